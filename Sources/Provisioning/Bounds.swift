@@ -1,0 +1,35 @@
+/// Every limit of codemint's own and of the API's contract, named in one place.
+public enum Bounds {
+  /// Codes one job may ask for.
+  public static let jobCount = 1...1_000_000
+  /// Codes one call may ask for: the API's `count`, minimum 1 and maximum 500.
+  public static let callSize = 1...500
+  /// Characters of a prefix: the API's `prefix`, minLength 1 and maxLength 32.
+  public static let prefixLength = 1...32
+  /// Job priorities; 0 goes first.
+  public static let priority = 0...9
+  /// The priority of a job that states none.
+  public static let defaultPriority = 5
+  /// Requests per second that may be set; fractions are allowed.
+  public static let requestsPerSecond = 0.001...10_000.0
+  /// Calls that may go at once after a quiet time.
+  public static let burst = 1...1000
+  /// Calls in flight, of the whole fleet or of one reward.
+  public static let maxInFlight = 1...1000
+  /// Seconds a worker may act on a claimed call without renewing its lease.
+  public static let leaseSeconds = 5...3600
+  /// Seconds between polls when nothing wakes a worker.
+  public static let pollSeconds = 0.1...3600.0
+  /// Seconds until an answer must be complete, head and body.
+  public static let apiTimeoutSeconds = 1...600
+  /// Bytes of one answer of the API that are read; a longer one is cut off and proves nothing.
+  public static let answerBytes = 8 * 1024 * 1024
+  /// Characters of an error message that are kept.
+  public static let messageLength = 2000
+  /// The longest pause that an answer of the API can ask for (`Retry-After`).
+  public static let longestPause: Duration = .seconds(3600)
+  /// Answers in a row without one new code after which a job fails instead of asking again.
+  public static let answersWithoutProgress = 5
+  /// Refusals in a row that belong to one reward (403) after which its jobs are held.
+  public static let rewardRefusals = 8
+}

@@ -1,0 +1,58 @@
+/// One reward code as the API showed it.
+///
+/// The value of `code` is worth money: it is never logged, and this type deliberately describes
+/// itself without it.
+public struct IssuedCode: Hashable, Sendable {
+  /// The API's identifier of the code.
+  public let id: CodeID
+  /// The reward that the API says it belongs to.
+  public let reward: RewardID
+  /// The code that a customer types.
+  public let code: String
+  /// The API's status: available, reserved, redeemed, expired, revoked, or a text not known here.
+  public let status: String
+  /// When the API says that it was made, if that can be read.
+  public let createdAt: Timestamp?
+  /// When it expires, if ever.
+  public let expiresAt: Timestamp?
+  /// When the API last changed it.
+  public let updatedAt: Timestamp?
+  /// The object `externalIds` as received: UTF-8 JSON.
+  public let externalIDs: [UInt8]
+  /// The worst of its systems' sync states.
+  public let syncStatus: SyncStatus
+
+  /// A code with these parts.
+  public init(
+    id: CodeID,
+    reward: RewardID,
+    code: String,
+    status: String,
+    createdAt: Timestamp?,
+    expiresAt: Timestamp?,
+    updatedAt: Timestamp?,
+    externalIDs: [UInt8],
+    syncStatus: SyncStatus
+  ) {
+    self.id = id
+    self.reward = reward
+    self.code = code
+    self.status = status
+    self.createdAt = createdAt
+    self.expiresAt = expiresAt
+    self.updatedAt = updatedAt
+    self.externalIDs = externalIDs
+    self.syncStatus = syncStatus
+  }
+}
+
+extension IssuedCode: CustomStringConvertible, CustomDebugStringConvertible, CustomReflectable {
+  /// The code's identifier; never its value.
+  public var description: String { "code \(id)" }
+
+  /// The code's identifier; never its value.
+  public var debugDescription: String { description }
+
+  /// No children, so that `dump` and test failures do not show the value either.
+  public var customMirror: Mirror { Mirror(self, children: []) }
+}

@@ -1,0 +1,77 @@
+// Provisioning holds the rules of codemint, and nothing but rules: what a job and a call are, how
+// many codes the next call asks for, what the ending of a request proves, what then has to be
+// written down, how long to back off, and when the rate limit lets the next call go.
+//
+// Everything here is a value or a pure function. Time, randomness and limits come in as
+// parameters; there is no I/O, no clock and no Foundation, so each rule is tested exhaustively
+// and the same code runs in the daemon and in the in-memory store of the tests. The outside world
+// is reached through the three protocols in `Seams/`: `Store`, `CodeIssuer` and `WorkerClock`.
+//
+// Rooms: Identity (ids), Time, Jobs, Calls (states and outcomes), Codes, Planning (sizes),
+// Pacing (slots, backoff), Settling (from outcome to what is recorded), Seams.
+
+/// A 128-bit universally unique identifier (RFC 9562) as one integer, most significant byte first.
+public struct UniqueID: Hashable, Comparable, Sendable {
+  /// The 128 bits, in network byte order when written out.
+  public let bits: UInt128
+
+  /// An identifier with exactly these bits.
+  public init(bits: UInt128) {
+    self.bits = bits
+  }
+
+  /// A new version 4 identifier (RFC 9562, section 5.4) drawn from `random`.
+  public init(random: inout some RandomNumberGenerator) {
+    var bits = UInt128(random.next() as UInt64) << 64 | UInt128(random.next() as UInt64)
+    bits = bits & ~(UInt128(0xF) << 76) | UInt128(0x4) << 76
+    bits = bits & ~(UInt128(0x3) << 62) | UInt128(0x2) << 62
+    self.bits = bits
+  }
+
+  /// Reads the 8-4-4-4-12 text form, in either case; nil for anything else.
+  public init?(_ text: some StringProtocol) {
+    let utf8 = text.utf8
+    guard utf8.count == 36 else { return nil }
+    var bits: UInt128 = 0
+    for (offset, byte) in utf8.enumerated() {
+      if Self.dashes.contains(offset) {
+        guard byte == UInt8(ascii: "-") else { return nil }
+      } else {
+        guard let nibble = Self.nibble(byte) else { return nil }
+        bits = bits << 4 | UInt128(nibble)
+      }
+    }
+    self.bits = bits
+  }
+
+  /// Orders by the text form.
+  public static func < (left: UniqueID, right: UniqueID) -> Bool {
+    left.bits < right.bits
+  }
+
+  private static let dashes = [8, 13, 18, 23]
+
+  private static func nibble(_ byte: UInt8) -> UInt8? {
+    switch byte {
+    case UInt8(ascii: "0")...UInt8(ascii: "9"): byte - UInt8(ascii: "0")
+    case UInt8(ascii: "a")...UInt8(ascii: "f"): byte - UInt8(ascii: "a") + 10
+    case UInt8(ascii: "A")...UInt8(ascii: "F"): byte - UInt8(ascii: "A") + 10
+    default: nil
+    }
+  }
+}
+
+extension UniqueID: CustomStringConvertible {
+  /// The lower-case 8-4-4-4-12 text form.
+  public var description: String {
+    var text = ""
+    text.reserveCapacity(36)
+    for offset in 0..<32 {
+      if [8, 12, 16, 20].contains(offset) { text.append("-") }
+      let nibble = UInt8(truncatingIfNeeded: bits >> UInt128(124 - 4 * offset)) & 0xF
+      let letter = nibble < 10 ? UInt8(ascii: "0") + nibble : UInt8(ascii: "a") + nibble - 10
+      text.unicodeScalars.append(Unicode.Scalar(letter))
+    }
+    return text
+  }
+}

@@ -1,0 +1,39 @@
+/// Where a job stands: `codemint.jobs.state`. Paused and held are flags beside it.
+public enum JobState: String, Sendable, CaseIterable {
+  /// Nothing has been asked of the API yet.
+  ///
+  /// Goes to: running, ending, failed, cancelled.
+  case queued
+  /// At least one call was claimed.
+  ///
+  /// Goes to: completed, ending, failed, cancelled.
+  case running
+  /// Failed or cancelled while calls are outstanding: takes no new call and becomes terminal with
+  /// the last outcome (protocol, rule 16).
+  ///
+  /// Goes to: completed, failed, cancelled.
+  case ending
+  /// Holds exactly the codes that it asked for. Terminal.
+  case completed
+  /// Cannot go on; `error_code` and `error_message` say why. Codes already issued stay. Terminal,
+  /// until an operator retries it.
+  case failed
+  /// Stopped by an operator. Codes already issued stay. Terminal, until an operator retries it.
+  case cancelled
+
+  /// Whether calls may be claimed for a job in this state.
+  public var takesCalls: Bool {
+    switch self {
+    case .queued, .running: true
+    case .ending, .completed, .failed, .cancelled: false
+    }
+  }
+
+  /// Whether nothing more happens to the job by itself.
+  public var isTerminal: Bool {
+    switch self {
+    case .queued, .running, .ending: false
+    case .completed, .failed, .cancelled: true
+    }
+  }
+}

@@ -1,0 +1,41 @@
+/// How fast and how much at once an account is used, by the whole fleet together.
+public struct Limits: Hashable, Sendable {
+  /// Requests per second; fractions are allowed.
+  public let requestsPerSecond: Double
+  /// Requests that may go at once after a quiet time.
+  public let burst: Int
+  /// Calls in flight at any moment.
+  public let maxInFlight: Int
+  /// Calls in flight for any one reward.
+  public let maxInFlightPerReward: Int
+
+  /// Modest, because the API's vendor states no limit.
+  public static let standard = Limits(
+    requestsPerSecond: 5,
+    burst: 1,
+    maxInFlight: 4,
+    maxInFlightPerReward: 2
+  )
+
+  /// Limits within `Bounds`.
+  public init(requestsPerSecond: Double, burst: Int, maxInFlight: Int, maxInFlightPerReward: Int) {
+    precondition(Bounds.requestsPerSecond.contains(requestsPerSecond))
+    precondition(Bounds.burst.contains(burst))
+    precondition(Bounds.maxInFlight.contains(maxInFlight))
+    precondition(Bounds.maxInFlight.contains(maxInFlightPerReward))
+    self.requestsPerSecond = requestsPerSecond
+    self.burst = burst
+    self.maxInFlight = maxInFlight
+    self.maxInFlightPerReward = maxInFlightPerReward
+  }
+
+  /// The smaller of both in every respect: of daemons that differ, the most careful counts.
+  public func lesser(_ other: Limits) -> Limits {
+    Limits(
+      requestsPerSecond: min(requestsPerSecond, other.requestsPerSecond),
+      burst: min(burst, other.burst),
+      maxInFlight: min(maxInFlight, other.maxInFlight),
+      maxInFlightPerReward: min(maxInFlightPerReward, other.maxInFlightPerReward)
+    )
+  }
+}

@@ -1,0 +1,42 @@
+/// A worker's wish for a call.
+public struct ClaimRequest: Hashable, Sendable {
+  /// The identifier that the new call shall have.
+  public let call: CallID
+  /// Who asks.
+  public let worker: WorkerID
+  /// How long the worker may act on it without renewing.
+  public let lease: Duration
+
+  /// A wish with these parts.
+  public init(call: CallID, worker: WorkerID, lease: Duration) {
+    self.call = call
+    self.worker = worker
+    self.lease = lease
+  }
+}
+
+/// What asking for a call gave.
+public enum Claim: Hashable, Sendable {
+  /// A call, committed as `sending`.
+  case call(ClaimedCall)
+  /// Nothing may be claimed now. After `wait` there may be something by the passing of time alone;
+  /// nil if only a wake or another call's end can change that.
+  case nothing(wait: Duration?)
+}
+
+/// A call and what its worker needs to know beside it.
+public struct ClaimedCall: Hashable, Sendable {
+  /// The call.
+  public let call: Call
+  /// From the database's answer until the call's slot; zero or less if it has come.
+  public let slotDelay: Duration
+  /// Failures in a row so far.
+  public let failures: FailureCounts
+
+  /// A claimed call with these parts.
+  public init(call: Call, slotDelay: Duration, failures: FailureCounts) {
+    self.call = call
+    self.slotDelay = slotDelay
+    self.failures = failures
+  }
+}

@@ -1,0 +1,14 @@
+/// The API as the worker sees it.
+public protocol CodeIssuer: Sendable {
+  /// Asks for the codes of one call, in one request that is never repeated below this level.
+  ///
+  /// Never throws: however it ends, the report says what that proves.
+  ///
+  /// - Parameter mayStillSend: Asked once, last of all, when the request's body is produced; no
+  ///   suspension lies between its answer and the hand-over. False means that not one byte of
+  ///   the body may leave (protocol, rule 3).
+  func generate(_ call: Call, mayStillSend: @escaping @Sendable () -> Bool) async -> CallReport
+
+  /// Checks the API key with the harmless `GET /v1/team`.
+  func checkTeam() async -> TeamAnswer
+}

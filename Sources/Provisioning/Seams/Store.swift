@@ -1,0 +1,26 @@
+/// The ledger as the worker sees it. Each request is one transaction, and one round trip.
+///
+/// Every request may be repeated: when an answer was lost, asking again finds what was done.
+public protocol Store: Sendable {
+  /// Announces that a worker lives, with the limits it was configured with, and does what falls
+  /// due with time: calls whose lease ran out become doubtful, waiting jobs join the line.
+  func tend(_ worker: WorkerPresence) async throws(StoreError) -> Tending
+
+  /// Takes the next call of the job whose turn it is: commits it as `sending`, raises the job's
+  /// `outstanding` and reserves its slot.
+  func claim(_ request: ClaimRequest) async throws(StoreError) -> Claim
+
+  /// Extends the leases of this worker's calls that are still `sending`, and returns those.
+  func renew(_ calls: [CallID], worker: WorkerID, lease: Duration) async throws(StoreError)
+    -> Set<CallID>
+
+  /// Records a call's outcome and claims the next call in the same round trip. Either may fail
+  /// without the other.
+  func settle(_ settlement: Settlement, thenClaim next: ClaimRequest?) async -> SettleAnswer
+
+  /// Records what a probe of the account showed: an accepted key unblocks it.
+  func recordProbe(_ answer: TeamAnswer, retryAfter pause: Duration) async throws(StoreError)
+
+  /// Takes the worker off the list of those that live.
+  func retire(_ worker: WorkerID) async throws(StoreError)
+}

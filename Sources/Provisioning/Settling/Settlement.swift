@@ -1,0 +1,114 @@
+/// Everything that is recorded when a call ends, in one transaction keyed by the call.
+///
+/// It carries the whole call, so that a database that lost the claim in a failover can insert it
+/// (protocol, rule 6). Applying it twice changes nothing.
+public struct Settlement: Hashable, Sendable {
+  /// The call.
+  public let call: Call
+  /// The worker that sent it.
+  public let worker: WorkerID
+  /// What its ending proves about it: issued, rejected, unsent or inDoubt.
+  public let result: CallState
+  /// The status of the answer, if its head arrived.
+  public let httpStatus: Int?
+  /// The API's error code, or codemint's own.
+  public let errorCode: String?
+  /// The API's error message, or codemint's own.
+  public let errorMessage: String?
+  /// How many items the answer listed, nulls and doubles included.
+  public let received: Int?
+  /// How long the request took.
+  public let duration: Duration
+  /// The codes of this reward, each once, in the order of the answer.
+  public let codes: [IssuedCode]
+  /// Codes of the answer that name another reward: kept, but never counted.
+  public let strays: [IssuedCode]
+  /// The body, where the answer is to be kept as bytes because it cannot be stored as rows.
+  public let rawAnswer: [UInt8]?
+  /// What follows for the job.
+  public let job: JobEffect
+  /// What follows for the reward.
+  public let reward: RewardEffect
+  /// What follows for everybody.
+  public let account: AccountEffect
+
+  /// A settlement with these parts.
+  public init(
+    call: Call,
+    worker: WorkerID,
+    result: CallState,
+    httpStatus: Int?,
+    errorCode: String?,
+    errorMessage: String?,
+    received: Int?,
+    duration: Duration,
+    codes: [IssuedCode],
+    strays: [IssuedCode],
+    rawAnswer: [UInt8]?,
+    job: JobEffect,
+    reward: RewardEffect,
+    account: AccountEffect
+  ) {
+    self.call = call
+    self.worker = worker
+    self.result = result
+    self.httpStatus = httpStatus
+    self.errorCode = errorCode
+    self.errorMessage = errorMessage
+    self.received = received
+    self.duration = duration
+    self.codes = codes
+    self.strays = strays
+    self.rawAnswer = rawAnswer
+    self.job = job
+    self.reward = reward
+    self.account = account
+  }
+}
+
+/// What a call's ending means for its job, beside the codes.
+public enum JobEffect: Hashable, Sendable {
+  /// It goes on.
+  case goesOn
+  /// It goes on after a pause if the answer held nothing new, and fails after
+  /// `Bounds.answersWithoutProgress` such answers in a row.
+  case goesOnIfNew(pause: Duration)
+  /// The API refused the request itself: asking again would get the same answer.
+  case fails(code: String, message: String)
+}
+
+/// What a call's ending means for its reward.
+public enum RewardEffect: Hashable, Sendable {
+  /// Nothing.
+  case none
+  /// A clean answer: refusals in a row are forgotten.
+  case proven
+  /// Listed again later, because the answer was not what was asked for (protocol, rule 7).
+  case watched
+  /// Closed to new calls until its doubtful ones are decided (protocol, rule 9).
+  case closed
+  /// Only this reward waits; after `Bounds.rewardRefusals` refusals in a row its jobs are held.
+  case refused(pause: Duration, code: String, message: String)
+}
+
+/// What a call's ending means for everybody who uses the account.
+public enum AccountEffect: Hashable, Sendable {
+  /// Nothing.
+  case none
+  /// The API answered as it should: failures in a row are forgotten.
+  case proven
+  /// Nobody sends for this long.
+  case paused(Duration, reason: PauseReason)
+  /// Nobody sends until `GET /v1/team` succeeds; `code` and `message` are the API's own.
+  case blocked(code: String, message: String)
+}
+
+/// Why an account pauses: `accounts.pause_reason`.
+public enum PauseReason: String, Sendable, CaseIterable {
+  /// The API asked for it with a 429.
+  case throttled
+  /// No connection to the API can be had.
+  case unreachable
+  /// The API answers with failures, or not at all.
+  case failing
+}

@@ -1,0 +1,98 @@
+/// From what a request's ending proves to what has to be recorded.
+///
+///     outcome              call       job           reward    account
+///     unsent, no connection unsent    goes on       -         pauses, backoff
+///     unsent, otherwise    unsent     goes on       -         -
+///     issued, exact        issued     goes on       proven    proven
+///     issued, not exact    issued     if new        watched   proven
+///     rejected: request    rejected   fails         -         proven
+///     rejected: key        rejected   goes on       -         blocked
+///     rejected: reward     rejected   goes on       refused   proven
+///     rejected: pace       rejected   goes on       -         pauses as asked
+///     unknown              in doubt   goes on       closed    pauses, backoff
+public enum SettlementRule {
+  /// The settlement of one call.
+  ///
+  /// - Parameters:
+  ///   - report: How the request ended.
+  ///   - team: What `GET /v1/team` said, if it was asked because of a 403.
+  ///   - failures: Failures in a row before this call.
+  public static func settle(
+    _ call: Call,
+    by worker: WorkerID,
+    report: CallReport,
+    team: TeamAnswer?,
+    failures: FailureCounts,
+    random: inout some RandomNumberGenerator
+  ) -> Settlement {
+    let blank = Draft(call: call, worker: worker, report: report)
+    switch report.outcome {
+    case .unsent(let reason):
+      return blank.unsent(reason, pause: apiPause(failures, &random))
+    case .issued(let answer):
+      let pause = Backoff.job.wait(failures: failures.job + 1, random: &random)
+      return blank.issued(answer, pauseIfStalled: pause)
+    case .rejected(let rejection):
+      let effects = effects(of: rejection, team: team, failures: failures, random: &random)
+      return blank.rejected(rejection, effects)
+    case .unknown(let reason):
+      return blank.doubted(reason, pause: apiPause(failures, &random))
+    }
+  }
+
+  /// The settlement of a call whose answer the database refused for its content: the call is in
+  /// doubt and the answer is kept as bytes (protocol, rule 8).
+  public static func unstorable(_ settlement: Settlement, answer: Answer, cause: String)
+    -> Settlement
+  {
+    let report = CallReport(
+      outcome: .unknown(.unstorable(cause)),
+      httpStatus: settlement.httpStatus,
+      duration: settlement.duration
+    )
+    return Draft(call: settlement.call, worker: settlement.worker, report: report)
+      .doubted(.unstorable(cause), pause: nil, rawAnswer: answer.body)
+  }
+
+  struct Effects {
+    var job: JobEffect = .goesOn
+    var reward: RewardEffect = .none
+    var account: AccountEffect = .none
+  }
+
+  private static func apiPause(
+    _ failures: FailureCounts,
+    _ random: inout some RandomNumberGenerator
+  ) -> Duration {
+    Backoff.api.wait(failures: failures.account + 1, random: &random)
+  }
+
+  private static func effects(
+    of rejection: Rejection,
+    team: TeamAnswer?,
+    failures: FailureCounts,
+    random: inout some RandomNumberGenerator
+  ) -> Effects {
+    switch rejection.scope {
+    case .request:
+      return Effects(
+        job: .fails(code: rejection.code, message: rejection.message),
+        account: .proven
+      )
+    case .credentials:
+      return Effects(account: .blocked(code: rejection.code, message: rejection.message))
+    case .forbidden:
+      if case .refused(let code, let message) = team {
+        return Effects(account: .blocked(code: code, message: message))
+      }
+      let pause = Backoff.reward.wait(failures: failures.reward + 1, random: &random)
+      return Effects(
+        reward: .refused(pause: pause, code: rejection.code, message: rejection.message),
+        account: .proven
+      )
+    case .pace(let asked):
+      let pause = asked ?? apiPause(failures, &random)
+      return Effects(account: .paused(min(pause, Bounds.longestPause), reason: .throttled))
+    }
+  }
+}

@@ -1,0 +1,74 @@
+/// A moment in civil time, in microseconds since 1970-01-01T00:00:00Z, as the API states it.
+///
+/// Only recorded and compared with other timestamps of the API, never with a worker's own clock.
+public struct Timestamp: Hashable, Comparable, Sendable {
+  /// Microseconds since the Unix epoch, leap seconds not counted.
+  public let microseconds: Int64
+
+  /// The moment this many microseconds after the Unix epoch.
+  public init(microseconds: Int64) {
+    self.microseconds = microseconds
+  }
+
+  /// Orders from earlier to later.
+  public static func < (left: Timestamp, right: Timestamp) -> Bool {
+    left.microseconds < right.microseconds
+  }
+
+  /// Reads a date and time as RFC 3339 writes it (section 5.6).
+  ///
+  /// Because the API states no format, a space for the `T`, a missing zone (taken as UTC), a
+  /// zone without a colon and any number of fraction digits (cut to microseconds) are read
+  /// too. Anything else gives nil, and the time stays unknown.
+  public init?(rfc3339 text: some StringProtocol) {
+    var reader = DigitReader(text.utf8)
+    guard let year = reader.number(digits: 4), reader.skip("-"),
+      let month = reader.number(digits: 2), reader.skip("-"),
+      let day = reader.number(digits: 2), reader.skip("T") || reader.skip("t") || reader.skip(" "),
+      let hour = reader.number(digits: 2), reader.skip(":"),
+      let minute = reader.number(digits: 2), reader.skip(":"),
+      let second = reader.number(digits: 2),
+      (1...12).contains(month), (1...Self.days(in: month, of: year)).contains(day),
+      hour < 24, minute < 60, second <= 60
+    else { return nil }
+    var fraction: Int64 = 0
+    if reader.skip(".") || reader.skip(",") {
+      guard let digits = reader.fraction(digits: 6) else { return nil }
+      fraction = digits
+    }
+    guard let offset = Self.zoneOffset(&reader), reader.isAtEnd else { return nil }
+    let days = Self.daysSinceEpoch(year: year, month: month, day: day)
+    let seconds = days * 86_400 + hour * 3600 + minute * 60 + second - offset
+    self.microseconds = seconds * 1_000_000 + fraction
+  }
+
+  private static func zoneOffset(_ reader: inout DigitReader) -> Int64? {
+    if reader.isAtEnd || reader.skip("Z") || reader.skip("z") { return 0 }
+    let sign: Int64
+    if reader.skip("+") { sign = 1 } else if reader.skip("-") { sign = -1 } else { return nil }
+    guard let hours = reader.number(digits: 2), hours < 24 else { return nil }
+    if reader.isAtEnd { return sign * hours * 3600 }
+    _ = reader.skip(":")
+    guard let minutes = reader.number(digits: 2), minutes < 60 else { return nil }
+    return sign * (hours * 3600 + minutes * 60)
+  }
+
+  private static func days(in month: Int64, of year: Int64) -> Int64 {
+    switch month {
+    case 2: year % 4 == 0 && (year % 100 != 0 || year % 400 == 0) ? 29 : 28
+    case 4, 6, 9, 11: 30
+    default: 31
+    }
+  }
+
+  /// Days from the epoch to a date of the proleptic Gregorian calendar, counted in years that
+  /// begin in March so that the leap day comes last.
+  private static func daysSinceEpoch(year: Int64, month: Int64, day: Int64) -> Int64 {
+    let shifted = month <= 2 ? year - 1 : year
+    let century = shifted / 100
+    let monthFromMarch = (month + 9) % 12
+    let dayOfYear = (153 * monthFromMarch + 2) / 5 + day - 1
+    let leapDays = shifted / 4 - century + century / 4
+    return shifted * 365 + leapDays + dayOfYear - 719_468
+  }
+}
