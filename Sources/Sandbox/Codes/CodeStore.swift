@@ -1,0 +1,109 @@
+internal import Synchronization
+
+/// All codes of one sandbox, behind one lock that is held for microseconds: nothing waits inside it and
+/// nothing is written out inside it.
+final class CodeStore: Sendable {
+  private struct State {
+    var shelves: [Shelf] = []
+    var shelfOfReward: [UUIDBits: Int] = [:]
+    var prefixes = PrefixTable()
+    var nextNumber: UInt64 = 0
+
+    mutating func shelf(of reward: UUIDBits, createdAt: Int64) -> Int {
+      if let known = shelfOfReward[reward] { return known }
+      shelves.append(Shelf(reward: reward, createdAt: createdAt))
+      shelfOfReward[reward] = shelves.count - 1
+      return shelves.count - 1
+    }
+  }
+
+  let derivation: CodeDerivation
+  private let rewards: SandboxRewards
+  private let named: Set<UUIDBits>
+  private let clockOffset: Int64
+  private let time: SandboxTime
+  private let state = Mutex(State())
+
+  init(_ configuration: SandboxConfiguration, time: SandboxTime) {
+    self.derivation = CodeDerivation(configuration)
+    self.rewards = configuration.rewards
+    self.named = Set(configuration.rewards.named.compactMap { UUIDBits($0) })
+    self.clockOffset = configuration.clockOffset.milliseconds
+    self.time = time
+    if case .only = configuration.rewards {
+      let now = self.now
+      state.withLock { state in
+        for reward in named.sorted(by: { $0.description < $1.description }) {
+          _ = state.shelf(of: reward, createdAt: now)
+        }
+      }
+    }
+  }
+
+  /// The API's clock: milliseconds since 1970.
+  var now: Int64 { time.wall() + clockOffset }
+
+  func exists(_ reward: UUIDBits) -> Bool {
+    switch rewards {
+    case .any: !named.contains(reward)
+    case .only: named.contains(reward)
+    }
+  }
+
+  /// Makes codes and returns them as one run, in order of making.
+  /// - Parameter request: the request that asked for them, nil for somebody else's.
+  func make(_ count: Int, of reward: UUIDBits, prefix: String?, request: Int?) -> Page.Run {
+    let createdAt = now
+    let born = time.monotonic()
+    return state.withLock { state in
+      let shelf = state.shelf(of: reward, createdAt: createdAt)
+      let batch = state.shelves[shelf].append(
+        count, numberedFrom: state.nextNumber, prefix: state.prefixes.index(of: prefix),
+        createdAt: createdAt, born: born, request: request ?? -1)
+      state.nextNumber += UInt64(count)
+      return Page.Run(
+        batch: batch, prefix: state.prefixes.escaped(batch.prefix), first: 0, count: count,
+        descending: false)
+    }
+  }
+
+  /// Notes that failed codes of a reward get another try, and returns the reward.
+  func retrySync(of reward: UUIDBits, in system: SyncShape.System) -> RewardSummary {
+    let call = SyncCall(system: system, moment: time.monotonic())
+    let createdAt = now
+    return state.withLock { state in
+      let shelf = state.shelf(of: reward, createdAt: createdAt)
+      state.shelves[shelf].append(call)
+      return RewardSummary(state.shelves[shelf])
+    }
+  }
+
+  /// Every reward seen so far, in order of their first appearance.
+  func rewardSummaries() -> [RewardSummary] {
+    state.withLock { $0.shelves.map(RewardSummary.init) }
+  }
+
+  /// Reads part of a reward's list, as it was at `moment` or is now.
+  func page(of reward: UUIDBits, _ query: ListQuery, at moment: UInt64? = nil) -> Page {
+    let now = time.monotonic()
+    return state.withLock { state in
+      guard let index = state.shelfOfReward[reward] else {
+        return Page(reward: reward, runs: [], total: 0, syncCalls: [], moment: moment ?? now)
+      }
+      return PageReader(
+        shelf: state.shelves[index], prefixes: state.prefixes, derivation: derivation,
+        moment: moment ?? now
+      ).page(query)
+    }
+  }
+
+  /// Calls `body` with every batch of a reward and its prefix, oldest first; of all rewards for nil.
+  func forEachBatch(of reward: UUIDBits?, _ body: (UUIDBits, Batch, _ prefix: String) -> Void) {
+    let (shelves, prefixes) = state.withLock { ($0.shelves, $0.prefixes) }
+    for shelf in shelves where reward == nil || shelf.reward == reward {
+      for batch in shelf.batches {
+        body(shelf.reward, batch, prefixes.text(batch.prefix))
+      }
+    }
+  }
+}

@@ -1,0 +1,74 @@
+/// Cuts a page out of a reward's codes. In the order of their making that takes time in proportion to
+/// the page; a filter by status and the order of last changes look at every code.
+struct PageReader {
+  let shelf: Shelf
+  let prefixes: PrefixTable
+  let derivation: CodeDerivation
+  /// The moment to show, on the monotonic clock.
+  let moment: UInt64
+
+  func page(_ query: ListQuery) -> Page {
+    let total = shelf.count(at: moment)
+    let everyCode = query.status.map { derivation.uniformly($0) } ?? true
+    if everyCode == false { return page([], total: 0) }
+    if everyCode == true, query.key == .createdAt || derivation.outlook.neverChanges {
+      return page(inOrderOfMaking(query, total: total), total: total)
+    }
+    var places = Array(0..<total)
+    if everyCode == nil { places = places.filter { status(at: $0) == query.status } }
+    if query.key == .updatedAt { places = sortedByChange(places) }
+    if query.descending { places.reverse() }
+    let shown = places.dropFirst(query.offset).prefix(query.limit)
+    return page(shown.map(run(at:)), total: places.count)
+  }
+
+  /// Reads places in whatever order they come.
+  func page(_ runs: [Page.Run], total: Int) -> Page {
+    Page(
+      reward: shelf.reward, runs: runs, total: total, syncCalls: shelf.syncCalls, moment: moment)
+  }
+
+  func run(at place: Int) -> Page.Run {
+    let batch = shelf.batches[shelf.batch(holding: place)]
+    return Page.Run(
+      batch: batch, prefix: prefixes.escaped(batch.prefix), first: place - batch.firstPlace,
+      count: 1, descending: false)
+  }
+
+  private func inOrderOfMaking(_ query: ListQuery, total: Int) -> [Page.Run] {
+    var missing = min(query.limit, total - min(query.offset, total))
+    guard missing > 0 else { return [] }
+    var place = query.descending ? total - 1 - query.offset : query.offset
+    var index = shelf.batch(holding: place)
+    var runs: [Page.Run] = []
+    while missing > 0 {
+      let batch = shelf.batches[index]
+      let first = place - batch.firstPlace
+      let available = query.descending ? first + 1 : Int(batch.count) - first
+      let count = min(missing, available)
+      runs.append(
+        Page.Run(
+          batch: batch, prefix: prefixes.escaped(batch.prefix), first: first, count: count,
+          descending: query.descending))
+      missing -= count
+      place += query.descending ? -count : count
+      index += query.descending ? -1 : 1
+    }
+    return runs
+  }
+
+  private func status(at place: Int) -> CodeStatus {
+    let run = run(at: place)
+    return derivation.status(of: run.number(at: 0))
+  }
+
+  private func sortedByChange(_ places: [Int]) -> [Int] {
+    let keyed = places.map { place -> (changed: Int64, place: Int) in
+      let run = run(at: place)
+      let delay = derivation.changed(
+        run.number(at: 0), born: run.batch.born, at: moment, calls: shelf.syncCalls)
+      return (run.batch.createdAt + delay, place)
+    }
+    return keyed.sorted { ($0.changed, $0.place) < ($1.changed, $1.place) }.map(\.place)
+  }
+}

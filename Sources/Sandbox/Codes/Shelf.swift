@@ -1,0 +1,65 @@
+/// One reward and its codes, oldest first.
+struct Shelf: Sendable {
+  let reward: UUIDBits
+  /// When the reward was first seen, milliseconds since 1970 by the API's clock.
+  let createdAt: Int64
+  private(set) var batches: [Batch] = []
+  /// Requests to sync again, in order of arrival.
+  private(set) var syncCalls: [SyncCall] = []
+
+  init(reward: UUIDBits, createdAt: Int64) {
+    self.reward = reward
+    self.createdAt = createdAt
+  }
+
+  var count: Int { batches.last?.endPlace ?? 0 }
+
+  /// Adds codes at the end. `createdAt` never steps back within a reward, so that the order by
+  /// (createdAt, place) is the order of this array.
+  mutating func append(
+    _ count: Int, numberedFrom number: UInt64, prefix: Int32, createdAt: Int64, born: UInt64,
+    request: Int
+  ) -> Batch {
+    let batch = Batch(
+      firstNumber: number, firstPlace: self.count, count: Int32(count), prefix: prefix,
+      createdAt: max(createdAt, batches.last?.createdAt ?? .min), born: born, request: request)
+    batches.append(batch)
+    return batch
+  }
+
+  mutating func append(_ call: SyncCall) {
+    syncCalls.append(call)
+  }
+
+  /// Index of the batch that holds this place, found in logarithmic time.
+  func batch(holding place: Int) -> Int {
+    precondition((0..<count).contains(place), "no code in that place")
+    return batches.partitioningIndex { $0.endPlace > place }
+  }
+
+  /// Number of codes that were there at this moment of the monotonic clock.
+  func count(at moment: UInt64) -> Int {
+    let later = batches.partitioningIndex { $0.born > moment }
+    return later == 0 ? 0 : batches[later - 1].endPlace
+  }
+}
+
+/// A request to sync a reward's failed codes again.
+struct SyncCall: Sendable {
+  let system: SyncShape.System
+  /// Nanoseconds on the monotonic clock.
+  let moment: UInt64
+}
+
+extension Array {
+  /// First index whose element is past a boundary; the array is in order with respect to it.
+  fileprivate func partitioningIndex(_ isPast: (Element) -> Bool) -> Int {
+    var low = 0
+    var high = count
+    while low < high {
+      let middle = (low + high) / 2
+      if isPast(self[middle]) { high = middle } else { low = middle + 1 }
+    }
+    return low
+  }
+}

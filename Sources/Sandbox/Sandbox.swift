@@ -1,0 +1,82 @@
+// A stand-in for the One of None API: it answers the five calls that codemint uses, makes codes, keeps
+// its own truth of every code that it made, and misbehaves on request. Demos, benchmarks and tests
+// talk to it over a real socket, so it knows the contract only: its wire shapes are its own, and nothing
+// here may be shared with the client that it is there to test.
+//
+// Configuration/  what an instance is told: rewards, shape of codes, sync, latency
+// Codes/          what was generated, kept as batches; ids and texts are derived from the seed
+// Wire/           bytes: parsing requests strictly, writing answers by hand
+// Faults/         the plan of misbehaviour and the dice that decide it
+// Truth/          what really happened, for checkers: by reward, by request, by arrival
+// Server/         routes, answers, delivery onto the socket, admin surface under /sandbox/
+// Start reading at `Sandbox`, then `Server/SandboxResponder.swift`.
+
+internal import Hummingbird
+internal import HummingbirdCore
+public import Logging
+internal import NIOCore
+public import ServiceLifecycle
+
+/// One running stand-in for the API. Run it as a service; it ends on graceful shutdown, and answers
+/// that a fault is holding back then end with it.
+public final class Sandbox: Service {
+  /// What this instance was told at start.
+  public let configuration: SandboxConfiguration
+  /// What really happened, whatever was answered.
+  public let truth: SandboxTruth
+
+  private let logger: Logger
+  private let responder: SandboxResponder
+  private let doorbell = PortDoorbell()
+
+  /// Makes an instance that does not listen yet.
+  /// - Throws: `SandboxError` when the configuration contradicts itself.
+  public convenience init(
+    _ configuration: SandboxConfiguration = SandboxConfiguration(), logger: Logger? = nil
+  ) throws(SandboxError) {
+    try self.init(configuration, logger: logger, time: .system)
+  }
+
+  init(
+    _ configuration: SandboxConfiguration, logger: Logger? = nil, time: SandboxTime
+  ) throws(SandboxError) {
+    try configuration.validate()
+    var quiet = Logger(label: "codemint.sandbox")
+    quiet.logLevel = .warning
+    let logger = logger ?? quiet
+    let store = CodeStore(configuration, time: time)
+    let log = RequestLog()
+    self.configuration = configuration
+    self.logger = logger
+    self.truth = SandboxTruth(store: store, log: log)
+    self.responder = SandboxResponder(
+      configuration: configuration, store: store, log: log, time: time)
+  }
+
+  /// Listens and answers until graceful shutdown or cancellation.
+  /// - Throws: what binding the address threw.
+  public func run() async throws {
+    let application = Application(
+      responder: responder,
+      server: .http1(configuration: .init(additionalChannelHandlers: [HangUpCloses()])),
+      configuration: .init(
+        address: .hostname(configuration.host, port: configuration.port), serverName: "sandbox"),
+      onServerRunning: { [doorbell] channel in
+        doorbell.ring(channel.localAddress?.port ?? 0)
+      },
+      logger: logger)
+    do {
+      try await application.run()
+    } catch {
+      doorbell.fail(error)
+      throw error
+    }
+    doorbell.fail(CancellationError())
+  }
+
+  /// The port that the sandbox listens on, as soon as it does.
+  /// - Throws: the error that kept it from listening, or `CancellationError`.
+  public func port() async throws -> Int {
+    try await doorbell.wait()
+  }
+}

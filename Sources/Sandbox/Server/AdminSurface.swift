@@ -1,0 +1,80 @@
+internal import HTTPTypes
+internal import Hummingbird
+internal import NIOCore
+
+/// What a checker in another process reads under `/sandbox/`. It needs no key, and shows ids, never the
+/// texts of codes.
+struct AdminSurface: Sendable {
+  private let truth: SandboxTruth
+
+  init(store: CodeStore, log: RequestLog) {
+    truth = SandboxTruth(store: store, log: log)
+  }
+
+  /// `GET /sandbox/truth`: counts by reward. With `?ids=1` one line of JSON for every code instead, of
+  /// the reward given by `reward=` or of all: its id, its reward and the number of the request that made
+  /// it, null if somebody else did.
+  func truth(_ request: Request) -> Response {
+    let query = request.uri.queryParameters
+    guard query["ids"] == "1" else { return Answer(200, counts()).response }
+    let reward = query["reward"].map(String.init)
+    let truth = truth
+    return Response(
+      status: .ok, headers: [.contentType: "application/x-ndjson"],
+      body: ResponseBody { writer in
+        for name in reward.map({ [$0] }) ?? truth.codesByReward.keys.sorted() {
+          for lines in Self.lines(of: name, in: truth) { try await writer.write(lines) }
+        }
+        try await writer.finish(nil)
+      })
+  }
+
+  /// `GET /sandbox/requests`: every generate request and the latest list requests, in order of arrival.
+  func requests() -> Response {
+    var buffer = ByteBuffer()
+    buffer.writeStaticString("{\"generate\":[")
+    for (position, request) in truth.requests().enumerated() {
+      if position > 0 { buffer.writeStaticString(",") }
+      buffer.writeString("{\"number\":\(request.number),\"reward\":\"\(request.reward)\"")
+      buffer.writeString(",\"arrived_ns\":\(request.arrivedAt),\"count\":\(text(request.count))")
+      buffer.writeString(",\"made\":\(request.made),\"status\":\(text(request.status))")
+      buffer.writeString(",\"answer\":\"\(request.answer.rawValue)\"}")
+    }
+    buffer.writeStaticString("],\"list\":[")
+    for (position, request) in truth.listings().enumerated() {
+      if position > 0 { buffer.writeStaticString(",") }
+      buffer.writeString("{\"reward\":\"\(request.reward)\",\"arrived_ns\":\(request.arrivedAt)")
+      buffer.writeString(",\"status\":\(text(request.status))}")
+    }
+    buffer.writeStaticString("]}")
+    return Answer(200, buffer).response
+  }
+
+  private func counts() -> ByteBuffer {
+    let byReward = truth.codesByReward
+    let rewards = byReward.sorted { $0.key < $1.key }.map { "\"\($0.key)\":\($0.value)" }
+    return ByteBuffer(
+      string: "{\"codes\":\(byReward.values.reduce(0, +))"
+        + ",\"generate_requests\":\(truth.generateRequests)"
+        + ",\"list_requests\":\(truth.listRequests),\"sync_requests\":\(truth.syncRequests)"
+        + ",\"rewards\":{\(rewards.joined(separator: ","))}}")
+  }
+
+  /// The lines of one reward's codes, in pieces of a bounded size.
+  private static func lines(of reward: String, in truth: SandboxTruth) -> [ByteBuffer] {
+    var pieces: [ByteBuffer] = []
+    var piece = ByteBuffer()
+    truth.forEachCode(ofReward: reward) { name, code in
+      piece.writeString("{\"id\":\"\(code.id)\",\"reward\":\"\(name)\"")
+      piece.writeString(",\"request\":\(code.request.map(String.init) ?? "null")}\n")
+      if piece.readableBytes > 1 << 18 {
+        pieces.append(piece)
+        piece = ByteBuffer()
+      }
+    }
+    pieces.append(piece)
+    return pieces
+  }
+
+  private func text(_ number: Int?) -> String { number.map(String.init) ?? "null" }
+}

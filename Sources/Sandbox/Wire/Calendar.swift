@@ -1,0 +1,57 @@
+/// Civil date and time of day in UTC, from milliseconds since 1970.
+struct Calendar {
+  let year: Int
+  let month: Int
+  let day: Int
+  let hour: Int
+  let minute: Int
+  let second: Int
+  let millisecond: Int
+  /// 0 is Sunday.
+  let weekday: Int
+
+  /// Days are counted from the first of March of year 0, where leap days fall on a year's end.
+  init(milliseconds: Int64) {
+    let (days, time) = Self.floorDivided(Int(milliseconds), by: 86_400_000)
+    let shifted = days + 719_468
+    let (era, dayOfEra) = Self.floorDivided(shifted, by: 146_097)
+    let yearOfEra =
+      (dayOfEra - dayOfEra / 1460 + dayOfEra / 36_524 - dayOfEra / 146_096) / 365
+    let dayOfYear = dayOfEra - (365 * yearOfEra + yearOfEra / 4 - yearOfEra / 100)
+    let monthFromMarch = (5 * dayOfYear + 2) / 153
+    day = dayOfYear - (153 * monthFromMarch + 2) / 5 + 1
+    month = monthFromMarch < 10 ? monthFromMarch + 3 : monthFromMarch - 9
+    year = yearOfEra + era * 400 + (month <= 2 ? 1 : 0)
+    weekday = Self.floorDivided(days + 4, by: 7).remainder
+    hour = time / 3_600_000
+    minute = time / 60_000 % 60
+    second = time / 1000 % 60
+    millisecond = time % 1000
+  }
+
+  private static func floorDivided(_ value: Int, by divisor: Int) -> (quotient: Int, remainder: Int)
+  {
+    let remainder = ((value % divisor) + divisor) % divisor
+    return ((value - remainder) / divisor, remainder)
+  }
+}
+
+extension Pen {
+  /// Writes ISO 8601 with milliseconds, UTC: `2026-01-31T12:34:56.789Z`.
+  mutating func write(_ date: Calendar) {
+    write(date.year, digits: 4)
+    write(byte: UInt8(ascii: "-"))
+    write(date.month, digits: 2)
+    write(byte: UInt8(ascii: "-"))
+    write(date.day, digits: 2)
+    write(byte: UInt8(ascii: "T"))
+    write(date.hour, digits: 2)
+    write(byte: UInt8(ascii: ":"))
+    write(date.minute, digits: 2)
+    write(byte: UInt8(ascii: ":"))
+    write(date.second, digits: 2)
+    write(byte: UInt8(ascii: "."))
+    write(date.millisecond, digits: 3)
+    write(byte: UInt8(ascii: "Z"))
+  }
+}

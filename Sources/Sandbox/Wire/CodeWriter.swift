@@ -1,0 +1,117 @@
+internal import NIOCore
+
+/// Writes codes as the API's `RewardCode` objects.
+struct CodeWriter: Sendable {
+  let derivation: CodeDerivation
+
+  /// Enough bytes for one object: its fixed text, and what can be long in it.
+  private func bound(prefix: [UInt8]) -> Int {
+    640 + prefix.count + derivation.text.length + 400 * derivation.outlook.systems.count
+  }
+
+  /// What one object takes as a rule; reserving for it avoids most growing.
+  func usualSize(of count: Int) -> Int {
+    count * (420 + 240 * derivation.outlook.systems.count) + 256
+  }
+
+  /// Writes the codes of a run, with commas between them and one before the first if it is not `first`.
+  func write(
+    _ run: Page.Run, of reward: UUIDBits, calls: [SyncCall], at moment: UInt64, first: Bool,
+    into buffer: inout ByteBuffer
+  ) {
+    let frame = Frame(run, reward: reward, calls: calls, moment: moment)
+    let bound = bound(prefix: run.prefix)
+    for position in 0..<run.count {
+      buffer.writeWithUnsafeMutableBytes(minimumWritableBytes: bound) { memory in
+        var pen = Pen(memory)
+        if position > 0 || !first { pen.write(byte: UInt8(ascii: ",")) }
+        write(run.number(at: position), frame, with: &pen)
+        return pen.written
+      }
+    }
+  }
+
+  /// What the codes of one run have in common.
+  private struct Frame {
+    let run: Page.Run
+    let reward: [UInt8]
+    let createdAt: [UInt8]
+    let rewardNumber: UInt64
+    let calls: [SyncCall]
+    let moment: UInt64
+
+    init(_ run: Page.Run, reward: UUIDBits, calls: [SyncCall], moment: UInt64) {
+      self.run = run
+      self.reward = Array(reward.description.utf8)
+      self.createdAt = Array(Timestamp.text(run.batch.createdAt).utf8)
+      self.rewardNumber = reward.low % 10_000_000_000_000
+      self.calls = calls
+      self.moment = moment
+    }
+
+    /// Writes the moment that many nanoseconds after the codes' birth, in the API's time.
+    func write(after nanoseconds: UInt64, with pen: inout Pen) {
+      guard nanoseconds > 0 else { return pen.write(createdAt) }
+      pen.write(Calendar(milliseconds: run.batch.createdAt + Int64(nanoseconds / 1_000_000)))
+    }
+  }
+
+  private func write(_ number: UInt64, _ frame: Frame, with pen: inout Pen) {
+    pen.write("{\"id\":\"")
+    pen.write(derivation.id(of: number))
+    pen.write("\",\"rewardId\":\"")
+    pen.write(frame.reward)
+    pen.write("\",\"code\":\"")
+    pen.write(frame.run.prefix)
+    derivation.text.write(number, with: &pen)
+    switch derivation.status(of: number) {
+    case .reserved: pen.write("\",\"status\":\"reserved\",\"reservedFor\":\"sandbox-customer\"")
+    default: pen.write("\",\"status\":\"available\",\"reservedFor\":null")
+    }
+    pen.write(",\"redeemedBy\":null,\"redeemedAt\":null,\"orderId\":null,\"externalOrderId\":null")
+    pen.write(",\"createdAt\":\"")
+    pen.write(frame.createdAt)
+    pen.write("\",\"expiresAt\":null,\"externalIds\":{")
+    var changed: UInt64 = 0
+    for (position, system) in derivation.outlook.systems.enumerated() {
+      if position > 0 { pen.write(byte: UInt8(ascii: ",")) }
+      let (standing, since) = derivation.outlook.standing(
+        of: number, in: system, born: frame.run.batch.born, at: frame.moment, calls: frame.calls)
+      changed = max(changed, since)
+      write(standing, in: system, since: since, number, frame, with: &pen)
+    }
+    pen.write("},\"updatedAt\":\"")
+    frame.write(after: changed, with: &pen)
+    pen.write("\"}")
+  }
+
+  private func write(
+    _ standing: SyncOutlook.Standing, in system: SyncShape.System, since: UInt64,
+    _ number: UInt64, _ frame: Frame, with pen: inout Pen
+  ) {
+    switch system {
+    case .shopify: pen.write("\"shopify\":{\"discountId\":\"gid://shopify/DiscountCodeNode/")
+    case .stripe: pen.write("\"stripe\":{\"discountId\":\"coupon_")
+    }
+    pen.write(decimal: frame.rewardNumber)
+    pen.write("\",\"codeId\":")
+    if standing == .synced {
+      switch system {
+      case .shopify: pen.write("\"gid://shopify/DiscountRedeemCode/")
+      case .stripe: pen.write("\"promo_")
+      }
+      pen.write(decimal: 1_000_000_000_000 + number)
+      pen.write("\"")
+    } else {
+      pen.write("null")
+    }
+    pen.write(",\"syncedAt\":\"")
+    frame.write(after: since, with: &pen)
+    switch standing {
+    case .pending: pen.write("\",\"syncStatus\":\"pending\",\"error\":null}")
+    case .synced: pen.write("\",\"syncStatus\":\"synced\",\"error\":null}")
+    case .failed:
+      pen.write("\",\"syncStatus\":\"error\",\"error\":\"the system refused the code\"}")
+    }
+  }
+}

@@ -1,0 +1,18 @@
+/// The query of a listing of codes, checked.
+struct ListQuery: Sendable, Equatable {
+  enum Key: String, Sendable {
+    case createdAt, updatedAt
+  }
+
+  var status: CodeStatus?
+  var limit = 100
+  var offset = 0
+  var descending = true
+  var key = Key.createdAt
+  var includeCount = false
+}
+
+/// What a customer has done with a code.
+enum CodeStatus: String, Sendable, CaseIterable {
+  case available, reserved, redeemed, expired, revoked
+}
