@@ -62,13 +62,14 @@ public struct Timestamp: Hashable, Comparable, Sendable {
   }
 
   /// Days from the epoch to a date of the proleptic Gregorian calendar, counted in years that
-  /// begin in March so that the leap day comes last.
+  /// begin in March so that the leap day comes last. One whole cycle of 400 years is added first,
+  /// so that no division meets a negative number (January and February of year 0).
   private static func daysSinceEpoch(year: Int64, month: Int64, day: Int64) -> Int64 {
-    let shifted = month <= 2 ? year - 1 : year
+    let shifted = 400 + (month <= 2 ? year - 1 : year)
     let century = shifted / 100
     let monthFromMarch = (month + 9) % 12
     let dayOfYear = (153 * monthFromMarch + 2) / 5 + day - 1
     let leapDays = shifted / 4 - century + century / 4
-    return shifted * 365 + leapDays + dayOfYear - 719_468
+    return shifted * 365 + leapDays + dayOfYear - 719_468 - 146_097
   }
 }
