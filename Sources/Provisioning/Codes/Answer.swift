@@ -32,3 +32,16 @@ public struct Answer: Hashable, Sendable {
     nulls == 0 && codes.count == size && sorted(for: reward).own.count == size
   }
 }
+
+extension Answer: CustomStringConvertible, CustomDebugStringConvertible, CustomReflectable {
+  /// How much it lists; never a code's value, which `body` holds.
+  public var description: String { "answer of \(codes.count) codes and \(nulls) nulls" }
+
+  /// How much it lists; never a code's value.
+  public var debugDescription: String { description }
+
+  /// The counts alone, so that `dump` and test failures do not show the body's bytes either.
+  public var customMirror: Mirror {
+    Mirror(self, children: ["codes": codes.count, "nulls": nulls], displayStyle: .struct)
+  }
+}

@@ -66,6 +66,24 @@ public struct Settlement: Hashable, Sendable {
   }
 }
 
+extension Settlement: CustomReflectable {
+  /// Every part, but of `rawAnswer` only its length: its bytes hold codes' values, and this is what
+  /// `dump`, string interpolation and test failures show.
+  public var customMirror: Mirror {
+    Mirror(
+      self,
+      children: [
+        "call": call, "worker": worker, "result": result, "httpStatus": httpStatus as Any,
+        "errorCode": errorCode as Any, "errorMessage": errorMessage as Any,
+        "received": received as Any, "duration": duration, "codes": codes, "strays": strays,
+        "rawAnswerBytes": rawAnswer?.count as Any, "job": job, "reward": reward,
+        "account": account,
+      ],
+      displayStyle: .struct
+    )
+  }
+}
+
 /// What a call's ending means for its job, beside the codes.
 public enum JobEffect: Hashable, Sendable {
   /// It goes on.
