@@ -1,0 +1,42 @@
+import Provisioning
+
+/// Values that tests need and whose particulars do not matter.
+enum Samples {
+  /// The value of every sample code; a test that prints it has found a leak.
+  static let secretValue = "SUMMER-9F3K-WORTH-MONEY"
+
+  static func id(_ number: Int) -> UniqueID {
+    UniqueID(bits: UInt128(number))
+  }
+
+  static let reward = RewardID(id(1))
+  static let otherReward = RewardID(id(2))
+  static let worker = WorkerID(id(3))
+
+  static func code(
+    _ number: Int,
+    reward: RewardID = reward,
+    value: String = secretValue,
+    externalIDs: [UInt8] = Array("{}".utf8)
+  ) -> IssuedCode {
+    IssuedCode(
+      id: CodeID(id(1000 + number)),
+      reward: reward,
+      code: value,
+      status: "available",
+      createdAt: Timestamp(microseconds: 1),
+      expiresAt: nil,
+      updatedAt: nil,
+      externalIDs: externalIDs,
+      syncStatus: .pending
+    )
+  }
+
+  static func answer(_ codes: [IssuedCode], nulls: Int = 0) -> Answer {
+    Answer(codes: codes, nulls: nulls, body: Array(secretValue.utf8))
+  }
+
+  static func call(size: Int) -> Call {
+    Call(id: CallID(id(4)), job: JobID(7), reward: reward, prefix: "SUMMER", size: size)
+  }
+}
