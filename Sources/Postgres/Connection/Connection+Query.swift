@@ -1,0 +1,123 @@
+extension Connection {
+  /// Runs a statement.
+  ///
+  /// If the task is cancelled or the deadline passes while the statement is under way, the server is
+  /// asked to stop it, and the connection is closed for good. An error whose `isOutcomeUnknown` is
+  /// true means that the statement may have taken effect all the same.
+  /// - Parameter deadline: The longest wait, counted from when the connection starts on the
+  ///   statement; the settings' if nil.
+  public func query(
+    _ statement: Statement,
+    _ parameters: [Parameter] = [],
+    deadline: Duration? = nil
+  ) async throws(PostgresError) -> Rows {
+    let query = Query(statement, parameters)
+    return try await supervise(deadline) { run(query) }.get()
+  }
+
+  /// Runs SQL text of any number of statements without parameters, as a migration is.
+  ///
+  /// The server runs them as one transaction unless the text says otherwise.
+  /// - Returns: The server's notices.
+  @discardableResult
+  public func script(
+    _ sql: String,
+    deadline: Duration? = nil
+  ) async throws(PostgresError) -> [Notice] {
+    try await supervise(deadline) { link.run(script: sql) }.get().notices
+  }
+
+  /// Asks the server for a sign of life, with an empty statement.
+  public func ping(deadline: Duration? = nil) async throws(PostgresError) {
+    _ = try await supervise(deadline) { link.run(script: "") }.get()
+  }
+
+  /// Lets `exchange` talk to the server while the deadline and the task's cancellation are watched.
+  /// - Throws: Only if nothing was sent.
+  func supervise<Value>(
+    _ deadline: Duration?,
+    isCancellable: Bool = true,
+    _ exchange: () -> Result<Value, PostgresError>
+  ) async throws(PostgresError) -> Result<Value, PostgresError> {
+    guard link.isOpen, isUsable else {
+      throw PostgresError(.closed, "nothing was sent")
+    }
+    guard !isCancellable || !Task.isCancelled else {
+      throw PostgresError(.cancelled, "nothing was sent")
+    }
+    interrupter.begin(until: .after(deadline ?? settings.statementDeadline))
+    let result = await withTaskCancellationHandler {
+      exchange()
+    } onCancel: {
+      if isCancellable { interrupter.interrupt(.cancelled) }
+    }
+    let cause = interrupter.end()
+    if case .failure(let error) = result, error.code == .unsupported, error.isOutcomeUnknown {
+      abandon()
+    }
+    noteCondition()
+    return result.mapError { $0.explained(by: cause) }
+  }
+
+  /// Runs a statement, prepared if that is wanted.
+  private func run(_ query: Query) -> Link.Answer {
+    guard settings.preparesStatements else { return runUnprepared(query) }
+    let isAlone = link.isIdle
+    let answer = runPrepared(query)
+    guard case .failure(let error) = answer, error.isPreparedStatementGone else { return answer }
+    forgetPrepared()
+    // Refused before it began, so it can be run again, unless the refusal broke a transaction.
+    return isAlone && link.isGood && !interrupter.hasFired ? runPrepared(query) : answer
+  }
+
+  private func runPrepared(_ query: Query) -> Link.Answer {
+    let key = PreparedStatements.Key(query)
+    if let name = prepared.name(key) { return runPrepared(name, query) }
+    guard !prepared.isFull else { return runUnprepared(query) }
+    let name = prepared.makeName()
+    guard link.sendPrepare(name, key.sql, types: key.types) else {
+      return .failure(link.sendError())
+    }
+    let answer = link.collect()
+    guard case .success = answer else { return answer }
+    prepared.remember(key, as: name)
+    return runPrepared(name, query)
+  }
+
+  private func runPrepared(_ name: String, _ query: Query) -> Link.Answer {
+    guard link.sendPrepared(name, query.parameters) else { return .failure(link.sendError()) }
+    return link.collect()
+  }
+
+  private func runUnprepared(_ query: Query) -> Link.Answer {
+    guard link.sendUnprepared(query.statement.sql, query.parameters) else {
+      return .failure(link.sendError())
+    }
+    return link.collect()
+  }
+
+  /// After DISCARD ALL or a changed table: everything is prepared anew, under new names.
+  func forgetPrepared() {
+    prepared.forgetAll()
+    // What the server still has would stay there for ever. In a broken transaction this is refused,
+    // and what stays is small.
+    _ = link.run(script: "DEALLOCATE ALL")
+  }
+}
+
+extension PostgresError {
+  /// Whether the server no longer has the prepared statement in the form in which it was prepared.
+  var isPreparedStatementGone: Bool { isStalePlan || sqlState == "26000" }
+
+  /// The error as the caller is to see it, if its statement was brought back.
+  func explained(by cause: Interrupter.Cause?) -> PostgresError {
+    // Another error came at the same moment as the interruption: it tells more.
+    guard let cause, code == .connectionLost || sqlState == "57014" else { return self }
+    var error = self
+    switch cause {
+    case .deadline: error.code = .deadlineExceeded
+    case .cancelled: error.code = .cancelled
+    }
+    return error
+  }
+}

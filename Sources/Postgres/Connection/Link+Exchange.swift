@@ -1,0 +1,108 @@
+internal import CLibPQ
+
+extension Link {
+  typealias Answer = Result<Rows, PostgresError>
+
+  /// Runs SQL text of any number of statements; the rows are the last statement's.
+  func run(script sql: String) -> Answer {
+    guard sendScript(sql) else { return .failure(sendError()) }
+    return collect()
+  }
+
+  /// Reads a statement's results until the server is ready for the next one.
+  ///
+  /// To the very end: a statement that is its own transaction commits after its rows were sent, and
+  /// what the commit has to say, an error or a warning, comes last.
+  func collect() -> Answer {
+    var last: ResultStorage?
+    var failure: PostgresError?
+    while let result = nextResult() {
+      switch judge(result) {
+      case .rows: last = result
+      case .failed(let error): failure = failure ?? error
+      case .sync: break
+      case .hopeless(let error): return .failure(error)
+      }
+    }
+    return conclude(last, failure)
+  }
+
+  /// Reads what belongs to one statement of a pipeline, up to its synchronization point.
+  /// - Returns: Whether the statement was prepared, if it had to be, and its answer.
+  func collectSegment(withPrepare: Bool) -> (isPrepared: Bool, answer: Answer) {
+    var isPrepared = false
+    var awaitsPrepare = withPrepare
+    var last: ResultStorage?
+    var failure: PostgresError?
+    var nothings = 0
+    // One nothing ends each statement's results. A second one in a row: no more will come.
+    while nothings < 2 {
+      guard let result = nextResult() else {
+        nothings += 1
+        continue
+      }
+      nothings = 0
+      switch judge(result) {
+      case .rows where awaitsPrepare:
+        isPrepared = true
+      case .rows: last = result
+      case .failed(let error): failure = failure ?? error
+      case .sync: return (isPrepared, conclude(last, failure))
+      case .hopeless(let error): return (isPrepared, .failure(error))
+      }
+      awaitsPrepare = false
+    }
+    // Without the synchronization point even an answer is no proof: the commit came after it.
+    return (isPrepared, .failure(failure ?? lostError()))
+  }
+
+  private enum Judgement {
+    case rows
+    case failed(PostgresError)
+    case sync
+    case hopeless(PostgresError)
+  }
+
+  private func judge(_ result: ResultStorage) -> Judgement {
+    switch result.handle.status {
+    case PGRES_COMMAND_OK, PGRES_TUPLES_OK, PGRES_EMPTY_QUERY:
+      return .rows
+    case PGRES_PIPELINE_SYNC:
+      return .sync
+    case PGRES_COPY_IN, PGRES_COPY_OUT, PGRES_COPY_BOTH:
+      // The connection now speaks another protocol, so it has to go; see `Connection.supervise`.
+      return .hopeless(
+        PostgresError(.unsupported, "COPY cannot be run here", isOutcomeUnknown: true)
+      )
+    case PGRES_PIPELINE_ABORTED:
+      return .failed(
+        PostgresError(.server, "an earlier message of the same statement was refused")
+      )
+    default:
+      return .failed(
+        isGood ? PostgresError(result.handle) : lostError(PostgresError(result.handle))
+      )
+    }
+  }
+
+  private func conclude(_ last: ResultStorage?, _ failure: PostgresError?) -> Answer {
+    let notices = takeNotices()
+    if let failure { return .failure(failure) }
+    guard isGood, let last else { return .failure(lostError()) }
+    return .success(Rows(last, notices: notices))
+  }
+
+  /// What to say when the server's last words, if any, were `error` and the connection is gone.
+  private func lostError(_ error: PostgresError? = nil) -> PostgresError {
+    var lost = error ?? PostgresError(.connectionLost, errorMessage)
+    lost.code = .connectionLost
+    lost.isOutcomeUnknown = true
+    return lost
+  }
+
+  /// Why nothing could be sent. As long as the connection is good nothing has been: libpq refused
+  /// the call for its arguments.
+  func sendError() -> PostgresError {
+    isGood ? PostgresError(.unsupported, errorMessage) : lostError()
+  }
+}

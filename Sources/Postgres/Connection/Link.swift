@@ -1,0 +1,144 @@
+internal import CLibPQ
+
+/// Owns one `PGconn`. Every call blocks, and belongs on the thread of the connection.
+@safe
+struct Link: ~Copyable {
+  /// Catches what the server says beside its answers. Used on the connection's thread only.
+  private final class NoticeBox {
+    var notices: [Notice] = []
+  }
+
+  private var pointer: OpaquePointer?
+  private let notices = NoticeBox()
+
+  /// Connects. libpq bounds the wait for each host by `connect_timeout`, but not name resolution.
+  init(options: [ConnectionOption]) throws(PostgresError) {
+    let pointer = unsafe CStringList.with(options.map(\.keyword), options.map(\.value)) {
+      unsafe PQconnectdbParams($0, $1, 0)
+    }
+    guard let pointer = unsafe pointer else {
+      throw PostgresError(.outOfResources, "no memory for a connection")
+    }
+    unsafe self.pointer = unsafe pointer
+    guard unsafe PQstatus(pointer) == CONNECTION_OK else {
+      throw PostgresError(
+        .connectFailed,
+        unsafe String(cString: PQerrorMessage(pointer)).trimmingNewlines
+      )
+    }
+    unsafe PQsetNoticeReceiver(
+      pointer,
+      { argument, result in
+        guard let argument = unsafe argument, let result = unsafe result else { return }
+        let box = unsafe Unmanaged<NoticeBox>.fromOpaque(argument).takeUnretainedValue()
+        func field(_ code: Character) -> String? {
+          unsafe PQresultErrorField(result, Int32(code.asciiValue ?? 0)).map {
+            unsafe String(cString: $0)
+          }
+        }
+        box.notices.append(
+          Notice(
+            severity: field("V") ?? field("S") ?? "",
+            sqlState: field("C") ?? "",
+            message: field("M") ?? ""
+          )
+        )
+      },
+      Unmanaged.passUnretained(notices).toOpaque()
+    )
+  }
+
+  deinit {
+    unsafe PQfinish(pointer)
+  }
+
+  mutating func close() {
+    unsafe PQfinish(pointer)
+    unsafe pointer = nil
+  }
+
+  var isOpen: Bool { unsafe pointer != nil }
+  var isGood: Bool { unsafe PQstatus(pointer) == CONNECTION_OK }
+  var isIdle: Bool { unsafe PQtransactionStatus(pointer) == PQTRANS_IDLE }
+  var descriptor: Int32 { unsafe PQsocket(pointer) }
+  var errorMessage: String { unsafe String(cString: PQerrorMessage(pointer)).trimmingNewlines }
+  var serverProcess: Int32 { unsafe PQbackendPID(pointer) }
+  var serverVersion: Int32 { unsafe PQserverVersion(pointer) }
+  var usesTLS: Bool { unsafe PQsslInUse(pointer) == 1 }
+
+  func makeCancelTicket() -> CancelTicket? {
+    guard let cancel = unsafe PQgetCancel(pointer) else { return nil }
+    return unsafe CancelTicket(owning: cancel)
+  }
+
+  /// The notices since the last call.
+  func takeNotices() -> [Notice] {
+    defer { notices.notices = [] }
+    return notices.notices
+  }
+
+  // MARK: Sending. False means that nothing more can be done with the connection.
+
+  func sendScript(_ sql: String) -> Bool {
+    unsafe sql.withCString { unsafe PQsendQuery(pointer, $0) } == 1
+  }
+
+  func sendPrepare(_ name: String, _ sql: String, types: [UInt32]) -> Bool {
+    unsafe types.withUnsafeBufferPointer { types in
+      unsafe PQsendPrepare(pointer, name, sql, Int32(types.count), types.baseAddress)
+    } == 1
+  }
+
+  func sendPrepared(_ name: String, _ parameters: [Parameter]) -> Bool {
+    ParameterList.with(parameters) { list in
+      unsafe PQsendQueryPrepared(
+        pointer,
+        name,
+        list.count,
+        list.values,
+        list.lengths,
+        list.formats,
+        1
+      )
+    } == 1
+  }
+
+  func sendUnprepared(_ sql: String, _ parameters: [Parameter]) -> Bool {
+    ParameterList.with(parameters) { list in
+      unsafe PQsendQueryParams(
+        pointer,
+        sql,
+        list.count,
+        list.types,
+        list.values,
+        list.lengths,
+        list.formats,
+        1
+      )
+    } == 1
+  }
+
+  func enterPipeline() -> Bool { unsafe PQenterPipelineMode(pointer) == 1 }
+  func exitPipeline() -> Bool { unsafe PQexitPipelineMode(pointer) == 1 }
+  func sendSync() -> Bool { unsafe PQpipelineSync(pointer) == 1 }
+
+  /// The next result, or nil at the end of a statement's results.
+  func nextResult() -> ResultStorage? {
+    unsafe PQgetResult(pointer).map { unsafe ResultStorage(ResultHandle(owning: $0)) }
+  }
+
+  // MARK: Notifications
+
+  /// Reads what has arrived, without waiting. False means that the connection is lost.
+  func consumeInput() -> Bool { unsafe PQconsumeInput(pointer) == 1 }
+
+  func nextNotification() -> Notification? {
+    guard let notify = unsafe PQnotifies(pointer) else { return nil }
+    defer { unsafe PQfreemem(notify) }
+    return unsafe Notification(
+      channel: String(cString: notify.pointee.relname),
+      payload: String(cString: notify.pointee.extra),
+      serverProcess: notify.pointee.be_pid
+    )
+  }
+}

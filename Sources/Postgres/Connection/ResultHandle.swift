@@ -1,0 +1,77 @@
+internal import CLibPQ
+
+/// Owns one `PGresult`: a double `PQclear` does not compile.
+@safe
+struct ResultHandle: ~Copyable {
+  private let pointer: OpaquePointer
+
+  init(owning pointer: OpaquePointer) {
+    unsafe self.pointer = unsafe pointer
+  }
+
+  deinit {
+    unsafe PQclear(pointer)
+  }
+
+  var status: ExecStatusType { unsafe PQresultStatus(pointer) }
+  var rowCount: Int { Int(unsafe PQntuples(pointer)) }
+  var columnCount: Int { Int(unsafe PQnfields(pointer)) }
+
+  /// Rows that the statement inserted, updated, deleted or returned; nil where that means nothing.
+  var affectedRows: Int? {
+    unsafe Int(String(cString: PQcmdTuples(pointer)))
+  }
+
+  /// The server's name for what it did, for instance COMMIT or `INSERT 0 1`.
+  var commandTag: String { unsafe String(cString: PQcmdStatus(pointer)) }
+
+  func columnName(_ column: Int) -> String {
+    guard let name = unsafe PQfname(pointer, Int32(column)) else { return "" }
+    return unsafe String(cString: name)
+  }
+
+  func columnType(_ column: Int) -> UInt32 {
+    unsafe PQftype(pointer, Int32(column))
+  }
+
+  /// A field of a diagnostic, named by one of libpq's PG_DIAG codes.
+  func field(_ code: Character) -> String? {
+    guard let ascii = code.asciiValue,
+      let text = unsafe PQresultErrorField(pointer, Int32(ascii))
+    else { return nil }
+    return unsafe String(cString: text)
+  }
+
+  /// The whole message, for errors that libpq made itself and that have no fields.
+  var errorMessage: String {
+    unsafe String(cString: PQresultErrorMessage(pointer)).trimmingNewlines
+  }
+
+  /// Lends a value's bytes; nil is SQL's null.
+  func withBytes<Value>(
+    row: Int,
+    column: Int,
+    _ body: (UnsafeRawBufferPointer?) -> Value
+  ) -> Value {
+    // libpq only warns of a wrong index, on stderr, and answers null.
+    precondition(row >= 0 && row < rowCount && column >= 0 && column < columnCount)
+    if unsafe PQgetisnull(pointer, Int32(row), Int32(column)) == 1 {
+      return body(nil)
+    }
+    return unsafe body(
+      UnsafeRawBufferPointer(
+        start: PQgetvalue(pointer, Int32(row), Int32(column)),
+        count: Int(PQgetlength(pointer, Int32(row), Int32(column)))
+      )
+    )
+  }
+}
+
+extension String {
+  /// libpq ends its messages with a line feed.
+  var trimmingNewlines: String {
+    var text = self[...]
+    while let last = text.last, last.isNewline { text.removeLast() }
+    return String(text)
+  }
+}

@@ -1,0 +1,5 @@
+/// One of libpq's `keyword=value` pairs.
+struct ConnectionOption: Hashable, Sendable {
+  let keyword: String
+  let value: String
+}
