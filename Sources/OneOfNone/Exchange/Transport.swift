@@ -1,0 +1,63 @@
+internal import AsyncHTTPClient
+internal import Glibc
+internal import NIOCore
+internal import NIOPosix
+internal import NIOSSL
+internal import Provisioning
+
+/// How the HTTP client is set up, so that it never sends anything twice.
+enum Transport {
+  /// A kept-alive connection is used again only so soon after its last answer; a server that
+  /// closes an idle one usually does it after five seconds or more (protocol, rule 4).
+  static let longestIdle = TimeAmount.seconds(2)
+  /// The longest wait for a connection and its TLS handshake.
+  static let longestConnect = Duration.seconds(10)
+
+  static func makeClient(_ configuration: APIConfiguration) -> HTTPClient {
+    var settings = HTTPClient.Configuration()
+    settings.httpVersion = .http1Only
+    settings.redirectConfiguration = .disallow
+    settings.decompression = .disabled
+    settings.timeout.connect = .nanoseconds(
+      min(configuration.timeout, longestConnect).nanoseconds
+    )
+    settings.connectionPool.idleTimeout = longestIdle
+    settings.connectionPool.retryConnectionEstablishment = false
+    // Calls are limited elsewhere; here none shall wait for another's connection.
+    settings.connectionPool.concurrentHTTP1ConnectionsPerHostSoftLimit =
+      Bounds.maxInFlight.upperBound
+    settings.tracing.tracer = nil
+    settings.tlsConfiguration = tls(configuration)
+    let limit = configuration.timeout
+    settings.http1_1ConnectionDebugInitializer = { channel in
+      limitSilence(of: channel, to: limit)
+    }
+    // Without a logger of ours the client's own, which discards everything, is used: headers and
+    // bodies can reach no log.
+    return HTTPClient(
+      eventLoopGroup: MultiThreadedEventLoopGroup.singleton,
+      configuration: settings
+    )
+  }
+
+  /// Sets TCP_USER_TIMEOUT: bytes that the other side does not acknowledge for so long end the
+  /// connection, so that the kernel does not deliver a request minutes after its call was given
+  /// up (protocol, rule 4).
+  static func limitSilence(of channel: any Channel, to limit: Duration) -> EventLoopFuture<Void> {
+    let option = ChannelOptions.Types.SocketOption(
+      level: .tcp,
+      name: NIOBSDSocket.Option(rawValue: TCP_USER_TIMEOUT)
+    )
+    let milliseconds = max(1, min(limit.milliseconds, Int64(Int32.max)))
+    return channel.setOption(option, value: SocketOptionValue(milliseconds))
+  }
+
+  private static func tls(_ configuration: APIConfiguration) -> TLSConfiguration {
+    var tls = TLSConfiguration.makeClientConfiguration()
+    tls.minimumTLSVersion = .tlsv12
+    if let authorities = configuration.authorities {
+      tls.trustRoots = .certificates(authorities)
+    }
+    return tls
+  }
+}

@@ -1,0 +1,52 @@
+internal import NIOHTTP1
+internal import Provisioning
+
+/// What the API said with an answer that is not what was asked for: `{message, code, details?}`.
+struct ErrorBody: Hashable, Sendable {
+  /// The API's own code, or `http_<status>`.
+  let code: String
+  /// The API's own message, or one made from the status. A body that is not the API's, such as a
+  /// proxy's page, is not repeated.
+  let message: String
+
+  /// Reads the body as leniently as can be: whatever is missing is made from the status.
+  init(status: Int, body: [UInt8], texts: PublicText) {
+    let fields = (try? Self.read(body)) ?? Fields()
+    code = Self.kept(fields.code, limit: 200, texts: texts) ?? "http_\(status)"
+    message =
+      Self.kept(fields.message, limit: Bounds.messageLength, texts: texts)
+      ?? Self.sentence(for: status)
+  }
+
+  private struct Fields {
+    var code: String?
+    var message: String?
+  }
+
+  private static func kept(_ text: String?, limit: Int, texts: PublicText) -> String? {
+    guard let text, !text.isEmpty else { return nil }
+    return texts.clean(text, limit: limit)
+  }
+
+  private static func sentence(for status: Int) -> String {
+    let phrase = HTTPResponseStatus(statusCode: status).reasonPhrase
+    let name = phrase.isEmpty ? "\(status)" : "\(status) \(phrase)"
+    return "the API answered \(name) without a message of its own"
+  }
+
+  private static func read(_ body: [UInt8]) throws(JSONFailure) -> Fields {
+    var json = try JSONReader(body)
+    var fields = Fields()
+    var key = try json.firstKey()
+    while let name = key {
+      switch (name, try json.peek()) {
+      case ("code", .string): fields.code = try json.string()
+      case ("code", .number): fields.code = try json.text()
+      case ("message", .string): fields.message = try json.string()
+      default: try json.skip()
+      }
+      key = try json.nextKey()
+    }
+    return fields
+  }
+}
