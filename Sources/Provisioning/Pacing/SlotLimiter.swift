@@ -17,10 +17,14 @@ public struct SlotLimiter: Hashable, Sendable {
     tolerance = spacing * Int64(limits.burst - 1)
   }
 
-  /// How far ahead of its time a slot may be reserved: one spacing, and at least 50 ms so that a
-  /// fast pace is not held up by the way to the database. A worker holds no more of the future
-  /// than that, so a new job waits for at most a slot or two that others have taken.
-  public var horizon: Int64 { max(spacing, 50_000) }
+  /// How far ahead of its time a slot may be reserved at least, so that a fast pace is not held up
+  /// by the way to the database.
+  public static let shortestHorizon: Duration = .milliseconds(50)
+
+  /// How far ahead of its time a slot may be reserved: one spacing, but not less than the shortest
+  /// horizon. A fleet holds no more of the future than that, so a new job waits for at most a slot
+  /// or two that others have taken.
+  public var horizon: Int64 { max(spacing, Self.shortestHorizon.microseconds) }
 
   /// What asking for a slot gives.
   public enum Reservation: Hashable, Sendable {

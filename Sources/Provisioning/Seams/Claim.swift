@@ -19,9 +19,10 @@ public struct ClaimRequest: Hashable, Sendable {
 public enum Claim: Hashable, Sendable {
   /// A call, committed as `sending`.
   case call(ClaimedCall)
-  /// Nothing may be claimed now. After `wait` there may be something by the passing of time alone;
-  /// nil if only a wake or another call's end can change that.
-  case nothing(wait: Duration?)
+  /// Nothing may be claimed now. After `wait` there may be something by the passing of time alone
+  /// (a slot, the end of a pause); after `due` a job is due that has to be lined up by `tend`.
+  /// Each is nil if only a wake or another call's end can change that.
+  case nothing(wait: Duration?, due: Duration?)
 }
 
 /// A call and what its worker needs to know beside it.

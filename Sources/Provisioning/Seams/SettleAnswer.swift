@@ -18,15 +18,15 @@ public struct SettleReceipt: Hashable, Sendable {
   public let issued: Int
   /// Codes that were new and for which the job had no room.
   public let surplus: Int
-  /// The call's state now.
-  public let call: CallState
-  /// The job's state before.
-  public let jobBefore: JobState
-  /// The job's state now.
-  public let job: JobState
+  /// The call's state now; nil if the ledger no longer knows the job.
+  public let call: CallState?
+  /// The job's state before; nil if the ledger no longer knows it.
+  public let jobBefore: JobState?
+  /// The job's state now; nil if the ledger no longer knows it.
+  public let job: JobState?
 
   /// A receipt with these parts.
-  public init(issued: Int, surplus: Int, call: CallState, jobBefore: JobState, job: JobState) {
+  public init(issued: Int, surplus: Int, call: CallState?, jobBefore: JobState?, job: JobState?) {
     self.issued = issued
     self.surplus = surplus
     self.call = call

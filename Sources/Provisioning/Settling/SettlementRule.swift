@@ -54,6 +54,36 @@ public enum SettlementRule {
       .doubted(.unstorable(cause), pause: nil, rawAnswer: answer.body)
   }
 
+  /// The same settlement with nothing but printable ASCII in its texts, for a database that refused
+  /// them.
+  public static func plain(_ settlement: Settlement) -> Settlement {
+    let job: JobEffect =
+      switch settlement.job {
+      case .goesOn, .goesOnIfNew: settlement.job
+      case .fails(let code, let message): .fails(code: plain(code), message: plain(message))
+      }
+    return Settlement(
+      call: settlement.call,
+      worker: settlement.worker,
+      result: settlement.result,
+      httpStatus: settlement.httpStatus,
+      errorCode: settlement.errorCode.map(plain),
+      errorMessage: settlement.errorMessage.map(plain),
+      received: settlement.received,
+      duration: settlement.duration,
+      codes: settlement.codes,
+      strays: settlement.strays,
+      rawAnswer: settlement.rawAnswer,
+      job: job,
+      reward: settlement.reward,
+      account: settlement.account
+    )
+  }
+
+  private static func plain(_ text: String) -> String {
+    String(text.unicodeScalars.map { (" "..."~").contains($0) ? Character($0) : "?" })
+  }
+
   struct Effects {
     var job: JobEffect = .goesOn
     var reward: RewardEffect = .none

@@ -1,0 +1,96 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+let strict: [SwiftSetting] = [
+  .treatAllWarnings(as: .error),
+  .enableUpcomingFeature("ExistentialAny"),
+  .enableUpcomingFeature("MemberImportVisibility"),
+  .enableUpcomingFeature("InternalImportsByDefault"),
+  .enableUpcomingFeature("NonisolatedNonsendingByDefault"),
+]
+
+let argumentParser = Target.Dependency.product(
+  name: "ArgumentParser",
+  package: "swift-argument-parser"
+)
+let asyncHTTPClient = Target.Dependency.product(
+  name: "AsyncHTTPClient",
+  package: "async-http-client"
+)
+let configuration = Target.Dependency.product(
+  name: "Configuration",
+  package: "swift-configuration"
+)
+let hummingbird = Target.Dependency.product(name: "Hummingbird", package: "hummingbird")
+let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
+let nioCore = Target.Dependency.product(name: "NIOCore", package: "swift-nio")
+let nioHTTP1 = Target.Dependency.product(name: "NIOHTTP1", package: "swift-nio")
+let nioPosix = Target.Dependency.product(name: "NIOPosix", package: "swift-nio")
+let nioSSL = Target.Dependency.product(name: "NIOSSL", package: "swift-nio-ssl")
+let serviceLifecycle = Target.Dependency.product(
+  name: "ServiceLifecycle",
+  package: "swift-service-lifecycle"
+)
+let yams = Target.Dependency.product(name: "Yams", package: "Yams")
+
+let package = Package(
+  name: "codemint",
+  products: [
+    .executable(name: "codemint", targets: ["codemint"])
+  ],
+  dependencies: [
+    .package(url: "https://github.com/apple/swift-argument-parser", exact: "1.8.2"),
+    .package(
+      url: "https://github.com/apple/swift-configuration",
+      exact: "1.4.0",
+      traits: ["YAML"]
+    ),
+    .package(url: "https://github.com/apple/swift-log", exact: "1.16.2"),
+    .package(url: "https://github.com/apple/swift-nio", exact: "2.101.2"),
+    .package(url: "https://github.com/apple/swift-nio-ssl", exact: "2.37.6"),
+    .package(url: "https://github.com/hummingbird-project/hummingbird", exact: "2.28.1"),
+    .package(url: "https://github.com/jpsim/Yams", exact: "6.2.2"),
+    .package(url: "https://github.com/swift-server/async-http-client", exact: "1.37.0"),
+    .package(url: "https://github.com/swift-server/swift-service-lifecycle", exact: "2.13.0"),
+  ],
+  targets: [
+    .systemLibrary(
+      name: "CLibPQ",
+      pkgConfig: "libpq",
+      providers: [.apt(["libpq-dev"])]
+    ),
+    .target(
+      name: "Postgres",
+      dependencies: ["CLibPQ"],
+      swiftSettings: strict + [.strictMemorySafety()]
+    ),
+    .target(name: "Provisioning", swiftSettings: strict),
+    .target(
+      name: "OneOfNone",
+      dependencies: [
+        "Provisioning", asyncHTTPClient, logging, nioCore, nioHTTP1, nioPosix, nioSSL,
+      ],
+      swiftSettings: strict
+    ),
+    .target(
+      name: "Ledger",
+      dependencies: ["Provisioning", "Postgres"],
+      resources: [
+        .embedInCode("Migrations/SQL/m0001_ledger.sql"),
+        .embedInCode("Migrations/SQL/m0002_claim.sql"),
+        .embedInCode("Migrations/SQL/m0003_settle.sql"),
+        .embedInCode("Migrations/SQL/m0004_tend.sql"),
+        .embedInCode("Migrations/SQL/m0005_views.sql"),
+        .embedInCode("Migrations/SQL/m0006_comments.sql"),
+      ],
+      swiftSettings: strict
+    ),
+    .target(name: "Worker", dependencies: ["Provisioning", logging], swiftSettings: strict),
+    .target(
+      name: "Sandbox",
+      dependencies: [hummingbird, logging, serviceLifecycle],
+      swiftSettings: strict
+    ),
+    .target(name: "LocalPostgres", swiftSettings: strict),
+  ]
+)

@@ -1,0 +1,232 @@
+-- The ledger: what was asked for (jobs), every request that was made for it (calls), every code
+-- that came of it (codes), and the daemon's own notes beside them.
+--
+-- A CHECK constraint's name is the sentence that people see when it refuses a row.
+
+CREATE SEQUENCE codemint.turns AS bigint;
+
+CREATE TABLE codemint.jobs (
+  id            bigint      GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+  reward_id     uuid        NOT NULL,
+  count         integer     NOT NULL,
+  prefix        text,
+  priority      smallint    NOT NULL DEFAULT 5,
+  run_at        timestamptz NOT NULL DEFAULT clock_timestamp(),
+  dedupe_key    text,
+  metadata      jsonb,
+
+  state         text        NOT NULL DEFAULT 'queued',
+  paused        boolean     NOT NULL DEFAULT false,
+  held          boolean     NOT NULL DEFAULT false,
+  issued        integer     NOT NULL DEFAULT 0,
+  outstanding   integer     NOT NULL DEFAULT 0,
+  surplus       integer     NOT NULL DEFAULT 0,
+  error_code    text,
+  error_message text,
+  next_call_at  timestamptz,
+  created_by    text        NOT NULL DEFAULT current_user,
+  created_at    timestamptz NOT NULL DEFAULT clock_timestamp(),
+  started_at    timestamptz,
+  finished_at   timestamptz,
+  updated_at    timestamptz NOT NULL DEFAULT clock_timestamp(),
+  ends_as       text,
+  stalls        integer     NOT NULL DEFAULT 0,
+  turn          bigint,
+
+  CONSTRAINT "count must be from 1 to 1000000"
+    CHECK (count BETWEEN 1 AND 1000000),
+  CONSTRAINT "prefix must have 1 to 32 characters"
+    CHECK (char_length(prefix) BETWEEN 1 AND 32),
+  CONSTRAINT "prefix must not contain control characters"
+    CHECK (prefix !~ '[\u0001-\u001f\u007f-\u009f\u2028\u2029]'),
+  CONSTRAINT "priority must be from 0 (first) to 9 (last)"
+    CHECK (priority BETWEEN 0 AND 9),
+  CONSTRAINT "run_at must be a finite time"
+    CHECK (isfinite(run_at)),
+  CONSTRAINT "dedupe_key must have 1 to 255 characters"
+    CHECK (char_length(dedupe_key) BETWEEN 1 AND 255),
+  CONSTRAINT "dedupe_key must be unique: this job was inserted before"
+    UNIQUE (dedupe_key),
+  CONSTRAINT "metadata must be a JSON object"
+    CHECK (jsonb_typeof(metadata) = 'object'),
+  CONSTRAINT "state is one of the states of a job"
+    CHECK (state IN ('queued', 'running', 'ending', 'completed', 'failed', 'cancelled')),
+  CONSTRAINT "a job never holds more codes than it asked for"
+    CHECK (issued >= 0 AND outstanding >= 0 AND surplus >= 0 AND issued + outstanding <= count),
+  CONSTRAINT "a completed job holds exactly what it asked for"
+    CHECK (state <> 'completed' OR issued = count),
+  CONSTRAINT "only a finished job has finished_at, and nothing outstanding"
+    CHECK (CASE WHEN state IN ('completed', 'failed', 'cancelled')
+                THEN finished_at IS NOT NULL AND outstanding = 0
+                ELSE finished_at IS NULL END),
+  CONSTRAINT "only an ending job knows how it will end"
+    CHECK ((state = 'ending') = (ends_as IS NOT NULL) AND ends_as IN ('failed', 'cancelled')),
+  CONSTRAINT "only a job that can take a call stands in the line"
+    CHECK (turn IS NULL
+           OR (state IN ('queued', 'running') AND NOT paused AND NOT held
+               AND issued + outstanding < count))
+);
+
+-- The line: who is next. A job joins it when it is due and leaves it when it needs no call.
+CREATE INDEX jobs_line ON codemint.jobs (priority, turn, id) WHERE turn IS NOT NULL;
+-- The waiting room: jobs whose time has yet to come (run_at, a pause).
+CREATE INDEX jobs_waiting ON codemint.jobs (next_call_at)
+  WHERE turn IS NULL AND next_call_at IS NOT NULL;
+CREATE INDEX jobs_open_by_reward ON codemint.jobs (reward_id)
+  WHERE state IN ('queued', 'running', 'ending');
+
+CREATE TABLE codemint.calls (
+  id               uuid        PRIMARY KEY,
+  job_id           bigint      NOT NULL REFERENCES codemint.jobs (id),
+  reward_id        uuid        NOT NULL,
+  prefix           text,
+  size             integer     NOT NULL,
+  state            text        NOT NULL,
+  worker           uuid        NOT NULL,
+  lease_expires_at timestamptz,
+  send_at          timestamptz,
+  http_status      integer,
+  error_code       text,
+  error_message    text,
+  received         integer,
+  duration_ms      integer,
+  created_at       timestamptz NOT NULL DEFAULT clock_timestamp(),
+  settled_at       timestamptz,
+  updated_at       timestamptz NOT NULL DEFAULT clock_timestamp(),
+
+  CONSTRAINT "a call asks for 1 to 500 codes"
+    CHECK (size BETWEEN 1 AND 500),
+  CONSTRAINT "state is one of the states of a call"
+    CHECK (state IN
+      ('sending', 'issued', 'rejected', 'unsent', 'in_doubt', 'adopted', 'absent')),
+  CONSTRAINT "a call that is being sent has a lease"
+    CHECK (state <> 'sending' OR lease_expires_at IS NOT NULL)
+);
+
+CREATE INDEX calls_by_job ON codemint.calls (job_id, created_at);
+CREATE INDEX calls_leases ON codemint.calls (lease_expires_at) WHERE state = 'sending';
+CREATE INDEX calls_in_doubt ON codemint.calls (reward_id) WHERE state = 'in_doubt';
+
+-- Codes have no foreign keys: five hundred rows a call would each look up their job and call
+-- again. Only settle_call writes here, with both rows locked.
+CREATE TABLE codemint.codes (
+  id           uuid        PRIMARY KEY,
+  job_id       bigint,
+  call_id      uuid,
+  reward_id    uuid        NOT NULL,
+  code         text        NOT NULL,
+  status       text        NOT NULL,
+  sync_status  text        NOT NULL,
+  external_ids jsonb       NOT NULL,
+  surplus      boolean     NOT NULL DEFAULT false,
+  created_at   timestamptz,
+  expires_at   timestamptz,
+  updated_at   timestamptz,
+  stored_at    timestamptz NOT NULL DEFAULT clock_timestamp(),
+  synced_at    timestamptz,
+
+  CONSTRAINT "sync_status is none, pending, synced or error"
+    CHECK (sync_status IN ('none', 'pending', 'synced', 'error')),
+  CONSTRAINT "a code that counts belongs to a job and a call"
+    CHECK (surplus OR (job_id IS NOT NULL AND call_id IS NOT NULL))
+);
+
+CREATE INDEX codes_by_job ON codemint.codes (job_id, sync_status);
+
+CREATE TABLE codemint.rewards (
+  reward_id     uuid        PRIMARY KEY,
+  closed_at     timestamptz,
+  in_flight     integer     NOT NULL DEFAULT 0,
+  failures      integer     NOT NULL DEFAULT 0,
+  paused_until  timestamptz,
+  error_code    text,
+  error_message text,
+  watched_since timestamptz,
+  created_at    timestamptz NOT NULL DEFAULT clock_timestamp(),
+
+  CONSTRAINT "calls in flight are counted down once each" CHECK (in_flight >= 0)
+);
+
+CREATE TABLE codemint.accounts (
+  name                     text             PRIMARY KEY,
+  requests_per_second      double precision,
+  burst                    integer,
+  max_in_flight            integer,
+  max_in_flight_per_reward integer,
+  in_flight                integer          NOT NULL DEFAULT 0,
+  next_slot_at             timestamptz      NOT NULL DEFAULT '-infinity',
+  failures                 integer          NOT NULL DEFAULT 0,
+  paused_until             timestamptz,
+  pause_reason             text,
+  blocked_at               timestamptz,
+  blocked_code             text,
+  blocked_message          text,
+  probe_at                 timestamptz,
+
+  CONSTRAINT "calls in flight are counted down once each" CHECK (in_flight >= 0)
+);
+
+INSERT INTO codemint.accounts (name) VALUES ('default');
+
+CREATE TABLE codemint.workers (
+  id                       uuid             PRIMARY KEY,
+  host                     text             NOT NULL,
+  process                  integer          NOT NULL,
+  version                  text             NOT NULL,
+  draining                 boolean          NOT NULL,
+  requests_per_second      double precision NOT NULL,
+  burst                    integer          NOT NULL,
+  max_in_flight            integer          NOT NULL,
+  max_in_flight_per_reward integer          NOT NULL,
+  started_at               timestamptz      NOT NULL DEFAULT clock_timestamp(),
+  seen_at                  timestamptz      NOT NULL DEFAULT clock_timestamp(),
+  expires_at               timestamptz      NOT NULL
+);
+
+-- Codes that exist upstream, perhaps because of us, and whose owner is not proven.
+CREATE TABLE codemint.strays (
+  id           uuid        PRIMARY KEY,
+  call_id      uuid,
+  reward_id    uuid        NOT NULL,
+  code         text        NOT NULL,
+  status       text        NOT NULL,
+  external_ids jsonb       NOT NULL,
+  created_at   timestamptz,
+  found_at     timestamptz NOT NULL DEFAULT clock_timestamp()
+);
+
+-- Answers that could not be stored as rows, byte for byte, for a person to look at.
+CREATE TABLE codemint.answers (
+  call_id   uuid        PRIMARY KEY,
+  body      bytea       NOT NULL,
+  stored_at timestamptz NOT NULL DEFAULT clock_timestamp()
+);
+
+-- A new job takes its place: in the line if it is due, else in the waiting room.
+CREATE FUNCTION codemint.place_new_job() RETURNS trigger
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+  NEW.next_call_at := NEW.run_at;
+  NEW.turn := CASE WHEN NEW.run_at <= clock_timestamp() THEN 0 END;
+  RETURN NEW;
+END
+$$;
+
+CREATE TRIGGER place_new_job BEFORE INSERT ON codemint.jobs
+  FOR EACH ROW EXECUTE FUNCTION codemint.place_new_job();
+
+-- One wake for each INSERT statement, however many rows it has.
+CREATE FUNCTION codemint.wake_workers() RETURNS trigger
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+  PERFORM pg_notify('codemint_jobs', '');
+  RETURN NULL;
+END
+$$;
+
+CREATE TRIGGER wake_workers AFTER INSERT ON codemint.jobs
+  FOR EACH STATEMENT EXECUTE FUNCTION codemint.wake_workers();

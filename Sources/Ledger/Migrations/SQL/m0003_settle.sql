@@ -1,0 +1,386 @@
+-- Settling: what a call's ending proved is recorded, once, however often it is asked for.
+
+-- Where a job stands after a change of its counters or flags: in the line, in the waiting room
+-- for p_pause, or in neither because it needs no call. One place decides it.
+CREATE FUNCTION codemint.place_job(p_job codemint.jobs, p_pause interval)
+RETURNS codemint.jobs
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+  v_now timestamptz := clock_timestamp();
+BEGIN
+  IF p_job.state NOT IN ('queued', 'running') OR p_job.paused OR p_job.held
+     OR p_job.issued + p_job.outstanding >= p_job.count THEN
+    p_job.turn := NULL;
+    p_job.next_call_at := NULL;
+  ELSIF p_pause > interval '0' THEN
+    p_job.turn := NULL;
+    p_job.next_call_at := greatest(p_job.next_call_at, v_now + p_pause);
+  ELSIF p_job.turn IS NULL AND coalesce(p_job.next_call_at, v_now) <= v_now THEN
+    p_job.turn := nextval('codemint.turns');
+    p_job.next_call_at := v_now;
+  END IF;
+  RETURN p_job;
+END
+$$;
+
+-- Where a job stands after its counters changed or it was refused (p_code). Says who is to be told.
+CREATE FUNCTION codemint.conclude_job(p_job codemint.jobs, p_code text, p_message text)
+RETURNS codemint.jobs
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+  IF p_job.state IN ('completed', 'failed', 'cancelled') THEN
+    RETURN p_job;
+  END IF;
+  IF p_code IS NOT NULL AND p_job.ends_as IS NULL THEN
+    p_job.state := 'ending';
+    p_job.ends_as := 'failed';
+    p_job.error_code := p_code;
+    p_job.error_message := p_message;
+  END IF;
+  IF p_job.issued = p_job.count THEN
+    p_job.state := 'completed';
+    p_job.ends_as := NULL;
+  ELSIF p_job.state = 'ending' AND p_job.outstanding = 0 THEN
+    p_job.state := p_job.ends_as;
+    p_job.ends_as := NULL;
+  END IF;
+  IF p_job.state IN ('completed', 'failed', 'cancelled') THEN
+    p_job.finished_at := clock_timestamp();
+    PERFORM pg_notify('codemint_job_done', p_job.id::text);
+  END IF;
+  RETURN p_job;
+END
+$$;
+
+-- Inserts the codes of one answer. New ones count for the job up to p_room, the rest is surplus;
+-- a code that somebody recorded before this answer came stays where it is, except that an answer
+-- takes its own codes back from surplus.
+CREATE FUNCTION codemint.store_codes(
+  p_job bigint, p_call uuid, p_reward uuid, p_room integer,
+  p_ids uuid[], p_codes text[], p_statuses text[], p_sync text[], p_external jsonb[],
+  p_created timestamptz[], p_expires timestamptz[], p_updated timestamptz[],
+  OUT issued integer, OUT surplus integer, OUT returned integer
+)
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+  v_returned uuid[];
+BEGIN
+  returned := 0;
+  -- Only where more came than there is room for must the new ones be told from the known first.
+  WITH shown AS (
+    SELECT s.*, CASE WHEN cardinality(p_ids) > p_room
+                     THEN row_number() OVER (PARTITION BY k.id IS NULL ORDER BY s.place)
+                     ELSE 0 END AS rank
+    FROM unnest(p_ids, p_codes, p_statuses, p_sync, p_external, p_created, p_expires, p_updated)
+      WITH ORDINALITY
+      AS s (id, code, status, sync, external, created, expires, updated, place)
+    LEFT JOIN codemint.codes k ON cardinality(p_ids) > p_room AND k.id = s.id
+  ), stored AS (
+    INSERT INTO codemint.codes AS c
+      (id, job_id, call_id, reward_id, code, status, sync_status, external_ids, surplus,
+       created_at, expires_at, updated_at, synced_at)
+    SELECT s.id, p_job, p_call, p_reward, s.code, s.status, s.sync, s.external, s.rank > p_room,
+           s.created, s.expires, s.updated, CASE WHEN s.sync = 'synced' THEN clock_timestamp() END
+    FROM shown s
+    ORDER BY s.place
+    ON CONFLICT (id) DO NOTHING
+    RETURNING c.surplus
+  )
+  SELECT count(*) FILTER (WHERE NOT s.surplus), count(*) FILTER (WHERE s.surplus)
+    INTO issued, surplus
+  FROM stored s;
+
+  IF issued + surplus < cardinality(p_ids) AND p_room > issued THEN
+    v_returned := ARRAY(
+      SELECT c.id FROM codemint.codes c
+      WHERE c.id = ANY (p_ids) AND c.surplus AND c.reward_id = p_reward
+        AND (c.call_id IS NULL OR c.call_id = p_call)
+      ORDER BY c.id
+      LIMIT p_room - issued);
+    returned := cardinality(v_returned);
+    UPDATE codemint.jobs j
+    SET surplus = j.surplus - t.number
+    FROM (SELECT c.job_id, count(*)::integer AS number FROM codemint.codes c
+          WHERE c.id = ANY (v_returned) GROUP BY c.job_id) t
+    WHERE j.id = t.job_id;
+    UPDATE codemint.codes c
+    SET surplus = false, job_id = p_job, call_id = p_call
+    WHERE c.id = ANY (v_returned);
+  END IF;
+END
+$$;
+
+-- Records the ending of one call. Keyed by the call and idempotent: asked twice, it changes
+-- nothing the second time. It carries the whole call, so that a database which lost the claim in a
+-- failover can take it in. Evidence beats lease: an answer is recorded whatever became of the call
+-- meanwhile, into the job while the job is open and has room, else as surplus.
+--
+-- The last codes of the arrays, one for each of p_stray_rewards, name another reward and are kept
+-- as strays. p_raw is the body of an answer that could not be stored as rows.
+CREATE FUNCTION codemint.settle_call(
+  p_call uuid, p_job bigint, p_reward uuid, p_prefix text, p_size integer, p_worker uuid,
+  p_result text, p_http_status integer, p_error_code text, p_error_message text,
+  p_received integer, p_duration_ms integer, p_raw bytea, p_stray_rewards uuid[],
+  p_ids uuid[], p_codes text[], p_statuses text[], p_sync text[], p_external jsonb[],
+  p_created timestamptz[], p_expires timestamptz[], p_updated timestamptz[],
+  p_job_fails_code text, p_job_fails_message text,
+  p_stall_pause interval, p_stall_limit integer,
+  p_reward_effect text, p_reward_pause interval, p_reward_limit integer,
+  p_account_effect text, p_account_pause interval, p_account_reason text,
+  OUT issued integer, OUT surplus integer, OUT call_state text,
+  OUT job_before text, OUT job_after text
+)
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+  v_now      timestamptz := clock_timestamp();
+  v_reward   codemint.rewards;
+  v_job      codemint.jobs;
+  v_call     codemint.calls;
+  v_landed   boolean := false;
+  v_held     integer;
+  v_own      integer;
+  v_room     integer;
+  v_returned integer;
+  v_code     text := p_job_fails_code;
+  v_message  text := p_job_fails_message;
+  v_pause    interval := interval '0';
+BEGIN
+  issued := 0;
+  surplus := 0;
+  v_reward := codemint.lock_reward(p_reward);
+  IF p_raw IS NOT NULL THEN
+    INSERT INTO codemint.answers (call_id, body) VALUES (p_call, p_raw) ON CONFLICT DO NOTHING;
+  END IF;
+  IF cardinality(p_stray_rewards) > 0 THEN
+    v_own := cardinality(p_ids) - cardinality(p_stray_rewards);
+    PERFORM codemint.store_strays(p_call, p_stray_rewards, p_ids[v_own + 1:],
+      p_codes[v_own + 1:], p_statuses[v_own + 1:], p_external[v_own + 1:], p_created[v_own + 1:]);
+    p_ids := p_ids[:v_own];
+    p_codes := p_codes[:v_own];
+    p_statuses := p_statuses[:v_own];
+    p_sync := p_sync[:v_own];
+    p_external := p_external[:v_own];
+    p_created := p_created[:v_own];
+    p_expires := p_expires[:v_own];
+    p_updated := p_updated[:v_own];
+  END IF;
+  SELECT * INTO v_job FROM codemint.jobs j WHERE j.id = p_job FOR UPDATE;
+  IF NOT FOUND THEN
+    -- A failover lost the job itself. Its codes exist, so they are kept where people look.
+    PERFORM codemint.store_strays(p_call, array_fill(p_reward, ARRAY[cardinality(p_ids)]),
+      p_ids, p_codes, p_statuses, p_external, p_created);
+    RETURN;
+  END IF;
+  job_before := v_job.state;
+  SELECT * INTO v_call FROM codemint.calls c WHERE c.id = p_call FOR UPDATE;
+  IF NOT FOUND THEN
+    v_call := codemint.restore_call(v_job, p_call, p_prefix, p_size, p_worker);
+    IF v_call.state = 'sending' THEN
+      v_job.outstanding := v_job.outstanding + p_size;
+      v_reward.in_flight := v_reward.in_flight + 1;
+      UPDATE codemint.accounts a SET in_flight = a.in_flight + 1 WHERE a.name = 'default';
+    END IF;
+  END IF;
+
+  -- What the call still holds of its job's room, and how it counts in what is in flight.
+  v_landed := v_call.state = 'sending';
+  v_held := CASE WHEN v_call.state IN ('sending', 'in_doubt') THEN v_call.size ELSE 0 END;
+
+  IF p_result = 'issued' THEN
+    v_room := v_held + CASE WHEN v_job.state IN ('queued', 'running')
+                            THEN v_job.count - v_job.issued - v_job.outstanding ELSE 0 END;
+    SELECT s.issued, s.surplus, s.returned INTO issued, surplus, v_returned
+    FROM codemint.store_codes(p_job, p_call, p_reward, v_room, p_ids, p_codes, p_statuses,
+                              p_sync, p_external, p_created, p_expires, p_updated) s;
+    -- Codes that came back from surplus, this job's own perhaps, no longer count as such.
+    SELECT j.surplus INTO v_job.surplus FROM codemint.jobs j WHERE j.id = p_job;
+    issued := issued + v_returned;
+    v_job.outstanding := v_job.outstanding - v_held;
+    v_job.issued := v_job.issued + issued;
+    v_job.surplus := v_job.surplus + surplus;
+    v_call.state := CASE WHEN v_call.state = 'adopted' THEN 'adopted' ELSE 'issued' END;
+    IF issued > 0 THEN
+      v_job.stalls := 0;
+    ELSIF v_held > 0 THEN
+      v_job.stalls := v_job.stalls + 1;
+      v_pause := p_stall_pause;
+      IF v_job.stalls >= p_stall_limit THEN
+        v_code := 'no_progress';
+        v_message := format('%s answers in a row held no new code of this reward', v_job.stalls);
+      END IF;
+    END IF;
+  ELSIF p_result = 'in_doubt' THEN
+    IF v_call.state = 'sending' THEN
+      v_call.state := 'in_doubt';
+      v_reward.closed_at := coalesce(v_reward.closed_at, v_now);
+    END IF;
+  ELSIF v_held > 0 THEN
+    v_call.state := p_result;
+    v_job.outstanding := v_job.outstanding - v_held;
+  END IF;
+
+  UPDATE codemint.calls c
+  SET state = v_call.state,
+      lease_expires_at = CASE WHEN v_call.state = 'in_doubt' THEN c.lease_expires_at END,
+      http_status = coalesce(p_http_status, c.http_status),
+      error_code = p_error_code,
+      error_message = p_error_message,
+      received = coalesce(p_received, c.received),
+      duration_ms = coalesce(p_duration_ms, c.duration_ms),
+      settled_at = CASE WHEN v_call.state = 'in_doubt' THEN NULL
+                        ELSE coalesce(c.settled_at, v_now) END,
+      updated_at = v_now
+  WHERE c.id = p_call AND (v_held > 0 OR p_result = 'issued');
+  call_state := v_call.state;
+
+  v_job := codemint.conclude_job(v_job, v_code, v_message);
+  v_job := codemint.place_job(v_job, v_pause);
+  PERFORM codemint.save_job(v_job);
+  job_after := v_job.state;
+
+  IF v_reward.closed_at IS NOT NULL AND v_call.state <> 'in_doubt' AND NOT EXISTS (
+       SELECT FROM codemint.calls c WHERE c.reward_id = p_reward AND c.state = 'in_doubt') THEN
+    v_reward.closed_at := NULL;
+  END IF;
+  PERFORM codemint.apply_reward_effect(v_reward, v_landed, p_reward_effect, p_reward_pause,
+                                       p_reward_limit, p_error_code, p_error_message);
+  PERFORM codemint.apply_account_effect(v_landed, p_account_effect, p_account_pause,
+                                        p_account_reason, p_error_code, p_error_message);
+END
+$$;
+
+-- A call that this database does not know: a failover lost its claim. It is taken in again as
+-- `sending` where its job still has the room, else as `absent`, which holds none.
+CREATE FUNCTION codemint.restore_call(
+  p_job codemint.jobs, p_call uuid, p_prefix text, p_size integer, p_worker uuid
+) RETURNS codemint.calls
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+  v_call codemint.calls;
+  v_fits boolean := p_job.state IN ('queued', 'running')
+                    AND p_job.issued + p_job.outstanding + p_size <= p_job.count;
+BEGIN
+  INSERT INTO codemint.calls
+    (id, job_id, reward_id, prefix, size, state, worker, lease_expires_at)
+  VALUES
+    (p_call, p_job.id, p_job.reward_id, p_prefix, p_size,
+     CASE WHEN v_fits THEN 'sending' ELSE 'absent' END, p_worker, clock_timestamp())
+  RETURNING * INTO v_call;
+  RETURN v_call;
+END
+$$;
+
+-- Writes back what of a job the daemon's functions change.
+CREATE FUNCTION codemint.save_job(p_job codemint.jobs) RETURNS void
+LANGUAGE sql
+SET search_path = pg_catalog, pg_temp
+AS $$
+  UPDATE codemint.jobs j
+  SET state = p_job.state, paused = p_job.paused, held = p_job.held, issued = p_job.issued,
+      outstanding = p_job.outstanding, surplus = p_job.surplus, error_code = p_job.error_code,
+      error_message = p_job.error_message, next_call_at = p_job.next_call_at,
+      started_at = p_job.started_at, finished_at = p_job.finished_at, ends_as = p_job.ends_as,
+      stalls = p_job.stalls, turn = p_job.turn, updated_at = clock_timestamp()
+  WHERE j.id = p_job.id
+$$;
+
+-- Keeps codes whose owner is not proven.
+CREATE FUNCTION codemint.store_strays(
+  p_call uuid, p_rewards uuid[], p_ids uuid[], p_codes text[], p_statuses text[],
+  p_external jsonb[], p_created timestamptz[]
+) RETURNS void
+LANGUAGE sql
+SET search_path = pg_catalog, pg_temp
+AS $$
+  INSERT INTO codemint.strays (id, call_id, reward_id, code, status, external_ids, created_at)
+  SELECT s.id, p_call, s.reward, s.code, s.status, s.external, s.created
+  FROM unnest(p_rewards, p_ids, p_codes, p_statuses, p_external, p_created)
+    AS s (reward, id, code, status, external, created)
+  WHERE NOT EXISTS (SELECT FROM codemint.codes c WHERE c.id = s.id)
+  ON CONFLICT (id) DO NOTHING
+$$;
+
+CREATE FUNCTION codemint.apply_reward_effect(
+  p_reward codemint.rewards, p_landed boolean, p_effect text, p_pause interval, p_limit integer,
+  p_code text, p_message text
+) RETURNS void
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+  v_now timestamptz := clock_timestamp();
+BEGIN
+  p_reward.in_flight := p_reward.in_flight - CASE WHEN p_landed THEN 1 ELSE 0 END;
+  IF p_effect = 'proven' THEN
+    p_reward.failures := 0;
+    p_reward.paused_until := NULL;
+    p_reward.error_code := NULL;
+    p_reward.error_message := NULL;
+  ELSIF p_effect = 'watched' THEN
+    p_reward.watched_since := coalesce(p_reward.watched_since, v_now);
+  ELSIF p_effect = 'refused' AND p_landed THEN
+    p_reward.failures := p_reward.failures + 1;
+    p_reward.paused_until := greatest(p_reward.paused_until, v_now + p_pause);
+    p_reward.error_code := p_code;
+    p_reward.error_message := p_message;
+    IF p_reward.failures >= p_limit THEN
+      UPDATE codemint.jobs j
+      SET held = true, turn = NULL, next_call_at = NULL, error_code = p_code,
+          error_message = p_message, updated_at = v_now
+      WHERE j.reward_id = p_reward.reward_id AND j.state IN ('queued', 'running') AND NOT j.held;
+      p_reward.failures := 0;
+    END IF;
+  END IF;
+  UPDATE codemint.rewards r
+  SET in_flight = p_reward.in_flight, closed_at = p_reward.closed_at,
+      failures = p_reward.failures, paused_until = p_reward.paused_until,
+      error_code = p_reward.error_code, error_message = p_reward.error_message,
+      watched_since = p_reward.watched_since
+  WHERE r.reward_id = p_reward.reward_id;
+END
+$$;
+
+CREATE FUNCTION codemint.apply_account_effect(
+  p_landed boolean, p_effect text, p_pause interval, p_reason text, p_code text, p_message text
+) RETURNS void
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+  v_now     timestamptz := clock_timestamp();
+  v_account codemint.accounts;
+BEGIN
+  SELECT * INTO v_account FROM codemint.accounts a WHERE a.name = 'default' FOR UPDATE;
+  v_account.in_flight := v_account.in_flight - CASE WHEN p_landed THEN 1 ELSE 0 END;
+  IF p_landed AND p_effect = 'proven' THEN
+    v_account.failures := 0;
+    v_account.pause_reason := CASE WHEN v_account.paused_until > v_now
+                                   THEN v_account.pause_reason END;
+  ELSIF p_landed AND p_effect = 'paused' THEN
+    v_account.failures := v_account.failures + 1;
+    v_account.paused_until := greatest(v_account.paused_until, v_now + p_pause);
+    v_account.pause_reason := p_reason;
+  ELSIF p_landed AND p_effect = 'blocked' THEN
+    v_account.blocked_at := coalesce(v_account.blocked_at, v_now);
+    v_account.blocked_code := p_code;
+    v_account.blocked_message := p_message;
+    v_account.probe_at := coalesce(v_account.probe_at, v_now);
+  END IF;
+  UPDATE codemint.accounts a
+  SET in_flight = v_account.in_flight, failures = v_account.failures,
+      paused_until = v_account.paused_until, pause_reason = v_account.pause_reason,
+      blocked_at = v_account.blocked_at, blocked_code = v_account.blocked_code,
+      blocked_message = v_account.blocked_message, probe_at = v_account.probe_at
+  WHERE a.name = 'default';
+END
+$$;

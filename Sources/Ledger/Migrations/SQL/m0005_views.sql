@@ -1,0 +1,53 @@
+-- What operators look at.
+
+CREATE VIEW codemint.job_status AS
+SELECT j.id, j.reward_id, j.state, j.count, j.issued, j.outstanding, j.surplus,
+       round(100.0 * j.issued / j.count, 1) AS percent,
+       round(j.issued / p.seconds, 1) AS codes_per_second,
+       CASE WHEN j.state = 'running' AND j.issued > 0
+            THEN date_trunc('second',
+                            make_interval(secs => (j.count - j.issued) * p.seconds / j.issued))
+       END AS time_left,
+       (SELECT count(*) FROM codemint.calls c
+        WHERE c.job_id = j.id AND c.state = 'in_doubt') AS in_doubt,
+       (SELECT count(*) FROM codemint.codes c
+        WHERE c.job_id = j.id AND c.sync_status = 'pending' AND NOT c.surplus) AS sync_pending,
+       (SELECT count(*) FROM codemint.codes c
+        WHERE c.job_id = j.id AND c.sync_status = 'synced' AND NOT c.surplus) AS sync_synced,
+       (SELECT count(*) FROM codemint.codes c
+        WHERE c.job_id = j.id AND c.sync_status = 'error' AND NOT c.surplus) AS sync_error,
+       j.paused, j.held, j.priority, j.prefix, j.next_call_at, j.error_code, j.error_message,
+       j.created_by, j.created_at, j.started_at, j.finished_at
+FROM codemint.jobs j
+CROSS JOIN LATERAL (
+  SELECT greatest(extract(epoch FROM coalesce(j.finished_at, clock_timestamp()) - j.started_at),
+                  0.001) AS seconds) p;
+
+CREATE VIEW codemint.call_log AS
+SELECT c.created_at, c.id, c.job_id, c.reward_id, c.state, c.size, c.received, c.http_status,
+       c.duration_ms, c.error_code, c.error_message, c.worker, c.send_at, c.lease_expires_at,
+       c.settled_at
+FROM codemint.calls c
+ORDER BY c.created_at DESC, c.id;
+
+CREATE VIEW codemint.doubts AS
+SELECT c.id AS call_id, c.job_id, c.reward_id, c.prefix, c.size, c.send_at, c.lease_expires_at,
+       c.http_status, c.error_code, c.error_message, r.closed_at AS reward_closed_at,
+       clock_timestamp() - c.updated_at AS since
+FROM codemint.calls c
+JOIN codemint.rewards r ON r.reward_id = c.reward_id
+WHERE c.state = 'in_doubt';
+
+CREATE VIEW codemint.account_status AS
+SELECT a.name, a.requests_per_second, a.burst, a.max_in_flight, a.max_in_flight_per_reward,
+       a.in_flight,
+       CASE WHEN a.blocked_at IS NOT NULL THEN 'blocked'
+            WHEN a.paused_until > clock_timestamp() THEN 'paused'
+            ELSE 'open' END AS state,
+       CASE WHEN a.blocked_at IS NOT NULL THEN a.blocked_code
+            WHEN a.paused_until > clock_timestamp() THEN a.pause_reason END AS reason,
+       a.blocked_message AS message,
+       CASE WHEN a.paused_until > clock_timestamp() THEN a.paused_until END AS paused_until,
+       a.blocked_at, a.probe_at, a.failures,
+       (SELECT count(*) FROM codemint.workers w WHERE w.expires_at >= clock_timestamp()) AS workers
+FROM codemint.accounts a;

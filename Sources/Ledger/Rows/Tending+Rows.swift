@@ -1,0 +1,44 @@
+import Postgres
+import Provisioning
+
+extension WorkerPresence {
+  /// The parameters of `StoreStatements.tend`, in its order.
+  func parameters(probeEvery: Duration) -> [Parameter] {
+    [
+      .uuid(id.id.bits), .text(host), .int4(Int32(process)), .text(version), .bool(draining),
+      .float8(limits.requestsPerSecond), .int4(Int32(limits.burst)),
+      .int4(Int32(limits.maxInFlight)), .int4(Int32(limits.maxInFlightPerReward)),
+      .interval(lifetime), .interval(probeEvery),
+    ]
+  }
+}
+
+extension Tending {
+  /// Reads the answer to `StoreStatements.tend`: a row for each expired call, and one without.
+  init(_ rows: Rows) throws(PostgresError) {
+    var expired: [ExpiredCall] = []
+    var next: Duration?
+    var block: AccountBlock?
+    for row in rows {
+      if let call = try row.optionalUuid("call_id") {
+        expired.append(
+          ExpiredCall(
+            call: CallID(UniqueID(bits: call)),
+            job: JobID(try row.int64("job_id")),
+            reward: RewardID(UniqueID(bits: try row.uuid("reward_id")))
+          )
+        )
+        continue
+      }
+      next = try row.optionalInt64("next_us").map { .microseconds(max(0, $0)) }
+      if let code = try row.optionalText("block_code") {
+        block = AccountBlock(
+          code: code,
+          message: try row.optionalText("block_message") ?? "",
+          probeNow: try row.optionalBool("probe_now") ?? false
+        )
+      }
+    }
+    self.init(expired: expired, next: next, block: block)
+  }
+}

@@ -1,0 +1,42 @@
+import Postgres
+
+/// What the worker's store runs. Each is one transaction and one round trip.
+enum StoreStatements {
+  /// The whole of a claim is decided in the database, on its clock and under its locks.
+  static let claim: Statement = """
+    SELECT outcome, job_id, reward_id, prefix, size, slot_us, wait_us, due_us,
+           job_failures, reward_failures, account_failures
+    FROM codemint.claim_call($1, $2, $3, $4, $5)
+    """
+
+  /// Keyed by the call: repeated after a lost answer, it changes nothing.
+  static let settle: Statement = """
+    SELECT issued, surplus, call_state, job_before, job_after
+    FROM codemint.settle_call(
+      $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20,
+      $21, $22, $23, $24, $25, $26, $27, $28, $29, $30, $31, $32)
+    """
+
+  /// Only its own calls, and only while they are still `sending`: a worker that comes too late
+  /// gets fewer ids back than it asked for, and knows which leases it has lost.
+  static let renew: Statement = """
+    UPDATE codemint.calls
+    SET lease_expires_at = clock_timestamp() + $3::interval
+    WHERE id = ANY ($1::uuid[]) AND worker = $2 AND state = 'sending'
+    RETURNING id
+    """
+
+  static let tend: Statement = """
+    SELECT call_id, job_id, reward_id, next_us, block_code, block_message, probe_now
+    FROM codemint.tend($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
+    """
+
+  static let recordProbe: Statement = """
+    SELECT codemint.record_probe($1, $2, $3, $4)
+    """
+
+  /// A worker that stopped no longer counts when the smallest limits are looked for.
+  static let retire: Statement = """
+    DELETE FROM codemint.workers WHERE id = $1
+    """
+}

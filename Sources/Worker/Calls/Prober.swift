@@ -1,0 +1,39 @@
+import Logging
+import Provisioning
+
+/// Asks the API whether it accepts the account again, with the harmless `GET /v1/team` and never
+/// with a generate call.
+struct Prober: Sendable {
+  private let context: WorkerContext
+
+  init(_ context: WorkerContext) {
+    self.context = context
+  }
+
+  /// Asks once and records the answer.
+  func probe() async {
+    let answer = await context.issuer.checkTeam()
+    do throws(StoreError) {
+      try await context.store.recordProbe(answer, retryAfter: Self.pause)
+    } catch {
+      _ = context.outage.failed(error)
+      return
+    }
+    switch answer {
+    case .accepted:
+      context.logger.notice("the API accepts the account again")
+      context.work.ring()
+      context.wake.ring()
+    case .refused(let code, let message):
+      context.logger.debug(
+        "the API still refuses the account",
+        metadata: ["error_code": "\(code)", "error": "\(message)"]
+      )
+    case .unreachable(let cause):
+      context.logger.debug("the API cannot be asked", metadata: ["error": "\(cause)"])
+    }
+  }
+
+  /// How long a refused account is left alone after a probe.
+  private static let pause: Duration = .seconds(30)
+}

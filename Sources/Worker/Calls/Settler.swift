@@ -1,0 +1,99 @@
+import Logging
+import Provisioning
+
+/// Records how calls ended, as often as it takes, and brings back what was claimed with it.
+struct Settler: Sendable {
+  private let context: WorkerContext
+
+  init(_ context: WorkerContext) {
+    self.context = context
+  }
+
+  /// Settles a call and claims the next one in the same round trip; returns when the database has
+  /// the settlement. Only a cancelled task gives up, and then the call's lease runs out.
+  /// - Returns: The next call, with what it was asked by; nil if there is none or none was wanted.
+  func settle(_ settlement: Settlement, answer: Answer?, claimsNext: Bool) async -> NextCall? {
+    var settlement = settlement
+    var pending = claimsNext ? context.newClaim() : nil
+    var next: NextCall?
+    while true {
+      let reply = await context.store.settle(settlement, thenClaim: pending?.request)
+      if let claim = reply.claim, let asked = pending, case .success(let claim) = claim {
+        next = NextCall(claim: claim, asked: asked, answeredAt: context.clock.now)
+        pending = nil
+      }
+      switch reply.settled {
+      case .success(let receipt):
+        context.outage.succeeded()
+        note(receipt, of: settlement.call)
+        context.board.remove(settlement.call.id)
+        guard let pending else { return next }
+        return await claimAgain(pending)
+      case .failure(let error):
+        if error.code == .contentRefused, let storable = storable(settlement, answer) {
+          settlement = storable
+        } else if await !wait(error) {
+          return next
+        }
+      }
+    }
+  }
+
+  /// Asks again for a claim whose answer was lost, until there is one: it may have been committed.
+  func claimAgain(_ pending: PendingClaim) async -> NextCall? {
+    while true {
+      do {
+        let claim = try await context.store.claim(pending.request)
+        context.outage.succeeded()
+        return NextCall(claim: claim, asked: pending, answeredAt: context.clock.now)
+      } catch {
+        if await !wait(error) { return nil }
+      }
+    }
+  }
+
+  /// What can be stored of a settlement whose content the database refused; nil if there is
+  /// nothing left to change about it.
+  private func storable(_ settlement: Settlement, _ answer: Answer?) -> Settlement? {
+    if let answer, settlement.result == .issued {
+      context.logger.error(
+        "answer kept as bytes: the database refused its content",
+        metadata: ["call": "\(settlement.call.id)", "job": "\(settlement.call.job)"]
+      )
+      return SettlementRule.unstorable(
+        settlement,
+        answer: answer,
+        cause: "it holds a character or value that has no place there"
+      )
+    }
+    let plain = SettlementRule.plain(settlement)
+    return plain == settlement ? nil : plain
+  }
+
+  private func wait(_ error: StoreError) async -> Bool {
+    await context.waitForDatabase(failures: context.outage.failed(error))
+  }
+
+  private func note(_ receipt: SettleReceipt, of call: Call) {
+    if receipt.surplus > 0 {
+      context.logger.warning(
+        "codes beyond what the job has room for",
+        metadata: [
+          "job": "\(call.job)", "call": "\(call.id)", "surplus": "\(receipt.surplus)",
+        ]
+      )
+    }
+    guard let job = receipt.job, job != receipt.jobBefore else { return }
+    context.logger.info(
+      "job changed state",
+      metadata: ["job": "\(call.job)", "state": "\(job.rawValue)"]
+    )
+  }
+}
+
+/// What a claim gave, and when it was asked for and answered.
+struct NextCall: Sendable {
+  let claim: Claim
+  let asked: PendingClaim
+  let answeredAt: Instant
+}

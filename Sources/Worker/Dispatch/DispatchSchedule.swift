@@ -1,0 +1,65 @@
+import Provisioning
+
+/// When the dispatcher tends the ledger and when it asks for a call: a value, without any waiting.
+struct DispatchSchedule {
+  private var nextTend: Instant
+  /// Tending again before this is of no use: what is due and was left, somebody else has locked.
+  private var tendNotBefore: Instant
+  private var nextClaim: Instant
+  /// Nothing is asked before this, because the database did not answer.
+  private var notBefore: Instant
+  /// A claim that was asked for and not answered.
+  var pending: PendingClaim?
+
+  /// Tends and claims at once.
+  init(now: Instant) {
+    nextTend = now
+    tendNotBefore = now
+    nextClaim = now
+    notBefore = now
+  }
+
+  /// The next moment at which something is due.
+  var next: Instant { max(notBefore, min(max(nextTend, tendNotBefore), nextClaim)) }
+
+  func isTendDue(at now: Instant) -> Bool {
+    now >= nextTend && now >= tendNotBefore && now >= notBefore
+  }
+
+  func isClaimDue(at now: Instant) -> Bool { now >= nextClaim && now >= notBefore }
+
+  /// Takes in what ended lanes have learnt, and a wake. A lane that ended because nothing could be
+  /// claimed is no reason to ask again; a wake is.
+  mutating func take(hints: [Claim], woken: Bool, now: Instant) {
+    for hint in hints { heed(hint, now: now) }
+    if woken { nextClaim = min(nextClaim, now) }
+  }
+
+  mutating func tended(_ tending: Tending, every interval: Duration, now: Instant) {
+    nextTend = now + interval
+    tendNotBefore = now + .milliseconds(100)
+    if let due = tending.next { nextTend = min(nextTend, now + due) }
+    nextClaim = min(nextClaim, now)
+  }
+
+  /// A claim found nothing.
+  mutating func found(_ claim: Claim, poll: Duration, now: Instant) {
+    nextClaim = now + poll
+    heed(claim, now: now)
+  }
+
+  /// Every lane is taken: the lanes claim for themselves.
+  mutating func lanesFull(poll: Duration, now: Instant) {
+    nextClaim = now + poll
+  }
+
+  mutating func databaseFailed(pause: Duration, now: Instant) {
+    notBefore = now + pause
+  }
+
+  private mutating func heed(_ claim: Claim, now: Instant) {
+    guard case .nothing(let wait, let due) = claim else { return }
+    if let wait { nextClaim = min(nextClaim, now + wait) }
+    if let due { nextTend = min(nextTend, now + due) }
+  }
+}

@@ -1,0 +1,160 @@
+import Logging
+import Provisioning
+
+/// Decides when to look for work, and runs what it finds in lanes, one call each at a time.
+///
+/// It looks when it is woken, when a slot or a due job was announced to it, and every `poll`
+/// besides. A lane that settles a call claims the next in the same round trip, so under load the
+/// dispatcher has nothing to do.
+struct Dispatcher: Sendable {
+  private let context: WorkerContext
+  private let caller: Caller
+  private let settler: Settler
+  private let lanes = Lanes()
+
+  init(_ context: WorkerContext) {
+    self.context = context
+    self.caller = Caller(context)
+    self.settler = Settler(context)
+  }
+
+  /// Dispatches until drained, and returns when the last lane has ended.
+  func run() async {
+    await withDiscardingTaskGroup { group in
+      var schedule = DispatchSchedule(now: context.clock.now)
+      while !context.isDraining, !Task.isCancelled {
+        context.onProgress()
+        context.wake.silence()
+        schedule.take(
+          hints: lanes.takeHints(),
+          woken: context.work.silence(),
+          now: context.clock.now
+        )
+        if schedule.isTendDue(at: context.clock.now) { await tend(&schedule, &group) }
+        if schedule.isClaimDue(at: context.clock.now) { await fillLanes(&schedule, &group) }
+        let latest = context.clock.now + context.configuration.progressInterval
+        await context.wake.wait(until: min(schedule.next, latest), on: context.clock)
+      }
+      group.addTask { await announceDrain() }
+      await finish(&schedule)
+    }
+  }
+
+  private func tend(_ schedule: inout DispatchSchedule, _ group: inout DiscardingTaskGroup) async {
+    do {
+      let tending = try await context.store.tend(context.configuration.presence(draining: false))
+      context.outage.succeeded()
+      schedule.tended(tending, every: context.configuration.tendInterval, now: context.clock.now)
+      for expired in tending.expired {
+        context.logger.warning(
+          "lease ran out, call in doubt",
+          metadata: [
+            "call": "\(expired.call)", "job": "\(expired.job)", "reward": "\(expired.reward)",
+          ]
+        )
+      }
+      if let block = tending.block { react(to: block, &group) }
+    } catch {
+      schedule.databaseFailed(pause: pause(after: error), now: context.clock.now)
+    }
+  }
+
+  /// Claims until there is nothing to claim or every lane is taken.
+  private func fillLanes(
+    _ schedule: inout DispatchSchedule,
+    _ group: inout DiscardingTaskGroup
+  ) async {
+    while lanes.count < context.configuration.limits.maxInFlight, !context.isDraining {
+      let asked = schedule.pending ?? context.newClaim()
+      schedule.pending = asked
+      do {
+        let claim = try await context.store.claim(asked.request)
+        context.outage.succeeded()
+        schedule.pending = nil
+        let next = NextCall(claim: claim, asked: asked, answeredAt: context.clock.now)
+        guard case .call(let claimed) = claim else {
+          schedule.found(claim, poll: context.configuration.poll, now: context.clock.now)
+          return
+        }
+        open(claimed, next, &group)
+      } catch {
+        return schedule.databaseFailed(pause: pause(after: error), now: context.clock.now)
+      }
+    }
+    schedule.lanesFull(poll: context.configuration.poll, now: context.clock.now)
+  }
+
+  private func open(
+    _ claimed: ClaimedCall,
+    _ next: NextCall,
+    _ group: inout DiscardingTaskGroup
+  ) {
+    lanes.opened()
+    context.board.add(claimed.call.id, until: next.asked.leaseEnd)
+    group.addTask {
+      let last = await runLane(claimed, next)
+      lanes.closed(last)
+      context.wake.ring()
+    }
+  }
+
+  /// One call after another, until the ledger has no next one for this lane.
+  /// - Returns: What the last claim said.
+  private func runLane(_ first: ClaimedCall, _ asked: NextCall) async -> Claim? {
+    var claimed = first
+    var asked = asked
+    while true {
+      let slot = asked.answeredAt + claimed.slotDelay
+      let (settlement, answer) = await caller.perform(claimed, slot: slot)
+      let next = await settler.settle(
+        settlement,
+        answer: answer,
+        claimsNext: !context.isDraining
+      )
+      guard let next, case .call(let call) = next.claim else { return next?.claim }
+      context.board.add(call.call.id, until: next.asked.leaseEnd)
+      claimed = call
+      asked = next
+    }
+  }
+
+  /// Lets operators see that this worker is stopping; nothing depends on it.
+  private func announceDrain() async {
+    do {
+      _ = try await context.store.tend(context.configuration.presence(draining: true))
+    } catch {
+      context.logger.debug("could not announce the drain", metadata: ["error": "\(error)"])
+    }
+  }
+
+  /// Waits for the lanes to end, and resolves a claim whose answer was lost: it may be committed.
+  private func finish(_ schedule: inout DispatchSchedule) async {
+    if let pending = schedule.pending, let next = await settler.claimAgain(pending),
+      case .call(let claimed) = next.claim
+    {
+      context.board.add(claimed.call.id, until: next.asked.leaseEnd)
+      _ = await runLane(claimed, next)
+    }
+    while lanes.count > 0, !Task.isCancelled {
+      context.onProgress()
+      context.wake.silence()
+      guard lanes.count > 0 else { return }
+      let latest = context.clock.now + context.configuration.progressInterval
+      await context.wake.wait(until: latest, on: context.clock)
+    }
+  }
+
+  private func pause(after error: StoreError) -> Duration {
+    context.dice.wait(.database, failures: context.outage.failed(error))
+  }
+
+  /// The account is refused: says so, and probes it if it is this worker's turn.
+  private func react(to block: AccountBlock, _ group: inout DiscardingTaskGroup) {
+    guard block.probeNow else { return }
+    context.logger.warning(
+      "the API refuses the account; nothing is sent until it accepts the key",
+      metadata: ["error_code": "\(block.code)", "error": "\(block.message)"]
+    )
+    group.addTask { await Prober(context).probe() }
+  }
+}

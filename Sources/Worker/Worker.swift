@@ -1,0 +1,78 @@
+// Worker is the daemon without its wires: it reaches the database, the API and the time only
+// through the three protocols of `Provisioning`, so all of it also runs inside a simulation.
+//
+// `Worker` puts the services together. The `Dispatcher` (Dispatch/) decides when to look for work
+// and fills its lanes; a lane runs one call after another: wait for the slot, send, settle, and
+// claim the next call in the same round trip (Calls/). The `LeaseKeeper` (Leases/) renews the
+// leases of what is in flight and tells the sender when one is lost. Signals/ wakes and drains,
+// Records/ are the notes that several of them share.
+//
+// Structured concurrency only: every task here is a child of `run()`, which is why a drain ends
+// when the last call is settled, and why a simulation can replay every interleaving.
+
+public import Logging
+public import Provisioning
+
+/// One worker: claims calls, sends them, settles them, until it is drained.
+public struct Worker: Sendable {
+  private let context: WorkerContext
+  private let dispatcher: Dispatcher
+  private let leaseKeeper: LeaseKeeper
+
+  /// A worker that is not running yet.
+  ///
+  /// - Parameters:
+  ///   - configuration: Who it is and what it may use.
+  ///   - random: Where identifiers and jitter come from.
+  ///   - onProgress: Called each time the dispatcher has gone round; a watchdog is fed from it.
+  public init(
+    configuration: WorkerConfiguration,
+    store: any Store,
+    issuer: any CodeIssuer,
+    clock: any WorkerClock,
+    random: some RandomNumberGenerator & Sendable,
+    logger: Logger,
+    onProgress: @escaping @Sendable () -> Void = {}
+  ) {
+    let context = WorkerContext(
+      configuration: configuration,
+      store: store,
+      issuer: issuer,
+      clock: clock,
+      dice: Dice(random),
+      logger: logger,
+      onProgress: onProgress
+    )
+    self.context = context
+    self.dispatcher = Dispatcher(context)
+    self.leaseKeeper = LeaseKeeper(context)
+  }
+
+  /// Works until it is drained and the last call in flight is settled.
+  public func run() async {
+    await withTaskGroup(of: Void.self) { services in
+      services.addTask { await leaseKeeper.run() }
+      await dispatcher.run()
+      services.cancelAll()
+    }
+    await context.retire()
+  }
+
+  /// Looks for work now: a NOTIFY has come.
+  public func wake() {
+    context.work.ring()
+    context.wake.ring()
+  }
+
+  /// Stops gracefully: no new call is claimed, calls that wait for their slot are given back, and
+  /// `run()` returns when those in flight are settled. May be called more than once.
+  public func drain() {
+    context.drain.ring()
+    context.wake.ring()
+  }
+
+  /// The calls that are claimed and not settled, for whoever has to name them at a hard stop.
+  public var callsInFlight: [CallID] {
+    context.board.calls
+  }
+}

@@ -1,0 +1,57 @@
+public import Provisioning
+
+/// Who a worker is and what it may use.
+public struct WorkerConfiguration: Sendable {
+  /// This start of this process.
+  public var id: WorkerID
+  /// The host's name, for operators.
+  public var host: String
+  /// The process id, for operators.
+  public var process: Int
+  /// The version of codemint, for operators.
+  public var version: String
+  /// The limits that this worker brings; the smallest of the fleet's count.
+  public var limits: Limits
+  /// How long it may act on a call without renewing its lease.
+  public var lease: Duration
+  /// How long it waits for a wake before it looks for work all the same.
+  public var poll: Duration
+  /// The longest time between two signs of progress.
+  public var progressInterval: Duration = .seconds(2)
+
+  /// A configuration with these parts.
+  public init(
+    id: WorkerID,
+    host: String,
+    process: Int,
+    version: String,
+    limits: Limits,
+    lease: Duration,
+    poll: Duration
+  ) {
+    self.id = id
+    self.host = host
+    self.process = process
+    self.version = version
+    self.limits = limits
+    self.lease = lease
+    self.poll = poll
+  }
+
+  /// How often the ledger is tended at least: leases that ran out are to be noticed within a
+  /// lease's length, and a worker has to show that it lives.
+  var tendInterval: Duration { min(poll, lease) }
+
+  /// How the others see this worker.
+  func presence(draining: Bool) -> WorkerPresence {
+    WorkerPresence(
+      id: id,
+      host: host,
+      process: process,
+      version: version,
+      limits: limits,
+      draining: draining,
+      lifetime: tendInterval * 3
+    )
+  }
+}
