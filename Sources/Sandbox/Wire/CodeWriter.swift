@@ -36,7 +36,7 @@ struct CodeWriter: Sendable {
     let run: Page.Run
     let reward: [UInt8]
     let createdAt: [UInt8]
-    let rewardNumber: UInt64
+    let rewardNumber: [UInt8]
     let calls: [SyncCall]
     let moment: UInt64
 
@@ -44,7 +44,7 @@ struct CodeWriter: Sendable {
       self.run = run
       self.reward = Array(reward.description.utf8)
       self.createdAt = Array(Timestamp.text(run.batch.createdAt).utf8)
-      self.rewardNumber = reward.low % 10_000_000_000_000
+      self.rewardNumber = Array(String(reward.low % 10_000_000_000_000).utf8)
       self.calls = calls
       self.moment = moment
     }
@@ -93,15 +93,15 @@ struct CodeWriter: Sendable {
     case .shopify: pen.write("\"shopify\":{\"discountId\":\"gid://shopify/DiscountCodeNode/")
     case .stripe: pen.write("\"stripe\":{\"discountId\":\"coupon_")
     }
-    pen.write(decimal: frame.rewardNumber)
+    pen.write(frame.rewardNumber)
     pen.write("\",\"codeId\":")
     if standing == .synced {
       switch system {
       case .shopify: pen.write("\"gid://shopify/DiscountRedeemCode/")
       case .stripe: pen.write("\"promo_")
       }
-      pen.write(decimal: 1_000_000_000_000 + number)
-      pen.write("\"")
+      pen.write(1_000_000_000_000 + Int(number), digits: 13)
+      pen.write(byte: UInt8(ascii: "\""))
     } else {
       pen.write("null")
     }
