@@ -13,6 +13,8 @@ enum Transport {
   /// The longest wait for a connection and its TLS handshake.
   static let longestConnect = Duration.seconds(10)
 
+  static let userTimeout = NIOBSDSocket.Option(rawValue: TCP_USER_TIMEOUT)
+
   static func makeClient(_ configuration: APIConfiguration) -> HTTPClient {
     var settings = HTTPClient.Configuration()
     settings.httpVersion = .http1Only
@@ -44,10 +46,7 @@ enum Transport {
   /// connection, so that the kernel does not deliver a request minutes after its call was given
   /// up (protocol, rule 4).
   static func limitSilence(of channel: any Channel, to limit: Duration) -> EventLoopFuture<Void> {
-    let option = ChannelOptions.Types.SocketOption(
-      level: .tcp,
-      name: NIOBSDSocket.Option(rawValue: TCP_USER_TIMEOUT)
-    )
+    let option = ChannelOptions.Types.SocketOption(level: .tcp, name: userTimeout)
     let milliseconds = max(1, min(limit.milliseconds, Int64(Int32.max)))
     return channel.setOption(option, value: SocketOptionValue(milliseconds))
   }
