@@ -1,9 +1,9 @@
 import Foundation
 
 /// Finds a TCP port that nobody uses.
-enum FreePort {
+public enum FreePort {
   /// A port on 127.0.0.1 that was free a moment ago.
-  static func find() throws(LocalPostgresError) -> Int {
+  public static func find() throws(LocalPostgresError) -> Int {
     let socket = Glibc.socket(AF_INET, Int32(SOCK_STREAM.rawValue) | O_CLOEXEC, 0)
     guard socket >= 0 else { throw failed() }
     defer { close(socket) }

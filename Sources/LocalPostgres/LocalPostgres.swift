@@ -19,7 +19,7 @@ public actor LocalPostgres {
   public nonisolated let user = "postgres"
 
   private nonisolated let password: String
-  private let binaries: String
+  let binaries: String
   private let account: ServerAccount
   private let options: Options
   private var keeper: DirectoryKeeper?
@@ -75,8 +75,13 @@ public actor LocalPostgres {
       case .fast: SIGINT
       case .immediate: SIGQUIT
       }
-    kill(postmaster, signal)
-    guard await Patience.wait(options.deadline, until: { server.status != nil }) else {
+    if server.status == nil { kill(postmaster, signal) }
+    // In a task of its own: who is cancelled still wants the server stopped.
+    let deadline = options.deadline
+    let isStopped = await Task {
+      await Patience.wait(deadline, until: { server.status != nil })
+    }.value
+    guard isStopped else {
       throw LocalPostgresError(.stopFailed, "the server did not stop in time\n\(log.tail())")
     }
     self.server = nil

@@ -14,23 +14,24 @@ extension Connection {
     guard link.isOpen, link.isIdle else {
       throw PostgresError(.unsupported, "a pair of statements cannot run within a transaction")
     }
-    return try await supervise(deadline) { runPair(first, second) }.get()
+    let (pair, cause) = try await supervise(deadline) { runPair(first, second) }
+    return (pair.first.explained(by: cause), pair.second.explained(by: cause))
   }
 
-  private typealias Pair = (first: Link.Answer, second: Link.Answer)
+  private typealias Pair = (first: Link.Reply, second: Link.Reply)
 
-  private func runPair(_ first: Query, _ second: Query) -> Result<Pair, PostgresError> {
+  private func runPair(_ first: Query, _ second: Query) -> Pair {
     let pair = exchangePair(first, second)
     guard case .failure(let one) = pair.first, one.isPreparedStatementGone else {
       if case .failure(let two) = pair.second, two.isPreparedStatementGone { forgetPrepared() }
-      return .success(pair)
+      return pair
     }
     forgetPrepared()
     // Both are run again only if neither was run: their order is the caller's promise.
     guard case .failure(let two) = pair.second, two.isPreparedStatementGone, link.isGood,
       !interrupter.hasFired
-    else { return .success(pair) }
-    return .success(exchangePair(first, second))
+    else { return pair }
+    return exchangePair(first, second)
   }
 
   private func exchangePair(_ first: Query, _ second: Query) -> Pair {
@@ -74,14 +75,14 @@ extension Connection {
     return sent
   }
 
-  private func receive(_ sent: Sent) -> Link.Answer {
+  private func receive(_ sent: Sent) -> Link.Reply {
     switch sent {
     case .ready:
-      return link.collectSegment(withPrepare: false).answer
+      return link.collectSegment(withPrepare: false).reply
     case .preparing(let key, let name):
-      let (isPrepared, answer) = link.collectSegment(withPrepare: true)
+      let (isPrepared, reply) = link.collectSegment(withPrepare: true)
       if isPrepared { prepared.remember(key, as: name) }
-      return answer
+      return reply
     case .refused(let error):
       return .failure(error)
     }

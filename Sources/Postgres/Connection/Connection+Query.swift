@@ -12,7 +12,7 @@ extension Connection {
     deadline: Duration? = nil
   ) async throws(PostgresError) -> Rows {
     let query = Query(statement, parameters)
-    return try await supervise(deadline) { run(query) }.get()
+    return try await answer(deadline) { run(query) }
   }
 
   /// Runs SQL text of any number of statements without parameters, as a migration is.
@@ -24,21 +24,32 @@ extension Connection {
     _ sql: String,
     deadline: Duration? = nil
   ) async throws(PostgresError) -> [Notice] {
-    try await supervise(deadline) { link.run(script: sql) }.get().notices
+    try await answer(deadline) { link.run(script: sql) }.notices
   }
 
   /// Asks the server for a sign of life, with an empty statement.
   public func ping(deadline: Duration? = nil) async throws(PostgresError) {
-    _ = try await supervise(deadline) { link.run(script: "") }.get()
+    _ = try await answer(deadline) { link.run(script: "") }
+  }
+
+  /// Runs one statement's exchange with the server under watch.
+  func answer(
+    _ deadline: Duration?,
+    isCancellable: Bool = true,
+    _ exchange: () -> Link.Reply
+  ) async throws(PostgresError) -> Rows {
+    let (answer, cause) = try await supervise(deadline, isCancellable: isCancellable, exchange)
+    return try answer.explained(by: cause).get()
   }
 
   /// Lets `exchange` talk to the server while the deadline and the task's cancellation are watched.
+  /// - Returns: What `exchange` returned, and why it was brought back if it was.
   /// - Throws: Only if nothing was sent.
   func supervise<Value>(
     _ deadline: Duration?,
     isCancellable: Bool = true,
-    _ exchange: () -> Result<Value, PostgresError>
-  ) async throws(PostgresError) -> Result<Value, PostgresError> {
+    _ exchange: () -> Value
+  ) async throws(PostgresError) -> (value: Value, cause: Interrupter.Cause?) {
     guard link.isOpen, isUsable else {
       throw PostgresError(.closed, "nothing was sent")
     }
@@ -46,21 +57,18 @@ extension Connection {
       throw PostgresError(.cancelled, "nothing was sent")
     }
     interrupter.begin(until: .after(deadline ?? settings.statementDeadline))
-    let result = await withTaskCancellationHandler {
+    let value = await withTaskCancellationHandler {
       exchange()
     } onCancel: {
       if isCancellable { interrupter.interrupt(.cancelled) }
     }
     let cause = interrupter.end()
-    if case .failure(let error) = result, error.code == .unsupported, error.isOutcomeUnknown {
-      abandon()
-    }
     noteCondition()
-    return result.mapError { $0.explained(by: cause) }
+    return (value, cause)
   }
 
   /// Runs a statement, prepared if that is wanted.
-  private func run(_ query: Query) -> Link.Answer {
+  private func run(_ query: Query) -> Link.Reply {
     guard settings.preparesStatements else { return runUnprepared(query) }
     let isAlone = link.isIdle
     let answer = runPrepared(query)
@@ -70,7 +78,7 @@ extension Connection {
     return isAlone && link.isGood && !interrupter.hasFired ? runPrepared(query) : answer
   }
 
-  private func runPrepared(_ query: Query) -> Link.Answer {
+  private func runPrepared(_ query: Query) -> Link.Reply {
     let key = PreparedStatements.Key(query)
     if let name = prepared.name(key) { return runPrepared(name, query) }
     guard !prepared.isFull else { return runUnprepared(query) }
@@ -84,12 +92,12 @@ extension Connection {
     return runPrepared(name, query)
   }
 
-  private func runPrepared(_ name: String, _ query: Query) -> Link.Answer {
+  private func runPrepared(_ name: String, _ query: Query) -> Link.Reply {
     guard link.sendPrepared(name, query.parameters) else { return .failure(link.sendError()) }
     return link.collect()
   }
 
-  private func runUnprepared(_ query: Query) -> Link.Answer {
+  private func runUnprepared(_ query: Query) -> Link.Reply {
     guard link.sendUnprepared(query.statement.sql, query.parameters) else {
       return .failure(link.sendError())
     }
@@ -105,12 +113,19 @@ extension Connection {
   }
 }
 
+extension Link.Reply {
+  /// The answer as the caller is to see it, if its statement was brought back.
+  func explained(by cause: Interrupter.Cause?) -> Self {
+    mapError { $0.explained(by: cause) }
+  }
+}
+
 extension PostgresError {
   /// Whether the server no longer has the prepared statement in the form in which it was prepared.
   var isPreparedStatementGone: Bool { isStalePlan || sqlState == "26000" }
 
   /// The error as the caller is to see it, if its statement was brought back.
-  func explained(by cause: Interrupter.Cause?) -> PostgresError {
+  fileprivate func explained(by cause: Interrupter.Cause?) -> PostgresError {
     // Another error came at the same moment as the interruption: it tells more.
     guard let cause, code == .connectionLost || sqlState == "57014" else { return self }
     var error = self

@@ -21,8 +21,7 @@ extension Connection {
   }
 
   private func commit(_ deadline: Duration?) async throws(PostgresError) {
-    let result = try await supervise(deadline, isCancellable: false) { link.run(script: "COMMIT") }
-    let rows = try result.get()
+    let rows = try await answer(deadline, isCancellable: false) { link.run(script: "COMMIT") }
     if rows.hasWarning {
       throw PostgresError(
         .server,
@@ -37,11 +36,11 @@ extension Connection {
 
   /// A connection that cannot roll back is of no more use, and the server rolls back by itself.
   private func rollBack(_ deadline: Duration?) async {
-    let result = try? await supervise(deadline, isCancellable: false) {
-      link.run(script: "ROLLBACK")
+    do throws(PostgresError) {
+      _ = try await answer(deadline, isCancellable: false) { link.run(script: "ROLLBACK") }
+    } catch {
+      abandon()
+      noteCondition()
     }
-    if case .success = result { return }
-    abandon()
-    noteCondition()
   }
 }

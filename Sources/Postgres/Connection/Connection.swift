@@ -46,11 +46,18 @@ public actor Connection {
       cancelTicket: link.makeCancelTicket()
     )
     interrupter.begin(until: deadline)
+    var refusal: PostgresError?
     for statement in settings.openingStatements {
-      _ = try link.run(script: statement).get()
+      if case .failure(let error) = link.run(script: statement) {
+        refusal = error
+        break
+      }
     }
     if interrupter.end() != nil {
       throw PostgresError(.deadlineExceeded, "while connecting")
+    }
+    if let refusal {
+      throw PostgresError(.connectFailed, refusal.description)
     }
     condition = Mutex(Condition())
     self.interrupter = interrupter
@@ -75,10 +82,10 @@ public actor Connection {
     return try await answer.outcome(by: moment, activity: "while connecting").get()
   }
 
-  /// Connects on the new connection's thread, and tells `completion` there.
+  /// Connects on the new connection's thread, and tells `completion`, there or on the alarm's.
   ///
-  /// libpq cannot be brought back while it resolves a name or changes hosts; the caller stops
-  /// waiting at the deadline, and a connection that comes too late is closed as it is dropped.
+  /// libpq cannot be brought back while it resolves a name or changes hosts. At the deadline its
+  /// thread is left to itself, and a connection that comes too late is closed as it is dropped.
   static func open(
     _ settings: ConnectionSettings,
     by deadline: Moment,
@@ -90,12 +97,17 @@ public actor Connection {
     } catch {
       return completion(.failure(error))
     }
+    let once = Once()
+    let alarm = Alarm.shared.schedule(at: deadline) {
+      guard once.take() else { return }
+      completion(.failure(PostgresError(.deadlineExceeded, "while connecting")))
+    }
     executor.run {
-      completion(
-        Result { () throws(PostgresError) in
-          try Connection(executor: executor, settings: settings, deadline: deadline)
-        }
-      )
+      let result = Result { () throws(PostgresError) in
+        try Connection(executor: executor, settings: settings, deadline: deadline)
+      }
+      Alarm.shared.cancel(alarm)
+      if once.take() { completion(result) }
     }
   }
 

@@ -1,10 +1,10 @@
 internal import CLibPQ
 
 extension Link {
-  typealias Answer = Result<Rows, PostgresError>
+  typealias Reply = Result<Rows, PostgresError>
 
   /// Runs SQL text of any number of statements; the rows are the last statement's.
-  func run(script sql: String) -> Answer {
+  func run(script sql: String) -> Reply {
     guard sendScript(sql) else { return .failure(sendError()) }
     return collect()
   }
@@ -13,7 +13,7 @@ extension Link {
   ///
   /// To the very end: a statement that is its own transaction commits after its rows were sent, and
   /// what the commit has to say, an error or a warning, comes last.
-  func collect() -> Answer {
+  func collect() -> Reply {
     var last: ResultStorage?
     var failure: PostgresError?
     while let result = nextResult() {
@@ -28,8 +28,8 @@ extension Link {
   }
 
   /// Reads what belongs to one statement of a pipeline, up to its synchronization point.
-  /// - Returns: Whether the statement was prepared, if it had to be, and its answer.
-  func collectSegment(withPrepare: Bool) -> (isPrepared: Bool, answer: Answer) {
+  /// - Returns: Whether the statement was prepared, if it had to be, and its reply.
+  func collectSegment(withPrepare: Bool) -> (isPrepared: Bool, reply: Reply) {
     var isPrepared = false
     var awaitsPrepare = withPrepare
     var last: ResultStorage?
@@ -70,7 +70,7 @@ extension Link {
     case PGRES_PIPELINE_SYNC:
       return .sync
     case PGRES_COPY_IN, PGRES_COPY_OUT, PGRES_COPY_BOTH:
-      // The connection now speaks another protocol, so it has to go; see `Connection.supervise`.
+      derail()
       return .hopeless(
         PostgresError(.unsupported, "COPY cannot be run here", isOutcomeUnknown: true)
       )
@@ -79,13 +79,16 @@ extension Link {
         PostgresError(.server, "an earlier message of the same statement was refused")
       )
     default:
-      return .failed(
-        isGood ? PostgresError(result.handle) : lostError(PostgresError(result.handle))
-      )
+      let error = PostgresError(result.handle)
+      guard isGood, error.code != .connectionLost else {
+        derail()
+        return .failed(lostError(error))
+      }
+      return .failed(error)
     }
   }
 
-  private func conclude(_ last: ResultStorage?, _ failure: PostgresError?) -> Answer {
+  private func conclude(_ last: ResultStorage?, _ failure: PostgresError?) -> Reply {
     let notices = takeNotices()
     if let failure { return .failure(failure) }
     guard isGood, let last else { return .failure(lostError()) }

@@ -3,13 +3,16 @@ internal import CLibPQ
 /// Owns one `PGconn`. Every call blocks, and belongs on the thread of the connection.
 @safe
 struct Link: ~Copyable {
-  /// Catches what the server says beside its answers. Used on the connection's thread only.
-  private final class NoticeBox {
+  /// What has come of the connection so far. Used on the connection's thread only.
+  private final class Course {
+    /// What the server said beside its answers.
     var notices: [Notice] = []
+    /// Whether a statement changed the protocol to one that is not spoken here.
+    var isDerailed = false
   }
 
   private var pointer: OpaquePointer?
-  private let notices = NoticeBox()
+  private let course = Course()
 
   /// Connects. libpq bounds the wait for each host by `connect_timeout`, but not name resolution.
   init(options: [ConnectionOption]) throws(PostgresError) {
@@ -30,13 +33,13 @@ struct Link: ~Copyable {
       pointer,
       { argument, result in
         guard let argument = unsafe argument, let result = unsafe result else { return }
-        let box = unsafe Unmanaged<NoticeBox>.fromOpaque(argument).takeUnretainedValue()
+        let course = unsafe Unmanaged<Course>.fromOpaque(argument).takeUnretainedValue()
         func field(_ code: Character) -> String? {
           unsafe PQresultErrorField(result, Int32(code.asciiValue ?? 0)).map {
             unsafe String(cString: $0)
           }
         }
-        box.notices.append(
+        course.notices.append(
           Notice(
             severity: field("V") ?? field("S") ?? "",
             sqlState: field("C") ?? "",
@@ -44,7 +47,7 @@ struct Link: ~Copyable {
           )
         )
       },
-      Unmanaged.passUnretained(notices).toOpaque()
+      Unmanaged.passUnretained(course).toOpaque()
     )
   }
 
@@ -58,13 +61,15 @@ struct Link: ~Copyable {
   }
 
   var isOpen: Bool { unsafe pointer != nil }
-  var isGood: Bool { unsafe PQstatus(pointer) == CONNECTION_OK }
+  var isGood: Bool { unsafe PQstatus(pointer) == CONNECTION_OK && !course.isDerailed }
   var isIdle: Bool { unsafe PQtransactionStatus(pointer) == PQTRANS_IDLE }
   var descriptor: Int32 { unsafe PQsocket(pointer) }
   var errorMessage: String { unsafe String(cString: PQerrorMessage(pointer)).trimmingNewlines }
   var serverProcess: Int32 { unsafe PQbackendPID(pointer) }
   var serverVersion: Int32 { unsafe PQserverVersion(pointer) }
   var usesTLS: Bool { unsafe PQsslInUse(pointer) == 1 }
+
+  func derail() { course.isDerailed = true }
 
   func makeCancelTicket() -> CancelTicket? {
     guard let cancel = unsafe PQgetCancel(pointer) else { return nil }
@@ -73,8 +78,8 @@ struct Link: ~Copyable {
 
   /// The notices since the last call.
   func takeNotices() -> [Notice] {
-    defer { notices.notices = [] }
-    return notices.notices
+    defer { course.notices = [] }
+    return course.notices
   }
 
   // MARK: Sending. False means that nothing more can be done with the connection.

@@ -3,12 +3,12 @@ internal import CLibPQ
 extension PostgresError {
   /// An error from what libpq knows of it: the server's fields, or libpq's own message.
   init(_ result: borrowing ResultHandle) {
-    let sqlState = result.field("C")
-    self.init(
-      sqlState == nil ? .connectionLost : .server,
-      result.field("M") ?? result.errorMessage
-    )
-    self.sqlState = sqlState
+    // FATAL and PANIC end the connection wherever the statement happened to be, its commit
+    // included. So does an error that only libpq knows of.
+    let severity = result.field("V") ?? result.field("S")
+    let isLost = severity == nil || severity == "FATAL" || severity == "PANIC"
+    self.init(isLost ? .connectionLost : .server, result.field("M") ?? result.errorMessage)
+    sqlState = result.field("C")
     detail = result.field("D")
     hint = result.field("H")
     table = result.field("t")
@@ -16,11 +16,7 @@ extension PostgresError {
     constraint = result.field("n")
     position = result.field("P").flatMap { Int($0) }
     isStalePlan = sqlState == "0A000" && result.field("R") == "RevalidateCachedQuery"
-    // FATAL and PANIC end the connection wherever the statement happened to be, its commit
-    // included. The two states say in so many words that the outcome is unknown.
-    let severity = result.field("V") ?? result.field("S") ?? ""
-    isOutcomeUnknown =
-      sqlState == nil || severity == "FATAL" || severity == "PANIC"
-      || sqlState == "40003" || sqlState == "08007"
+    // The two states say in so many words that the outcome is unknown.
+    isOutcomeUnknown = isLost || sqlState == "40003" || sqlState == "08007"
   }
 }

@@ -16,12 +16,19 @@ enum ConnectionOptions {
 
   /// What libpq takes from its variables and service files, together with its own defaults.
   static var environment: [ConnectionOption] {
-    defaults().compactMap { keyword, value in
-      value.map { ConnectionOption(keyword: keyword, value: $0) }
+    defaults().compactMap { option in
+      option.value.map { ConnectionOption(keyword: option.keyword, value: $0) }
     }
   }
 
-  private static func defaults() -> [(keyword: String, value: String?)] {
+  /// The options that libpq's variables and service files set to something else than its defaults.
+  static var chosenByEnvironment: Set<String> {
+    Set(defaults().filter { $0.value != $0.compiled }.map(\.keyword))
+  }
+
+  private typealias Entry = (keyword: String, value: String?, compiled: String?)
+
+  private static func defaults() -> [Entry] {
     guard let list = unsafe PQconndefaults() else { return [] }
     defer { unsafe PQconninfoFree(list) }
     return unsafe read(list)
@@ -42,8 +49,8 @@ enum ConnectionOptions {
       )
     }
     defer { unsafe PQconninfoFree(list) }
-    return unsafe read(list).compactMap { keyword, value in
-      value.map { ConnectionOption(keyword: keyword, value: $0) }
+    return unsafe read(list).compactMap { option in
+      option.value.map { ConnectionOption(keyword: option.keyword, value: $0) }
     }
   }
 
@@ -63,15 +70,17 @@ enum ConnectionOptions {
       + message[message.index(after: last)...]
   }
 
-  private static func read(
-    _ list: UnsafeMutablePointer<PQconninfoOption>
-  ) -> [(keyword: String, value: String?)] {
-    var options: [(String, String?)] = []
+  private static func read(_ list: UnsafeMutablePointer<PQconninfoOption>) -> [Entry] {
+    var options: [Entry] = []
     var next = unsafe list
     while let keyword = unsafe next.pointee.keyword {
       let value = unsafe next.pointee.val
+      let compiled = unsafe next.pointee.compiled
       options.append(
-        (unsafe String(cString: keyword), unsafe value.map { unsafe String(cString: $0) })
+        (
+          unsafe String(cString: keyword), unsafe value.map { unsafe String(cString: $0) },
+          unsafe compiled.map { unsafe String(cString: $0) }
+        )
       )
       unsafe next += 1
     }

@@ -62,11 +62,14 @@ public struct ConnectionSettings: Sendable {
   /// All options for libpq, in the order in which it reads them; of doubles the last one counts.
   var options: [ConnectionOption] {
     let known = ConnectionOptions.known
-    let defaults = ConnectionOptions.environment
-    let settled = Set(given.map(\.keyword)).union(defaults.map(\.keyword))
+    let settled = ConnectionOptions.chosenByEnvironment.union(given.map(\.keyword))
+    // What a service file says is found by libpq alone, and only where nothing is given.
+    let hasService = settled.contains("service")
     var options = given
     func add(_ keyword: String, _ value: String?) {
-      guard let value, known.contains(keyword), !settled.contains(keyword) else { return }
+      guard let value, known.contains(keyword), !settled.contains(keyword), !hasService else {
+        return
+      }
       options.append(ConnectionOption(keyword: keyword, value: value))
     }
     func seconds(_ duration: Duration, atLeast least: Int64) -> String {

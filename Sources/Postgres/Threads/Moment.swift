@@ -30,6 +30,11 @@ struct Moment: Comparable, Sendable {
     .nanoseconds(max(0, nanoseconds - Moment.now.nanoseconds))
   }
 
+  /// How long ago it was; zero if it is still to come.
+  var elapsed: Duration {
+    .nanoseconds(max(0, Moment.now.nanoseconds - nanoseconds))
+  }
+
   var timespec: Glibc.timespec {
     Glibc.timespec(
       tv_sec: Int(nanoseconds / 1_000_000_000),

@@ -1,0 +1,62 @@
+import Foundation
+import LocalPostgres
+import Testing
+
+@Suite("a private server whose owner is gone")
+struct OwnerTests {
+  @Test("is stopped and removed when its owner is killed")
+  func killed() async throws {
+    let result = try #require(
+      await #expect(processExitsWith: .signal(SIGKILL), observing: [\.standardOutputContent]) {
+        try await OwnerTests.startAndDie(suspended: false)
+      }
+    )
+    try await expectGone(result)
+  }
+
+  @Test("is stopped and removed even if it was suspended")
+  func suspended() async throws {
+    let result = try #require(
+      await #expect(processExitsWith: .signal(SIGKILL), observing: [\.standardOutputContent]) {
+        try await OwnerTests.startAndDie(suspended: true)
+      }
+    )
+    try await expectGone(result)
+  }
+
+  @Test("is stopped and removed when the last reference goes")
+  func dropped() async throws {
+    var server: LocalPostgres? = try await LocalPostgres.start()
+    let directory = try #require(server?.directory)
+    let process = try #require(await server?.processID)
+    server = nil
+    try await expectGone(directory: directory, process: process)
+  }
+
+  /// Runs in a process of its own: tells where the server is, and kills that process.
+  private static func startAndDie(suspended: Bool) async throws {
+    let server = try await LocalPostgres.start()
+    let process = try #require(await server.processID)
+    if suspended { await server.suspend() }
+    let line = "\nserver \(process) \(server.directory)\n"
+    try FileHandle.standardOutput.write(contentsOf: Data(line.utf8))
+    kill(getpid(), SIGKILL)
+  }
+
+  private func expectGone(_ result: ExitTest.Result) async throws {
+    let output = String(decoding: result.standardOutputContent, as: UTF8.self)
+    let line = try #require(output.split(separator: "\n").first { $0.hasPrefix("server ") })
+    let words = line.split(separator: " ")
+    let process = try #require(Int32(words[1]))
+    try await expectGone(directory: String(words[2]), process: process)
+  }
+
+  /// The guard's work ends with the directory, of which nobody tells this process.
+  private func expectGone(directory: String, process: Int32) async throws {
+    for _ in 0..<3000 where FileManager.default.fileExists(atPath: directory) {
+      try await Task.sleep(for: .milliseconds(10))
+    }
+    #expect(!FileManager.default.fileExists(atPath: directory))
+    #expect(kill(process, 0) == -1)
+  }
+}

@@ -1,0 +1,146 @@
+import LocalPostgres
+import Postgres
+import Testing
+
+@Suite("what an error says, and what it keeps to itself")
+struct ErrorTests {
+  @Test("a constraint's name, table and SQLSTATE come along, the row does not")
+  func constraint() async throws {
+    let connection = try await TestServer.connection()
+    try await connection.script(
+      #"CREATE TABLE t (word text, n int CONSTRAINT "n must be positive" CHECK (n > 0))"#
+    )
+    let error = await failure { () throws(PostgresError) in
+      try await connection.query("INSERT INTO t VALUES ($1, $2)", [.text("sesame"), .int4(0)])
+    }
+    #expect(error?.code == .server)
+    #expect(error?.sqlState == "23514")
+    #expect(error?.constraint == "n must be positive")
+    #expect(error?.table == "t")
+    #expect(error?.detail?.contains("sesame") == true)
+    #expect(error?.isOutcomeUnknown == false)
+    #expect(error?.isRetryable == false)
+    #expect(error?.isConnectionLost == false)
+    #expect(shown(error).contains("n must be positive"))
+    #expect(!shown(error).contains("sesame"))
+    #expect(try await connection.query("SELECT 1").count == 1)
+  }
+
+  @Test("a value that the server refuses for its form is not quoted")
+  func content() async throws {
+    let connection = try await TestServer.connection()
+    let wrong = await failure { () throws(PostgresError) in
+      try await connection.query("SELECT $1::text::uuid", [.text("sesame")])
+    }
+    #expect(wrong?.isContentRefused == true)
+    #expect(wrong?.sqlState == "22P02")
+    #expect(!shown(wrong).contains("sesame"))
+    let zero = await failure { () throws(PostgresError) in
+      try await connection.query("SELECT $1", [.text("a\0b")])
+    }
+    #expect(zero?.isContentRefused == true)
+    let escaped = await failure { () throws(PostgresError) in
+      try await connection.query("SELECT $1", [.jsonb(text: #"{"a": "\u0000"}"#)])
+    }
+    #expect(escaped?.isContentRefused == true)
+  }
+
+  @Test("a syntax error tells its place")
+  func position() async throws {
+    let connection = try await TestServer.connection()
+    let error = await failure { () throws(PostgresError) in
+      try await connection.script("SELECT 1;\nSELEKT 2")
+    }
+    #expect(error?.sqlState == "42601")
+    #expect(error?.position == 11)
+  }
+
+  @Test("an error of a commit is an error of its statement")
+  func deferred() async throws {
+    let connection = try await TestServer.connection()
+    try await connection.script(
+      "CREATE TABLE t (n int CONSTRAINT single UNIQUE DEFERRABLE INITIALLY DEFERRED)"
+    )
+    _ = try await connection.query("INSERT INTO t VALUES (1)")
+    let error = await failure { () throws(PostgresError) in
+      try await connection.query("INSERT INTO t VALUES (1)")
+    }
+    #expect(error?.sqlState == "23505")
+    #expect(error?.constraint == "single")
+  }
+
+  @Test("a deadlock is worth another try")
+  func deadlock() async throws {
+    let settings = try await TestServer.database()
+    let one = try await Connection.open(settings)
+    let two = try await Connection.open(settings)
+    for connection in [one, two] {
+      _ = try await connection.query("SET deadlock_timeout = '10ms'")
+      _ = try await connection.query("BEGIN")
+    }
+    _ = try await one.query("SELECT pg_advisory_xact_lock(1)")
+    _ = try await two.query("SELECT pg_advisory_xact_lock(2)")
+    async let first = failure { () throws(PostgresError) in
+      try await one.query("SELECT pg_advisory_xact_lock(2)")
+    }
+    let second = await failure { () throws(PostgresError) in
+      try await two.query("SELECT pg_advisory_xact_lock(1)")
+    }
+    if second != nil { _ = try await two.query("ROLLBACK") }
+    let victims = [await first, second].compactMap(\.self)
+    #expect(victims.map(\.sqlState) == ["40P01"])
+    #expect(victims.map(\.isRetryable) == [true])
+  }
+
+  @Test("a connection ended by the server is lost, with an unknown outcome")
+  func terminated() async throws {
+    let settings = try await TestServer.database()
+    let victim = try await Connection.open(settings)
+    let error = await failure { () throws(PostgresError) in
+      try await victim.query("SELECT pg_terminate_backend(pg_backend_pid())")
+    }
+    #expect(error?.code == .connectionLost)
+    #expect(error?.isConnectionLost == true)
+    #expect(error?.isOutcomeUnknown == true)
+    #expect(!victim.isUsable)
+    let next = await failure { () throws(PostgresError) in try await victim.query("SELECT 1") }
+    #expect(next?.code == .closed)
+    #expect(next?.isOutcomeUnknown == false)
+  }
+
+  @Test("COPY is refused, and the connection that it confused is closed")
+  func copy() async throws {
+    let connection = try await TestServer.connection()
+    let error = await failure { () throws(PostgresError) in
+      try await connection.script("COPY (SELECT 1) TO STDOUT")
+    }
+    #expect(error?.code == .unsupported)
+    #expect(!connection.isUsable)
+  }
+
+  @Test("a wrong password is an error that shows no password")
+  func password() async throws {
+    let server = try await TestServer.shared()
+    let url = "postgresql://postgres:sesame@127.0.0.1:\(server.port)/postgres"
+    let settings = try ConnectionSettings(url)
+    let error = await failure { () throws(PostgresError) in try await Connection.open(settings) }
+    #expect(error?.code == .connectFailed)
+    #expect(shown(error).contains("authentication"))
+    #expect(!shown(error).contains("sesame"))
+    #expect(!shown(settings).contains("sesame"))
+    #expect(shown(settings).contains("127.0.0.1"))
+  }
+
+  @Test("a parameter shows its type only")
+  func parameter() {
+    #expect(!shown(Parameter.text("sesame")).contains("sesame"))
+    #expect(!shown(Parameter.text("sesame")).contains("115"))
+  }
+
+  /// Everything that finds its way into logs.
+  private func shown(_ value: some Any) -> String {
+    var text = String(describing: value) + String(reflecting: value)
+    dump(value, to: &text)
+    return text
+  }
+}

@@ -1,0 +1,97 @@
+import LocalPostgres
+import Postgres
+import Testing
+
+@Suite("a listener")
+struct ListenerTests {
+  @Test("gets notifications with their payloads, in order, from all its channels")
+  func notifications() async throws {
+    let settings = try await TestServer.database()
+    var events = Listener(settings, channels: ["jobs", #"odd "name""#]).makeAsyncIterator()
+    #expect(await events.next().isListening)
+    let sender = try await Connection.open(settings)
+    try await sender.script(#"NOTIFY jobs, '1'; NOTIFY other; NOTIFY "odd ""name""", 'é'"#)
+    let first = await events.next().notification
+    let second = await events.next().notification
+    #expect(first?.channel == "jobs")
+    #expect(first?.payload == "1")
+    #expect(second?.channel == #"odd "name""#)
+    #expect(second?.payload == "é")
+    #expect(second?.serverProcess == (await sender.serverProcess))
+  }
+
+  @Test("gets long payloads through TLS, however they are cut")
+  func longPayloads() async throws {
+    try await Certificates.withServer { settings in
+      var events = Listener(settings, channels: ["jobs"]).makeAsyncIterator()
+      #expect(await events.next().isListening)
+      let sender = try await Connection.open(settings)
+      _ = try await sender.query(
+        "SELECT count(pg_notify('jobs', repeat('x', 7000) || n)) FROM generate_series(1, 50) AS n"
+      )
+      for number in 1...50 {
+        #expect(await events.next().notification?.payload.hasSuffix("x\(number)") == true)
+      }
+    }
+  }
+
+  @Test("listens again after the server has ended its connection")
+  func terminated() async throws {
+    let settings = try await TestServer.database()
+    var events = Listener(settings, channels: ["jobs"]).makeAsyncIterator()
+    #expect(await events.next().isListening)
+    let killer = try await Connection.open(settings)
+    _ = try await killer.query(
+      """
+      SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity
+      WHERE datname = current_database() AND pid <> pg_backend_pid()
+      """
+    )
+    #expect(await events.next().lost?.isConnectionLost == true)
+    #expect(await events.next().isListening)
+    _ = try await killer.query("SELECT pg_notify('jobs', 'again')")
+    #expect(await events.next().notification?.payload == "again")
+  }
+
+  @Test("says once that the server is gone, and listens when it is back")
+  func restart() async throws {
+    try await TestServer.withOwn { server in
+      var events = Listener(try ConnectionSettings(server.url()), channels: ["jobs"])
+        .makeAsyncIterator()
+      #expect(await events.next().isListening)
+      try await server.stop(.immediate)
+      #expect(await events.next().lost != nil)
+      async let back: Void = server.start()
+      #expect(await events.next().isListening)
+      try await back
+    }
+  }
+
+  @Test("ends when its task is cancelled")
+  func cancelled() async throws {
+    let settings = try await TestServer.database()
+    let gate = Gate()
+    let task = Task {
+      for await event in Listener(settings, channels: ["jobs"]) {
+        if Optional(event).isListening { gate.open() }
+      }
+    }
+    await gate.wait()
+    task.cancel()
+    await task.value
+  }
+}
+
+extension Listener.Event? {
+  var isListening: Bool {
+    if case .listening = self { true } else { false }
+  }
+
+  var notification: Notification? {
+    if case .notification(let notification) = self { notification } else { nil }
+  }
+
+  var lost: PostgresError? {
+    if case .lost(let error) = self { error } else { nil }
+  }
+}

@@ -1,0 +1,121 @@
+import Postgres
+import Testing
+
+@Suite("two statements in one round trip")
+struct PipelineTests {
+  @Test("both answer")
+  func both() async throws {
+    let connection = try await TestServer.connection()
+    for _ in 0..<3 {
+      let pair = try await connection.query(
+        Query("SELECT $1::int AS n", [.int4(1)]),
+        then: Query("SELECT $1::text AS t", [.text("a")])
+      )
+      #expect(try pair.first.get().one().int32("n") == 1)
+      #expect(try pair.second.get().one().text("t") == "a")
+    }
+    #expect(try await connection.query("SELECT 1").count == 1)
+  }
+
+  @Test("a second one that fails leaves the first committed")
+  func secondFails() async throws {
+    let connection = try await TestServer.connection()
+    try await connection.script("CREATE TABLE t (n int)")
+    let pair = try await connection.query(
+      Query("INSERT INTO t VALUES ($1)", [.int4(1)]),
+      then: Query("SELECT 1 / $1", [.int4(0)])
+    )
+    #expect(try pair.first.get().affectedRows == 1)
+    #expect(pair.second.error?.sqlState == "22012")
+    #expect(try await connection.query("SELECT * FROM t").count == 1)
+  }
+
+  @Test("a first one that fails does not keep the second from running")
+  func firstFails() async throws {
+    let connection = try await TestServer.connection()
+    try await connection.script("CREATE TABLE t (n int)")
+    let pair = try await connection.query(
+      Query("SELECT nothing"),
+      then: Query("INSERT INTO t VALUES ($1)", [.int4(1)])
+    )
+    #expect(pair.first.error?.sqlState == "42703")
+    #expect(try pair.second.get().affectedRows == 1)
+    #expect(try await connection.query("SELECT * FROM t").count == 1)
+  }
+
+  @Test("an error of the first one's commit is the first one's")
+  func commitFails() async throws {
+    let connection = try await TestServer.connection()
+    try await connection.script("CREATE TABLE t (n int UNIQUE DEFERRABLE INITIALLY DEFERRED)")
+    let insert = Query("INSERT INTO t VALUES ($1)", [.int4(1)])
+    _ = try await connection.query(insert.statement, insert.parameters)
+    let pair = try await connection.query(insert, then: Query("SELECT count(*) FROM t"))
+    #expect(pair.first.error?.sqlState == "23505")
+    #expect(try pair.second.get().one().int64(0) == 1)
+    #expect(try await connection.query("SELECT 1").count == 1)
+  }
+
+  @Test("notices go to the one that they belong to")
+  func notices() async throws {
+    let connection = try await TestServer.connection()
+    let pair = try await connection.query(Query("SELECT 1"), then: Query("ROLLBACK"))
+    #expect(try pair.first.get().notices.isEmpty)
+    #expect(try pair.second.get().notices.map(\.sqlState) == ["25P01"])
+  }
+
+  @Test("both are run again when their prepared statements are gone")
+  func prepared() async throws {
+    let connection = try await TestServer.connection()
+    let one = Query("SELECT 1")
+    let two = Query("SELECT 2")
+    _ = try await connection.query(one, then: two)
+    try await connection.script("DISCARD ALL")
+    let pair = try await connection.query(one, then: two)
+    #expect(try pair.first.get().one().int32(0) == 1)
+    #expect(try pair.second.get().one().int32(0) == 2)
+  }
+
+  @Test("a deadline within the second leaves the first one's answer")
+  func deadline() async throws {
+    let connection = try await TestServer.connection()
+    let pair = try await connection.query(
+      Query("SELECT 1"),
+      then: Query("SELECT pg_sleep(3600)"),
+      deadline: .milliseconds(100)
+    )
+    #expect(try pair.first.get().count == 1)
+    #expect(pair.second.error?.code == .deadlineExceeded)
+    #expect(!connection.isUsable)
+  }
+
+  @Test("the connection's end within the first leaves both unknown")
+  func terminated() async throws {
+    let connection = try await TestServer.connection()
+    let pair = try await connection.query(
+      Query("SELECT pg_terminate_backend(pg_backend_pid())"),
+      then: Query("SELECT 1")
+    )
+    #expect(pair.first.error?.isOutcomeUnknown == true)
+    #expect(pair.second.error?.isOutcomeUnknown == true)
+    #expect(!connection.isUsable)
+  }
+
+  @Test("a transaction has no room for a pair")
+  func transaction() async throws {
+    let connection = try await TestServer.connection()
+    _ = try await connection.query("BEGIN")
+    let error = await failure { () throws(PostgresError) in
+      _ = try await connection.query(Query("SELECT 1"), then: Query("SELECT 2"))
+    }
+    #expect(error?.code == .unsupported)
+  }
+}
+
+extension Result {
+  var error: Failure? {
+    switch self {
+    case .success: nil
+    case .failure(let error): error
+    }
+  }
+}
