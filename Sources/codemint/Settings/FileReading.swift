@@ -1,0 +1,39 @@
+internal import Glibc
+
+/// Reads whole small files, telling a missing one from one that cannot be read.
+enum FileReading {
+  /// Why a file was not read.
+  enum Failure: Error, Equatable {
+    case missing
+    /// The system's own words.
+    case unreadable(String)
+  }
+
+  /// The most that is read: no settings file is larger, and a device without an end would be.
+  static let largest = 1 << 20
+
+  static func bytes(_ path: String) throws(Failure) -> [UInt8] {
+    let file = open(path, O_RDONLY | O_CLOEXEC)
+    guard file >= 0 else { throw errno == ENOENT ? .missing : failure() }
+    defer { close(file) }
+    var bytes: [UInt8] = []
+    var chunk = [UInt8](repeating: 0, count: 16_384)
+    while true {
+      let count = read(file, &chunk, chunk.count)
+      if count < 0 && errno == EINTR { continue }
+      guard count >= 0 else { throw failure() }
+      if count == 0 { return bytes }
+      bytes += chunk.prefix(count)
+      guard bytes.count <= largest else { throw .unreadable("larger than \(largest) bytes") }
+    }
+  }
+
+  /// Whether this process may read the file.
+  static func isReadable(_ path: String) -> Bool {
+    access(path, R_OK) == 0
+  }
+
+  private static func failure() -> Failure {
+    .unreadable(String(cString: strerror(errno)))
+  }
+}

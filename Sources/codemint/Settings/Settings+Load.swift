@@ -1,0 +1,97 @@
+import Provisioning
+
+extension Settings {
+  /// Reads all sources, highest first: flags, environment, systemd credentials, file, defaults.
+  ///
+  /// - Parameters:
+  ///   - overrides: What flags of the command say.
+  ///   - environment: The environment of the process.
+  ///   - configFile: The file that a flag of the command names, with that flag; else
+  ///     `CODEMINT_CONFIG` names it. A file that is named must exist.
+  ///   - standardFile: The file to read if none is named; it need not exist.
+  /// - Throws: `SettingsError` with everything that is wrong.
+  static func load(
+    overrides: [Setting: SettingSource.Override] = [:],
+    environment: [String: String],
+    configFile: SettingSource.Override? = nil,
+    standardFile: String = SettingsFile.standardPath
+  ) throws(SettingsError) -> Settings {
+    var problems = EnvironmentNames.unknown(in: environment)
+    let file = Self.file(environment, configFile, standardFile)
+    problems += file.problems
+    let credentials = SettingSource.credentials(environment, problems: &problems)
+    var reader = SettingsReader(sources: [
+      .flags(overrides), .environment(environment), credentials, file.source,
+    ])
+    reader.problems = problems
+    var settings = Settings()
+    settings.read(&reader)
+    settings.checkRelations(&reader, environment)
+    guard reader.problems.isEmpty else { throw SettingsError(problems: reader.problems) }
+    settings.origins = reader.origins
+    return settings
+  }
+
+  private static func file(
+    _ environment: [String: String],
+    _ configFile: SettingSource.Override?,
+    _ standardFile: String
+  ) -> SettingsFile {
+    if let configFile {
+      return SettingsFile(configFile.text, named: .flag(configFile.flag))
+    }
+    if let path = environment[EnvironmentNames.configFile] {
+      return SettingsFile(path, named: .environment(name: EnvironmentNames.configFile))
+    }
+    return SettingsFile(standardFile, named: nil)
+  }
+
+  private mutating func read(_ reader: inout SettingsReader) {
+    database.url = reader.secret(.databaseURL)
+    database.listenURL = reader.secret(.databaseListenURL)
+    api.baseURL = reader.text(.apiBaseURL) ?? api.baseURL
+    api.key = reader.secret(.apiKey)
+    api.timeout = reader.whole(.apiTimeout).map { .seconds($0) } ?? api.timeout
+    api.caFile = reader.text(.apiCAFile)
+    let maxInFlight = reader.whole(.maxInFlight) ?? limits.maxInFlight
+    limits = Limits(
+      requestsPerSecond: reader.number(.requestsPerSecond) ?? limits.requestsPerSecond,
+      burst: reader.whole(.burst) ?? limits.burst,
+      maxInFlight: maxInFlight,
+      // Who lowers the one limit below the default of the other need not set both.
+      maxInFlightPerReward: reader.whole(.maxInFlightPerReward)
+        ?? min(limits.maxInFlightPerReward, maxInFlight)
+    )
+    lease = reader.whole(.lease).map { .seconds($0) } ?? lease
+    poll = reader.number(.poll).map { .seconds($0) } ?? poll
+    log.level = reader.choice(.logLevel) ?? log.level
+    log.format = reader.choice(.logFormat) ?? log.format
+  }
+
+  private func checkRelations(_ reader: inout SettingsReader, _ environment: [String: String]) {
+    if limits.maxInFlightPerReward > limits.maxInFlight {
+      reader.refuse(
+        .maxInFlightPerReward,
+        because: """
+          \(limits.maxInFlightPerReward) is more than \(Setting.maxInFlight.rawValue), which is \
+          \(limits.maxInFlight) (\(reader.origin(.maxInFlight))); of all calls in flight, those of \
+          one reward are a part
+          """
+      )
+    }
+    // A hung worker must be ended before its lease can be outlived (protocol, rule 19).
+    if let watchdog = ServiceManager(environment: environment).watchdog, watchdog >= lease {
+      reader.refuse(
+        .lease,
+        because: """
+          \(Setting.plain(lease.seconds)) seconds are not longer than WatchdogSec in the unit \
+          file, which is \(Setting.plain(watchdog.seconds)) seconds; systemd must end a worker \
+          that hangs before its lease runs out
+          """
+      )
+    }
+    if let file = api.caFile, !FileReading.isReadable(file) {
+      reader.refuse(.apiCAFile, because: "the file \(file) does not exist or cannot be read")
+    }
+  }
+}

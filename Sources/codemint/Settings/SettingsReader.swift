@@ -1,0 +1,89 @@
+/// Takes each setting from the highest source that gives it, checks every source on the way and
+/// collects what is wrong.
+struct SettingsReader {
+  /// Highest first.
+  let sources: [SettingSource]
+  /// What was wrong so far.
+  var problems: [SettingsError.Problem] = []
+  /// Where the values came from that were found.
+  private(set) var origins: [Setting: Origin] = [:]
+
+  init(sources: [SettingSource]) {
+    self.sources = sources
+  }
+
+  /// Where the value of a setting came from.
+  func origin(_ setting: Setting) -> Origin {
+    origins[setting] ?? .standard
+  }
+
+  mutating func text(_ setting: Setting) -> String? {
+    value(setting) { source in
+      source.text(setting).flatMap { Self.isClean($0) ? $0 : nil }
+    }
+  }
+
+  mutating func secret(_ setting: Setting) -> Secret? {
+    text(setting).map(Secret.init)
+  }
+
+  mutating func whole(_ setting: Setting) -> Int? {
+    guard case .whole(let range) = setting.kind else { return nil }
+    return value(setting) { source in
+      source.whole(setting).flatMap { range.contains($0) ? $0 : nil }
+    }
+  }
+
+  mutating func number(_ setting: Setting) -> Double? {
+    guard case .number(let range) = setting.kind else { return nil }
+    return value(setting) { source in
+      source.number(setting).flatMap { range.contains($0) ? $0 : nil }
+    }
+  }
+
+  mutating func choice<Choice: RawRepresentable<String>>(_ setting: Setting) -> Choice? {
+    value(setting) { source in source.text(setting).flatMap(Choice.init(rawValue:)) }
+  }
+
+  /// Notes that a value that was found breaks a rule of its own.
+  mutating func refuse(_ setting: Setting, because rule: String) {
+    problems.append(.init(name: setting.rawValue, origin: origin(setting), rule: rule))
+  }
+
+  private mutating func value<Value>(
+    _ setting: Setting,
+    read: (SettingSource) -> Value?
+  ) -> Value? {
+    var found: Value?
+    for source in sources {
+      guard let origin = source.origins[setting] else { continue }
+      if let value = read(source) {
+        guard found == nil else { continue }
+        found = value
+        origins[setting] = origin
+      } else {
+        let shown = setting.isSecret ? "its value" : Self.shown(source.text(setting) ?? "")
+        let rule = "\(shown) is wrong; it must be \(setting.rule)"
+        problems.append(.init(name: setting.rawValue, origin: origin, rule: rule))
+      }
+    }
+    return found
+  }
+
+  /// Whether a text is not empty and can be shown or sent as it is.
+  private static func isClean(_ text: String) -> Bool {
+    !text.isEmpty
+      && text.unicodeScalars.allSatisfy {
+        $0.properties.generalCategory != .control && $0 != "\u{FFFD}"
+      }
+  }
+
+  /// A value in quotation marks, cut and without control characters, fit for one line.
+  private static func shown(_ text: String) -> String {
+    let longest = 60
+    let start = text.unicodeScalars.prefix(longest).map { scalar in
+      scalar.properties.generalCategory == .control ? "?" : String(scalar)
+    }
+    return "\"\(start.joined())\(text.unicodeScalars.count > longest ? "..." : "")\""
+  }
+}
