@@ -23,6 +23,7 @@ extension Connection {
   }
 
   private func waitForNotifications(until end: Moment) -> Result<[Notification], PostgresError> {
+    preconditionIsolated("libpq is called on the connection's thread only")
     while true {
       // Under TLS, OpenSSL may hold bytes that poll(2) knows nothing of: what is left of a record
       // of at most 16 KiB. libpq reads at least 8 KiB at a time, so the third read finds nothing.

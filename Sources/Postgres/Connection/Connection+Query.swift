@@ -58,13 +58,22 @@ extension Connection {
     }
     interrupter.begin(until: .after(deadline ?? settings.statementDeadline))
     let value = await withTaskCancellationHandler {
-      exchange()
+      perform(exchange)
     } onCancel: {
       if isCancellable { interrupter.interrupt(.cancelled) }
     }
     let cause = interrupter.end()
     noteCondition()
     return (value, cause)
+  }
+
+  /// Runs an exchange on the connection's thread.
+  ///
+  /// A closure runs there only if it captures the actor, which one that merely calls `exchange` does
+  /// not: the compiler then lets it run on any thread, without a word. Hence the check.
+  private func perform<Value>(_ exchange: () -> Value) -> Value {
+    preconditionIsolated("libpq is called on the connection's thread only")
+    return exchange()
   }
 
   /// Runs a statement, prepared if that is wanted.
