@@ -26,7 +26,7 @@ public final class Sandbox: Service {
   public let truth: SandboxTruth
 
   private let logger: Logger
-  private let responder: SandboxResponder
+  private let core: SandboxCore
   private let doorbell = PortDoorbell()
 
   /// Makes an instance that does not listen yet.
@@ -44,20 +44,27 @@ public final class Sandbox: Service {
     var quiet = Logger(label: "codemint.sandbox")
     quiet.logLevel = .warning
     let logger = logger ?? quiet
-    let store = CodeStore(configuration, time: time)
-    let log = RequestLog()
     self.configuration = configuration
     self.logger = logger
-    self.truth = SandboxTruth(store: store, log: log)
-    self.responder = SandboxResponder(
-      configuration: configuration, store: store, log: log, time: time)
+    self.core = SandboxCore(configuration, time: time)
+    self.truth = core.truth
+  }
+
+  /// The fault plan in force.
+  public var faults: FaultPlan { core.dice.plan }
+
+  /// Puts another fault plan in force, with all its counts at the start; an empty one ends misbehaviour.
+  /// - Throws: `SandboxError` if the plan asks for something impossible; the old one stays then.
+  public func setFaults(_ plan: FaultPlan) throws(SandboxError) {
+    try plan.validate()
+    core.dice.replace(plan)
   }
 
   /// Listens and answers until graceful shutdown or cancellation.
   /// - Throws: what binding the address threw.
   public func run() async throws {
     let application = Application(
-      responder: responder,
+      responder: SandboxResponder(core),
       server: .http1(configuration: .init(additionalChannelHandlers: [HangUpCloses()])),
       configuration: .init(
         address: .hostname(configuration.host, port: configuration.port), serverName: "sandbox"),

@@ -83,6 +83,28 @@ final class CodeStore: Sendable {
     state.withLock { $0.shelves.map(RewardSummary.init) }
   }
 
+  /// The newest codes of the first other reward that has any; where none has, codes that somebody else
+  /// makes for this on a reward of their own.
+  func foreignCodes(_ count: Int, otherThan reward: UUIDBits) -> Page {
+    let query = ListQuery(limit: count)
+    let other = state.withLock { state in
+      state.shelves.first { $0.reward != reward && $0.count > 0 }?.reward
+    }
+    if let other { return page(of: other, query) }
+    let stranger = UUIDBits(number: reward.low, seed: reward.high)
+    _ = make(count, of: stranger, prefix: nil, request: nil)
+    return page(of: stranger, query)
+  }
+
+  /// The prefix of a reward's newest codes, nil where they have none.
+  func newestPrefix(of reward: UUIDBits) -> String? {
+    state.withLock { state in
+      let newest = state.shelfOfReward[reward].flatMap { state.shelves[$0].batches.last }
+      guard let newest, newest.prefix >= 0 else { return nil }
+      return state.prefixes.text(newest.prefix)
+    }
+  }
+
   /// Reads part of a reward's list, as it was at `moment` or is now.
   func page(of reward: UUIDBits, _ query: ListQuery, at moment: UInt64? = nil) -> Page {
     let now = time.monotonic()

@@ -16,6 +16,12 @@ struct Page: Sendable {
       let offset = descending ? first - position : first + position
       return batch.firstNumber + UInt64(offset)
     }
+
+    /// The code in this position as a run of its own.
+    func single(at position: Int) -> Run {
+      let offset = descending ? first - position : first + position
+      return Run(batch: batch, prefix: prefix, first: offset, count: 1, descending: false)
+    }
   }
 
   let reward: UUIDBits

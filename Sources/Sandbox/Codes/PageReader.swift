@@ -11,6 +11,7 @@ struct PageReader {
     let total = shelf.count(at: moment)
     let everyCode = query.status.map { derivation.uniformly($0) } ?? true
     if everyCode == false { return page([], total: 0) }
+    if let key = query.shuffle { return page(shuffled(query, total: total, key: key), total: total) }
     if everyCode == true, query.key == .createdAt || derivation.outlook.neverChanges {
       return page(inOrderOfMaking(query, total: total), total: total)
     }
@@ -22,13 +23,12 @@ struct PageReader {
     return page(shown.map(run(at:)), total: places.count)
   }
 
-  /// Reads places in whatever order they come.
-  func page(_ runs: [Page.Run], total: Int) -> Page {
+  private func page(_ runs: [Page.Run], total: Int) -> Page {
     Page(
       reward: shelf.reward, runs: runs, total: total, syncCalls: shelf.syncCalls, moment: moment)
   }
 
-  func run(at place: Int) -> Page.Run {
+  private func run(at place: Int) -> Page.Run {
     let batch = shelf.batches[shelf.batch(holding: place)]
     return Page.Run(
       batch: batch, prefix: prefixes.escaped(batch.prefix), first: place - batch.firstPlace,
@@ -55,6 +55,14 @@ struct PageReader {
       index += query.descending ? -1 : 1
     }
     return runs
+  }
+
+  private func shuffled(_ query: ListQuery, total: Int, key: UInt64) -> [Page.Run] {
+    guard query.offset < total else { return [] }
+    let permutation = Permutation(size: UInt64(total), key: key)
+    return (query.offset..<query.offset + min(query.limit, total - query.offset)).map {
+      run(at: Int(permutation[UInt64($0)]))
+    }
   }
 
   private func status(at place: Int) -> CodeStatus {

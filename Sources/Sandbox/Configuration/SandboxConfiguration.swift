@@ -22,6 +22,11 @@ public struct SandboxConfiguration: Sendable {
   public var takenShare: Double
   /// What the API's clock is ahead of this machine's; `createdAt` and its like are told by it.
   public var clockOffset: Duration
+  /// How many requests any one second may see, all calls together; 429 answers the others. Without it
+  /// there is no limit.
+  public var requestsPerSecond: Int?
+  /// How it misbehaves; can be changed while it runs.
+  public var faults: FaultPlan
 
   /// Defaults to a loopback address, any port, no key, every reward, no latency.
   public init(
@@ -34,7 +39,9 @@ public struct SandboxConfiguration: Sendable {
     codes: CodeShape = CodeShape(),
     sync: SyncShape = SyncShape(),
     takenShare: Double = 0,
-    clockOffset: Duration = .zero
+    clockOffset: Duration = .zero,
+    requestsPerSecond: Int? = nil,
+    faults: FaultPlan = FaultPlan()
   ) {
     self.host = host
     self.port = port
@@ -46,6 +53,8 @@ public struct SandboxConfiguration: Sendable {
     self.sync = sync
     self.takenShare = takenShare
     self.clockOffset = clockOffset
+    self.requestsPerSecond = requestsPerSecond
+    self.faults = faults
   }
 
   func validate() throws(SandboxError) {
@@ -61,6 +70,10 @@ public struct SandboxConfiguration: Sendable {
     for reward in rewards.named where UUIDBits(reward) == nil {
       throw .configuration("a reward's id is a UUID, and \(reward) is none")
     }
+    guard requestsPerSecond ?? 1 >= 1 else {
+      throw .configuration("requests per second are 1 or more")
+    }
+    try faults.validate()
     try codes.validate()
     try sync.validate()
   }

@@ -5,10 +5,12 @@ internal import NIOCore
 /// What a checker in another process reads under `/sandbox/`. It needs no key, and shows ids, never the
 /// texts of codes.
 struct AdminSurface: Sendable {
+  private let dice: FaultDice
   private let truth: SandboxTruth
 
-  init(store: CodeStore, log: RequestLog) {
-    truth = SandboxTruth(store: store, log: log)
+  init(_ core: SandboxCore) {
+    dice = core.dice
+    truth = core.truth
   }
 
   /// `GET /sandbox/truth`: counts by reward. With `?ids=1` one line of JSON for every code instead, of
@@ -38,25 +40,55 @@ struct AdminSurface: Sendable {
       buffer.writeString("{\"number\":\(request.number),\"reward\":\"\(request.reward)\"")
       buffer.writeString(",\"arrived_ns\":\(request.arrivedAt),\"count\":\(text(request.count))")
       buffer.writeString(",\"made\":\(request.made),\"status\":\(text(request.status))")
-      buffer.writeString(",\"answer\":\"\(request.answer.rawValue)\"}")
+      buffer.writeString(",\"answer\":\"\(request.answer.rawValue)\"")
+      buffer.writeString(",\"faults\":\(text(request.faults))}")
     }
     buffer.writeStaticString("],\"list\":[")
     for (position, request) in truth.listings().enumerated() {
       if position > 0 { buffer.writeStaticString(",") }
       buffer.writeString("{\"reward\":\"\(request.reward)\",\"arrived_ns\":\(request.arrivedAt)")
-      buffer.writeString(",\"status\":\(text(request.status))}")
+      buffer.writeString(",\"status\":\(text(request.status))")
+      buffer.writeString(",\"faults\":\(text(request.faults))}")
     }
     buffer.writeStaticString("]}")
     return Answer(200, buffer).response
   }
 
+  /// `GET /sandbox/faults`: the plan in force.
+  func faults() -> Response {
+    Answer(200, ByteBuffer(string: dice.plan.json)).response
+  }
+
+  /// `PUT /sandbox/faults`: puts another plan in force, with all counts at their start.
+  func setFaults(_ exchange: Exchange) async -> Response {
+    do {
+      let body = try await exchange.collect(upTo: 1 << 20)
+      let plan = try FaultPlan(json: String(buffer: body))
+      dice.replace(plan)
+      return faults()
+    } catch let error as SandboxError {
+      return Answer(.invalid(error.reason)).response
+    } catch {
+      return Answer(.invalid("the plan did not arrive whole, or is larger than 1 MiB")).response
+    }
+  }
+
+  /// `DELETE /sandbox/faults`: behaves well from now on.
+  func clearFaults() -> Response {
+    dice.replace(FaultPlan())
+    return Answer(204, ByteBuffer()).response
+  }
+
   private func counts() -> ByteBuffer {
     let byReward = truth.codesByReward
+    let tallies = dice.tallies.map { "{\"seen\":\($0.seen),\"struck\":\($0.struck)}" }
     let rewards = byReward.sorted { $0.key < $1.key }.map { "\"\($0.key)\":\($0.value)" }
     return ByteBuffer(
       string: "{\"codes\":\(byReward.values.reduce(0, +))"
         + ",\"generate_requests\":\(truth.generateRequests)"
         + ",\"list_requests\":\(truth.listRequests),\"sync_requests\":\(truth.syncRequests)"
+        + ",\"somebody_else\":\(truth.codesOfSomebodyElse)"
+        + ",\"fault_rules\":[\(tallies.joined(separator: ","))]"
         + ",\"rewards\":{\(rewards.joined(separator: ","))}}")
   }
 
@@ -74,6 +106,10 @@ struct AdminSurface: Sendable {
     }
     pieces.append(piece)
     return pieces
+  }
+
+  private func text(_ names: [String]) -> String {
+    "[\(names.map(JSONText.quoted).joined(separator: ","))]"
   }
 
   private func text(_ number: Int?) -> String { number.map(String.init) ?? "null" }

@@ -15,6 +15,7 @@ struct Answer: Sendable {
 
   init(_ refusal: Refusal) {
     self.init(refusal.status, ByteBuffer(string: refusal.json))
+    set(refusal.headers)
   }
 
   /// The answer as the server sends it: head and body in one write.
@@ -22,5 +23,50 @@ struct Answer: Sendable {
     Response(
       status: HTTPResponse.Status(code: status), headers: headers,
       body: ResponseBody(byteBuffer: body))
+  }
+
+  /// Sets headers; names that HTTP does not allow were refused with the plan.
+  mutating func set(_ headers: [String: String]) {
+    for (name, value) in headers {
+      guard let name = HTTPField.Name(name) else { continue }
+      self.headers[name] = value
+    }
+  }
+
+  /// Puts on what a fault answers with instead of the truth.
+  /// - Parameters:
+  ///   - now: milliseconds since 1970, by the clock of the `Date` header.
+  ///   - path: path and query of the request; a redirect without a `Location` of its own leads back there.
+  mutating func put(on ending: Fault?, now: Int64, path: String) {
+    switch ending {
+    case .status(let status, _, let retryAfter, let headers):
+      put(on: status, path: path)
+      if let retryAfter { self.headers[.retryAfter] = retryAfter.text(now: now) }
+      set(headers)
+    case .html(let status, _):
+      self.status = status
+      headers[.contentType] = "text/html; charset=utf-8"
+      body = ByteBuffer(
+        string: "<!doctype html><html><head><title>One moment</title></head>"
+          + "<body><h1>We will be right back</h1></body></html>\n")
+    default:
+      break
+    }
+  }
+
+  private mutating func put(on status: Int, path: String) {
+    self.status = status
+    switch status {
+    case 204, 205, 304:
+      body = ByteBuffer()
+      headers[.contentType] = nil
+    case ..<300:
+      break
+    default:
+      let refusal = Refusal(
+        status: status, code: "status_\(status)", message: "the fault plan asks for this answer")
+      body = ByteBuffer(string: refusal.json)
+      if (301...308).contains(status) { headers[.location] = path }
+    }
   }
 }

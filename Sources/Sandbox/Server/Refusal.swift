@@ -4,6 +4,7 @@ struct Refusal: Error, Sendable {
   let code: String
   let message: String
   var details: [String: String] = [:]
+  var headers: [String: String] = [:]
 
   static func invalid(_ message: String, field: String? = nil) -> Refusal {
     Refusal(
@@ -21,6 +22,12 @@ struct Refusal: Error, Sendable {
     status: 405, code: "method_not_allowed", message: "this path does not take this method")
   static let tooLarge = Refusal(
     status: 413, code: "payload_too_large", message: "the body is larger than 64 KiB")
+
+  static let tooManyRequests = Refusal(
+    status: 429, code: "rate_limited", message: "too many requests in one second",
+    headers: ["Retry-After": "1"])
+  static let stopping = Refusal(
+    status: 503, code: "stopping", message: "the sandbox is stopping")
 
   /// The body, as JSON.
   var json: String {

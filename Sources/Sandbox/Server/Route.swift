@@ -7,6 +7,9 @@ enum Route: Sendable, Equatable {
   case team
   case truth
   case requests
+  case showFaults
+  case setFaults
+  case clearFaults
 
   /// Reads a method and a path without its query.
   /// - Throws: 404 for an unknown path, 405 for a wrong method, 400 for a reward id that is no UUID.
@@ -23,10 +26,17 @@ enum Route: Sendable, Equatable {
     case ("v1", "rewards", "sync"): (expected, self) = ("POST", .sync(try Self.reward(parts[3])))
     case ("sandbox", "truth", "") where parts.count == 3: (expected, self) = ("GET", .truth)
     case ("sandbox", "requests", "") where parts.count == 3: (expected, self) = ("GET", .requests)
+    case ("sandbox", "faults", "") where parts.count == 3:
+      guard let route = Self.ofFaults[method] else { throw .wrongMethod }
+      (expected, self) = (method, route)
     default: throw .unknownPath
     }
     guard method == expected else { throw .wrongMethod }
   }
+
+  private static let ofFaults: [String: Route] = [
+    "GET": .showFaults, "PUT": .setFaults, "DELETE": .clearFaults,
+  ]
 
   private static func reward(_ text: String) throws(Refusal) -> UUIDBits {
     guard let reward = UUIDBits(text) else {

@@ -2,9 +2,11 @@
 public struct GenerateRequest: Sendable, Hashable {
   /// What the client got to see. That it was sent does not say that it was received.
   public enum Answer: String, Sendable, Hashable {
-    /// Nothing yet.
+    /// Not a byte, so far.
     case none
-    /// A whole answer was handed to the network.
+    /// The beginning of an answer.
+    case part
+    /// A whole HTTP message.
     case whole
   }
 
@@ -23,4 +25,6 @@ public struct GenerateRequest: Sendable, Hashable {
   public let status: Int?
   /// What the client got to see.
   public let answer: Answer
+  /// The names of the faults that struck it.
+  public let faults: [String]
 }

@@ -6,4 +6,6 @@ public struct ListRequest: Sendable, Hashable {
   public let arrivedAt: UInt64
   /// The status that it was answered with, nil if with none.
   public let status: Int?
+  /// The names of the faults that struck it.
+  public let faults: [String]
 }

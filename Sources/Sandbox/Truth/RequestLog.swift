@@ -10,12 +10,15 @@ final class RequestLog: Sendable {
     var made: Int32 = 0
     var status: Int16 = -1
     var answer = GenerateRequest.Answer.none
+    /// Names of the faults that struck, with spaces between.
+    var faults: String?
   }
 
   struct List: Sendable {
     let reward: UUIDBits
     let arrivedAt: UInt64
     var status: Int16 = -1
+    var faults: String?
   }
 
   /// Requests that are only counted.
@@ -66,11 +69,11 @@ final class RequestLog: Sendable {
     }
   }
 
-  /// Notes the status of the answer to a list request, unless it has been forgotten.
-  func answered(list number: Int, status: Int) {
+  /// Notes what is known by now about a list request, unless it has been forgotten.
+  func update(list number: Int, _ change: (inout List) -> Void) {
     state.withLock { state in
       guard state.listCount - number < Self.listCapacity else { return }
-      state.list[(number - 1) % Self.listCapacity].status = Int16(status)
+      change(&state.list[(number - 1) % Self.listCapacity])
     }
   }
 

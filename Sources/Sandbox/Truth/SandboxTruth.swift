@@ -11,6 +11,15 @@ public struct SandboxTruth: Sendable {
   /// Number of codes that exist, those made by somebody else included.
   public var codes: Int { codesByReward.values.reduce(0, +) }
 
+  /// Number of codes that somebody else made, who is no client of this sandbox.
+  public var codesOfSomebodyElse: Int {
+    var count = 0
+    store.forEachBatch(of: nil) { _, batch, _ in
+      if batch.request < 0 { count += Int(batch.count) }
+    }
+    return count
+  }
+
   /// Number of codes that exist by reward, those made by somebody else included.
   public var codesByReward: [String: Int] {
     Dictionary(
@@ -38,7 +47,8 @@ public struct SandboxTruth: Sendable {
       GenerateRequest(
         number: index + 1, reward: record.reward.description, arrivedAt: record.arrivedAt,
         count: record.count < 0 ? nil : Int(record.count), made: Int(record.made),
-        status: record.status < 0 ? nil : Int(record.status), answer: record.answer)
+        status: record.status < 0 ? nil : Int(record.status), answer: record.answer,
+        faults: Self.names(record.faults))
     }
   }
 
@@ -47,8 +57,12 @@ public struct SandboxTruth: Sendable {
     log.listRequests().map {
       ListRequest(
         reward: $0.reward.description, arrivedAt: $0.arrivedAt,
-        status: $0.status < 0 ? nil : Int($0.status))
+        status: $0.status < 0 ? nil : Int($0.status), faults: Self.names($0.faults))
     }
+  }
+
+  private static func names(_ faults: String?) -> [String] {
+    faults?.split(separator: " ").map(String.init) ?? []
   }
 
   /// Every code of a reward, oldest first.

@@ -6,29 +6,54 @@ struct AnswerBody: Sendable {
   private let allocator = ByteBufferAllocator()
 
   /// `{codes: [...]}` of the codes just made.
-  func generated(_ run: Page.Run, of reward: UUIDBits, at moment: UInt64) -> ByteBuffer {
-    var buffer = allocator.buffer(capacity: writer.usualSize(of: run.count))
-    buffer.writeStaticString("{\"codes\":[")
-    writer.write(run, of: reward, calls: [], at: moment, first: true, into: &buffer)
-    buffer.writeStaticString("]}")
+  func generated(_ page: Page, _ disguise: Disguise? = nil) -> ByteBuffer {
+    var buffer = allocator.buffer(capacity: writer.usualSize(of: page.count))
+    buffer.writeStaticString("{\"codes\":")
+    write(page, disguise, into: &buffer)
+    buffer.writeStaticString("}")
     return buffer
   }
 
   /// `{data: [...], pagination: {...}}` of a page.
-  func listed(_ page: Page, _ query: ListQuery) -> ByteBuffer {
+  func listed(_ page: Page, _ query: ListQuery, _ disguise: Disguise? = nil) -> ByteBuffer {
     var buffer = allocator.buffer(capacity: writer.usualSize(of: page.count))
-    buffer.writeStaticString("{\"data\":[")
+    buffer.writeStaticString("{\"data\":")
+    write(page, disguise, into: &buffer)
+    writePagination(
+      limit: query.limit, offset: query.offset, total: page.total, counted: query.includeCount,
+      into: &buffer)
+    buffer.writeStaticString("}")
+    return buffer
+  }
+
+  private func write(_ page: Page, _ disguise: Disguise?, into buffer: inout ByteBuffer) {
+    buffer.writeStaticString("[")
+    if let disguise {
+      write(disguise.shown(page), into: &buffer)
+      buffer.writeStaticString("]")
+      if disguise.addsFields { buffer.writeStaticString(",\"notice\":{\"version\":2}") }
+      return
+    }
     for (position, run) in page.runs.enumerated() {
       writer.write(
         run, of: page.reward, calls: page.syncCalls, at: page.moment, first: position == 0,
         into: &buffer)
     }
     buffer.writeStaticString("]")
-    writePagination(
-      limit: query.limit, offset: query.offset, total: page.total, counted: query.includeCount,
-      into: &buffer)
-    buffer.writeStaticString("}")
-    return buffer
+  }
+
+  private func write(_ shown: [Disguise.Shown], into buffer: inout ByteBuffer) {
+    for (position, shown) in shown.enumerated() {
+      switch shown {
+      case .null:
+        if position > 0 { buffer.writeStaticString(",") }
+        buffer.writeStaticString("null")
+      case .code(let run, let page, let blemish):
+        writer.write(
+          run, of: page.reward, calls: page.syncCalls, at: page.moment, first: position == 0,
+          blemish: blemish, into: &buffer)
+      }
+    }
   }
 
   /// One reward.

@@ -6,7 +6,7 @@ struct CodeWriter: Sendable {
 
   /// Enough bytes for one object: its fixed text, and what can be long in it.
   private func bound(prefix: [UInt8]) -> Int {
-    640 + prefix.count + derivation.text.length + 400 * derivation.outlook.systems.count
+    1024 + prefix.count + derivation.text.length + 400 * derivation.outlook.systems.count
   }
 
   /// What one object takes as a rule; reserving for it avoids most growing.
@@ -17,7 +17,7 @@ struct CodeWriter: Sendable {
   /// Writes the codes of a run, with commas between them and one before the first if it is not `first`.
   func write(
     _ run: Page.Run, of reward: UUIDBits, calls: [SyncCall], at moment: UInt64, first: Bool,
-    into buffer: inout ByteBuffer
+    blemish: Blemish = [], into buffer: inout ByteBuffer
   ) {
     let frame = Frame(run, reward: reward, calls: calls, moment: moment)
     let bound = bound(prefix: run.prefix)
@@ -25,7 +25,7 @@ struct CodeWriter: Sendable {
       buffer.writeWithUnsafeMutableBytes(minimumWritableBytes: bound) { memory in
         var pen = Pen(memory)
         if position > 0 || !first { pen.write(byte: UInt8(ascii: ",")) }
-        write(run.number(at: position), frame, with: &pen)
+        write(run.number(at: position), frame, blemish, with: &pen)
         return pen.written
       }
     }
@@ -56,7 +56,9 @@ struct CodeWriter: Sendable {
     }
   }
 
-  private func write(_ number: UInt64, _ frame: Frame, with pen: inout Pen) {
+  private func write(
+    _ number: UInt64, _ frame: Frame, _ blemish: Blemish, with pen: inout Pen
+  ) {
     pen.write("{\"id\":\"")
     pen.write(derivation.id(of: number))
     pen.write("\",\"rewardId\":\"")
@@ -64,10 +66,8 @@ struct CodeWriter: Sendable {
     pen.write("\",\"code\":\"")
     pen.write(frame.run.prefix)
     derivation.text.write(number, with: &pen)
-    switch derivation.status(of: number) {
-    case .reserved: pen.write("\",\"status\":\"reserved\",\"reservedFor\":\"sandbox-customer\"")
-    default: pen.write("\",\"status\":\"available\",\"reservedFor\":null")
-    }
+    if blemish.contains(.nulInCode) { pen.write("\\u0000") }
+    write(derivation.status(of: number), blemish, with: &pen)
     pen.write(",\"redeemedBy\":null,\"redeemedAt\":null,\"orderId\":null,\"externalOrderId\":null")
     pen.write(",\"createdAt\":\"")
     pen.write(frame.createdAt)
@@ -78,16 +78,40 @@ struct CodeWriter: Sendable {
       let (standing, since) = derivation.outlook.standing(
         of: number, in: system, born: frame.run.batch.born, at: frame.moment, calls: frame.calls)
       changed = max(changed, since)
-      write(standing, in: system, since: since, number, frame, with: &pen)
+      write(standing, in: system, since: since, number, frame, blemish, with: &pen)
+    }
+    if blemish.contains(.fields) {
+      if !derivation.outlook.systems.isEmpty { pen.write(byte: UInt8(ascii: ",")) }
+      pen.write("\"klaviyo\":{\"couponId\":17,\"state\":\"live\"}},\"tier\":{\"name\":\"gold\"")
     }
     pen.write("},\"updatedAt\":\"")
     frame.write(after: changed, with: &pen)
     pen.write("\"}")
   }
 
+  private func write(_ status: CodeStatus, _ blemish: Blemish, with pen: inout Pen) {
+    pen.write("\",\"status\":\"")
+    switch status {
+    case _ where blemish.contains(.values): pen.write("archived")
+    case .available: pen.write("available")
+    case .reserved: pen.write("reserved")
+    case .redeemed: pen.write("redeemed")
+    case .expired: pen.write("expired")
+    case .revoked: pen.write("revoked")
+    }
+    pen.write("\",\"reservedFor\":")
+    if blemish.contains(.nulInReservedFor) {
+      pen.write("\"sandbox-customer\\u0000\"")
+    } else if status == .reserved {
+      pen.write("\"sandbox-customer\"")
+    } else {
+      pen.write("null")
+    }
+  }
+
   private func write(
     _ standing: SyncOutlook.Standing, in system: SyncShape.System, since: UInt64,
-    _ number: UInt64, _ frame: Frame, with pen: inout Pen
+    _ number: UInt64, _ frame: Frame, _ blemish: Blemish, with pen: inout Pen
   ) {
     switch system {
     case .shopify: pen.write("\"shopify\":{\"discountId\":\"gid://shopify/DiscountCodeNode/")
@@ -107,11 +131,20 @@ struct CodeWriter: Sendable {
     }
     pen.write(",\"syncedAt\":\"")
     frame.write(after: since, with: &pen)
+    pen.write("\",\"syncStatus\":\"")
     switch standing {
-    case .pending: pen.write("\",\"syncStatus\":\"pending\",\"error\":null}")
-    case .synced: pen.write("\",\"syncStatus\":\"synced\",\"error\":null}")
-    case .failed:
-      pen.write("\",\"syncStatus\":\"error\",\"error\":\"the system refused the code\"}")
+    case _ where blemish.contains(.values): pen.write("queued")
+    case .pending: pen.write("pending")
+    case .synced: pen.write("synced")
+    case .failed: pen.write("error")
+    }
+    pen.write("\",\"error\":")
+    if blemish.contains(.nulInError) {
+      pen.write("\"the system refused\\u0000\"}")
+    } else if standing == .failed {
+      pen.write("\"the system refused the code\"}")
+    } else {
+      pen.write("null}")
     }
   }
 }

@@ -10,6 +10,8 @@ struct ListQuery: Sendable, Equatable {
   var descending = true
   var key = Key.createdAt
   var includeCount = false
+  /// Shows the codes in the order of these dice instead; only a fault asks for that.
+  var shuffle: UInt64?
 }
 
 /// What a customer has done with a code.

@@ -1,0 +1,53 @@
+/// Shows codes otherwise than they are.
+struct Disguise: Sendable {
+  /// One entry of the array in an answer.
+  enum Shown: Sendable {
+    case null
+    /// A run of one code; the page tells what else belongs to it.
+    case code(Page.Run, Page, Blemish)
+  }
+
+  let changes: FaultDecision.Changes
+  /// Codes of another reward to show among these.
+  let foreign: Page?
+
+  /// Whether the answer has fields around its codes that the contract does not list.
+  var addsFields: Bool { changes.marks.contains { $0.blemish.contains(.fields) } }
+
+  /// What a page's array shows.
+  func shown(_ page: Page) -> [Shown] {
+    var shown = codes(of: page)
+    shown.removeLast(min(changes.hidden, shown.count))
+    spreadNulls(over: &shown)
+    for mark in changes.marks {
+      for index in shown.indices.prefix(mark.count) {
+        guard case .code(let run, let page, let blemish) = shown[index] else { continue }
+        shown[index] = .code(run, page, blemish.union(mark.blemish))
+      }
+    }
+    let strangers = foreign.map(codes(of:)) ?? []
+    replaceLast(of: &shown, with: strangers.prefix(changes.foreignInstead))
+    replaceLast(of: &shown, with: shown.prefix(min(changes.doubledInstead, shown.count / 2)))
+    let again = shown.prefix(changes.doubled)
+    return shown + again + strangers.dropFirst(changes.foreignInstead).prefix(changes.foreign)
+  }
+
+  private func codes(of page: Page) -> [Shown] {
+    page.runs.flatMap { run in
+      (0..<run.count).map { .code(run.single(at: $0), page, []) }
+    }
+  }
+
+  private func spreadNulls(over shown: inout [Shown]) {
+    let instead = min(changes.nullsForCodes, shown.count)
+    for place in 0..<instead { shown[place * shown.count / instead] = .null }
+    for place in 0..<changes.nullsForNothing {
+      shown.insert(.null, at: place * shown.count / changes.nullsForNothing)
+    }
+  }
+
+  private func replaceLast(of shown: inout [Shown], with others: ArraySlice<Shown>) {
+    let count = min(others.count, shown.count)
+    shown.replaceSubrange((shown.count - count)..., with: others.prefix(count))
+  }
+}

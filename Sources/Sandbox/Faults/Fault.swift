@@ -1,0 +1,131 @@
+/// One way to misbehave. In JSON an object whose `fault` names the case and whose other keys are the
+/// labels here, in the same words; labels with a default may be left out.
+///
+/// The cases from `latency` to `somebodyElse` add something to an answer, and several can strike one
+/// request together. The others decide how it ends, and of those the first that strikes wins.
+public enum Fault: Sendable, Hashable {
+  /// Makes the answer late; codes come into being in the middle of the wait.
+  case latency(seconds: Double, jitter: Double = 0)
+  /// Adds headers, such as `RateLimit` or `Age`.
+  case headers(set: [String: String])
+  /// Shows `null` in place of some codes: codes that exist if they are `made`, none if not.
+  case nulls(count: Int, made: Bool = true)
+  /// Shows fewer codes than asked for; `made` says whether the missing ones exist.
+  case short(by: Int, made: Bool = false)
+  /// Makes and shows more codes than asked for.
+  case long(by: Int)
+  /// Shows some codes twice, behind the others or `instead` of the last ones, which exist unseen.
+  case doubled(count: Int, instead: Bool = false)
+  /// Shows codes of another reward, behind the others or `instead` of the last ones, which exist unseen.
+  /// They are the newest of another reward that has codes, or made by somebody else for this.
+  case foreign(count: Int, instead: Bool = false)
+  /// Shows values that the contract does not list for `status` and `syncStatus`.
+  case unknownValues(count: Int)
+  /// Shows fields and a system that the contract does not list, in codes and around them.
+  case extraFields(count: Int)
+  /// Puts `\u0000` at the end of a text.
+  case nulCharacter(count: Int, field: TextField = .code)
+  /// Lists in this order, whatever was asked for.
+  case order(OrderShown)
+  /// Lists what was there some seconds ago, and says so in an `Age` header or not.
+  case stale(seconds: Double, age: Bool = false)
+  /// Lists at most this many codes on a page, whatever was asked for.
+  case shortPage(limit: Int)
+  /// Somebody else makes codes of the reward: right behind those of a generate request, or right before
+  /// a page is read, so that pages shift.
+  case somebodyElse(count: Int, prefix: RivalPrefix = .same)
+
+  /// Answers with this status and, below 300, a body of the right form; `made` codes exist all the same.
+  case status(
+    Int, made: Making = .none, retryAfter: RetryAfter? = nil, headers: [String: String] = [:])
+  /// Breaks the connection, with a TCP reset or (not `abrupt`) in an orderly way.
+  case reset(at: BreakingPoint, made: Making = .none, abrupt: Bool = true)
+  /// Says nothing until the client hangs up, or goes on as if nothing had been after some seconds. Codes
+  /// not made before the wait are made after it, if the client is still there.
+  case hang(made: Making = .none, seconds: Double? = nil)
+  /// Says nothing until the client hangs up, and makes the codes that many seconds after that.
+  case generateLate(seconds: Double)
+  /// Sends only this share of the body: as a whole HTTP message, or with an orderly end of the
+  /// connection where the length promised more.
+  case cut(keep: Double = 0.5, complete: Bool = true, made: Making = .all)
+  /// Answers with a page of HTML.
+  case html(status: Int = 201, made: Making = .all)
+  /// Sends the answer's body a few bytes at a time.
+  case drip(bytes: Int, everySeconds: Double)
+  /// Answers with a body of this size, its length `declared` or not.
+  case flood(bytes: Int = 100_000_000, declared: Bool = true, made: Making = .all)
+}
+
+/// How many of the codes asked for come into being. In JSON `"all"`, `"none"` or a number.
+public enum Making: Sendable, Hashable {
+  /// As if nothing were wrong.
+  case all
+  /// None of them.
+  case none
+  /// This many, at most all.
+  case part(Int)
+
+  /// How many that is.
+  func count(of wanted: Int) -> Int {
+    switch self {
+    case .all: wanted
+    case .none: 0
+    case .part(let count): min(count, wanted)
+    }
+  }
+}
+
+/// Where in an exchange the connection breaks.
+public enum BreakingPoint: String, Sendable, Hashable, Codable {
+  /// When the request's head has been read, before its body; nothing can have been made.
+  case beforeRequestBody
+  /// When the request has been read and carried out, before any byte of the answer.
+  case beforeAnswer
+  /// Behind the head of the answer.
+  case afterHead
+  /// In the middle of the answer's body.
+  case inBody
+  /// Behind the whole answer.
+  case afterAnswer
+}
+
+/// A text in a code that a fault can spoil.
+public enum TextField: String, Sendable, Hashable, Codable {
+  /// The code itself.
+  case code
+  /// Who reserved it.
+  case reservedFor
+  /// Why it could not be synced.
+  case error
+}
+
+/// An order of listing.
+public enum OrderShown: String, Sendable, Hashable, Codable {
+  /// Oldest first.
+  case ascending
+  /// Newest first.
+  case descending
+  /// By the dice, the same on every page of as many codes.
+  case shuffled
+}
+
+/// The prefix of codes that somebody else makes.
+public enum RivalPrefix: String, Sendable, Hashable, Codable {
+  /// That of the request, or of the newest codes listed.
+  case same
+  /// None.
+  case none
+  /// Another one.
+  case other
+}
+
+extension RivalPrefix {
+  /// The prefix itself, beside codes that have this one.
+  func text(like prefix: String?) -> String? {
+    switch self {
+    case .same: prefix
+    case .none: nil
+    case .other: "RIVAL"
+    }
+  }
+}
