@@ -20,9 +20,15 @@ public final class APIClient: CodeIssuer {
   let configuration: APIConfiguration
   let texts: PublicText
   private let client: HTTPClient
+  private let deadline: Deadline
 
   /// A client with these settings. Opens no connection before the first request.
-  public init(_ configuration: APIConfiguration) {
+  public convenience init(_ configuration: APIConfiguration) {
+    self.init(configuration, deadline: .timer)
+  }
+
+  init(_ configuration: APIConfiguration, deadline: Deadline) {
+    self.deadline = deadline
     self.configuration = configuration
     texts = PublicText(hiding: configuration.key)
     client = Transport.makeClient(configuration)
@@ -105,6 +111,6 @@ public final class APIClient: CodeIssuer {
   }
 
   private func exchange() -> Exchange {
-    Exchange(client: client, timeout: configuration.timeout, texts: texts)
+    Exchange(client: client, timeout: configuration.timeout, deadline: deadline, texts: texts)
   }
 }

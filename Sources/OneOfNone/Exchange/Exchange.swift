@@ -11,12 +11,14 @@ internal import Synchronization
 final class Exchange: Sendable {
   private let client: HTTPClient
   private let timeout: Duration
+  private let deadline: Deadline
   private let texts: PublicText
   private let progress = Mutex((status: Int?.none, isLate: false))
 
-  init(client: HTTPClient, timeout: Duration, texts: PublicText) {
+  init(client: HTTPClient, timeout: Duration, deadline: Deadline, texts: PublicText) {
     self.client = client
     self.timeout = timeout
+    self.deadline = deadline
     self.texts = texts
   }
 
@@ -28,12 +30,13 @@ final class Exchange: Sendable {
     _ request: HTTPClientRequest,
     mayCancel: @escaping @Sendable () -> Bool
   ) async -> Ending {
+    if Task.isCancelled, mayCancel() { return .cancelled }
     let attempt = Task { await self.attempt(request) }
-    let timer = client.eventLoopGroup.any().scheduleTask(in: .nanoseconds(timeout.nanoseconds)) {
+    let callOff = deadline.start(timeout) {
       self.progress.withLock { $0.isLate = true }
       attempt.cancel()
     }
-    defer { timer.cancel() }
+    defer { callOff() }
     return await withTaskCancellationHandler {
       await attempt.value
     } onCancel: {

@@ -131,10 +131,16 @@ struct Peer: Sendable {
     }
   }
 
-  /// Sends a byte every few milliseconds until the connection is gone.
-  func drip() {
-    channel.eventLoop.scheduleRepeatedTask(initialDelay: .zero, delay: .milliseconds(5)) { task in
-      if channel.isActive { send(" ") } else { task.cancel() }
+  /// Sends a blank every few milliseconds until the connection is gone, and tells how many.
+  func drip(_ sent: @escaping @Sendable (Int) -> Void) {
+    channel.eventLoop.execute { drip(after: 0, sent) }
+  }
+
+  private func drip(after count: Int, _ sent: @escaping @Sendable (Int) -> Void) {
+    send(" ")
+    sent(count + 1)
+    channel.eventLoop.scheduleTask(in: .milliseconds(2)) {
+      if channel.isActive { drip(after: count + 1, sent) }
     }
   }
 }

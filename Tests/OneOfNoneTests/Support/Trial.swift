@@ -10,19 +10,20 @@ let testKey = "k3y-that-must-never-show-7f1c"
 /// Runs a client against a server that follows a script, then says what came over the wire in all:
 /// the client is shut down first, so nothing can come later.
 func trial(
-  timeout: Duration = .seconds(20),
+  deadline: Deadline = .timer,
   server script: @escaping RawServer.Script,
   _ body: (APIClient) async throws -> Void
 ) async throws -> RawServer.Wire {
   let server = try await RawServer.start(script)
-  try await withClient(base: "http://127.0.0.1:\(server.port)", timeout: timeout, body)
+  try await withClient(base: "http://127.0.0.1:\(server.port)", deadline: deadline, body)
   return try await server.end()
 }
 
 /// Runs a client and shuts it down in any case.
 func withClient(
   base: String,
-  timeout: Duration = .seconds(20),
+  timeout: Duration = .seconds(60),
+  deadline: Deadline = .timer,
   caFile: String? = nil,
   _ body: (APIClient) async throws -> Void
 ) async throws {
@@ -33,7 +34,8 @@ func withClient(
       timeout: timeout,
       caFile: caFile,
       version: "1.2.3"
-    )
+    ),
+    deadline: deadline
   )
   do {
     try await body(client)
