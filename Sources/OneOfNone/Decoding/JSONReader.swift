@@ -157,9 +157,9 @@ struct JSONReader {
     return key
   }
 
-  private mutating func skipWord(_ word: StaticString) throws(JSONFailure) {
-    let end = position + word.utf8CodeUnitCount
-    guard end <= bytes.count, bytes[position..<end].elementsEqual("\(word)".utf8) else {
+  private mutating func skipWord(_ word: String) throws(JSONFailure) {
+    let end = position + word.utf8.count
+    guard end <= bytes.count, bytes[position..<end].elementsEqual(word.utf8) else {
       throw failure("true, false or null")
     }
     position = end
