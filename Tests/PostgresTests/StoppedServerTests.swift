@@ -62,9 +62,7 @@ struct StoppedServerTests {
   @Test("a pool answers within the deadline, and works again when the server does")
   func pool() async throws {
     try await TestServer.withOwn { server in
-      var settings = try ConnectionSettings(server.url())
-      settings.connectDeadline = .milliseconds(100)
-      let pool = Pool(settings, limit: 2)
+      let pool = Pool(try ConnectionSettings(server.url()), limit: 2)
       #expect(try await pool.query("SELECT 1").count == 1)
       await server.suspend()
       let running = await failure { () throws(PostgresError) in

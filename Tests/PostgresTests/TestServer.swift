@@ -71,6 +71,13 @@ func until(_ connection: Connection, _ condition: Statement) async throws -> Boo
   return false
 }
 
+/// Whether a statement of this database is in `pg_sleep`.
+let someoneSleeps: Statement = """
+  SELECT EXISTS (
+    SELECT FROM pg_stat_activity
+    WHERE wait_event = 'PgSleep' AND datname = current_database() AND pid <> pg_backend_pid())
+  """
+
 /// Tries again what a pool's backoff may still refuse: the backoff spaces the attempts.
 func eventually(_ attempt: () async throws -> Bool?) async throws -> Bool {
   for _ in 0..<200 {

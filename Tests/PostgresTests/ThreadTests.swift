@@ -57,9 +57,9 @@ struct ThreadTests {
     let cancelled = Alarm.shared.schedule(at: Moment(nanoseconds: start + 20_000_000)) {
       recorder.note(2)
     }
-    Alarm.shared.cancel(cancelled)
+    let isInTime = Alarm.shared.cancel(cancelled)
     await gate.wait()
-    #expect(recorder.notes == [1, 3])
+    #expect(recorder.notes == (isInTime ? [1, 3] : [1, 2, 3]))
   }
 
   @Test("durations beyond 64 bits are clamped")

@@ -98,6 +98,10 @@ extension Connection {
     let answer = link.collect()
     guard case .success = answer else { return answer }
     prepared.remember(key, as: name)
+    // The cancel request has hit, or missed, the preparation: nothing would stop what is sent now.
+    guard !interrupter.hasFired else {
+      return .failure(PostgresError(.connectionLost, "nothing was sent"))
+    }
     return runPrepared(name, query)
   }
 

@@ -48,13 +48,17 @@ final class Alarm: Sendable {
   }
 
   /// Forgets an action. One that is already running is not waited for.
-  func cancel(_ ticket: Ticket) {
+  /// - Returns: Whether it was in time.
+  @discardableResult
+  func cancel(_ ticket: Ticket) -> Bool {
     state.update { state, wakes in
       wakes = false
-      if let index = state.entries.firstIndex(where: { $0.ticket == ticket }) {
-        state.entries.swapAt(index, state.entries.count - 1)
-        state.entries.removeLast()
+      guard let index = state.entries.firstIndex(where: { $0.ticket == ticket }) else {
+        return false
       }
+      state.entries.swapAt(index, state.entries.count - 1)
+      state.entries.removeLast()
+      return true
     }
   }
 
