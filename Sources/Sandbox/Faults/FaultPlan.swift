@@ -85,6 +85,8 @@ extension DecodingError {
       "\(Self.place(context.codingPath)) lacks \(key.stringValue)"
     case .typeMismatch(_, let context), .valueNotFound(_, let context):
       "\(Self.place(context.codingPath)) has a value of the wrong type"
+    case .dataCorrupted(let context) where context.codingPath.isEmpty:
+      "it is not JSON"
     case .dataCorrupted(let context):
       "\(Self.place(context.codingPath)) has a value that is not allowed"
     @unknown default: "it cannot be read"

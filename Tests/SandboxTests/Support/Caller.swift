@@ -74,7 +74,7 @@ final class Caller {
     try await call("GET", "/v1/rewards/\(reward)/codes" + (query.isEmpty ? "" : "?" + query))
   }
 
-  /// Puts these faults in force, each as a rule that strikes every call.
+  /// Puts these faults in force, each as a rule that strikes every call; none of them for none.
   func misbehave(_ endpoint: FaultRule.Endpoint, _ faults: Fault...) throws {
     try sandbox.setFaults(FaultPlan(rules: faults.map { FaultRule(endpoint, $0) }))
   }

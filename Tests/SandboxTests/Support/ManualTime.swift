@@ -41,6 +41,9 @@ final class ManualTime: Sendable {
     for sleeper in due { sleeper.continuation.resume() }
   }
 
+  /// How many are asleep.
+  var sleeping: Int { state.withLock { $0.sleepers.count } }
+
   /// Waits until this many are asleep.
   func sleepers(_ count: Int) async {
     await withCheckedContinuation { continuation in
