@@ -31,6 +31,10 @@ let serviceLifecycle = Target.Dependency.product(
   name: "ServiceLifecycle",
   package: "swift-service-lifecycle"
 )
+let unixSignals = Target.Dependency.product(
+  name: "UnixSignals",
+  package: "swift-service-lifecycle"
+)
 let yams = Target.Dependency.product(name: "Yams", package: "Yams")
 
 let package = Package(
@@ -92,5 +96,57 @@ let package = Package(
       swiftSettings: strict
     ),
     .target(name: "LocalPostgres", swiftSettings: strict),
+    .executableTarget(
+      name: "codemint",
+      dependencies: [
+        "Ledger", "LocalPostgres", "OneOfNone", "Postgres", "Provisioning", "Sandbox", "Worker",
+        argumentParser, configuration, logging, serviceLifecycle, unixSignals, yams,
+      ],
+      swiftSettings: strict
+    ),
+
+    .target(
+      name: "MemoryStore",
+      dependencies: ["Provisioning"],
+      path: "Tests/MemoryStore",
+      swiftSettings: strict
+    ),
+    .testTarget(name: "HouseTests", swiftSettings: strict),
+    .testTarget(name: "ProvisioningTests", dependencies: ["Provisioning"], swiftSettings: strict),
+    .testTarget(
+      name: "PostgresTests",
+      dependencies: ["LocalPostgres", "Postgres"],
+      swiftSettings: strict
+    ),
+    .testTarget(
+      name: "LocalPostgresTests",
+      dependencies: ["LocalPostgres"],
+      swiftSettings: strict
+    ),
+    .testTarget(
+      name: "OneOfNoneTests",
+      dependencies: ["OneOfNone", "Provisioning", nioCore, nioHTTP1, nioPosix, nioSSL],
+      swiftSettings: strict
+    ),
+    .testTarget(
+      name: "SandboxTests",
+      dependencies: ["Sandbox", logging, serviceLifecycle],
+      swiftSettings: strict
+    ),
+    .testTarget(
+      name: "LedgerTests",
+      dependencies: ["Ledger", "LocalPostgres", "MemoryStore", "Postgres", "Provisioning"],
+      swiftSettings: strict
+    ),
+    .testTarget(
+      name: "WorkerTests",
+      dependencies: ["MemoryStore", "Provisioning", "Worker", logging],
+      swiftSettings: strict
+    ),
+    .testTarget(
+      name: "SettingsTests",
+      dependencies: ["codemint", "Provisioning", logging],
+      swiftSettings: strict
+    ),
   ]
 )

@@ -1,0 +1,67 @@
+public import Postgres
+
+/// What producers and operators do: insert jobs and look how they stand. The worker has no part
+/// in it; anything here can be done with psql as well.
+public struct JobDesk: Sendable {
+  private let pool: Pool
+
+  /// A desk at this database.
+  public init(pool: Pool) {
+    self.pool = pool
+  }
+
+  /// Inserts a job, as any producer may with an INSERT of its own.
+  /// - Returns: The job's number.
+  /// - Throws: `LedgerError` with the constraint's sentence if the database refuses the row.
+  public func enqueue(_ job: JobRequest) async throws -> Int64 {
+    do throws(PostgresError) {
+      let rows = try await pool.query(
+        JobStatements.enqueue,
+        [
+          .text(job.reward), .int4(job.count), .text(job.prefix), .int2(job.priority),
+          .text(job.runAt), .text(job.dedupeKey), .text(job.metadata),
+        ]
+      )
+      return try rows.one().int64("id")
+    } catch {
+      if let constraint = error.constraint { throw LedgerError(.job, constraint) }
+      if error.isContentRefused { throw LedgerError(.job, error.message) }
+      throw error
+    }
+  }
+
+  /// How these jobs stand, in the order of their numbers.
+  /// - Throws: `LedgerError` naming a job that does not exist, or the database's error.
+  public func status(of jobs: [Int64]) async throws -> [JobStatus] {
+    let rows = try await pool.query(JobStatements.status, [.int8s(jobs)])
+    let found = try rows.map { try JobStatus($0) }
+    let missing = Set(jobs).subtracting(found.map(\.id)).sorted()
+    guard missing.isEmpty else {
+      throw LedgerError(.job, "there is no job \(missing.map(String.init).joined(separator: ", "))")
+    }
+    return found
+  }
+
+  /// Every open job and the latest finished ones, newest first, up to `limit` in all.
+  public func recent(limit: Int) async throws(PostgresError) -> [JobStatus] {
+    var found: [JobStatus] = []
+    for row in try await pool.query(JobStatements.recent, [.int4(Int32(limit))]) {
+      found.append(try JobStatus(row))
+    }
+    return found
+  }
+
+  /// Whether calls may be sent now, and if not, why.
+  public func account() async throws(PostgresError) -> AccountStatus {
+    let row = try await pool.query(JobStatements.account).one()
+    return AccountStatus(
+      state: try row.text("state"),
+      reason: try row.optionalText("reason"),
+      message: try row.optionalText("message"),
+      pausedUntil: try row.optionalText("paused_until"),
+      requestsPerSecond: try row.optionalDouble("requests_per_second"),
+      inFlight: try row.integer("in_flight"),
+      workers: try row.integer("workers")
+    )
+  }
+}

@@ -1,0 +1,42 @@
+import Postgres
+
+/// What producers and operators run.
+enum JobStatements {
+  /// Text is cast in the database, so that what it refuses is refused in its own words, and
+  /// whatever Postgres reads as a time will do.
+  static let enqueue: Statement = """
+    INSERT INTO codemint.jobs (reward_id, count, prefix, priority, run_at, dedupe_key, metadata)
+    VALUES ($1::text::uuid, $2, $3, coalesce($4::smallint, 5),
+            coalesce($5::text::timestamptz, clock_timestamp()), $6, $7::text::jsonb)
+    RETURNING id
+    """
+
+  static let status: Statement = """
+    SELECT id, reward_id, state, count, issued, outstanding, surplus, in_doubt,
+           codes_per_second::double precision, time_left::text, paused, held, priority,
+           error_code, error_message, next_call_at::text, created_at::text, finished_at::text
+    FROM codemint.job_status
+    WHERE id = ANY ($1::bigint[])
+    ORDER BY id
+    """
+
+  /// Open jobs come before finished ones when there is not room for all.
+  static let recent: Statement = """
+    SELECT * FROM (
+      SELECT id, reward_id, state, count, issued, outstanding, surplus, in_doubt,
+             codes_per_second::double precision, time_left::text, paused, held, priority,
+             error_code, error_message, next_call_at::text, created_at::text, finished_at::text
+      FROM codemint.job_status
+      ORDER BY finished_at IS NOT NULL, id DESC
+      LIMIT $1
+    ) AS chosen
+    ORDER BY id DESC
+    """
+
+  static let account: Statement = """
+    SELECT state, reason, message, paused_until::text, requests_per_second, in_flight,
+           workers::integer
+    FROM codemint.account_status
+    WHERE name = 'default'
+    """
+}

@@ -1,0 +1,45 @@
+// codemint, the executable: commands, settings, wiring, and nothing that decides about calls.
+//
+// `Codemint` is the root of the commands (Commands/). `run` loads the Settings, builds a `Daemon`
+// (Daemon/) out of the other modules and runs it until a signal; `demo` (Demo/) does the same
+// against a private Postgres and a sandbox. Console/ is what people see on a terminal, Logging/
+// what goes to the journal, Systemd/ how the service manager is told, Exit/ with what status a
+// command ends.
+
+import ArgumentParser
+
+/// The root of all commands.
+@main
+struct Codemint: AsyncParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "codemint",
+    abstract: "Provisions reward codes in bulk, and never the same ones twice.",
+    discussion: """
+      Systems insert rows into codemint.jobs; `codemint run` turns each into calls of at most 500 \
+      codes to the One of None API and writes every code back.
+
+      Settings come from flags, the environment (CODEMINT_...), systemd credentials and \
+      /etc/codemint/codemint.yaml, in this order. Exit statuses are those of sysexits(3), and 1 \
+      where what was asked for did not come about.
+      """,
+    version: Version.current,
+    subcommands: [
+      RunCommand.self, MigrateCommand.self, EnqueueCommand.self, StatusCommand.self,
+      SandboxCommand.self, DemoCommand.self,
+    ]
+  )
+
+  /// Parses and runs a command, and ends with the status that its failure calls for.
+  static func main() async {
+    do {
+      var command = try parseAsRoot()
+      if var asynchronous = command as? any AsyncParsableCommand {
+        try await asynchronous.run()
+      } else {
+        try command.run()
+      }
+    } catch {
+      Failure(error).exit()
+    }
+  }
+}

@@ -1,0 +1,66 @@
+import ArgumentParser
+import Ledger
+import Postgres
+
+/// `codemint migrate`: the schema.
+struct MigrateCommand: AsyncParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "migrate",
+    abstract: "Creates the schema, or brings it up to date.",
+    discussion: """
+      May be run at any time and by any number of hosts at once; what is applied already stays as \
+      it is. Each migration is one transaction.
+      """
+  )
+
+  @OptionGroup var options: SettingsOptions
+
+  @Flag(help: "Change nothing; end with status 1 if the schema is not up to date.")
+  var check = false
+
+  @Flag(help: "Change nothing and connect to nothing; print the SQL of every migration.")
+  var print = false
+
+  func validate() throws {
+    if check && print { throw ValidationError("--check and --print exclude each other") }
+  }
+
+  func run() async throws {
+    let output = FileDescriptor.standardOutput
+    if print {
+      for migration in Migration.all {
+        output.line("-- migration \(migration.number): \(migration.name)\n\(migration.sql)")
+      }
+      return
+    }
+    let settings = try options.load()
+    let connection = try await Connection.open(settings.migrationSettings())
+    if check {
+      let state = try await Migrator(connection).state()
+      await connection.close()
+      output.line(state.remedy)
+      if state != .current { throw ExitCode(ExitStatus.failed.rawValue) }
+      return
+    }
+    let applied = try await Migrator(connection).migrate { migration in
+      output.line("applying migration \(migration.number): \(migration.name)")
+    }
+    await connection.close()
+    output.line(
+      applied.isEmpty
+        ? "the schema is up to date" : "the schema is up to date, \(applied.count) applied"
+    )
+  }
+}
+
+extension Settings {
+  /// A migration may have to wait for a lock or rewrite a table: no limits but the operator's.
+  fileprivate func migrationSettings() throws(SettingsError) -> ConnectionSettings {
+    var connection = try connectionSettings()
+    connection.statementTimeout = nil
+    connection.lockTimeout = nil
+    connection.idleInTransactionTimeout = nil
+    connection.statementDeadline = .seconds(24 * 3600)
+    return connection
+  }
+}

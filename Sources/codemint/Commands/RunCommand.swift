@@ -1,0 +1,72 @@
+import ArgumentParser
+import Foundation
+import Logging
+import ServiceLifecycle
+import UnixSignals
+
+/// `codemint run`: the daemon.
+struct RunCommand: AsyncParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "run",
+    abstract: "Runs the daemon: turns job rows into codes until it is stopped.",
+    discussion: """
+      SIGTERM and SIGINT drain: no new call is made, calls in flight are settled, and the daemon \
+      ends with status 0 within the API's timeout and 5 seconds. If the database cannot be reached \
+      by then it ends with 75 and names the calls that are not settled. A second signal ends it at \
+      once.
+      """
+  )
+
+  @OptionGroup var options: SettingsOptions
+
+  @Option(help: "The API's base URL.")
+  var apiBaseURL: String?
+
+  @Option(help: "Requests per second; fractions are allowed.")
+  var requestsPerSecond: String?
+
+  @Option(help: "Requests that may go at once after a quiet time.")
+  var burst: String?
+
+  @Option(help: "Calls in flight at any moment.")
+  var maxInFlight: String?
+
+  @Option(help: "Calls in flight for any one reward.")
+  var maxInFlightPerReward: String?
+
+  func run() async throws {
+    let settings = try options.load(overrides)
+    let logger = settings.makeLogger()
+    let daemon = try Daemon(
+      settings,
+      environment: ProcessInfo.processInfo.environment,
+      logger: logger
+    )
+    var quiet = logger
+    quiet.logLevel = .warning
+    let configuration = ServiceGroupConfiguration(
+      services: ([daemon.secondSignal] + daemon.services).map {
+        .init(service: $0, successTerminationBehavior: .gracefullyShutdownGroup)
+      },
+      gracefulShutdownSignals: [.sigterm, .sigint],
+      logger: quiet
+    )
+    try await ServiceGroup(configuration: configuration).run()
+    await daemon.close()
+  }
+
+  private var overrides: [Setting: SettingSource.Override] {
+    let given: [(Setting, String, String?)] = [
+      (.apiBaseURL, "--api-base-url", apiBaseURL),
+      (.requestsPerSecond, "--requests-per-second", requestsPerSecond),
+      (.burst, "--burst", burst),
+      (.maxInFlight, "--max-in-flight", maxInFlight),
+      (.maxInFlightPerReward, "--max-in-flight-per-reward", maxInFlightPerReward),
+    ]
+    var overrides: [Setting: SettingSource.Override] = [:]
+    for (setting, flag, text) in given {
+      overrides[setting] = text.map { .init(flag: flag, text: $0) }
+    }
+    return overrides
+  }
+}

@@ -1,0 +1,87 @@
+import ArgumentParser
+import Foundation
+import Ledger
+
+/// `codemint status`: how the jobs stand.
+struct StatusCommand: AsyncParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "status",
+    abstract: "Shows how jobs stand, and whether calls may be sent.",
+    discussion: """
+      Without numbers it shows open jobs and the latest finished ones. The same and more is in the \
+      views codemint.job_status, codemint.account_status and codemint.doubts.
+      """
+  )
+
+  @Argument(help: "Numbers of jobs.")
+  var jobs: [Int64] = []
+
+  @Option(help: "How many jobs to show at most.")
+  var limit = 20
+
+  @Flag(help: "Print JSON.")
+  var json = false
+
+  @OptionGroup var options: SettingsOptions
+
+  func validate() throws {
+    guard (1...10_000).contains(limit) else {
+      throw ValidationError("--limit must be from 1 to 10000")
+    }
+  }
+
+  func run() async throws {
+    let settings = try options.load()
+    let report = try await JobSession.run(settings) { desk in
+      Report(
+        account: try await desk.account(),
+        jobs: jobs.isEmpty
+          ? try await desk.recent(limit: limit) : try await desk.status(of: jobs)
+      )
+    }
+    if json {
+      let encoder = JSONEncoder()
+      encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
+      FileDescriptor.standardOutput.line(
+        String(decoding: try encoder.encode(report), as: UTF8.self)
+      )
+    } else {
+      for line in report.lines { FileDescriptor.standardOutput.line(line) }
+    }
+  }
+
+  /// What is shown.
+  private struct Report: Encodable {
+    let account: AccountStatus
+    let jobs: [JobStatus]
+
+    var lines: [String] { [accountLine, ""] + (jobs.isEmpty ? ["no jobs"] : table.lines) }
+
+    private var accountLine: String {
+      var line = "account \(account.state)"
+      if let reason = account.reason { line += " (\(reason))" }
+      if let message = account.message { line += ": \(message)" }
+      if let until = account.pausedUntil { line += " until \(until)" }
+      let pace = account.requestsPerSecond.map { "\($0) requests/s" } ?? "no limits known"
+      return line + ", \(pace), \(account.inFlight) in flight, \(account.workers) worker(s)"
+    }
+
+    private var table: TextTable {
+      var table = TextTable([
+        ("JOB", .right), ("STATE", .left), ("ISSUED", .right), ("COUNT", .right),
+        ("DOUBT", .right), ("CODES/S", .right), ("LEFT", .left), ("REWARD", .left),
+        ("ERROR", .left),
+      ])
+      for job in jobs {
+        let flags = [job.paused ? "paused" : nil, job.held ? "held" : nil].compactMap { $0 }
+        table.add([
+          "\(job.id)", ([job.state] + flags).joined(separator: ","), "\(job.issued)",
+          "\(job.count)", "\(job.inDoubt)", job.codesPerSecond.map { "\($0)" } ?? "",
+          job.timeLeft ?? "", job.reward,
+          [job.errorCode, job.errorMessage].compactMap { $0 }.joined(separator: ": "),
+        ])
+      }
+      return table
+    }
+  }
+}

@@ -1,0 +1,65 @@
+import Ledger
+
+/// Live progress of some jobs: bars that redraw themselves on a terminal, and elsewhere a plain
+/// line whenever a job has got further by a tenth or changed its state.
+struct ProgressBoard {
+  private let output: FileDescriptor
+  private let isLive: Bool
+  private var drawnLines = 0
+  private var told: [Int64: String] = [:]
+
+  init(_ output: FileDescriptor) {
+    self.output = output
+    isLive = output.isTerminal
+  }
+
+  /// Shows where the jobs stand now.
+  mutating func show(_ jobs: [JobStatus]) {
+    if isLive { draw(jobs) } else { tell(jobs) }
+  }
+
+  private mutating func draw(_ jobs: [JobStatus]) {
+    var text = drawnLines > 0 ? "\u{1B}[\(drawnLines)A" : ""
+    for job in jobs { text += "\u{1B}[2K" + bar(job) + "\n" }
+    output.write(text)
+    drawnLines = jobs.count
+  }
+
+  private mutating func tell(_ jobs: [JobStatus]) {
+    for job in jobs {
+      let tenth = job.issued * 10 / job.count
+      let mark = "\(job.state) \(tenth)"
+      guard told.updateValue(mark, forKey: job.id) != mark else { continue }
+      output.line(
+        "job \(job.id): \(job.state), \(job.issued) of \(job.count) codes" + Self.tail(job)
+      )
+    }
+  }
+
+  private func bar(_ job: JobStatus) -> String {
+    let head = "job \(job.id)".padded(8)
+    let count = "\(job.issued)/\(job.count)".padded(16)
+    let width = max(10, min(40, output.width - 60))
+    let filled = job.issued * width / job.count
+    let bar = String(repeating: "█", count: filled) + String(repeating: "░", count: width - filled)
+    let line = "\(head) \(bar) \(count) \(job.state)\(Self.tail(job))"
+    return String(line.prefix(output.width - 1))
+  }
+
+  private static func tail(_ job: JobStatus) -> String {
+    var text = ""
+    if job.inDoubt > 0 { text += ", \(job.inDoubt) call(s) in doubt" }
+    if job.paused { text += ", paused" }
+    if job.held { text += ", held" }
+    if let code = job.errorCode { text += " (\(code))" }
+    if job.state == "running", let left = job.timeLeft { text += ", \(left) left" }
+    return text
+  }
+}
+
+extension String {
+  /// Filled up with blanks on the right.
+  func padded(_ width: Int) -> String {
+    self + String(repeating: " ", count: max(0, width - count))
+  }
+}

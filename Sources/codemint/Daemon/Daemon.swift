@@ -1,0 +1,82 @@
+import Glibc
+import Ledger
+import Logging
+import OneOfNone
+import Postgres
+import Provisioning
+import ServiceLifecycle
+import Worker
+
+/// The daemon: everything that `codemint run` runs, built from settings.
+struct Daemon {
+  private let worker: Worker
+  private let pool: Pool
+  private let client: APIClient
+  private let logger: Logger
+  private let workerService: WorkerService
+  private let wakeService: WakeService
+
+  /// Builds the daemon; connects to nothing yet.
+  ///
+  /// - Throws: `SettingsError` naming the setting that another module refuses.
+  init(_ settings: Settings, environment: [String: String], logger: Logger) throws {
+    let connection = try settings.connectionSettings()
+    let watch = ProgressWatch(ServiceManager(environment: environment), logger: logger)
+    pool = Pool(connection, limit: min(settings.limits.maxInFlight, Self.mostSettlers) + 2)
+    client = APIClient(try settings.apiConfiguration())
+    self.logger = logger
+    var random = SystemRandomNumberGenerator()
+    var configuration = WorkerConfiguration(
+      id: WorkerID(UniqueID(random: &random)),
+      host: Self.hostName,
+      process: Int(getpid()),
+      version: Version.current,
+      limits: settings.limits,
+      lease: settings.lease,
+      poll: settings.poll
+    )
+    configuration.progressInterval = watch.progressInterval
+    worker = Worker(
+      configuration: configuration,
+      store: PostgresStore(pool: pool),
+      issuer: client,
+      clock: SystemClock(),
+      random: random,
+      logger: logger,
+      onProgress: { watch.progress() }
+    )
+    workerService = WorkerService(
+      worker: worker,
+      gate: DatabaseGate(pool: pool, watch: watch, logger: logger),
+      watch: watch,
+      logger: logger,
+      drainLimit: settings.api.timeout + .seconds(5)
+    )
+    wakeService = WakeService(
+      listener: Listener(try settings.listenSettings(), channels: ["codemint_jobs"]),
+      worker: worker,
+      logger: logger
+    )
+  }
+
+  /// What a `ServiceGroup` runs; the worker comes last, so that it drains first.
+  var services: [any Service] { [wakeService, workerService] }
+
+  /// The service that makes a second signal end the process at once; the first of its group.
+  var secondSignal: any Service { SecondSignalService(worker: worker, logger: logger) }
+
+  /// Gives back connections, after the services have ended.
+  func close() async {
+    await client.shutdown()
+    await pool.close()
+  }
+
+  /// Connections for settling; more calls in flight than that share them.
+  private static let mostSettlers = 8
+
+  private static var hostName: String {
+    var name = [CChar](repeating: 0, count: 256)
+    guard gethostname(&name, name.count - 1) == 0 else { return "unknown" }
+    return String(decoding: name.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
+  }
+}

@@ -1,0 +1,55 @@
+import Ledger
+import Logging
+import Postgres
+import Provisioning
+import ServiceLifecycle
+
+/// Waits for the database at the start, and lets nobody pass whose schema is another.
+struct DatabaseGate {
+  let pool: Pool
+  let watch: ProgressWatch
+  let logger: Logger
+
+  /// - Returns: False if a shutdown came first.
+  /// - Throws: `LedgerError` if the schema is not the one that this binary needs, or the
+  ///   database's error if it refuses for a reason that does not pass.
+  func pass() async throws -> Bool {
+    var failures = 0
+    while !Task.isShuttingDownGracefully {
+      watch.progress()
+      switch await state() {
+      case .success(.current):
+        if failures > 0 { logger.notice("the database answers") }
+        return true
+      case .success(let state):
+        throw LedgerError(.schema, state.remedy)
+      case .failure(let error):
+        guard error.isConnectionLost || error.isOutcomeUnknown else { throw error }
+        failures += 1
+        if failures == 1 {
+          logger.warning(
+            "the database does not answer; trying until it does",
+            metadata: ["error": "\(error)"]
+          )
+        }
+      }
+      try? await cancelWhenGracefulShutdown {
+        try await Task.sleep(for: min(.seconds(2), watch.progressInterval))
+      }
+    }
+    return false
+  }
+
+  private func state() async -> Result<SchemaState, PostgresError> {
+    do throws(PostgresError) {
+      return .success(
+        try await pool.withConnection(deadline: .seconds(5)) {
+          (connection) throws(PostgresError) in
+          try await Migrator(connection).state()
+        }
+      )
+    } catch {
+      return .failure(error)
+    }
+  }
+}

@@ -1,0 +1,45 @@
+import Logging
+import Provisioning
+import Synchronization
+
+/// Feeds systemd's watchdog from the dispatcher's progress, and from nothing else: a daemon whose
+/// dispatcher hangs is to be killed before its leases can be outlived.
+final class ProgressWatch: Sendable {
+  private let manager: ServiceManager
+  private let logger: Logger
+  private let clock = SystemClock()
+  private let lastTold = Mutex(Instant(nanoseconds: .min / 2))
+  private let interval: Duration
+
+  /// How often progress must be shown: well within the watchdog's patience.
+  let progressInterval: Duration
+
+  init(_ manager: ServiceManager, logger: Logger) {
+    self.manager = manager
+    self.logger = logger
+    let patience = manager.watchdog ?? .seconds(8)
+    interval = patience / 8
+    progressInterval = min(.seconds(2), patience / 4)
+  }
+
+  /// Notes progress.
+  func progress() {
+    guard manager.watchdog != nil else { return }
+    let now = clock.now
+    let isDue = lastTold.withLock { lastTold in
+      guard now - lastTold >= interval else { return false }
+      lastTold = now
+      return true
+    }
+    if isDue { tell(.alive) }
+  }
+
+  /// Tells the service manager something. That it cannot be told is no reason to stop.
+  func tell(_ message: ServiceMessage) {
+    do {
+      try manager.tell(message)
+    } catch {
+      logger.warning("cannot tell the service manager", metadata: ["error": "\(error)"])
+    }
+  }
+}

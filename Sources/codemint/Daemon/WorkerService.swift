@@ -1,0 +1,55 @@
+import Glibc
+import Logging
+import Postgres
+import Provisioning
+import ServiceLifecycle
+import Worker
+
+/// Runs the worker, and drains it on graceful shutdown within a bound.
+struct WorkerService: Service {
+  let worker: Worker
+  let gate: DatabaseGate
+  let watch: ProgressWatch
+  let logger: Logger
+  /// How long a drain may take: every call in flight has its answer by then.
+  let drainLimit: Duration
+
+  func run() async throws {
+    watch.tell(.ready)
+    watch.tell(.status("waiting for the database"))
+    guard try await gate.pass() else { return }
+    watch.tell(.status("working"))
+    logger.info("ready")
+    await withTaskGroup(of: Void.self) { group in
+      group.addTask { await limitDrain() }
+      await withGracefulShutdownHandler {
+        await worker.run()
+      } onGracefulShutdown: {
+        logger.info("draining")
+        watch.tell(.stopping)
+        worker.drain()
+      }
+      group.cancelAll()
+    }
+    logger.info("stopped")
+  }
+
+  /// Ends the process when a drain takes longer than it may: the database cannot be reached, so
+  /// what is in flight cannot be settled, and is named.
+  private func limitDrain() async {
+    do {
+      try await gracefulShutdown()
+      try await Task.sleep(for: drainLimit)
+    } catch {
+      return
+    }
+    Self.giveUp(worker, logger: logger, because: "not drained in time")
+  }
+
+  /// Ends the process at once and names the calls whose outcome will have to be found out.
+  static func giveUp(_ worker: Worker, logger: Logger, because reason: Logger.Message) -> Never {
+    let calls = worker.callsInFlight.map(\.description).joined(separator: " ")
+    logger.error(reason, metadata: ["calls_not_settled": "\(calls.isEmpty ? "none" : calls)"])
+    _exit(ExitStatus.temporaryFailure.rawValue)
+  }
+}

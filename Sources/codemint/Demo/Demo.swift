@@ -1,0 +1,112 @@
+import Foundation
+import Ledger
+import LocalPostgres
+import Logging
+import Postgres
+import Provisioning
+import Sandbox
+import ServiceLifecycle
+
+/// The demo's parts: the same daemon as `codemint run`, with a private database and API.
+struct Demo {
+  /// Sizes that the largest job may have.
+  static let codes = Bounds.jobCount
+  /// Requests per second that make sense to watch.
+  static let pace = 0.1...1000.0
+
+  private let server: LocalPostgres
+  private let sandbox: Sandbox
+  private let daemon: Daemon
+  private let story: DemoStory
+
+  /// What a `ServiceGroup` runs; the story comes last, so that the rest outlives it.
+  var services: [any Service] { [sandbox] + daemon.services + [story] }
+
+  /// Starts the database and migrates it.
+  static func prepare(
+    codes: Int,
+    requestsPerSecond: Double,
+    keep: Bool,
+    output: FileDescriptor
+  ) async throws -> Demo {
+    output.line("starting a private Postgres ...")
+    var options = LocalPostgres.Options()
+    options.durability = .durable
+    let server = try await LocalPostgres.start(options)
+    do {
+      return try await Demo(
+        server: server,
+        codes: codes,
+        requestsPerSecond: requestsPerSecond,
+        keep: keep,
+        output: output
+      )
+    } catch {
+      try? await server.remove()
+      throw error
+    }
+  }
+
+  private init(
+    server: LocalPostgres,
+    codes: Int,
+    requestsPerSecond: Double,
+    keep: Bool,
+    output: FileDescriptor
+  ) async throws {
+    let database = "codemint"
+    try await server.createDatabase(database)
+    let url = server.url(database: database)
+    let connection = try await Connection.open(try ConnectionSettings(url))
+    let applied = try await Migrator(connection).migrate()
+    await connection.close()
+    output.line("created the schema: \(applied.count) migrations")
+
+    let key = UUID().uuidString
+    let port = try FreePort.find()
+    sandbox = try Sandbox(
+      SandboxConfiguration(
+        port: port,
+        apiKey: SandboxKey(key),
+        rewards: .any(except: [DemoStory.unknownReward]),
+        latency: SandboxLatency(fixed: .milliseconds(100), jitter: .milliseconds(150))
+      )
+    )
+    var settings = Settings()
+    settings.database.url = Secret(url)
+    settings.api.baseURL = "http://127.0.0.1:\(port)"
+    settings.api.key = Secret(key)
+    settings.limits = Limits(
+      requestsPerSecond: requestsPerSecond,
+      burst: 1,
+      maxInFlight: 8,
+      maxInFlightPerReward: 4
+    )
+    let log = try DemoLog(directory: server.directory)
+    daemon = try Daemon(
+      settings,
+      environment: [:],
+      logger: settings.makeLogger(descriptor: log.descriptor)
+    )
+    self.server = server
+    story = DemoStory(
+      server: server,
+      database: database,
+      sandbox: sandbox,
+      codes: codes,
+      keep: keep,
+      logFile: log.path,
+      output: output
+    )
+  }
+
+  /// Gives everything back.
+  func close() async {
+    await daemon.close()
+    do {
+      try await server.remove()
+    } catch {
+      FileDescriptor.standardError.line("codemint: \(error)")
+    }
+  }
+}
