@@ -84,8 +84,9 @@ let package = Package(
         .embedInCode("Migrations/SQL/m0002_claim.sql"),
         .embedInCode("Migrations/SQL/m0003_settle.sql"),
         .embedInCode("Migrations/SQL/m0004_tend.sql"),
-        .embedInCode("Migrations/SQL/m0005_views.sql"),
-        .embedInCode("Migrations/SQL/m0006_comments.sql"),
+        .embedInCode("Migrations/SQL/m0005_reconcile.sql"),
+        .embedInCode("Migrations/SQL/m0006_views.sql"),
+        .embedInCode("Migrations/SQL/m0007_comments.sql"),
       ],
       swiftSettings: strict
     ),

@@ -118,7 +118,7 @@ public struct PostgresStore: Store {
   /// How often a blocked account is probed, by the fleet together.
   private static let probeEvery: Duration = .seconds(30)
 
-  private func run(_ statement: Statement, _ parameters: [Parameter])
+  func run(_ statement: Statement, _ parameters: [Parameter])
     async throws(PostgresError) -> Rows
   {
     let deadline = deadlines.short
@@ -127,7 +127,7 @@ public struct PostgresStore: Store {
     }
   }
 
-  private func translated<Value>(_ body: () async throws(PostgresError) -> Value)
+  func translated<Value>(_ body: () async throws(PostgresError) -> Value)
     async throws(StoreError) -> Value
   {
     do throws(PostgresError) {

@@ -14,11 +14,14 @@ internal import AsyncHTTPClient
 internal import NIOCore
 internal import NIOHTTP1
 public import Provisioning
+internal import Synchronization
 
 /// A client of the One of None API for one account. Must be shut down before it is let go.
 public final class APIClient: CodeIssuer {
   let configuration: APIConfiguration
   let texts: PublicText
+  /// Whether the API has refused to list in an order that was asked for.
+  let refusesOrder = Atomic(false)
   private let client: HTTPClient
   private let deadline: Deadline
 

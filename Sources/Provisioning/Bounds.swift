@@ -22,6 +22,9 @@ public enum Bounds {
   public static let pollSeconds = 0.1...3600.0
   /// Seconds until an answer must be complete, head and body.
   public static let apiTimeoutSeconds = 1...600
+  /// Seconds that two listings of a doubtful reward lie apart, and that a request may still take
+  /// effect after its timeout.
+  public static let settleSeconds = 1...3600
   /// Bytes of one answer of the API that are read; a longer one is cut off and proves nothing.
   public static let answerBytes = 8 * 1024 * 1024
   /// Characters of an error message that are kept.

@@ -4,8 +4,9 @@
 // `Worker` puts the services together. The `Dispatcher` (Dispatch/) decides when to look for work
 // and fills its lanes; a lane runs one call after another: wait for the slot, send, settle, and
 // claim the next call in the same round trip (Calls/). The `LeaseKeeper` (Leases/) renews the
-// leases of what is in flight and tells the sender when one is lost. Signals/ wakes and drains,
-// Records/ are the notes that several of them share.
+// leases of what is in flight and tells the sender when one is lost. The `Reconciler`
+// (Reconciling/) finds out what doubtful calls did. Signals/ wakes and drains, Records/ are the
+// notes that several of them share.
 //
 // Structured concurrency only: every task here is a child of `run()`, which is why a drain ends
 // when the last call is settled, and why a simulation can replay every interleaving.
@@ -18,6 +19,7 @@ public struct Worker: Sendable {
   private let context: WorkerContext
   private let dispatcher: Dispatcher
   private let leaseKeeper: LeaseKeeper
+  private let reconciler: Reconciler
 
   /// A worker that is not running yet.
   ///
@@ -46,12 +48,14 @@ public struct Worker: Sendable {
     self.context = context
     self.dispatcher = Dispatcher(context)
     self.leaseKeeper = LeaseKeeper(context)
+    self.reconciler = Reconciler(context)
   }
 
   /// Works until it is drained and the last call in flight is settled.
   public func run() async {
     await withTaskGroup(of: Void.self) { services in
       services.addTask { await leaseKeeper.run() }
+      services.addTask { await reconciler.run() }
       await dispatcher.run()
       services.cancelAll()
     }
@@ -69,6 +73,7 @@ public struct Worker: Sendable {
   public func drain() {
     context.drain.ring()
     context.wake.ring()
+    context.doubt.ring()
   }
 
   /// The calls that are claimed and not settled, for whoever has to name them at a hard stop.

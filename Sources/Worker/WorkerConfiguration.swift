@@ -16,6 +16,11 @@ public struct WorkerConfiguration: Sendable {
   public var lease: Duration
   /// How long it waits for a wake before it looks for work all the same.
   public var poll: Duration
+  /// Until an answer of the API must be complete.
+  public var apiTimeout: Duration
+  /// How far two listings of a doubtful reward lie apart, and how long after its timeout a request
+  /// may still take effect.
+  public var settle: Duration
   /// The longest time between two signs of progress.
   public var progressInterval: Duration = .seconds(2)
 
@@ -27,7 +32,9 @@ public struct WorkerConfiguration: Sendable {
     version: String,
     limits: Limits,
     lease: Duration,
-    poll: Duration
+    poll: Duration,
+    apiTimeout: Duration,
+    settle: Duration
   ) {
     self.id = id
     self.host = host
@@ -36,7 +43,15 @@ public struct WorkerConfiguration: Sendable {
     self.limits = limits
     self.lease = lease
     self.poll = poll
+    self.apiTimeout = apiTimeout
+    self.settle = settle
   }
+
+  /// How long after the end of its lease a call may still take effect (protocol, rule 4).
+  var linger: Duration { apiTimeout + settle }
+
+  /// How long a reconciler has a reward without a word: longer than a page takes to come.
+  var reconcilerLease: Duration { max(lease, apiTimeout + .seconds(5)) }
 
   /// How often the ledger is tended at least: leases that ran out are to be noticed within a
   /// lease's length, and a worker has to show that it lives.

@@ -16,6 +16,8 @@ struct WorkerContext: Sendable {
   let work = Bell()
   /// The dispatcher has a reason to go round: new work, a lane that ended, a drain.
   let wake = Bell()
+  /// A reward may be due to be reconciled.
+  let doubt = Bell()
   /// The worker is to stop; never silenced.
   let drain = Bell()
 

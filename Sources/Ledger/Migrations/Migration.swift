@@ -24,8 +24,9 @@ public struct Migration: Hashable, Sendable {
     Migration(2, "claim", PackageResources.m0002_claim_sql),
     Migration(3, "settle", PackageResources.m0003_settle_sql),
     Migration(4, "tend", PackageResources.m0004_tend_sql),
-    Migration(5, "views", PackageResources.m0005_views_sql),
-    Migration(6, "comments", PackageResources.m0006_comments_sql),
+    Migration(5, "reconcile", PackageResources.m0005_reconcile_sql),
+    Migration(6, "views", PackageResources.m0006_views_sql),
+    Migration(7, "comments", PackageResources.m0007_comments_sql),
   ]
 
   private init(_ number: Int, _ name: String, _ text: [UInt8]) {

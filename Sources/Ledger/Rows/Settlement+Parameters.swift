@@ -4,24 +4,15 @@ import Provisioning
 extension Settlement {
   /// The parameters of `StoreStatements.settle`, in its order. Codes travel as one array a column.
   var parameters: [Parameter] {
-    let all = codes + strays
-    return [
+    [
       .uuid(call.id.id.bits), .int8(call.job.number), .uuid(call.reward.id.bits),
       .text(call.prefix), .int4(Int32(call.size)), .uuid(worker.id.bits),
       .text(result.rawValue), .int4(httpStatus.map(Int32.init)), .text(errorCode),
       .text(errorMessage), .int4(received.map(Int32.init)),
       .int4(Int32(clamping: duration.milliseconds)), .bytea(rawAnswer),
-      .uuids(strays.map(\.reward.id.bits)), .uuids(all.map(\.id.id.bits)),
-      .texts(all.map(\.code)), .texts(all.map(\.status)), .texts(all.map(\.syncStatus.rawValue)),
-      .jsonbs(utf8: all.map(\.externalIDs)), .timestamps(all.map(\.createdAt)),
-      .timestamps(all.map(\.expiresAt)), .timestamps(all.map(\.updatedAt)),
-    ] + job.parameters + reward.parameters + account.parameters
-  }
-}
-
-extension Parameter {
-  fileprivate static func timestamps(_ values: [Timestamp?]) -> Parameter {
-    .timestamptzs(microsecondsSinceUnixEpoch: values.map { $0?.microseconds })
+      .uuids(strays.map(\.reward.id.bits)),
+    ] + Parameter.columns(of: codes + strays)
+      + job.parameters + reward.parameters + account.parameters
   }
 }
 
@@ -54,14 +45,15 @@ extension RewardEffect {
 }
 
 extension AccountEffect {
-  /// Name, pause and reason.
+  /// Name, pause, reason or code, and message.
   fileprivate var parameters: [Parameter] {
     switch self {
-    case .none: [.text("none"), .interval(nil), .text(nil)]
-    case .proven: [.text("proven"), .interval(nil), .text(nil)]
+    case .none: [.text("none"), .interval(nil), .text(nil), .text(nil)]
+    case .proven: [.text("proven"), .interval(nil), .text(nil), .text(nil)]
     case .paused(let pause, let reason):
-      [.text("paused"), .interval(pause), .text(reason.rawValue)]
-    case .blocked: [.text("blocked"), .interval(nil), .text(nil)]
+      [.text("paused"), .interval(pause), .text(reason.rawValue), .text(nil)]
+    case .blocked(let code, let message):
+      [.text("blocked"), .interval(nil), .text(code), .text(message)]
     }
   }
 }

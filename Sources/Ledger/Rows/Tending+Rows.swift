@@ -19,6 +19,7 @@ extension Tending {
     var expired: [ExpiredCall] = []
     var next: Duration?
     var block: AccountBlock?
+    var isReconcilingDue = false
     for row in rows {
       if let call = try row.optionalUuid("call_id") {
         expired.append(
@@ -31,6 +32,7 @@ extension Tending {
         continue
       }
       next = try row.optionalInt64("next_us").map { .microseconds(max(0, $0)) }
+      isReconcilingDue = try row.optionalBool("reconciling_due") ?? false
       if let code = try row.optionalText("block_code") {
         block = AccountBlock(
           code: code,
@@ -39,6 +41,11 @@ extension Tending {
         )
       }
     }
-    self.init(expired: expired, next: next, block: block)
+    self.init(
+      expired: expired,
+      next: next,
+      block: block,
+      isReconcilingDue: isReconcilingDue
+    )
   }
 }

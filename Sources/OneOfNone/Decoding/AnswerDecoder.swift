@@ -15,17 +15,17 @@ enum AnswerDecoder {
   /// Reads a page of a listing: `{data: (RewardCode|null)[], pagination: object}`.
   static func decodePage(
     _ body: [UInt8]
-  ) throws(JSONFailure) -> (codes: [IssuedCode], nulls: Int, total: Int?) {
+  ) throws(JSONFailure) -> (codes: [IssuedCode], nulls: Int, trailingNulls: Int, total: Int?) {
     var total: Int?
     let list = try readBody(body, key: "data") { name, json throws(JSONFailure) in
       guard name == "pagination", try json.peek() == .object else { return false }
       total = try readTotal(&json)
       return true
     }
-    return (list.codes, list.nulls, total)
+    return (list.codes, list.nulls, list.trailingNulls, total)
   }
 
-  private typealias CodeList = (codes: [IssuedCode], nulls: Int)
+  private typealias CodeList = (codes: [IssuedCode], nulls: Int, trailingNulls: Int)
 
   /// Reads an object whose one list of codes stands under `key`.
   ///
@@ -53,15 +53,17 @@ enum AnswerDecoder {
   }
 
   private static func readList(_ json: inout JSONReader) throws(JSONFailure) -> CodeList {
-    var list: CodeList = ([], 0)
+    var list: CodeList = ([], 0, 0)
     list.codes.reserveCapacity(Bounds.callSize.upperBound)
     var isMore = try json.firstElement()
     while isMore {
       if try json.peek() == .null {
         try json.skip()
         list.nulls += 1
+        list.trailingNulls += 1
       } else {
         list.codes.append(try RewardCodeReader.read(&json))
+        list.trailingNulls = 0
       }
       isMore = try json.nextElement()
     }

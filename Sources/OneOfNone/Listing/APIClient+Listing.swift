@@ -17,6 +17,7 @@ extension APIClient {
       return ListPage(
         codes: page.codes,
         nulls: page.nulls,
+        trailingNulls: page.trailingNulls,
         total: page.total,
         isStored: reply.headers.contains(name: "age"),
         answeredAt: reply.headers["date"].lazy

@@ -6,6 +6,8 @@ public struct ListPage: Hashable, Sendable {
   public let codes: [IssuedCode]
   /// Items that were `null`, each perhaps a code that cannot be read back.
   public let nulls: Int
+  /// Those of them that stand behind the last code.
+  public let trailingNulls: Int
   /// How many items there are in all, if the API says so in a way known here.
   public let total: Int?
   /// Whether the answer came out of some cache (it had an `Age` header), so that newer codes may
@@ -21,12 +23,14 @@ public struct ListPage: Hashable, Sendable {
   public init(
     codes: [IssuedCode],
     nulls: Int,
+    trailingNulls: Int,
     total: Int?,
     isStored: Bool,
     answeredAt: Timestamp?
   ) {
     self.codes = codes
     self.nulls = nulls
+    self.trailingNulls = trailingNulls
     self.total = total
     self.isStored = isStored
     self.answeredAt = answeredAt

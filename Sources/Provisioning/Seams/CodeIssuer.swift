@@ -9,6 +9,11 @@ public protocol CodeIssuer: Sendable {
   ///   the body may leave (protocol, rule 3).
   func generate(_ call: Call, mayStillSend: @escaping @Sendable () -> Bool) async -> CallReport
 
+  /// Lists a reward's codes, newest first if the API honours the order. Changes nothing.
+  func list(_ reward: RewardID, offset: Int, limit: Int) async -> Result<
+    ListedPage, ListingFailure
+  >
+
   /// Checks the API key with the harmless `GET /v1/team`.
   func checkTeam() async -> TeamAnswer
 }

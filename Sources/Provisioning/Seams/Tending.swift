@@ -43,12 +43,17 @@ public struct Tending: Hashable, Sendable {
   public let next: Duration?
   /// Why nobody may send, if the account is blocked.
   public let block: AccountBlock?
+  /// Whether a reward is due to be reconciled or, as a watched one, to be listed again.
+  public let isReconcilingDue: Bool
 
   /// A finding with these parts.
-  public init(expired: [ExpiredCall], next: Duration?, block: AccountBlock?) {
+  public init(
+    expired: [ExpiredCall], next: Duration?, block: AccountBlock?, isReconcilingDue: Bool
+  ) {
     self.expired = expired
     self.next = next
     self.block = block
+    self.isReconcilingDue = isReconcilingDue
   }
 }
 

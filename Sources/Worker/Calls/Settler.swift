@@ -25,7 +25,7 @@ struct Settler: Sendable {
       switch reply.settled {
       case .success(let receipt):
         context.outage.succeeded()
-        note(receipt, of: settlement.call)
+        note(receipt, of: settlement)
         context.board.remove(settlement.call.id)
         guard let pending else { return next }
         return await claimAgain(pending)
@@ -74,7 +74,9 @@ struct Settler: Sendable {
     await context.waitForDatabase(failures: context.outage.failed(error))
   }
 
-  private func note(_ receipt: SettleReceipt, of call: Call) {
+  private func note(_ receipt: SettleReceipt, of settlement: Settlement) {
+    let call = settlement.call
+    if receipt.call == .inDoubt || settlement.reward == .watched { context.doubt.ring() }
     if receipt.surplus > 0 {
       context.logger.warning(
         "codes beyond what the job has room for",

@@ -53,6 +53,7 @@ struct Dispatcher: Sendable {
           ]
         )
       }
+      if tending.isReconcilingDue { context.doubt.ring() }
       if let block = tending.block { react(to: block, &group) }
     } catch {
       schedule.databaseFailed(pause: pause(after: error), now: context.clock.now)

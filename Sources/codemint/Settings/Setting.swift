@@ -27,6 +27,7 @@ enum Setting: String, CaseIterable, Sendable {
   case maxInFlightPerReward = "limits.max_in_flight_per_reward"
   case lease = "lease.seconds"
   case poll = "poll.seconds"
+  case settle = "reconcile.settle_seconds"
   case logLevel = "log.level"
   case logFormat = "log.format"
 
@@ -51,6 +52,7 @@ enum Setting: String, CaseIterable, Sendable {
     case .maxInFlight, .maxInFlightPerReward: .whole(Bounds.maxInFlight)
     case .lease: .whole(Bounds.leaseSeconds)
     case .poll: .number(Bounds.pollSeconds)
+    case .settle: .whole(Bounds.settleSeconds)
     case .logLevel: .choice(Logger.Level.allCases.map(\.rawValue))
     case .logFormat: .choice(LogFormat.allCases.map(\.rawValue))
     }
@@ -73,7 +75,7 @@ enum Setting: String, CaseIterable, Sendable {
     case .databaseURL: "database-url"
     case .apiKey: "api-key"
     case .databaseListenURL, .apiBaseURL, .apiTimeout, .apiCAFile, .requestsPerSecond, .burst,
-      .maxInFlight, .maxInFlightPerReward, .lease, .poll, .logLevel, .logFormat:
+      .maxInFlight, .maxInFlightPerReward, .lease, .poll, .settle, .logLevel, .logFormat:
       nil
     }
   }

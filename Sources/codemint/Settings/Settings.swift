@@ -37,6 +37,9 @@ struct Settings: Sendable {
   var lease: Duration = .seconds(15)
   /// How often to look for work when nothing wakes the worker.
   var poll: Duration = .seconds(5)
+  /// How far two listings of a doubtful reward lie apart, and how long after its timeout a request
+  /// may still take effect.
+  var settle: Duration = .seconds(10)
   var log = Log()
   /// Where each value that somebody set came from.
   var origins: [Setting: Origin] = [:]

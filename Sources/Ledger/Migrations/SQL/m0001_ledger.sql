@@ -93,7 +93,15 @@ CREATE TABLE codemint.calls (
   created_at       timestamptz NOT NULL DEFAULT clock_timestamp(),
   settled_at       timestamptz,
   updated_at       timestamptz NOT NULL DEFAULT clock_timestamp(),
+  held_at          timestamptz,
+  hold_reason      text,
+  resolution       text,
+  resolved_by      text,
+  resolved_at      timestamptz,
+  resolution_note  text,
 
+  CONSTRAINT "only a call in doubt is held"
+    CHECK (held_at IS NULL OR state = 'in_doubt'),
   CONSTRAINT "a call asks for 1 to 500 codes"
     CHECK (size BETWEEN 1 AND 500),
   CONSTRAINT "state is one of the states of a call"
@@ -134,18 +142,30 @@ CREATE TABLE codemint.codes (
 CREATE INDEX codes_by_job ON codemint.codes (job_id, sync_status);
 
 CREATE TABLE codemint.rewards (
-  reward_id     uuid        PRIMARY KEY,
-  closed_at     timestamptz,
-  in_flight     integer     NOT NULL DEFAULT 0,
-  failures      integer     NOT NULL DEFAULT 0,
-  paused_until  timestamptz,
-  error_code    text,
-  error_message text,
-  watched_since timestamptz,
-  created_at    timestamptz NOT NULL DEFAULT clock_timestamp(),
+  reward_id             uuid        PRIMARY KEY,
+  closed_at             timestamptz,
+  in_flight             integer     NOT NULL DEFAULT 0,
+  failures              integer     NOT NULL DEFAULT 0,
+  paused_until          timestamptz,
+  error_code            text,
+  error_message         text,
+  reconciler            uuid,
+  reconciler_until      timestamptz,
+  reconcile_at          timestamptz,
+  listing_failing_since timestamptz,
+  newest_known          uuid[],
+  prefix_literal        boolean,
+  watch_call            uuid,
+  watch_step            integer,
+  watch_at              timestamptz,
+  watched_since         timestamptz,
+  created_at            timestamptz NOT NULL DEFAULT clock_timestamp(),
 
   CONSTRAINT "calls in flight are counted down once each" CHECK (in_flight >= 0)
 );
+
+CREATE INDEX rewards_closed ON codemint.rewards (closed_at) WHERE closed_at IS NOT NULL;
+CREATE INDEX rewards_watched ON codemint.rewards (watch_at) WHERE watch_at IS NOT NULL;
 
 CREATE TABLE codemint.accounts (
   name                     text             PRIMARY KEY,
@@ -162,6 +182,10 @@ CREATE TABLE codemint.accounts (
   blocked_code             text,
   blocked_message          text,
   probe_at                 timestamptz,
+  offset_low_us            bigint,
+  offset_high_us           bigint,
+  offset_measured_at       timestamptz,
+  offset_distrusted_until  timestamptz,
 
   CONSTRAINT "calls in flight are counted down once each" CHECK (in_flight >= 0)
 );
@@ -190,10 +214,15 @@ CREATE TABLE codemint.strays (
   reward_id    uuid        NOT NULL,
   code         text        NOT NULL,
   status       text        NOT NULL,
+  sync_status  text        NOT NULL,
   external_ids jsonb       NOT NULL,
   created_at   timestamptz,
+  expires_at   timestamptz,
+  updated_at   timestamptz,
   found_at     timestamptz NOT NULL DEFAULT clock_timestamp()
 );
+
+CREATE INDEX strays_by_reward ON codemint.strays (reward_id);
 
 -- Answers that could not be stored as rows, byte for byte, for a person to look at.
 CREATE TABLE codemint.answers (

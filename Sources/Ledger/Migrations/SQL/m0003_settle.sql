@@ -132,7 +132,7 @@ CREATE FUNCTION codemint.settle_call(
   p_job_fails_code text, p_job_fails_message text,
   p_stall_pause interval, p_stall_limit integer,
   p_reward_effect text, p_reward_pause interval, p_reward_limit integer,
-  p_account_effect text, p_account_pause interval, p_account_reason text,
+  p_account_effect text, p_account_pause interval, p_account_reason text, p_account_message text,
   OUT issued integer, OUT surplus integer, OUT call_state text,
   OUT job_before text, OUT job_after text
 )
@@ -152,6 +152,7 @@ DECLARE
   v_code     text := p_job_fails_code;
   v_message  text := p_job_fails_message;
   v_pause    interval := interval '0';
+  v_watch    integer;
 BEGIN
   issued := 0;
   surplus := 0;
@@ -162,7 +163,8 @@ BEGIN
   IF cardinality(p_stray_rewards) > 0 THEN
     v_own := cardinality(p_ids) - cardinality(p_stray_rewards);
     PERFORM codemint.store_strays(p_call, p_stray_rewards, p_ids[v_own + 1:],
-      p_codes[v_own + 1:], p_statuses[v_own + 1:], p_external[v_own + 1:], p_created[v_own + 1:]);
+      p_codes[v_own + 1:], p_statuses[v_own + 1:], p_sync[v_own + 1:], p_external[v_own + 1:],
+      p_created[v_own + 1:], p_expires[v_own + 1:], p_updated[v_own + 1:]);
     p_ids := p_ids[:v_own];
     p_codes := p_codes[:v_own];
     p_statuses := p_statuses[:v_own];
@@ -176,7 +178,7 @@ BEGIN
   IF NOT FOUND THEN
     -- A failover lost the job itself. Its codes exist, so they are kept where people look.
     PERFORM codemint.store_strays(p_call, array_fill(p_reward, ARRAY[cardinality(p_ids)]),
-      p_ids, p_codes, p_statuses, p_external, p_created);
+      p_ids, p_codes, p_statuses, p_sync, p_external, p_created, p_expires, p_updated);
     RETURN;
   END IF;
   job_before := v_job.state;
@@ -221,6 +223,10 @@ BEGIN
     IF v_call.state = 'sending' THEN
       v_call.state := 'in_doubt';
       v_reward.closed_at := coalesce(v_reward.closed_at, v_now);
+      v_reward.reconcile_at := NULL;
+    ELSIF v_call.state = 'absent' THEN
+      -- It holds no room that could be kept for it, and may have made codes all the same.
+      v_watch := 0;
     END IF;
   ELSIF v_held > 0 THEN
     v_call.state := p_result;
@@ -230,6 +236,7 @@ BEGIN
   UPDATE codemint.calls c
   SET state = v_call.state,
       lease_expires_at = CASE WHEN v_call.state = 'in_doubt' THEN c.lease_expires_at END,
+      held_at = CASE WHEN v_call.state = 'in_doubt' THEN c.held_at END,
       http_status = coalesce(p_http_status, c.http_status),
       error_code = p_error_code,
       error_message = p_error_message,
@@ -247,13 +254,25 @@ BEGIN
   job_after := v_job.state;
 
   IF v_reward.closed_at IS NOT NULL AND v_call.state <> 'in_doubt' AND NOT EXISTS (
-       SELECT FROM codemint.calls c WHERE c.reward_id = p_reward AND c.state = 'in_doubt') THEN
+       SELECT FROM codemint.calls c
+       WHERE c.reward_id = p_reward AND c.state = 'in_doubt' AND c.held_at IS NULL) THEN
     v_reward.closed_at := NULL;
+  END IF;
+  IF p_result = 'issued' AND p_reward_effect = 'proven' THEN
+    v_reward := codemint.learn_from_answer(v_reward, p_prefix, p_ids, p_codes);
+    PERFORM codemint.learn_offset(v_call.send_at, p_created);
   END IF;
   PERFORM codemint.apply_reward_effect(v_reward, v_landed, p_reward_effect, p_reward_pause,
                                        p_reward_limit, p_error_code, p_error_message);
+  IF p_reward_effect = 'watched' AND v_landed THEN
+    -- The answer was not what was asked for: it is listed once before anything is asked again.
+    v_watch := -1;
+  END IF;
+  IF v_watch IS NOT NULL THEN
+    PERFORM codemint.watch_reward(p_reward, p_call, v_watch);
+  END IF;
   PERFORM codemint.apply_account_effect(v_landed, p_account_effect, p_account_pause,
-                                        p_account_reason, p_error_code, p_error_message);
+                                        p_account_reason, p_account_message);
 END
 $$;
 
@@ -296,16 +315,20 @@ $$;
 
 -- Keeps codes whose owner is not proven.
 CREATE FUNCTION codemint.store_strays(
-  p_call uuid, p_rewards uuid[], p_ids uuid[], p_codes text[], p_statuses text[],
-  p_external jsonb[], p_created timestamptz[]
+  p_call uuid, p_rewards uuid[], p_ids uuid[], p_codes text[], p_statuses text[], p_sync text[],
+  p_external jsonb[], p_created timestamptz[], p_expires timestamptz[], p_updated timestamptz[]
 ) RETURNS void
 LANGUAGE sql
 SET search_path = pg_catalog, pg_temp
 AS $$
-  INSERT INTO codemint.strays (id, call_id, reward_id, code, status, external_ids, created_at)
-  SELECT s.id, p_call, s.reward, s.code, s.status, s.external, s.created
-  FROM unnest(p_rewards, p_ids, p_codes, p_statuses, p_external, p_created)
-    AS s (reward, id, code, status, external, created)
+  INSERT INTO codemint.strays
+    (id, call_id, reward_id, code, status, sync_status, external_ids, created_at, expires_at,
+     updated_at)
+  SELECT s.id, p_call, s.reward, s.code, s.status, s.sync, s.external, s.created, s.expires,
+         s.updated
+  FROM unnest(p_rewards, p_ids, p_codes, p_statuses, p_sync, p_external, p_created, p_expires,
+              p_updated)
+    AS s (reward, id, code, status, sync, external, created, expires, updated)
   WHERE NOT EXISTS (SELECT FROM codemint.codes c WHERE c.id = s.id)
   ON CONFLICT (id) DO NOTHING
 $$;
@@ -321,13 +344,13 @@ DECLARE
   v_now timestamptz := clock_timestamp();
 BEGIN
   p_reward.in_flight := p_reward.in_flight - CASE WHEN p_landed THEN 1 ELSE 0 END;
-  IF p_effect = 'proven' THEN
+  -- Only the ending that lands says how the reward is now: one that is repeated, or comes late, is
+  -- older than what has been refused meanwhile.
+  IF p_effect = 'proven' AND p_landed THEN
     p_reward.failures := 0;
     p_reward.paused_until := NULL;
     p_reward.error_code := NULL;
     p_reward.error_message := NULL;
-  ELSIF p_effect = 'watched' THEN
-    p_reward.watched_since := coalesce(p_reward.watched_since, v_now);
   ELSIF p_effect = 'refused' AND p_landed THEN
     p_reward.failures := p_reward.failures + 1;
     p_reward.paused_until := greatest(p_reward.paused_until, v_now + p_pause);
@@ -343,15 +366,18 @@ BEGIN
   END IF;
   UPDATE codemint.rewards r
   SET in_flight = p_reward.in_flight, closed_at = p_reward.closed_at,
+      reconcile_at = p_reward.reconcile_at,
       failures = p_reward.failures, paused_until = p_reward.paused_until,
       error_code = p_reward.error_code, error_message = p_reward.error_message,
-      watched_since = p_reward.watched_since
+      newest_known = p_reward.newest_known, prefix_literal = p_reward.prefix_literal
   WHERE r.reward_id = p_reward.reward_id;
 END
 $$;
 
+-- p_reason is why everybody pauses, or the code of what blocks the account: with a 403, that is
+-- what the harmless request was told and not the call.
 CREATE FUNCTION codemint.apply_account_effect(
-  p_landed boolean, p_effect text, p_pause interval, p_reason text, p_code text, p_message text
+  p_landed boolean, p_effect text, p_pause interval, p_reason text, p_message text
 ) RETURNS void
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
@@ -372,7 +398,7 @@ BEGIN
     v_account.pause_reason := p_reason;
   ELSIF p_landed AND p_effect = 'blocked' THEN
     v_account.blocked_at := coalesce(v_account.blocked_at, v_now);
-    v_account.blocked_code := p_code;
+    v_account.blocked_code := p_reason;
     v_account.blocked_message := p_message;
     v_account.probe_at := coalesce(v_account.probe_at, v_now);
   END IF;
@@ -381,6 +407,68 @@ BEGIN
       paused_until = v_account.paused_until, pause_reason = v_account.pause_reason,
       blocked_at = v_account.blocked_at, blocked_code = v_account.blocked_code,
       blocked_message = v_account.blocked_message, probe_at = v_account.probe_at
+  WHERE a.name = 'default';
+END
+$$;
+
+-- What a clean answer teaches of its reward: codes that every fresh listing shows from now on, and
+-- whether a prefix is literally what codes begin with. One answer to the contrary settles that.
+CREATE FUNCTION codemint.learn_from_answer(
+  p_reward codemint.rewards, p_prefix text, p_ids uuid[], p_codes text[]
+) RETURNS codemint.rewards
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+  p_reward.newest_known := ARRAY[p_ids[1], p_ids[cardinality(p_ids)]];
+  IF p_prefix IS NOT NULL AND p_reward.prefix_literal IS DISTINCT FROM false THEN
+    p_reward.prefix_literal := (
+      SELECT bool_and(starts_with(c.code, p_prefix)) FROM unnest(p_codes) AS c (code));
+  END IF;
+  RETURN p_reward;
+END
+$$;
+
+-- What a clean answer teaches of the API's clock: createdAt lies between the moment of sending and
+-- now, so it narrows down how far that clock is ahead. An answer that contradicts what was learnt
+-- before makes createdAt unbelievable for a day; both ends drift apart by one in a thousand.
+CREATE FUNCTION codemint.learn_offset(p_sent timestamptz, p_created timestamptz[]) RETURNS void
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+  v_now     timestamptz := clock_timestamp();
+  v_low     bigint;
+  v_high    bigint;
+  v_account codemint.accounts;
+  v_drift   bigint;
+BEGIN
+  SELECT (extract(epoch FROM max(c.created) - v_now) * 1000000)::bigint,
+         (extract(epoch FROM min(c.created) - p_sent) * 1000000)::bigint
+    INTO v_low, v_high
+  FROM unnest(p_created) AS c (created);
+  SELECT * INTO v_account FROM codemint.accounts a WHERE a.name = 'default' FOR UPDATE;
+  v_drift := codemint.microseconds(v_account.offset_measured_at, v_now) / 1000 + 1000;
+  IF v_low IS NULL OR v_high IS NULL OR array_position(p_created, NULL) IS NOT NULL
+     OR v_low > v_high THEN
+    v_account.offset_distrusted_until := v_now + interval '1 day';
+    v_account.offset_low_us := NULL;
+    v_account.offset_high_us := NULL;
+  ELSIF v_account.offset_low_us IS NULL THEN
+    v_account.offset_low_us := v_low;
+    v_account.offset_high_us := v_high;
+  ELSE
+    v_account.offset_low_us := greatest(v_account.offset_low_us - v_drift, v_low);
+    v_account.offset_high_us := least(v_account.offset_high_us + v_drift, v_high);
+    IF v_account.offset_low_us > v_account.offset_high_us THEN
+      v_account.offset_distrusted_until := v_now + interval '1 day';
+      v_account.offset_low_us := v_low;
+      v_account.offset_high_us := v_high;
+    END IF;
+  END IF;
+  UPDATE codemint.accounts a
+  SET offset_low_us = v_account.offset_low_us, offset_high_us = v_account.offset_high_us,
+      offset_measured_at = v_now, offset_distrusted_until = v_account.offset_distrusted_until
   WHERE a.name = 'default';
 END
 $$;

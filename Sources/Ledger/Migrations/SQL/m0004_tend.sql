@@ -37,7 +37,8 @@ BEGIN
       RETURN NEXT;
     END LOOP;
     UPDATE codemint.rewards r
-    SET in_flight = r.in_flight - v_expired, closed_at = coalesce(r.closed_at, v_now)
+    SET in_flight = r.in_flight - v_expired, closed_at = coalesce(r.closed_at, v_now),
+        reconcile_at = NULL
     WHERE r.reward_id = v_reward AND v_expired > 0;
     v_total := v_total + v_expired;
   END LOOP;
@@ -58,11 +59,14 @@ BEGIN
   WITH due AS (
     SELECT j.id FROM codemint.jobs j
     WHERE j.turn IS NULL AND j.next_call_at <= clock_timestamp()
-    ORDER BY j.next_call_at
+    ORDER BY j.next_call_at, j.id
     LIMIT 1000
     FOR UPDATE SKIP LOCKED
+  ), numbered AS (
+    -- Here and not in the update, which may meet the jobs in any order.
+    SELECT due.id, nextval('codemint.turns') AS turn FROM due
   )
-  UPDATE codemint.jobs j SET turn = nextval('codemint.turns') FROM due WHERE j.id = due.id;
+  UPDATE codemint.jobs j SET turn = n.turn FROM numbered n WHERE j.id = n.id;
   GET DIAGNOSTICS v_number = ROW_COUNT;
   IF v_number > 0 THEN
     PERFORM pg_notify('codemint_jobs', '');
@@ -160,7 +164,26 @@ AS $$
     (SELECT codemint.microseconds(clock_timestamp(), min(c.lease_expires_at))
      FROM codemint.calls c WHERE c.state = 'sending'),
     (SELECT codemint.microseconds(clock_timestamp(), a.probe_at)
-     FROM codemint.accounts a WHERE a.name = 'default' AND a.blocked_at IS NOT NULL))
+     FROM codemint.accounts a WHERE a.name = 'default' AND a.blocked_at IS NOT NULL),
+    (SELECT codemint.microseconds(clock_timestamp(), min(r.reconcile_at))
+     FROM codemint.rewards r WHERE r.closed_at IS NOT NULL AND r.reconcile_at > clock_timestamp()))
+$$;
+
+-- Whether a reward is due to be reconciled, or a watched one to be listed again.
+CREATE FUNCTION codemint.is_reconciling_due() RETURNS boolean
+LANGUAGE sql VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $$
+  SELECT EXISTS (
+    SELECT FROM codemint.rewards r
+    WHERE r.closed_at IS NOT NULL AND r.in_flight = 0
+      AND coalesce(r.reconcile_at, '-infinity') <= clock_timestamp()
+      AND coalesce(r.reconciler_until, '-infinity') < clock_timestamp())
+  OR EXISTS (
+    SELECT FROM codemint.rewards r
+    WHERE r.watch_at <= clock_timestamp() AND r.closed_at IS NULL
+      AND coalesce(r.reconcile_at, '-infinity') <= clock_timestamp()
+      AND coalesce(r.reconciler_until, '-infinity') < clock_timestamp())
 $$;
 
 -- All of it in one round trip: a row for each call that became doubtful, then one row without a
@@ -170,7 +193,8 @@ CREATE FUNCTION codemint.tend(
   p_requests_per_second double precision, p_burst integer, p_max_in_flight integer,
   p_max_in_flight_per_reward integer, p_lifetime interval, p_probe_every interval,
   OUT call_id uuid, OUT job_id bigint, OUT reward_id uuid, OUT next_us bigint,
-  OUT block_code text, OUT block_message text, OUT probe_now boolean
+  OUT block_code text, OUT block_message text, OUT probe_now boolean,
+  OUT reconciling_due boolean
 ) RETURNS SETOF record
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
@@ -190,6 +214,7 @@ BEGIN
   reward_id := NULL;
   SELECT b.code, b.message, b.probe_now INTO block_code, block_message, probe_now
   FROM codemint.account_block(p_probe_every) b;
+  reconciling_due := codemint.is_reconciling_due();
   next_us := codemint.next_tending();
   RETURN NEXT;
 END

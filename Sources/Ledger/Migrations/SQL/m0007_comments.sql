@@ -58,8 +58,27 @@ COMMENT ON COLUMN codemint.rewards.closed_at IS
 COMMENT ON COLUMN codemint.rewards.in_flight IS 'Calls of it that are sending.';
 COMMENT ON COLUMN codemint.rewards.failures IS 'Refusals in a row that concern it alone.';
 COMMENT ON COLUMN codemint.rewards.paused_until IS 'No call before this time.';
+COMMENT ON COLUMN codemint.rewards.reconciler IS
+  'The worker that is finding out what doubtful calls did, until reconciler_until.';
+COMMENT ON COLUMN codemint.rewards.reconcile_at IS 'Not looked at again before this time.';
+COMMENT ON COLUMN codemint.rewards.listing_failing_since IS
+  'Since when its codes cannot be listed.';
+COMMENT ON COLUMN codemint.rewards.newest_known IS
+  'Codes of its newest clean answer: a listing without them is stale.';
+COMMENT ON COLUMN codemint.rewards.prefix_literal IS
+  'Whether clean answers have shown that codes begin with the prefix asked for.';
 COMMENT ON COLUMN codemint.rewards.watched_since IS
   'Since when it is suspected of codes that the ledger does not know.';
+COMMENT ON COLUMN codemint.rewards.watch_at IS 'When it is listed again because of that.';
+COMMENT ON COLUMN codemint.calls.held_at IS
+  'Since when it waits for a person, because listing could not decide it.';
+COMMENT ON COLUMN codemint.calls.hold_reason IS 'Why listing could not decide it.';
+COMMENT ON COLUMN codemint.calls.resolution IS 'What a person decided: adopt or absent.';
+COMMENT ON COLUMN codemint.calls.resolution_note IS 'Why, in the person''s words.';
+COMMENT ON COLUMN codemint.accounts.offset_low_us IS
+  'The API''s clock is at least so many microseconds ahead of this one, as answers have shown.';
+COMMENT ON FUNCTION codemint.resolve_call(uuid, text, text) IS
+  'Decides a held call: adopt takes the codes found for it, absent frees its room. Say why.';
 COMMENT ON TABLE codemint.accounts IS 'The API account: limits, pace, and why it may be waiting.';
 COMMENT ON COLUMN codemint.accounts.next_slot_at IS 'The rate limiter''s one number of state.';
 COMMENT ON COLUMN codemint.accounts.in_flight IS 'Calls that are sending.';

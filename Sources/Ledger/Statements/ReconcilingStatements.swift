@@ -1,0 +1,48 @@
+import Postgres
+
+/// What finding out about doubtful calls runs. Each is one transaction.
+enum ReconcilingStatements {
+  static let takeDoubt: Statement = """
+    SELECT reward_id, call_id, job_id, prefix, size, earliest, latest, known_first, known_last,
+           prefix_literal, offset_low_us, offset_high_us, now, failing_since
+    FROM codemint.take_doubt($1, $2, $3)
+    """
+
+  static let takeWatch: Statement = """
+    SELECT reward_id, since, known_first, known_last, offset_low_us, offset_high_us, now
+    FROM codemint.take_watch($1, $2)
+    """
+
+  static let keep: Statement = """
+    SELECT codemint.keep_reward($1, $2, $3) AS kept
+    """
+
+  static let leave: Statement = """
+    SELECT codemint.leave_reward($1, $2, $3, $4)
+    """
+
+  static let reserveSlot: Statement = """
+    SELECT slot_us FROM codemint.reserve_slot()
+    """
+
+  /// Codes that are stored, and codes that are set aside for another call and a person: neither
+  /// can be news of a doubtful call.
+  static let known: Statement = """
+    SELECT id FROM codemint.codes WHERE id = ANY ($1::uuid[])
+    UNION ALL
+    SELECT id FROM codemint.strays WHERE id = ANY ($1::uuid[])
+    """
+
+  /// Looks again under the reward's lock whether what was judged is still so.
+  static let decide: Statement = """
+    SELECT outcome
+    FROM codemint.decide_doubt(
+      $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20,
+      $21, $22, $23, $24)
+    """
+
+  static let concludeWatch: Statement = """
+    SELECT outcome, issued, surplus
+    FROM codemint.conclude_watch($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
+    """
+}

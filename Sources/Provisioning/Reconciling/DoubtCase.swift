@@ -1,0 +1,69 @@
+/// A reward with doubtful calls and none in flight, and what the ledger knows that helps to decide
+/// what they did.
+public struct DoubtCase: Hashable, Sendable {
+  /// The reward, closed to new calls.
+  public let reward: RewardID
+  /// Its doubtful calls, oldest first; at least one.
+  public let calls: [DoubtfulCall]
+  /// Codes of the reward's newest clean answer: a listing that lacks one of them is stale.
+  public let newestKnown: [CodeID]
+  /// Whether a clean answer has shown that codes begin with the prefix that was asked for.
+  public let prefixIsLiteral: Bool
+  /// What the API's `createdAt` is ahead of the database's clock, as far as clean answers have
+  /// shown; nil if `createdAt` cannot be believed.
+  public let offset: ClockOffset?
+  /// The database's clock when the case was taken.
+  public let now: Timestamp
+  /// Since when the listing has failed without a break, if it has.
+  public let failingSince: Timestamp?
+
+  /// A case with these parts.
+  public init(
+    reward: RewardID,
+    calls: [DoubtfulCall],
+    newestKnown: [CodeID],
+    prefixIsLiteral: Bool,
+    offset: ClockOffset?,
+    now: Timestamp,
+    failingSince: Timestamp?
+  ) {
+    precondition(!calls.isEmpty, "a case without a doubtful call is none")
+    self.reward = reward
+    self.calls = calls
+    self.newestKnown = newestKnown
+    self.prefixIsLiteral = prefixIsLiteral
+    self.offset = offset
+    self.now = now
+    self.failingSince = failingSince
+  }
+
+  /// When the youngest call can no longer take effect: only from then on can anything less than
+  /// finding everything be decided (protocol, rule 12).
+  public var lingerEnd: Timestamp {
+    calls.map(\.latest).max() ?? now
+  }
+
+  /// The window in which the codes of these calls must have been created, by the API's clock; nil
+  /// if `createdAt` cannot be believed.
+  public var window: ClosedRange<Timestamp>? {
+    guard let offset, let earliest = calls.map(\.earliest).min() else { return nil }
+    let first = earliest.microseconds + offset.low
+    let last = lingerEnd.microseconds + offset.high
+    return Timestamp(microseconds: first)...Timestamp(microseconds: max(first, last))
+  }
+}
+
+/// What one clock is ahead of another, known as a range of microseconds.
+public struct ClockOffset: Hashable, Sendable {
+  /// At least so much ahead.
+  public let low: Int64
+  /// At most so much ahead.
+  public let high: Int64
+
+  /// A range of offsets.
+  public init(low: Int64, high: Int64) {
+    precondition(low <= high)
+    self.low = low
+    self.high = high
+  }
+}

@@ -1,0 +1,35 @@
+/// One page of a reward's codes as the API listed it.
+public struct ListedPage: Hashable, Sendable {
+  /// The codes in the order of the page.
+  public let codes: [IssuedCode]
+  /// Items that were null, anywhere on the page.
+  public let nulls: Int
+  /// Those of them that stand behind the last code.
+  public let trailingNulls: Int
+  /// Whether a cache answered: the answer had an `Age` header.
+  public let isCached: Bool
+
+  /// A page with these parts.
+  public init(codes: [IssuedCode], nulls: Int, trailingNulls: Int, isCached: Bool) {
+    precondition(trailingNulls <= nulls)
+    self.codes = codes
+    self.nulls = nulls
+    self.trailingNulls = trailingNulls
+    self.isCached = isCached
+  }
+
+  /// Items of the page.
+  public var count: Int { codes.count + nulls }
+}
+
+/// Why a listing came to nothing.
+public enum ListingFailure: Error, Hashable, Sendable {
+  /// The API says that the reward's list does not exist or may not be read.
+  case refused(code: String, message: String)
+  /// A page could not be had or read; later it may.
+  case failed(String)
+  /// A cache answered, or codes that must be there are not.
+  case stale
+  /// Pages did not fit together, however often the listing was begun anew.
+  case unstable
+}

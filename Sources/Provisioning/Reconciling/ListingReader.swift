@@ -1,0 +1,130 @@
+/// Reads a reward's codes page by page, newest first, and judges whether the pages together are a
+/// listing that may be believed (protocol, rule 10): a machine without I/O.
+///
+/// Offsets shift while codes are being added, so each page begins at the last code of the page
+/// before and has to show it again; one that does not restarts the listing. A listing ends at an
+/// empty page, never at a short one, or, where the order is seen to hold and `createdAt` can be
+/// believed, once it is past the window. It is stale if it does not show the codes of the
+/// reward's newest clean answer.
+public struct ListingReader: Sendable {
+  /// What to do next.
+  public enum Step: Hashable, Sendable {
+    /// Ask for a page, newest first. What was gathered before a restart is void.
+    case fetch(offset: Int, limit: Int)
+    /// The listing is complete.
+    case finished
+    /// Nothing can be concluded.
+    case failed(ListingFailure)
+  }
+
+  /// Codes of the window that the last page showed for the first time.
+  public private(set) var gathered: [IssuedCode] = []
+  /// Null items seen so far.
+  public private(set) var nulls = 0
+  /// How often the listing was begun anew.
+  public private(set) var restarts = 0
+
+  private let mustShow: Set<CodeID>
+  private let window: ClosedRange<Timestamp>?
+  private let pageSize: Int
+  private var offset = 0
+  private var seen: Set<CodeID> = []
+  private var anchor: CodeID?
+  private var expectsEnd = false
+  private var oldest: Timestamp?
+  private var orderHolds = true
+
+  /// Restarts after which a listing is given up.
+  public static let mostRestarts = 5
+  /// Codes of a page: what the API allows at most.
+  public static let pageSize = 1000
+
+  /// A reader that has asked for nothing yet.
+  ///
+  /// - Parameters:
+  ///   - mustShow: Codes that a fresh listing shows.
+  ///   - window: When the codes that matter were created, by the API's clock; nil to take all.
+  public init(
+    mustShow: [CodeID],
+    window: ClosedRange<Timestamp>?,
+    pageSize: Int = ListingReader.pageSize
+  ) {
+    precondition(pageSize > 1, "pages overlap by one code")
+    self.mustShow = Set(mustShow)
+    self.window = window
+    self.pageSize = pageSize
+  }
+
+  /// The first page.
+  public var first: Step { .fetch(offset: 0, limit: pageSize) }
+
+  /// Takes in the page that was asked for.
+  public mutating func received(_ page: ListedPage) -> Step {
+    gathered = []
+    if page.isCached { return .failed(.stale) }
+    if page.count == 0 { return finish() }
+    if expectsEnd || !showsAnchor(page) { return restart() }
+    let fresh = page.codes.filter { seen.insert($0.id).inserted }
+    // Nulls behind a page's last code come again on the next page, unless there is none.
+    nulls += fresh.isEmpty ? page.nulls : page.nulls - page.trailingNulls
+    for code in fresh { note(code) }
+    gathered = fresh.filter(concerns)
+    if isPastWindow { return finish() }
+    advance(past: page, isLast: fresh.isEmpty)
+    return .fetch(offset: offset, limit: pageSize)
+  }
+
+  private func showsAnchor(_ page: ListedPage) -> Bool {
+    guard let anchor else { return true }
+    return page.codes.contains { $0.id == anchor }
+  }
+
+  /// The next page begins at this page's last code, so that it has to show it again; where a page
+  /// showed nothing new, the next one begins behind it and has to be empty.
+  private mutating func advance(past page: ListedPage, isLast: Bool) {
+    if isLast || page.codes.isEmpty {
+      expectsEnd = isLast && !page.codes.isEmpty
+      anchor = nil
+      offset += page.count
+    } else {
+      anchor = page.codes.last?.id
+      offset += page.count - page.trailingNulls - 1
+    }
+  }
+
+  private mutating func note(_ code: IssuedCode) {
+    guard let created = code.createdAt else {
+      orderHolds = false
+      return
+    }
+    if let oldest, created > oldest { orderHolds = false }
+    oldest = min(oldest ?? created, created)
+  }
+
+  private func concerns(_ code: IssuedCode) -> Bool {
+    guard let window, let created = code.createdAt else { return true }
+    return window.contains(created)
+  }
+
+  private var isPastWindow: Bool {
+    guard orderHolds, let window, let oldest, mustShow.isSubset(of: seen) else { return false }
+    return oldest < window.lowerBound
+  }
+
+  private func finish() -> Step {
+    mustShow.isSubset(of: seen) ? .finished : .failed(.stale)
+  }
+
+  private mutating func restart() -> Step {
+    restarts += 1
+    guard restarts <= Self.mostRestarts else { return .failed(.unstable) }
+    offset = 0
+    seen = []
+    nulls = 0
+    anchor = nil
+    expectsEnd = false
+    oldest = nil
+    orderHolds = true
+    return first
+  }
+}

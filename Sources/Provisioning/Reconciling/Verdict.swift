@@ -1,0 +1,33 @@
+/// What a pool of doubtful calls is found to have done.
+public enum Verdict: Hashable, Sendable {
+  /// Nothing can be said yet: look again when the youngest call can no longer take effect.
+  case open
+  /// These calls made these codes; the rest of the pool's calls made none.
+  case decided(adopted: [Adoption], absent: [Call])
+  /// It cannot be decided; the facts are for a person. The codes are those that could fit.
+  case held(reason: HoldReason, strays: [IssuedCode])
+}
+
+/// A call and the codes that it is found to have made.
+public struct Adoption: Hashable, Sendable {
+  /// The call.
+  public let call: Call
+  /// Its codes, at most as many as it asked for.
+  public let codes: [IssuedCode]
+
+  /// An adoption.
+  public init(call: Call, codes: [IssuedCode]) {
+    self.call = call
+    self.codes = codes
+  }
+}
+
+/// Why a pool is held for a person: what the ledger records.
+public enum HoldReason: String, Hashable, Sendable, CaseIterable {
+  /// No subset of the calls explains the number of codes found.
+  case unexplained = "number_unexplained"
+  /// The listing has null items, each of which may be a code of the pool.
+  case nulls = "listing_has_nulls"
+  /// The list is gone or forbidden, or has failed for too long.
+  case unlistable = "listing_failed"
+}

@@ -1,0 +1,79 @@
+import Provisioning
+
+/// Lists a reward's codes upstream, page by page, each page in a slot of the shared limiter.
+struct Lister: Sendable {
+  private let context: WorkerContext
+
+  init(_ context: WorkerContext) {
+    self.context = context
+  }
+
+  /// Reads one complete listing.
+  ///
+  /// - Parameter worker: Keeps its hold on the reward with every page.
+  /// - Returns: What of it the ledger does not know, or why nothing can be concluded.
+  func list(
+    _ reward: RewardID, mustShow: [CodeID], window: ClosedRange<Timestamp>?
+  ) async -> Result<Listing, ListingFailure> {
+    var reader = ListingReader(mustShow: mustShow, window: window)
+    var unknown: [IssuedCode] = []
+    var restarts = 0
+    var step = reader.first
+    while true {
+      switch step {
+      case .finished:
+        return .success(Listing(codes: unknown, nulls: reader.nulls))
+      case .failed(let failure):
+        return .failure(failure)
+      case .fetch(let offset, let limit):
+        switch await page(reward, offset: offset, limit: limit) {
+        case .failure(let failure):
+          return .failure(failure)
+        case .success(let page):
+          step = reader.received(page)
+          if reader.restarts != restarts {
+            restarts = reader.restarts
+            unknown = []
+          }
+          guard let fresh = await unknownOnes(of: reader.gathered) else {
+            return .failure(.failed("the database does not answer"))
+          }
+          unknown += fresh
+        }
+      }
+    }
+  }
+
+  private func page(_ reward: RewardID, offset: Int, limit: Int) async
+    -> Result<ListedPage, ListingFailure>
+  {
+    do throws(StoreError) {
+      let configuration = context.configuration
+      guard
+        try await context.store.keep(
+          reward, worker: configuration.id, lease: configuration.reconcilerLease)
+      else { return .failure(.failed("another worker has taken the reward")) }
+      guard let delay = try await context.store.reserveSlot() else {
+        return .failure(.failed("the account may not send now"))
+      }
+      context.outage.succeeded()
+      await context.drain.wait(until: context.clock.now + delay, on: context.clock)
+    } catch {
+      _ = context.outage.failed(error)
+      return .failure(.failed("the database does not answer"))
+    }
+    guard !context.isDraining else { return .failure(.failed("the worker is stopping")) }
+    return await context.issuer.list(reward, offset: offset, limit: limit)
+  }
+
+  private func unknownOnes(of codes: [IssuedCode]) async -> [IssuedCode]? {
+    guard !codes.isEmpty else { return [] }
+    do throws(StoreError) {
+      let known = try await context.store.known(codes.map(\.id))
+      return codes.filter { !known.contains($0.id) }
+    } catch {
+      _ = context.outage.failed(error)
+      return nil
+    }
+  }
+}

@@ -1,0 +1,174 @@
+import Logging
+import Provisioning
+
+/// Finds out what doubtful calls did, by listing upstream; one reward at a time.
+///
+/// It runs when something fell in doubt here, and when tending says that a reward elsewhere is due.
+/// All judgement is in `Attribution` and `ListingReader`; this only carries it out.
+struct Reconciler: Sendable {
+  private let context: WorkerContext
+  private let lister: Lister
+
+  init(_ context: WorkerContext) {
+    self.context = context
+    self.lister = Lister(context)
+  }
+
+  /// Reconciles until drained or cancelled.
+  func run() async {
+    let patience = context.configuration.tendInterval
+    while !context.isDraining, !Task.isCancelled {
+      context.doubt.silence()
+      while !context.isDraining, !Task.isCancelled, await reconcileOne() {}
+      await context.doubt.wait(
+        until: context.clock.now + max(patience, .seconds(60)), on: context.clock)
+    }
+  }
+
+  /// - Returns: Whether there was something to do, so that there may be more.
+  private func reconcileOne() async -> Bool {
+    let configuration = context.configuration
+    do throws(StoreError) {
+      if let doubt = try await context.store.takeDoubt(
+        configuration.id, lease: configuration.reconcilerLease, linger: configuration.linger)
+      {
+        try await resolve(doubt)
+        return true
+      }
+      if let watch = try await context.store.takeWatch(
+        configuration.id, lease: configuration.reconcilerLease)
+      {
+        try await Watcher(context, lister).look(at: watch)
+        return true
+      }
+      context.outage.succeeded()
+      return false
+    } catch {
+      return await context.waitForDatabase(failures: context.outage.failed(error))
+    }
+  }
+
+  private func resolve(_ doubt: DoubtCase) async throws(StoreError) {
+    let takenAt = context.clock.now
+    let begunAfterLinger = doubt.now >= doubt.lingerEnd
+    switch await lister.list(doubt.reward, mustShow: doubt.newestKnown, window: doubt.window) {
+    case .failure(let failure):
+      try await listingFailed(failure, doubt)
+    case .success(let first):
+      if try await decide(doubt, first, isFinal: false) { return }
+      guard begunAfterLinger else {
+        let elapsed = context.clock.now - takenAt
+        let left = Duration.microseconds(
+          doubt.lingerEnd.microseconds - doubt.now.microseconds) - elapsed
+        return try await leave(doubt, after: min(max(left, .milliseconds(50)), Self.recheck))
+      }
+      try await lookAgain(doubt, first)
+    }
+  }
+
+  /// Anything less than everything is decided by two equal listings only, the second begun
+  /// `reconcile.settle_seconds` after the first ended (protocol, rule 12).
+  private func lookAgain(_ doubt: DoubtCase, _ first: Listing) async throws(StoreError) {
+    guard try await pause(context.configuration.settle, holding: doubt.reward) else { return }
+    switch await lister.list(doubt.reward, mustShow: doubt.newestKnown, window: doubt.window) {
+    case .failure(let failure):
+      try await listingFailed(failure, doubt)
+    case .success(let second):
+      guard second.agrees(with: first) else { return try await leave(doubt, after: Self.recheck) }
+      if try await !decide(doubt, second, isFinal: true) {
+        try await leave(doubt, after: Self.recheck)
+      }
+    }
+  }
+
+  /// Decides what can be decided.
+  /// - Returns: False if that is nothing; else the case is void, and is taken anew if calls are
+  ///   left in doubt.
+  private func decide(_ doubt: DoubtCase, _ unknown: Listing, isFinal: Bool)
+    async throws(StoreError) -> Bool
+  {
+    let decision = DoubtDecision(
+      doubt, Attribution.judge(doubt, unknown: unknown, isFinal: isFinal))
+    guard !decision.isEmpty else { return false }
+    try await record(decision)
+    return true
+  }
+
+  private func record(_ decision: DoubtDecision) async throws(StoreError) {
+    let answer = try await context.store.decide(decision, worker: context.configuration.id)
+    guard answer == .done else {
+      return try await context.store.leave(
+        decision.reward, worker: context.configuration.id, pause: .milliseconds(200), listingFailed: false)
+    }
+    note(decision)
+    context.work.ring()
+    context.wake.ring()
+  }
+
+  private func listingFailed(_ failure: ListingFailure, _ doubt: DoubtCase)
+    async throws(StoreError)
+  {
+    context.logger.info(
+      "listing proves nothing",
+      metadata: ["reward": "\(doubt.reward)", "error": "\(failure)"])
+    if doubt.isUnlistable(failure) {
+      var decision = DoubtDecision(reward: doubt.reward, judged: doubt.calls.map(\.call.id))
+      decision.held = decision.judged
+      decision.holdReason = .unlistable
+      return try await record(decision)
+    }
+    try await context.store.leave(
+      doubt.reward, worker: context.configuration.id,
+      pause: context.dice.wait(.api, failures: 3) + .seconds(1), listingFailed: true)
+  }
+
+  private func leave(_ doubt: DoubtCase, after pause: Duration) async throws(StoreError) {
+    try await context.store.leave(
+      doubt.reward, worker: context.configuration.id, pause: pause, listingFailed: false)
+  }
+
+  /// Waits without losing the hold on the reward.
+  /// - Returns: False if it was lost, or the worker is stopping.
+  private func pause(_ length: Duration, holding reward: RewardID) async throws(StoreError) -> Bool {
+    let configuration = context.configuration
+    let end = context.clock.now + length
+    while context.clock.now < end {
+      guard
+        try await context.store.keep(
+          reward, worker: configuration.id, lease: configuration.reconcilerLease)
+      else { return false }
+      let next = min(end, context.clock.now + configuration.reconcilerLease / 3)
+      await context.drain.wait(until: next, on: context.clock)
+      if context.isDraining || Task.isCancelled { return false }
+    }
+    return true
+  }
+
+  private func note(_ decision: DoubtDecision) {
+    let metadata: Logger.Metadata = [
+      "reward": "\(decision.reward)", "adopted": "\(decision.adopted.count)",
+      "absent": "\(decision.absent.count)", "held": "\(decision.held.count)",
+    ]
+    if decision.held.isEmpty {
+      context.logger.notice("doubt decided", metadata: metadata)
+    } else {
+      context.logger.warning(
+        "doubt needs a person: see codemint.doubts", metadata: metadata)
+    }
+  }
+
+  /// The longest time until an undecided reward is looked at again.
+  private static let recheck: Duration = .seconds(5)
+}
+
+extension DoubtCase {
+  /// Whether a failed listing means that only a person can decide: the list is gone or forbidden,
+  /// or has failed for 15 minutes (protocol, rule 15).
+  fileprivate func isUnlistable(_ failure: ListingFailure) -> Bool {
+    if case .refused = failure { return now >= lingerEnd }
+    guard let failingSince else { return false }
+    return now.microseconds - failingSince.microseconds >= Self.patience.microseconds
+  }
+
+  private static let patience: Duration = .seconds(15 * 60)
+}

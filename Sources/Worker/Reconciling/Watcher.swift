@@ -1,0 +1,71 @@
+import Logging
+import Provisioning
+
+/// Lists a watched reward once more, and records as surplus what the ledger still does not know.
+struct Watcher: Sendable {
+  private let context: WorkerContext
+  private let lister: Lister
+
+  init(_ context: WorkerContext, _ lister: Lister) {
+    self.context = context
+    self.lister = lister
+  }
+
+  /// One round of a watch.
+  func look(at watch: WatchCase) async throws(StoreError) {
+    let worker = context.configuration.id
+    let takenAt = context.clock.now
+    let window = watch.since.map { $0...Timestamp(microseconds: .max) }
+    let listing = await lister.list(watch.reward, mustShow: watch.newestKnown, window: window)
+    guard case .success(let unknown) = listing else {
+      return try await context.store.leave(
+        watch.reward, worker: worker, pause: Self.retry, listingFailed: false)
+    }
+    let elapsed = context.clock.now - takenAt
+    let finding = WatchFinding(
+      reward: watch.reward,
+      listedUntil: Timestamp(microseconds: watch.now.microseconds + elapsed.microseconds),
+      codes: unknown.codes)
+    try await conclude(finding)
+  }
+
+  /// Calls that were in flight while the listing ran may have made what it showed, so the finding
+  /// waits for their outcomes (protocol, rule 14).
+  private func conclude(_ finding: WatchFinding) async throws(StoreError) {
+    let configuration = context.configuration
+    for _ in 0..<Self.mostWaits where !context.isDraining && !Task.isCancelled {
+      switch try await context.store.conclude(finding, worker: configuration.id) {
+      case .done(let issued, let surplus):
+        if issued > 0 {
+          context.logger.notice(
+            "codes found that an answer had kept back",
+            metadata: ["reward": "\(finding.reward)", "issued": "\(issued)"])
+        }
+        if surplus > 0 {
+          context.logger.warning(
+            "codes found late, recorded as surplus",
+            metadata: ["reward": "\(finding.reward)", "surplus": "\(surplus)"])
+        }
+        context.work.ring()
+        context.wake.ring()
+        return
+      case .lost:
+        return
+      case .wait:
+        await context.drain.wait(
+          until: context.clock.now + configuration.reconcilerLease / 3, on: context.clock)
+        guard
+          try await context.store.keep(
+            finding.reward, worker: configuration.id, lease: configuration.reconcilerLease)
+        else { return }
+      }
+    }
+    try await context.store.leave(
+      finding.reward, worker: configuration.id, pause: Self.retry, listingFailed: false)
+  }
+
+  /// After so many waits the reward is given back, and listed anew later.
+  private static let mostWaits = 12
+  /// How long a round that came to nothing is put off.
+  private static let retry: Duration = .seconds(30)
+}
