@@ -87,7 +87,7 @@ BEGIN
     RETURN;
   END IF;
 
-  v_spacing := make_interval(secs => 1.01 / v_account.requests_per_second);
+  v_spacing := interval '1 microsecond' * ceil(1010000 / v_account.requests_per_second);
   v_horizon := greatest(v_spacing, p_horizon);
   v_slot := greatest(v_now, v_account.next_slot_at - v_spacing * (v_account.burst - 1),
                      v_account.paused_until);
