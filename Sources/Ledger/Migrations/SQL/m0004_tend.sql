@@ -58,11 +58,14 @@ BEGIN
   WITH due AS (
     SELECT j.id FROM codemint.jobs j
     WHERE j.turn IS NULL AND j.next_call_at <= clock_timestamp()
-    ORDER BY j.next_call_at
+    ORDER BY j.next_call_at, j.id
     LIMIT 1000
     FOR UPDATE SKIP LOCKED
+  ), numbered AS (
+    -- Here and not in the update, which may meet the jobs in any order.
+    SELECT due.id, nextval('codemint.turns') AS turn FROM due
   )
-  UPDATE codemint.jobs j SET turn = nextval('codemint.turns') FROM due WHERE j.id = due.id;
+  UPDATE codemint.jobs j SET turn = n.turn FROM numbered n WHERE j.id = n.id;
   GET DIAGNOSTICS v_number = ROW_COUNT;
   IF v_number > 0 THEN
     PERFORM pg_notify('codemint_jobs', '');
