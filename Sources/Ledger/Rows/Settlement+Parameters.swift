@@ -54,14 +54,15 @@ extension RewardEffect {
 }
 
 extension AccountEffect {
-  /// Name, pause and reason.
+  /// Name, pause, reason or code, and message.
   fileprivate var parameters: [Parameter] {
     switch self {
-    case .none: [.text("none"), .interval(nil), .text(nil)]
-    case .proven: [.text("proven"), .interval(nil), .text(nil)]
+    case .none: [.text("none"), .interval(nil), .text(nil), .text(nil)]
+    case .proven: [.text("proven"), .interval(nil), .text(nil), .text(nil)]
     case .paused(let pause, let reason):
-      [.text("paused"), .interval(pause), .text(reason.rawValue)]
-    case .blocked: [.text("blocked"), .interval(nil), .text(nil)]
+      [.text("paused"), .interval(pause), .text(reason.rawValue), .text(nil)]
+    case .blocked(let code, let message):
+      [.text("blocked"), .interval(nil), .text(code), .text(message)]
     }
   }
 }

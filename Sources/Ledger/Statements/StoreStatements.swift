@@ -14,7 +14,7 @@ enum StoreStatements {
     SELECT issued, surplus, call_state, job_before, job_after
     FROM codemint.settle_call(
       $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20,
-      $21, $22, $23, $24, $25, $26, $27, $28, $29, $30, $31, $32)
+      $21, $22, $23, $24, $25, $26, $27, $28, $29, $30, $31, $32, $33)
     """
 
   /// Only its own calls, and only while they are still `sending`: a worker that comes too late

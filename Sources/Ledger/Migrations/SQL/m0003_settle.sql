@@ -132,7 +132,7 @@ CREATE FUNCTION codemint.settle_call(
   p_job_fails_code text, p_job_fails_message text,
   p_stall_pause interval, p_stall_limit integer,
   p_reward_effect text, p_reward_pause interval, p_reward_limit integer,
-  p_account_effect text, p_account_pause interval, p_account_reason text,
+  p_account_effect text, p_account_pause interval, p_account_reason text, p_account_message text,
   OUT issued integer, OUT surplus integer, OUT call_state text,
   OUT job_before text, OUT job_after text
 )
@@ -221,6 +221,9 @@ BEGIN
     IF v_call.state = 'sending' THEN
       v_call.state := 'in_doubt';
       v_reward.closed_at := coalesce(v_reward.closed_at, v_now);
+    ELSIF v_call.state = 'absent' THEN
+      -- It holds no room that could be kept for it, and may have made codes all the same.
+      v_reward.watched_since := coalesce(v_reward.watched_since, v_now);
     END IF;
   ELSIF v_held > 0 THEN
     v_call.state := p_result;
@@ -253,7 +256,7 @@ BEGIN
   PERFORM codemint.apply_reward_effect(v_reward, v_landed, p_reward_effect, p_reward_pause,
                                        p_reward_limit, p_error_code, p_error_message);
   PERFORM codemint.apply_account_effect(v_landed, p_account_effect, p_account_pause,
-                                        p_account_reason, p_error_code, p_error_message);
+                                        p_account_reason, p_account_message);
 END
 $$;
 
@@ -321,7 +324,9 @@ DECLARE
   v_now timestamptz := clock_timestamp();
 BEGIN
   p_reward.in_flight := p_reward.in_flight - CASE WHEN p_landed THEN 1 ELSE 0 END;
-  IF p_effect = 'proven' THEN
+  -- Only the ending that lands says how the reward is now: one that is repeated, or comes late, is
+  -- older than what has been refused meanwhile.
+  IF p_effect = 'proven' AND p_landed THEN
     p_reward.failures := 0;
     p_reward.paused_until := NULL;
     p_reward.error_code := NULL;
@@ -350,8 +355,10 @@ BEGIN
 END
 $$;
 
+-- p_reason is why everybody pauses, or the code of what blocks the account: with a 403, that is
+-- what the harmless request was told and not the call.
 CREATE FUNCTION codemint.apply_account_effect(
-  p_landed boolean, p_effect text, p_pause interval, p_reason text, p_code text, p_message text
+  p_landed boolean, p_effect text, p_pause interval, p_reason text, p_message text
 ) RETURNS void
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
@@ -372,7 +379,7 @@ BEGIN
     v_account.pause_reason := p_reason;
   ELSIF p_landed AND p_effect = 'blocked' THEN
     v_account.blocked_at := coalesce(v_account.blocked_at, v_now);
-    v_account.blocked_code := p_code;
+    v_account.blocked_code := p_reason;
     v_account.blocked_message := p_message;
     v_account.probe_at := coalesce(v_account.probe_at, v_now);
   END IF;
