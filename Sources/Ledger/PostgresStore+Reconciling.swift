@@ -10,7 +10,9 @@ extension PostgresStore {
       try DoubtCase(
         try await run(
           ReconcilingStatements.takeDoubt,
-          [.uuid(worker.id.bits), .interval(lease), .interval(linger)]))
+          [.uuid(worker.id.bits), .interval(lease), .interval(linger)]
+        )
+      )
     }
   }
 
@@ -21,8 +23,10 @@ extension PostgresStore {
     try await translated { () throws(PostgresError) in
       try WatchCase(
         try await run(
-          ReconcilingStatements.takeWatch, [.uuid(worker.id.bits), .interval(lease)]
-        ).one())
+          ReconcilingStatements.takeWatch,
+          [.uuid(worker.id.bits), .interval(lease)]
+        ).one()
+      )
     }
   }
 
@@ -40,14 +44,18 @@ extension PostgresStore {
 
   /// See `ReconcilingStore.leave`.
   public func leave(
-    _ reward: RewardID, worker: WorkerID, pause: Duration, listingFailed: Bool
+    _ reward: RewardID,
+    worker: WorkerID,
+    pause: Duration,
+    listingFailed: Bool
   ) async throws(StoreError) {
     try await translated { () throws(PostgresError) in
       _ = try await run(
         ReconcilingStatements.leave,
         [
           .uuid(reward.id.bits), .uuid(worker.id.bits), .interval(pause), .bool(listingFailed),
-        ])
+        ]
+      )
     }
   }
 
@@ -64,8 +72,9 @@ extension PostgresStore {
     try await translated { () throws(PostgresError) in
       var known: Set<CodeID> = []
       for row in try await run(
-        ReconcilingStatements.known, [.uuids(codes.map(\.id.bits))])
-      {
+        ReconcilingStatements.known,
+        [.uuids(codes.map(\.id.bits))]
+      ) {
         known.insert(CodeID(UniqueID(bits: try row.uuid("id"))))
       }
       return known
@@ -78,7 +87,8 @@ extension PostgresStore {
   {
     try await translated { () throws(PostgresError) in
       let row = try await run(
-        ReconcilingStatements.decide, decision.parameters(worker: worker)
+        ReconcilingStatements.decide,
+        decision.parameters(worker: worker)
       ).one()
       return try row.text("outcome") == "done" ? .done : .changed
     }

@@ -145,7 +145,8 @@ public actor LocalPostgres {
     try sql("CREATE DATABASE \"\(name.replacingOccurrences(of: "\"", with: "\"\""))\"")
   }
 
-  /// Runs SQL text through psql, for what has to be said beside the connection under test.
+  /// Runs SQL text through psql, for what has to be said beside the connection under test. The
+  /// calling thread waits for it.
   /// - Returns: The rows, unaligned and without heads.
   @discardableResult
   public nonisolated func sql(

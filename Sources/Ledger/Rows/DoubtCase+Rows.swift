@@ -9,19 +9,31 @@ extension DoubtCase {
     var calls: [DoubtfulCall] = []
     for row in rows {
       let call = Call(
-        id: CallID(UniqueID(bits: try row.uuid("call_id"))), job: JobID(try row.int64("job_id")),
-        reward: reward, prefix: try row.optionalText("prefix"), size: try row.integer("size"))
+        id: CallID(UniqueID(bits: try row.uuid("call_id"))),
+        job: JobID(try row.int64("job_id")),
+        reward: reward,
+        prefix: try row.optionalText("prefix"),
+        size: try row.integer("size")
+      )
       calls.append(
         DoubtfulCall(
-          call: call, earliest: Timestamp(microseconds: try row.timestamptz("earliest")),
-          latest: Timestamp(microseconds: try row.timestamptz("latest"))))
+          call: call,
+          earliest: Timestamp(microseconds: try row.timestamptz("earliest")),
+          latest: Timestamp(microseconds: try row.timestamptz("latest"))
+        )
+      )
     }
     self.init(
-      reward: reward, calls: calls, newestKnown: try first.newestKnown(),
-      prefixIsLiteral: try first.bool("prefix_literal"), offset: try first.clockOffset(),
+      reward: reward,
+      calls: calls,
+      newestKnown: try first.newestKnown(),
+      prefixIsLiteral: try first.bool("prefix_literal"),
+      offset: try first.clockOffset(),
       now: Timestamp(microseconds: try first.timestamptz("now")),
       failingSince: try first.optionalTimestamptz("failing_since").map(
-        Timestamp.init(microseconds:)))
+        Timestamp.init(microseconds:)
+      )
+    )
   }
 }
 
@@ -32,9 +44,11 @@ extension WatchCase {
     let since = try row.timestamptz("since")
     let offset = try row.clockOffset()
     self.init(
-      reward: RewardID(UniqueID(bits: reward)), newestKnown: try row.newestKnown(),
+      reward: RewardID(UniqueID(bits: reward)),
+      newestKnown: try row.newestKnown(),
       since: offset.map { Timestamp(microseconds: since + $0.low) },
-      now: Timestamp(microseconds: try row.timestamptz("now")))
+      now: Timestamp(microseconds: try row.timestamptz("now"))
+    )
   }
 }
 

@@ -100,7 +100,11 @@ public struct ConnectionSettings: Sendable {
       ("idle_in_transaction_session_timeout", idleInTransactionTimeout),
     ]
     return timeouts.compactMap { name, value in
-      value.map { "SET \(name) = \(min(max(0, $0.wholeMilliseconds), Int64(Int32.max)))" }
+      guard let value else { return nil }
+      // To the server zero is no limit, which half a millisecond must not become.
+      let least: Int64 = value > .zero ? 1 : 0
+      let milliseconds = min(max(least, value.wholeMilliseconds), Int64(Int32.max))
+      return "SET \(name) = \(milliseconds)"
     }
   }
 }

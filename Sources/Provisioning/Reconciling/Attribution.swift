@@ -10,7 +10,9 @@ public enum Attribution {
   ///     only finding everything decides.
   /// - Returns: Each pool with its verdict.
   public static func judge(
-    _ doubt: DoubtCase, unknown: Listing, isFinal: Bool
+    _ doubt: DoubtCase,
+    unknown: Listing,
+    isFinal: Bool
   ) -> [(pool: CallPool, verdict: Verdict)] {
     CallPool.pools(of: doubt.calls, prefixIsLiteral: doubt.prefixIsLiteral)
       .map { ($0, judge($0, unknown, isFinal: isFinal)) }

@@ -48,7 +48,10 @@ public struct Tending: Hashable, Sendable {
 
   /// A finding with these parts.
   public init(
-    expired: [ExpiredCall], next: Duration?, block: AccountBlock?, isReconcilingDue: Bool
+    expired: [ExpiredCall],
+    next: Duration?,
+    block: AccountBlock?,
+    isReconcilingDue: Bool
   ) {
     self.expired = expired
     self.next = next

@@ -13,7 +13,9 @@ struct Lister: Sendable {
   /// - Parameter worker: Keeps its hold on the reward with every page.
   /// - Returns: What of it the ledger does not know, or why nothing can be concluded.
   func list(
-    _ reward: RewardID, mustShow: [CodeID], window: ClosedRange<Timestamp>?
+    _ reward: RewardID,
+    mustShow: [CodeID],
+    window: ClosedRange<Timestamp>?
   ) async -> Result<Listing, ListingFailure> {
     var reader = ListingReader(mustShow: mustShow, window: window)
     var unknown: [IssuedCode] = []
@@ -51,7 +53,10 @@ struct Lister: Sendable {
       let configuration = context.configuration
       guard
         try await context.store.keep(
-          reward, worker: configuration.id, lease: configuration.reconcilerLease)
+          reward,
+          worker: configuration.id,
+          lease: configuration.reconcilerLease
+        )
       else { return .failure(.failed("another worker has taken the reward")) }
       guard let delay = try await context.store.reserveSlot() else {
         return .failure(.failed("the account may not send now"))

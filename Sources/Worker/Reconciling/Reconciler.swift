@@ -21,7 +21,9 @@ struct Reconciler: Sendable {
       context.doubt.silence()
       while !context.isDraining, !Task.isCancelled, await reconcileOne() {}
       await context.doubt.wait(
-        until: context.clock.now + max(patience, .seconds(60)), on: context.clock)
+        until: context.clock.now + max(patience, .seconds(60)),
+        on: context.clock
+      )
     }
   }
 
@@ -30,14 +32,17 @@ struct Reconciler: Sendable {
     let configuration = context.configuration
     do throws(StoreError) {
       if let doubt = try await context.store.takeDoubt(
-        configuration.id, lease: configuration.reconcilerLease, linger: configuration.linger)
-      {
+        configuration.id,
+        lease: configuration.reconcilerLease,
+        linger: configuration.linger
+      ) {
         try await resolve(doubt)
         return true
       }
       if let watch = try await context.store.takeWatch(
-        configuration.id, lease: configuration.reconcilerLease)
-      {
+        configuration.id,
+        lease: configuration.reconcilerLease
+      ) {
         try await Watcher(context, lister).look(at: watch)
         return true
       }
@@ -58,8 +63,10 @@ struct Reconciler: Sendable {
       if try await decide(doubt, first, isFinal: false) { return }
       guard begunAfterLinger else {
         let elapsed = context.clock.now - takenAt
-        let left = Duration.microseconds(
-          doubt.lingerEnd.microseconds - doubt.now.microseconds) - elapsed
+        let left =
+          Duration.microseconds(
+            doubt.lingerEnd.microseconds - doubt.now.microseconds
+          ) - elapsed
         return try await leave(doubt, after: min(max(left, .milliseconds(50)), Self.recheck))
       }
       try await lookAgain(doubt, first)
@@ -88,7 +95,9 @@ struct Reconciler: Sendable {
     async throws(StoreError) -> Bool
   {
     let decision = DoubtDecision(
-      doubt, Attribution.judge(doubt, unknown: unknown, isFinal: isFinal))
+      doubt,
+      Attribution.judge(doubt, unknown: unknown, isFinal: isFinal)
+    )
     guard !decision.isEmpty else { return false }
     try await record(decision)
     return true
@@ -98,7 +107,11 @@ struct Reconciler: Sendable {
     let answer = try await context.store.decide(decision, worker: context.configuration.id)
     guard answer == .done else {
       return try await context.store.leave(
-        decision.reward, worker: context.configuration.id, pause: .milliseconds(200), listingFailed: false)
+        decision.reward,
+        worker: context.configuration.id,
+        pause: .milliseconds(200),
+        listingFailed: false
+      )
     }
     note(decision)
     context.work.ring()
@@ -110,7 +123,8 @@ struct Reconciler: Sendable {
   {
     context.logger.info(
       "listing proves nothing",
-      metadata: ["reward": "\(doubt.reward)", "error": "\(failure)"])
+      metadata: ["reward": "\(doubt.reward)", "error": "\(failure)"]
+    )
     if doubt.isUnlistable(failure) {
       var decision = DoubtDecision(reward: doubt.reward, judged: doubt.calls.map(\.call.id))
       decision.held = decision.judged
@@ -118,24 +132,35 @@ struct Reconciler: Sendable {
       return try await record(decision)
     }
     try await context.store.leave(
-      doubt.reward, worker: context.configuration.id,
-      pause: context.dice.wait(.api, failures: 3) + .seconds(1), listingFailed: true)
+      doubt.reward,
+      worker: context.configuration.id,
+      pause: context.dice.wait(.api, failures: 3) + .seconds(1),
+      listingFailed: true
+    )
   }
 
   private func leave(_ doubt: DoubtCase, after pause: Duration) async throws(StoreError) {
     try await context.store.leave(
-      doubt.reward, worker: context.configuration.id, pause: pause, listingFailed: false)
+      doubt.reward,
+      worker: context.configuration.id,
+      pause: pause,
+      listingFailed: false
+    )
   }
 
   /// Waits without losing the hold on the reward.
   /// - Returns: False if it was lost, or the worker is stopping.
-  private func pause(_ length: Duration, holding reward: RewardID) async throws(StoreError) -> Bool {
+  private func pause(_ length: Duration, holding reward: RewardID) async throws(StoreError) -> Bool
+  {
     let configuration = context.configuration
     let end = context.clock.now + length
     while context.clock.now < end {
       guard
         try await context.store.keep(
-          reward, worker: configuration.id, lease: configuration.reconcilerLease)
+          reward,
+          worker: configuration.id,
+          lease: configuration.reconcilerLease
+        )
       else { return false }
       let next = min(end, context.clock.now + configuration.reconcilerLease / 3)
       await context.drain.wait(until: next, on: context.clock)
@@ -153,7 +178,9 @@ struct Reconciler: Sendable {
       context.logger.notice("doubt decided", metadata: metadata)
     } else {
       context.logger.warning(
-        "doubt needs a person: see codemint.doubts", metadata: metadata)
+        "doubt needs a person: see codemint.doubts",
+        metadata: metadata
+      )
     }
   }
 

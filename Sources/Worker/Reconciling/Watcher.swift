@@ -19,13 +19,18 @@ struct Watcher: Sendable {
     let listing = await lister.list(watch.reward, mustShow: watch.newestKnown, window: window)
     guard case .success(let unknown) = listing else {
       return try await context.store.leave(
-        watch.reward, worker: worker, pause: Self.retry, listingFailed: false)
+        watch.reward,
+        worker: worker,
+        pause: Self.retry,
+        listingFailed: false
+      )
     }
     let elapsed = context.clock.now - takenAt
     let finding = WatchFinding(
       reward: watch.reward,
       listedUntil: Timestamp(microseconds: watch.now.microseconds + elapsed.microseconds),
-      codes: unknown.codes)
+      codes: unknown.codes
+    )
     try await conclude(finding)
   }
 
@@ -39,12 +44,14 @@ struct Watcher: Sendable {
         if issued > 0 {
           context.logger.notice(
             "codes found that an answer had kept back",
-            metadata: ["reward": "\(finding.reward)", "issued": "\(issued)"])
+            metadata: ["reward": "\(finding.reward)", "issued": "\(issued)"]
+          )
         }
         if surplus > 0 {
           context.logger.warning(
             "codes found late, recorded as surplus",
-            metadata: ["reward": "\(finding.reward)", "surplus": "\(surplus)"])
+            metadata: ["reward": "\(finding.reward)", "surplus": "\(surplus)"]
+          )
         }
         context.work.ring()
         context.wake.ring()
@@ -53,15 +60,24 @@ struct Watcher: Sendable {
         return
       case .wait:
         await context.drain.wait(
-          until: context.clock.now + configuration.reconcilerLease / 3, on: context.clock)
+          until: context.clock.now + configuration.reconcilerLease / 3,
+          on: context.clock
+        )
         guard
           try await context.store.keep(
-            finding.reward, worker: configuration.id, lease: configuration.reconcilerLease)
+            finding.reward,
+            worker: configuration.id,
+            lease: configuration.reconcilerLease
+          )
         else { return }
       }
     }
     try await context.store.leave(
-      finding.reward, worker: configuration.id, pause: Self.retry, listingFailed: false)
+      finding.reward,
+      worker: configuration.id,
+      pause: Self.retry,
+      listingFailed: false
+    )
   }
 
   /// After so many waits the reward is given back, and listed anew later.

@@ -33,7 +33,9 @@ struct Daemon {
       version: Version.current,
       limits: settings.limits,
       lease: settings.lease,
-      poll: settings.poll
+      poll: settings.poll,
+      apiTimeout: settings.api.timeout,
+      settle: settings.settle
     )
     configuration.progressInterval = watch.progressInterval
     worker = Worker(

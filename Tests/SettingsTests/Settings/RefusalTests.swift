@@ -11,7 +11,8 @@ struct RefusalTests {
     (.burst, "0"), (.burst, "1001"), (.burst, "1.5"), (.burst, "many"), (.maxInFlight, "0"),
     (.maxInFlight, "1001"), (.maxInFlightPerReward, "0"), (.maxInFlightPerReward, "-2"),
     (.lease, "4"), (.lease, "3601"), (.lease, "99999999999999999999"), (.poll, "0"),
-    (.poll, "0.09"), (.poll, "3601"), (.logLevel, "loud"), (.logLevel, "INFO"),
+    (.poll, "0.09"), (.poll, "3601"), (.settle, "0"), (.settle, "3601"), (.logLevel, "loud"),
+    (.logLevel, "INFO"),
     (.logFormat, "xml"), (.logFormat, "off"),
   ]
 

@@ -36,6 +36,7 @@ struct SourceTests {
       "CODEMINT_LIMITS_MAX_IN_FLIGHT_PER_REWARD": "8",
       "CODEMINT_LEASE_SECONDS": "60",
       "CODEMINT_POLL_SECONDS": "0.25",
+      "CODEMINT_RECONCILE_SETTLE_SECONDS": "20",
       "CODEMINT_LOG_LEVEL": "debug",
       "CODEMINT_LOG_FORMAT": "json",
       "PATH": "/bin",
@@ -48,6 +49,7 @@ struct SourceTests {
     let limits = Limits(requestsPerSecond: 0.5, burst: 3, maxInFlight: 9, maxInFlightPerReward: 8)
     #expect(settings.limits == limits)
     #expect(settings.lease == .seconds(60) && settings.poll == .milliseconds(250))
+    #expect(settings.settle == .seconds(20))
     #expect(settings.log.level == .debug && settings.log.format == .json)
     #expect(settings.origins.count == Setting.allCases.count)
   }
@@ -70,6 +72,7 @@ struct SourceTests {
         lease: {seconds: 60}
         poll:
           seconds: 2
+        reconcile: {settle_seconds: 30}
         log:
           level: debug   # much
           format: json
@@ -82,6 +85,7 @@ struct SourceTests {
     let limits = Limits(requestsPerSecond: 0.5, burst: 3, maxInFlight: 9, maxInFlightPerReward: 8)
     #expect(settings.limits == limits)
     #expect(settings.lease == .seconds(60) && settings.poll == .seconds(2))
+    #expect(settings.settle == .seconds(30))
     #expect(settings.log.level == .debug && settings.log.format == .json)
     #expect(settings.origins.count == Setting.allCases.count - 1)
   }

@@ -1,0 +1,106 @@
+import MemoryStore
+import Provisioning
+import Testing
+
+@Suite("claiming")
+struct ClaimTests {
+  @Test(
+    "a claim commits the call as sending, with the planned size",
+    arguments: LedgerKind.allCases
+  )
+  func commits(kind: LedgerKind) async throws {
+    try await Scene.lend(kind) { scene in
+      let id = try await scene.insert(1201)
+      for size in [500, 500, 201] {
+        let claimed = try await scene.claim()
+        #expect(claimed.call.size == size)
+        #expect(claimed.call.job == id && claimed.call.reward == Scene.reward)
+        let row = try await scene.call(claimed)
+        #expect(row.state == .sending && row.worker == Scene.worker)
+        #expect(row.leaseExpiresAt == startOfTime + 10_000_000)
+      }
+      let job = try await scene.job(id)
+      #expect(job.state == .running && job.outstanding == 1201 && job.turn == nil)
+      #expect(try await scene.reward().inFlight == 3)
+      #expect(try await scene.ledger.facts().account.inFlight == 3)
+      #expect(try await scene.ask() == .nothing(wait: nil, due: nil))
+    }
+  }
+
+  @Test("a claim that is repeated finds itself", arguments: LedgerKind.allCases)
+  func repeats(kind: LedgerKind) async throws {
+    try await Scene.lend(kind) { scene in
+      _ = try await scene.insert(700)
+      let request = scene.request()
+      let first = try await scene.ledger.store.claim(request)
+      let before = try await scene.ledger.facts()
+      #expect(try await scene.ledger.store.claim(request) == first)
+      #expect(try await scene.ledger.facts().differences(from: before) == [])
+    }
+  }
+
+  @Test("a claim repeated after its call has ended claims nothing", arguments: LedgerKind.allCases)
+  func repeatsTooLate(kind: LedgerKind) async throws {
+    try await Scene.lend(kind) { scene in
+      _ = try await scene.insert(700)
+      let claimed = try await scene.claim()
+      let stranger = scene.request(claimed.call.id, worker: Scene.otherWorker)
+      #expect(try await scene.ledger.store.claim(stranger) == .nothing(wait: .zero, due: nil))
+      try await scene.settle(claimed, .unknown(.timeout))
+      let again = scene.request(claimed.call.id)
+      #expect(try await scene.ledger.store.claim(again) == .nothing(wait: .zero, due: nil))
+    }
+  }
+
+  @Test("nothing is claimed before a worker has announced limits", arguments: LedgerKind.allCases)
+  func needsLimits(kind: LedgerKind) async throws {
+    try await withLedger(kind) { ledger in
+      let order = JobOrder(reward: Scene.reward, count: 5)
+      _ = try await ledger.insert([order])
+      let request = ClaimRequest(
+        call: Samples.call(1),
+        worker: Scene.worker,
+        lease: .seconds(10)
+      )
+      #expect(try await ledger.store.claim(request) == .nothing(wait: nil, due: nil))
+    }
+  }
+
+  @Test(
+    "no reward and no account gets more calls in flight than allowed",
+    arguments: LedgerKind.allCases
+  )
+  func keepsToLimits(kind: LedgerKind) async throws {
+    let limits = Limits(
+      requestsPerSecond: 1000,
+      burst: 1000,
+      maxInFlight: 3,
+      maxInFlightPerReward: 2
+    )
+    try await Scene.lend(kind, limits: limits) { scene in
+      _ = try await scene.insert(5000)
+      let last = try await scene.insert(5000, of: Scene.otherReward)
+      let claimed = [try await scene.claim(), try await scene.claim(), try await scene.claim()]
+      #expect(Set(claimed.map(\.call.job)).count == 2)
+      #expect(try await scene.ask() == .nothing(wait: nil, due: nil))
+      try await scene.settle(claimed[0], scene.answer(claimed[0]))
+      try await scene.settle(claimed[2], scene.answer(claimed[2]))
+      let next = [try await scene.claim(), try await scene.claim()]
+      #expect(next.filter { $0.call.job == last }.count == 1)
+    }
+  }
+
+  @Test("a closed reward claims nothing, another one goes on", arguments: LedgerKind.allCases)
+  func closed(kind: LedgerKind) async throws {
+    try await Scene.lend(kind) { scene in
+      _ = try await scene.insert(5000)
+      let other = try await scene.insert(5000, of: Scene.otherReward)
+      let doubtful = try await scene.claim()
+      try await scene.settle(doubtful, .unknown(.timeout))
+      try await scene.ledger.pass(.seconds(5))
+      for _ in 0..<3 {
+        #expect(try await scene.claim().call.job == other)
+      }
+    }
+  }
+}

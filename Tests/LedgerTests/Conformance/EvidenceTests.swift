@@ -1,0 +1,187 @@
+import MemoryStore
+import Provisioning
+import Testing
+
+@Suite("evidence beats lease")
+struct EvidenceTests {
+  @Test(
+    "a late answer is recorded whatever was thought of the call meanwhile",
+    arguments: LedgerKind.allCases
+  )
+  func late(kind: LedgerKind) async throws {
+    let judgements: [CallOutcome] = [
+      .unsent(.leaseLost), Scene.refusal(.pace(pause: .zero), 429), .unknown(.timeout),
+    ]
+    for judgement in judgements {
+      try await Scene.lend(kind) { scene in
+        let id = try await scene.insert(10)
+        let claimed = try await scene.claim()
+        try await scene.settle(claimed, judgement)
+        let receipt = try await scene.settle(claimed, scene.answer(claimed))
+        #expect(receipt.call == .issued && receipt.issued == 10 && receipt.job == .completed)
+        #expect(try await scene.job(id).outstanding == 0)
+        #expect(try await scene.reward().closedAt == nil)
+      }
+    }
+  }
+
+  @Test(
+    "an answer that comes after its lease ran out is recorded, and the reward reopens",
+    arguments: LedgerKind.allCases
+  )
+  func afterExpiry(kind: LedgerKind) async throws {
+    try await Scene.lend(kind) { scene in
+      let id = try await scene.insert(600)
+      let claimed = try await scene.claim()
+      try await scene.ledger.pass(.seconds(11))
+      let tending = try await scene.tend(worker: Scene.otherWorker)
+      #expect(tending.expired.map(\.call) == [claimed.call.id])
+      #expect(try await scene.reward().closedAt != nil)
+      try await scene.settle(claimed, scene.answer(claimed))
+      let facts = try await scene.ledger.facts()
+      #expect(try facts.job(id).issued == 500 && facts.job(id).outstanding == 0)
+      #expect(try facts.reward(Scene.reward).closedAt == nil && facts.account.inFlight == 0)
+      #expect(try await scene.claim().call.size == 100)
+    }
+  }
+
+  @Test(
+    "a late answer for which there is no room any more is surplus",
+    arguments: LedgerKind.allCases
+  )
+  func lateWithoutRoom(kind: LedgerKind) async throws {
+    try await Scene.lend(kind) { scene in
+      let id = try await scene.insert(10)
+      let first = try await scene.claim()
+      try await scene.settle(first, .unsent(.leaseLost))
+      let second = try await scene.claim()
+      let receipt = try await scene.settle(first, scene.answer(first))
+      #expect(receipt.issued == 0 && receipt.surplus == 10)
+      try await scene.settle(second, scene.answer(second))
+      let job = try await scene.job(id)
+      #expect(job.state == .completed && job.issued == 10 && job.surplus == 10)
+    }
+  }
+
+  @Test(
+    "an answer takes its own codes back from surplus once there is room",
+    arguments: LedgerKind.allCases
+  )
+  func surplusReturns(kind: LedgerKind) async throws {
+    try await Scene.lend(kind) { scene in
+      let id = try await scene.insert(10)
+      let first = try await scene.claim()
+      try await scene.settle(first, .unsent(.leaseLost))
+      let second = try await scene.claim()
+      let late = scene.settlement(first, scene.answer(first))
+      try await scene.settle(late)
+      try await scene.settle(second, .unsent(.leaseLost))
+      #expect(try await scene.settle(late).issued == 10)
+      let job = try await scene.job(id)
+      #expect(job.state == .completed && job.surplus == 0 && job.turn == nil)
+    }
+  }
+
+  @Test(
+    "a doubtful call that turns out not to have been sent goes back",
+    arguments: LedgerKind.allCases
+  )
+  func doubtfulUnsent(kind: LedgerKind) async throws {
+    try await Scene.lend(kind) { scene in
+      let id = try await scene.insert(10)
+      let claimed = try await scene.claim()
+      try await scene.ledger.pass(.seconds(11))
+      try await scene.tend()
+      #expect(try await scene.ask() == .nothing(wait: nil, due: nil))
+      try await scene.settle(claimed, .unsent(.leaseLost))
+      #expect(try await scene.call(claimed).state == .unsent)
+      #expect(try await scene.claim().call.job == id)
+    }
+  }
+
+  @Test(
+    "a reward stays closed until its last doubtful call is decided",
+    arguments: LedgerKind.allCases
+  )
+  func lastDoubt(kind: LedgerKind) async throws {
+    try await Scene.lend(kind) { scene in
+      _ = try await scene.insert(5000)
+      let calls = [try await scene.claim(), try await scene.claim()]
+      for call in calls { try await scene.settle(call, .unknown(.timeout)) }
+      try await scene.settle(calls[0], scene.answer(calls[0]))
+      #expect(try await scene.reward().closedAt != nil)
+      try await scene.settle(calls[1], scene.answer(calls[1]))
+      #expect(try await scene.reward().closedAt == nil)
+    }
+  }
+
+  @Test("an answer brings back a claim that a failover lost", arguments: LedgerKind.allCases)
+  func lostClaim(kind: LedgerKind) async throws {
+    try await Scene.lend(kind) { scene in
+      let id = try await scene.insert(510)
+      let claimed = try await scene.claim()
+      try await scene.ledger.edit(.lose(claimed.call.id))
+      #expect(try await scene.job(id).outstanding == 0)
+      let receipt = try await scene.settle(claimed, scene.answer(claimed))
+      #expect(receipt.issued == 500 && receipt.call == .issued)
+      let facts = try await scene.ledger.facts()
+      #expect(try facts.job(id).issued == 500 && facts.account.inFlight == 0)
+    }
+  }
+
+  @Test(
+    "a lost claim whose room others have taken comes back without any",
+    arguments: LedgerKind.allCases
+  )
+  func lostClaimWithoutRoom(kind: LedgerKind) async throws {
+    try await Scene.lend(kind) { scene in
+      let id = try await scene.insert(10)
+      let lost = try await scene.claim()
+      try await scene.ledger.edit(.lose(lost.call.id))
+      try await scene.tend()
+      let other = try await scene.claim()
+      let receipt = try await scene.settle(lost, scene.answer(lost))
+      #expect(receipt.issued == 0 && receipt.surplus == 10 && receipt.call == .issued)
+      try await scene.settle(other, scene.answer(other))
+      #expect(try await scene.job(id).state == .completed)
+    }
+  }
+
+  @Test(
+    "a lost claim that is in doubt and has no room leaves its reward watched",
+    arguments: LedgerKind.allCases
+  )
+  func lostDoubtWithoutRoom(kind: LedgerKind) async throws {
+    try await Scene.lend(kind) { scene in
+      _ = try await scene.insert(10)
+      let lost = try await scene.claim()
+      try await scene.ledger.edit(.lose(lost.call.id))
+      try await scene.tend()
+      _ = try await scene.claim()
+      #expect(try await scene.settle(lost, .unknown(.timeout)).call == .absent)
+      #expect(try await scene.reward().watchedSince == startOfTime)
+      #expect(try await scene.reward().closedAt == nil)
+    }
+  }
+
+  @Test(
+    "the codes of a job that the ledger does not know are kept as strays",
+    arguments: LedgerKind.allCases
+  )
+  func lostJob(kind: LedgerKind) async throws {
+    try await Scene.lend(kind) { scene in
+      let call = Call(
+        id: scene.newCall(),
+        job: JobID(99),
+        reward: Scene.reward,
+        prefix: nil,
+        size: 3
+      )
+      let claimed = ClaimedCall(call: call, slotDelay: .zero, failures: .none)
+      let receipt = try await scene.settle(claimed, scene.answer(claimed))
+      #expect(receipt.call == nil && receipt.job == nil && receipt.jobBefore == nil)
+      let facts = try await scene.ledger.facts()
+      #expect(facts.strays.count == 3 && facts.codes.isEmpty)
+    }
+  }
+}

@@ -1,0 +1,134 @@
+import MemoryStore
+import Provisioning
+import Testing
+
+@Suite("the line")
+struct LineTests {
+  @Test("jobs go by priority and take turns within one", arguments: LedgerKind.allCases)
+  func order(kind: LedgerKind) async throws {
+    try await Scene.lend(kind) { scene in
+      let late = try await scene.insert(1000, priority: 7)
+      let one = try await scene.insert(1000, priority: 3)
+      let two = try await scene.insert(1500, priority: 3)
+      var order: [JobID] = []
+      for _ in 0..<7 { order.append(try await scene.claim().call.job) }
+      #expect(order == [one, two, one, two, two, late, late])
+    }
+  }
+
+  @Test(
+    "slots are those of the pure rule, for any arrivals",
+    arguments: LedgerKind.allCases,
+    [1, 2, 3] as [UInt64]
+  )
+  func slots(kind: LedgerKind, seed: UInt64) async throws {
+    var random = SeededRandom(seed: seed)
+    let limits = Limits(
+      requestsPerSecond: [3, 6, 13, 70, 900].randomElement(using: &random) ?? 1,
+      burst: Int.random(in: 1...4, using: &random),
+      maxInFlight: 1000,
+      maxInFlightPerReward: 1000
+    )
+    let limiter = SlotLimiter(limits)
+    try await Scene.lend(kind, limits: limits) { scene in
+      _ = try await scene.insert(1_000_000)
+      var now: Int64 = 0
+      var nextSlot: Int64 = .min / 2
+      for _ in 0..<40 {
+        let pause = Int64.random(in: 0...(limiter.spacing * 2), using: &random)
+        try await scene.ledger.pass(.microseconds(pause))
+        now += pause
+        switch (limiter.reserve(now: now, nextSlot: nextSlot), try await scene.ask()) {
+        case (.slot(let slot, let next), .call(let claimed)):
+          #expect(claimed.slotDelay == .microseconds(slot - now))
+          nextSlot = next
+        case (.tooEarly(let wait), .nothing(let told, _)):
+          #expect(told == .microseconds(wait))
+        case (let rule, let claim):
+          Issue.record("the rule says \(rule), the ledger \(claim)")
+          return
+        }
+      }
+    }
+  }
+
+  @Test(
+    "one wake for each insertion, and the job's number when it is done",
+    arguments: LedgerKind.allCases
+  )
+  func signals(kind: LedgerKind) async throws {
+    try await Scene.lend(kind) { scene in
+      let orders = (0..<3).map { _ in JobOrder(reward: Scene.reward, count: 5) }
+      let ids = try await scene.ledger.insert(orders)
+      #expect(try await scene.ledger.signals() == [.jobs])
+      let first = try await scene.claim()
+      #expect(try await scene.ledger.signals() == [])
+      let settlement = scene.settlement(first, scene.answer(first))
+      try await scene.settle(settlement)
+      try await scene.settle(settlement)
+      let second = try await scene.claim()
+      try await scene.settle(second, Scene.refusal(.request, 404))
+      #expect(try await scene.ledger.signals() == [.done(ids[0]), .done(ids[1])])
+      _ = try await scene.insert(5, delay: .seconds(1))
+      try await scene.ledger.pass(.seconds(2))
+      try await scene.tend()
+      #expect(try await scene.ledger.signals() == [.jobs, .jobs])
+    }
+  }
+
+  @Test(
+    "an answer that the database refuses is refused whole, and is kept as bytes",
+    arguments: LedgerKind.allCases,
+    ["text", "JSON"]
+  )
+  func content(kind: LedgerKind, place: String) async throws {
+    try await Scene.lend(kind) { scene in
+      let id = try await scene.insert(5)
+      let claimed = try await scene.claim()
+      let bad = CodeMint.code(
+        900,
+        of: Scene.reward,
+        text: place == "text" ? "A\u{0}B" : nil,
+        externalIDs: place == "JSON" ? #"{"a": "\u0000"}"# : "{}"
+      )
+      let answer = Answer(
+        codes: scene.mint.make(4, of: Scene.reward) + [bad],
+        nulls: 0,
+        body: Array("raw".utf8)
+      )
+      let settlement = scene.settlement(claimed, .issued(answer))
+      let before = try await scene.ledger.facts()
+      let refused = await scene.ledger.store.settle(settlement, thenClaim: scene.request())
+      #expect(throws: StoreError.self) { try refused.settled.get() }
+      if case .failure(let error) = refused.settled { #expect(error.code == .contentRefused) }
+      #expect(try refused.claim?.get() == .nothing(wait: nil, due: nil))
+      #expect(try await scene.ledger.facts().differences(from: before) == [])
+      let raw = SettlementRule.unstorable(settlement, answer: answer, cause: "U+0000")
+      #expect(try await scene.settle(raw).call == .inDoubt)
+      let facts = try await scene.ledger.facts()
+      #expect(facts.answers == [claimed.call.id: Array("raw".utf8)])
+      #expect(facts.codes.isEmpty && facts.rewards[Scene.reward]?.closedAt != nil)
+      #expect(try facts.job(id).outstanding == 5)
+    }
+  }
+
+  @Test(
+    "a text of the API that the database refuses is refused as content",
+    arguments: LedgerKind.allCases
+  )
+  func message(kind: LedgerKind) async throws {
+    try await Scene.lend(kind) { scene in
+      _ = try await scene.insert(5)
+      let claimed = try await scene.claim()
+      let rejection = Rejection(scope: .request, status: 404, code: "a\u{0}", message: "b")
+      let settlement = scene.settlement(claimed, .rejected(rejection))
+      do {
+        try await scene.settle(settlement)
+        Issue.record("stored")
+      } catch {
+        #expect((error as? StoreError)?.code == .contentRefused)
+      }
+      #expect(try await scene.settle(SettlementRule.plain(settlement)).job == .failed)
+    }
+  }
+}

@@ -1,0 +1,229 @@
+import MemoryStore
+import Provisioning
+
+/// Asks two ledgers the same, at random, and compares what they answer and hold.
+struct Lockstep {
+  private let memory: any LedgerUnderTest
+  private let postgres: any LedgerUnderTest
+  private var random: SeededRandom
+  private let mint = CodeMint()
+  private var jobs: [JobID] = []
+  private var inHand: [ClaimedCall] = []
+  private var ended: [(claimed: ClaimedCall, settlement: Settlement)] = []
+  private var shown: [IssuedCode] = []
+  private var lastCall = 0
+  private var answers: [String] = []
+  private(set) var claims = 0
+  private(set) var settlements = 0
+
+  init(memory: any LedgerUnderTest, postgres: any LedgerUnderTest, seed: UInt64) {
+    self.memory = memory
+    self.postgres = postgres
+    random = SeededRandom(seed: seed)
+  }
+
+  /// Does one thing to both.
+  /// - Returns: What it was.
+  mutating func step() async throws -> String {
+    switch Int.random(in: 0..<100, using: &random) {
+    case 0..<10: try await insert()
+    case 10..<38: try await claim()
+    case 38..<66: try await settle()
+    case 66..<72: try await repeatSettlement()
+    case 72..<78: try await lateEvidence()
+    case 78..<86: try await pass()
+    case 86..<92: try await tend()
+    case 92..<94: try await renew()
+    case 94..<97: try await probe()
+    default: try await edit()
+    }
+  }
+
+  /// How the two differ now, and what the last request was answered differently.
+  mutating func differences(inCodes: Bool) async throws -> [String] {
+    let told = answers
+    answers = []
+    let one = try await memory.facts(withCodes: inCodes)
+    return told + one.differences(from: try await postgres.facts(withCodes: inCodes))
+  }
+
+  private var worker: WorkerID {
+    mutating get { Samples.worker(Int.random(in: 1...2, using: &random)) }
+  }
+
+  private mutating func newRequest() -> ClaimRequest {
+    lastCall += 1
+    return ClaimRequest(call: Samples.call(lastCall), worker: worker, lease: .seconds(5))
+  }
+
+  private mutating func compare<Value: Equatable>(_ one: Value, _ other: Value) {
+    if one != other { answers.append("answer: \(one)\n      != \(other)") }
+  }
+
+  private mutating func insert() async throws -> String {
+    let orders = (0..<Int.random(in: 1...2, using: &random)).map { _ in
+      JobOrder(
+        reward: Samples.reward(Int.random(in: 1...3, using: &random)),
+        count: Int.random(in: 1...2500, using: &random),
+        prefix: Bool.random(using: &random) ? "A" : nil,
+        priority: Int.random(in: 4...5, using: &random),
+        delay: .milliseconds(max(0, Int.random(in: -3000...3000, using: &random)))
+      )
+    }
+    let ids = try await memory.insert(orders)
+    compare(ids, try await postgres.insert(orders))
+    jobs += ids
+    return "insert"
+  }
+
+  private mutating func claim() async throws -> String {
+    let request = newRequest()
+    let claim = try await memory.store.claim(request)
+    compare(claim, try await postgres.store.claim(request))
+    take(claim)
+    return "claim"
+  }
+
+  private mutating func take(_ claim: Claim) {
+    guard case .call(let claimed) = claim else { return }
+    inHand.append(claimed)
+    claims += 1
+  }
+
+  private mutating func settle() async throws -> String {
+    guard let index = inHand.indices.randomElement(using: &random) else { return "nothing" }
+    let claimed = inHand.remove(at: index)
+    let settlement = settlement(of: claimed)
+    ended.append((claimed, settlement))
+    let next = Bool.random(using: &random) ? newRequest() : nil
+    let one = await memory.store.settle(settlement, thenClaim: next)
+    let other = await postgres.store.settle(settlement, thenClaim: next)
+    compare(try one.settled.get(), try other.settled.get())
+    compare(try one.claim?.get(), try other.claim?.get())
+    if let claim = try one.claim?.get() { take(claim) }
+    settlements += 1
+    return "settle \(settlement.result)"
+  }
+
+  private mutating func record(_ settlement: Settlement) async throws {
+    let one = await memory.store.settle(settlement, thenClaim: nil)
+    let other = await postgres.store.settle(settlement, thenClaim: nil)
+    compare(try one.settled.get(), try other.settled.get())
+  }
+
+  private mutating func repeatSettlement() async throws -> String {
+    guard let old = ended.randomElement(using: &random) else { return "nothing" }
+    try await record(old.settlement)
+    return "repeat \(old.settlement.result)"
+  }
+
+  private mutating func lateEvidence() async throws -> String {
+    guard let old = ended.randomElement(using: &random) else { return "nothing" }
+    let settlement = settlement(of: old.claimed)
+    try await record(settlement)
+    return "late \(settlement.result) for \(old.settlement.result)"
+  }
+
+  private mutating func settlement(of claimed: ClaimedCall) -> Settlement {
+    SettlementRule.settle(
+      claimed.call,
+      by: worker,
+      report: CallReport(
+        outcome: outcome(of: claimed.call),
+        httpStatus: 200,
+        duration: .milliseconds(9)
+      ),
+      team: Int.random(in: 0..<20, using: &random) == 0
+        ? .refused(code: "key", message: "refused") : .accepted,
+      failures: claimed.failures,
+      random: &random
+    )
+  }
+
+  private mutating func outcome(of call: Call) -> CallOutcome {
+    switch Int.random(in: 0..<60, using: &random) {
+    case 0: refusal(.request, 404)
+    case 1: refusal(.credentials, 401)
+    case 2..<8: refusal(.forbidden, 403)
+    case 8: refusal(.pace(pause: .milliseconds(700)), 429)
+    case 9..<13: .unknown(.timeout)
+    case 13: .unsent(.noConnection("refused"))
+    case 14..<17: .unsent(.leaseLost)
+    default: .issued(answer(call))
+    }
+  }
+
+  private func refusal(_ scope: Rejection.Scope, _ status: Int) -> CallOutcome {
+    .rejected(Rejection(scope: scope, status: status, code: "c\(status)", message: "m"))
+  }
+
+  /// Exact, short, long or empty, with codes shown before and codes of other rewards among them.
+  private mutating func answer(_ call: Call) -> Answer {
+    let number = [call.size, 3, 2, 1, 0, call.size + 3].randomElement(using: &random) ?? 0
+    var codes = mint.make(number, of: call.reward)
+    if Int.random(in: 0..<4, using: &random) == 0 {
+      codes += (0..<3).compactMap { _ in shown.randomElement(using: &random) }
+      codes += mint.make(1, of: Samples.reward(9))
+      codes.shuffle(using: &random)
+    }
+    shown += codes.prefix(5)
+    return Answer(codes: codes, nulls: number == 2 ? 1 : 0, body: [])
+  }
+
+  private mutating func pass() async throws -> String {
+    let time = Duration.milliseconds(Int.random(in: 1...2500, using: &random))
+    try await memory.pass(time)
+    try await postgres.pass(time)
+    return "pass \(time)"
+  }
+
+  private mutating func tend() async throws -> String {
+    let limits = Limits(
+      requestsPerSecond: [7, 30, 400].randomElement(using: &random) ?? 1,
+      burst: Int.random(in: 1...3, using: &random),
+      maxInFlight: Int.random(in: 3...8, using: &random),
+      maxInFlightPerReward: Int.random(in: 1...4, using: &random)
+    )
+    let presence = Samples.presence(worker, limits: limits, lifetime: .seconds(4))
+    let one = try await memory.store.tend(presence)
+    let other = try await postgres.store.tend(presence)
+    compare(Set(one.expired), Set(other.expired))
+    compare(one.next, other.next)
+    compare(one.block, other.block)
+    return "tend"
+  }
+
+  private mutating func renew() async throws -> String {
+    let calls = inHand.prefix(3).map(\.call.id)
+    let worker = worker
+    compare(
+      try await memory.store.renew(calls, worker: worker, lease: .seconds(6)),
+      try await postgres.store.renew(calls, worker: worker, lease: .seconds(6))
+    )
+    return "renew"
+  }
+
+  private mutating func probe() async throws -> String {
+    let answers: [TeamAnswer] = [
+      .accepted, .accepted, .refused(code: "no", message: "key"), .unreachable("gone"),
+    ]
+    let answer = answers.randomElement(using: &random) ?? .accepted
+    try await memory.store.recordProbe(answer, retryAfter: .seconds(3))
+    try await postgres.store.recordProbe(answer, retryAfter: .seconds(3))
+    return "probe \(answer)"
+  }
+
+  private mutating func edit() async throws -> String {
+    guard let job = jobs.randomElement(using: &random) else { return "nothing" }
+    let call = (inHand + ended.map(\.claimed)).randomElement(using: &random)?.call.id
+    let edits: [LedgerEdit] =
+      [.pause(job), .resume(job), .resume(job)]
+      + (Int.random(in: 0..<4, using: &random) == 0 ? [.cancel(job)] : [])
+      + (call.map { [.absent($0), .absent($0)] } ?? [])
+      + (inHand.first.map { [.lose($0.call.id)] } ?? [])
+    guard let edit = edits.randomElement(using: &random) else { return "nothing" }
+    try await memory.edit(edit)
+    try await postgres.edit(edit)
+    return "edit \(edit)"
+  }
+}

@@ -1,0 +1,70 @@
+// Tests of the store: one suite for the real database and for its stand-in in memory.
+//
+// Conformance/ holds what both must do, test by test and then step by step with random requests;
+// every test of it runs on both (`LedgerKind`) and moves the time by hand, on the database too: a
+// test database has `clock_timestamp()` replaced by one that reads a row. Database/ holds what only
+// a Postgres has: constraints, locks, plans, migrations, concurrency, all with the real clock.
+//
+// One server a process (`TestServer`), a database a test, copied from a template.
+
+import MemoryStore
+import Provisioning
+
+/// A ledger that a test can ask as a worker does, look into, and move the clock of.
+protocol LedgerUnderTest: Sendable {
+  /// What the worker sees.
+  var store: any Store { get }
+
+  /// Inserts jobs with one statement.
+  func insert(_ orders: [JobOrder]) async throws -> [JobID]
+
+  /// Every row as it is now; without those of the codes, which are many, if they are not wanted.
+  func facts(withCodes: Bool) async throws -> LedgerFacts
+
+  /// Lets time pass.
+  func pass(_ time: Duration) async throws
+
+  /// Changes a row by hand.
+  func edit(_ edit: LedgerEdit) async throws
+
+  /// What was told to listeners since the last time of asking.
+  func signals() async throws -> [Signal]
+}
+
+extension LedgerUnderTest {
+  /// Every row as it is now.
+  func facts() async throws -> LedgerFacts { try await facts(withCodes: true) }
+}
+
+/// What somebody else than a worker does to the rows.
+enum LedgerEdit: Hashable, Sendable {
+  /// An operator stops a job.
+  case cancel(JobID)
+  /// An operator pauses a job.
+  case pause(JobID)
+  /// An operator lets a paused or held job go on.
+  case resume(JobID)
+  /// A reconciler judges that a doubtful call never happened.
+  case absent(CallID)
+  /// A failover loses a claim.
+  case lose(CallID)
+}
+
+/// The two kinds of ledger.
+enum LedgerKind: String, CaseIterable, Sendable {
+  case memory, postgres
+}
+
+/// Lends a fresh ledger of this kind.
+func withLedger(
+  _ kind: LedgerKind,
+  _ body: (any LedgerUnderTest) async throws -> Void
+) async throws {
+  switch kind {
+  case .memory: try await MemoryUnderTest.lend(body)
+  case .postgres: try await PostgresUnderTest.lend(body)
+  }
+}
+
+/// When the clocks of the tests start, in microseconds.
+let startOfTime: Int64 = 1_000_000_000_000_000

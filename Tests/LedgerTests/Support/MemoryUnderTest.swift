@@ -1,0 +1,94 @@
+import MemoryStore
+import Provisioning
+import Testing
+
+/// The ledger in memory.
+struct MemoryUnderTest: LedgerUnderTest {
+  let memory: MemoryStore
+  private let clock: ManualClock
+
+  init() {
+    clock = ManualClock()
+    memory = MemoryStore(clock: clock)
+  }
+
+  /// Lends a fresh one, and looks afterwards whether an invariant broke.
+  static func lend(_ body: (any LedgerUnderTest) async throws -> Void) async throws {
+    let ledger = MemoryUnderTest()
+    try await body(ledger)
+    #expect(ledger.memory.brokenInvariants.isEmpty)
+  }
+
+  var store: any Store { memory }
+
+  func insert(_ orders: [JobOrder]) async throws -> [JobID] {
+    memory.change { ledger, now in ledger.insert(orders, now: now) }
+  }
+
+  func pass(_ time: Duration) async throws {
+    clock.pass(time)
+  }
+
+  func signals() async throws -> [Signal] {
+    memory.change { ledger, _ in ledger.takeSignals() }
+  }
+
+  func facts(withCodes: Bool) async throws -> LedgerFacts {
+    let ledger = memory.ledger
+    var facts = LedgerFacts()
+    facts.jobs = ledger.jobs
+    facts.calls = ledger.calls
+    if withCodes { facts.codes = ledger.codes }
+    facts.rewards = ledger.rewards
+    facts.account = ledger.account
+    facts.workers = ledger.workers
+    facts.strays = ledger.strays.compactMapValues(\.call)
+    facts.answers = ledger.answers
+    return facts
+  }
+
+  func edit(_ edit: LedgerEdit) async throws {
+    memory.change { ledger, now in
+      switch edit {
+      case .cancel(let id): ledger.edit(id) { $0.cancel(now) }
+      case .pause(let id):
+        ledger.edit(id) { job in
+          job.paused = true
+          job.leaveLine()
+        }
+      case .resume(let id):
+        ledger.edit(id) { job in
+          job.paused = false
+          job.held = false
+          job.comeBack(now)
+        }
+      case .absent(let call): ledger.judgeAbsent(call, now: now)
+      case .lose(let call): ledger.lose(call, now: now)
+      }
+    }
+  }
+}
+
+extension JobRow {
+  fileprivate mutating func leaveLine() {
+    turn = nil
+    nextCallAt = nil
+  }
+
+  fileprivate mutating func comeBack(_ now: Int64) {
+    guard state.takesCalls, !paused, !held, room > 0, turn == nil else { return }
+    nextCallAt = nextCallAt ?? now
+  }
+
+  fileprivate mutating func cancel(_ now: Int64) {
+    guard state.takesCalls else { return }
+    leaveLine()
+    if outstanding > 0 {
+      state = .ending
+      endsAs = .cancelled
+    } else {
+      state = .cancelled
+      finishedAt = now
+    }
+  }
+}

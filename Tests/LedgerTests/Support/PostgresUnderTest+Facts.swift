@@ -1,0 +1,166 @@
+import MemoryStore
+import Postgres
+import Provisioning
+
+extension PostgresUnderTest {
+  func facts(withCodes: Bool) async throws -> LedgerFacts {
+    try await bystander.facts(withCodes: withCodes)
+  }
+}
+
+extension Connection {
+  /// Every row of the ledger in this connection's database.
+  nonisolated func facts(withCodes: Bool = true) async throws -> LedgerFacts {
+    var facts = LedgerFacts()
+    for row in try await query("SELECT * FROM codemint.jobs") {
+      let job = try JobRow(row)
+      facts.jobs[job.id] = job
+    }
+    for row in try await query("SELECT * FROM codemint.calls") {
+      let call = try CallRow(row)
+      facts.calls[call.call.id] = call
+    }
+    for row in try await query("SELECT * FROM codemint.codes WHERE $1", [.bool(withCodes)]) {
+      let code = try CodeRow(row)
+      facts.codes[code.code.id] = code
+    }
+    for row in try await query("SELECT * FROM codemint.rewards") {
+      facts.rewards[RewardID(UniqueID(bits: try row.uuid("reward_id")))] = try RewardRow(row)
+    }
+    for row in try await query("SELECT * FROM codemint.workers") {
+      facts.workers[WorkerID(UniqueID(bits: try row.uuid("id")))] = WorkerRow(
+        limits: try row.limits(),
+        isDraining: try row.bool("draining"),
+        expiresAt: try row.timestamptz("expires_at")
+      )
+    }
+    for row in try await query("SELECT id, call_id FROM codemint.strays") {
+      let id = CodeID(UniqueID(bits: try row.uuid("id")))
+      facts.strays[id] = CallID(UniqueID(bits: try row.uuid("call_id")))
+    }
+    for row in try await query("SELECT call_id, body FROM codemint.answers") {
+      facts.answers[CallID(UniqueID(bits: try row.uuid("call_id")))] = try row.bytea("body")
+    }
+    facts.account = try AccountRow(await query("SELECT * FROM codemint.accounts").one())
+    return facts
+  }
+}
+
+extension JobRow {
+  fileprivate init(_ row: Row) throws {
+    self.init(
+      id: JobID(try row.int64("id")),
+      reward: RewardID(UniqueID(bits: try row.uuid("reward_id"))),
+      count: try row.integer("count"),
+      prefix: try row.optionalText("prefix"),
+      priority: try row.integer("priority"),
+      runAt: try row.timestamptz("run_at")
+    )
+    state = try row.state("state")
+    paused = try row.bool("paused")
+    held = try row.bool("held")
+    issued = try row.integer("issued")
+    outstanding = try row.integer("outstanding")
+    surplus = try row.integer("surplus")
+    errorCode = try row.optionalText("error_code")
+    errorMessage = try row.optionalText("error_message")
+    nextCallAt = try row.optionalTimestamptz("next_call_at")
+    startedAt = try row.optionalTimestamptz("started_at")
+    finishedAt = try row.optionalTimestamptz("finished_at")
+    endsAs = try row.optionalText("ends_as").flatMap(JobState.init)
+    stalls = try row.integer("stalls")
+    turn = try row.optionalInt64("turn")
+  }
+}
+
+extension CallRow {
+  fileprivate init(_ row: Row) throws {
+    self.init(
+      call: Call(
+        id: CallID(UniqueID(bits: try row.uuid("id"))),
+        job: JobID(try row.int64("job_id")),
+        reward: RewardID(UniqueID(bits: try row.uuid("reward_id"))),
+        prefix: try row.optionalText("prefix"),
+        size: try row.integer("size")
+      ),
+      state: try row.state("state"),
+      worker: WorkerID(UniqueID(bits: try row.uuid("worker"))),
+      leaseExpiresAt: try row.optionalTimestamptz("lease_expires_at"),
+      sendAt: try row.optionalTimestamptz("send_at")
+    )
+    httpStatus = try row.optionalInteger("http_status")
+    errorCode = try row.optionalText("error_code")
+    errorMessage = try row.optionalText("error_message")
+    received = try row.optionalInteger("received")
+    durationMilliseconds = try row.optionalInteger("duration_ms").map(Int64.init)
+    settledAt = try row.optionalTimestamptz("settled_at")
+  }
+}
+
+extension CodeRow {
+  fileprivate init(_ row: Row) throws {
+    let code = IssuedCode(
+      id: CodeID(UniqueID(bits: try row.uuid("id"))),
+      reward: RewardID(UniqueID(bits: try row.uuid("reward_id"))),
+      code: try row.text("code"),
+      status: try row.text("status"),
+      createdAt: try row.optionalTimestamptz("created_at").map(Timestamp.init(microseconds:)),
+      expiresAt: try row.optionalTimestamptz("expires_at").map(Timestamp.init(microseconds:)),
+      updatedAt: try row.optionalTimestamptz("updated_at").map(Timestamp.init(microseconds:)),
+      externalIDs: Array(try row.json("external_ids").utf8),
+      syncStatus: try row.state("sync_status")
+    )
+    self.init(
+      code: code,
+      job: try row.optionalInt64("job_id").map(JobID.init),
+      call: try row.optionalUuid("call_id").map { CallID(UniqueID(bits: $0)) },
+      isSurplus: try row.bool("surplus")
+    )
+  }
+}
+
+extension RewardRow {
+  fileprivate init(_ row: Row) throws {
+    self.init()
+    closedAt = try row.optionalTimestamptz("closed_at")
+    inFlight = try row.integer("in_flight")
+    failures = try row.integer("failures")
+    pausedUntil = try row.optionalTimestamptz("paused_until")
+    errorCode = try row.optionalText("error_code")
+    errorMessage = try row.optionalText("error_message")
+    watchedSince = try row.optionalTimestamptz("watched_since")
+  }
+}
+
+extension AccountRow {
+  fileprivate init(_ row: Row) throws {
+    self.init()
+    limits = try row.isNull("burst") ? nil : try row.limits()
+    inFlight = try row.integer("in_flight")
+    let slot = try row.timestamptz("next_slot_at")
+    nextSlot = slot == .min ? nil : slot
+    failures = try row.integer("failures")
+    pausedUntil = try row.optionalTimestamptz("paused_until")
+    pauseReason = try row.optionalText("pause_reason").flatMap(PauseReason.init)
+    blockedAt = try row.optionalTimestamptz("blocked_at")
+    blockedCode = try row.optionalText("blocked_code")
+    blockedMessage = try row.optionalText("blocked_message")
+    probeAt = try row.optionalTimestamptz("probe_at")
+  }
+}
+
+extension Row {
+  fileprivate func limits() throws -> Limits {
+    Limits(
+      requestsPerSecond: try double("requests_per_second"),
+      burst: try integer("burst"),
+      maxInFlight: try integer("max_in_flight"),
+      maxInFlightPerReward: try integer("max_in_flight_per_reward")
+    )
+  }
+
+  fileprivate func state<State: RawRepresentable<String>>(_ column: Column) throws -> State {
+    guard let state = State(rawValue: try text(column)) else { throw MissingRow("such state") }
+    return state
+  }
+}

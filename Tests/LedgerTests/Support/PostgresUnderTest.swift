@@ -1,0 +1,166 @@
+import Ledger
+import MemoryStore
+import Postgres
+import Provisioning
+
+/// The ledger in a real database whose clock the test moves.
+struct PostgresUnderTest: LedgerUnderTest {
+  let store: any Store
+  /// Somebody else than the worker: producer, operator, and whoever listens.
+  let bystander: Connection
+
+  /// Lends a fresh one.
+  static func lend(_ body: (any LedgerUnderTest) async throws -> Void) async throws {
+    try await TestServer.lend(.manualClock) { settings in
+      let pool = Pool(settings, limit: 2)
+      let bystander = try await Connection.open(settings)
+      try await bystander.script("LISTEN codemint_jobs; LISTEN codemint_job_done; LISTEN test")
+      let ledger = PostgresUnderTest(store: PostgresStore(pool: pool), bystander: bystander)
+      do {
+        try await body(ledger)
+      } catch {
+        await pool.close()
+        throw error
+      }
+      await pool.close()
+      await bystander.close()
+    }
+  }
+
+  func insert(_ orders: [JobOrder]) async throws -> [JobID] {
+    let rows = try await bystander.query(
+      Self.insertion,
+      [
+        .uuids(orders.map(\.reward.id.bits)), .int4s(orders.map { Int32($0.count) }),
+        .texts(orders.map(\.prefix)), .int4s(orders.map { Int32($0.priority) }),
+        .int8s(orders.map(\.delay.microseconds)),
+      ]
+    )
+    return try rows.map { JobID(try $0.int64("id")) }
+  }
+
+  private static let insertion: Statement = """
+    INSERT INTO codemint.jobs (reward_id, count, prefix, priority, run_at)
+    SELECT o.reward, o.count, o.prefix, o.priority,
+           clock_timestamp() + interval '1 microsecond' * o.delay
+    FROM unnest($1::uuid[], $2::integer[], $3::text[], $4::integer[], $5::bigint[])
+      WITH ORDINALITY AS o (reward, count, prefix, priority, delay, place)
+    ORDER BY o.place
+    RETURNING id
+    """
+
+  func pass(_ time: Duration) async throws {
+    _ = try await bystander.query("UPDATE test.clock SET now = now + $1", [.interval(time)])
+  }
+
+  /// Notifications come in the order of the commits, so whatever was told before is there when this
+  /// connection's own one has come.
+  func signals() async throws -> [Signal] {
+    _ = try await bystander.query("SELECT pg_notify('test', '')")
+    var signals: [Signal] = []
+    while true {
+      for notification in try await bystander.notifications(within: .seconds(20)) {
+        switch notification.channel {
+        case "codemint_jobs": signals.append(.jobs)
+        case "codemint_job_done": signals.append(.done(JobID(Int64(notification.payload) ?? -1)))
+        default: return signals
+        }
+      }
+    }
+  }
+
+  func edit(_ edit: LedgerEdit) async throws {
+    switch edit {
+    case .cancel(let job): try await run(Self.cancelling, [.int8(job.number)])
+    case .pause(let job): try await run(Self.pausing, [.int8(job.number)])
+    case .resume(let job): try await run(Self.resuming, [.int8(job.number)])
+    case .absent(let call):
+      try await bystander.transaction { (connection) throws(PostgresError) in
+        for statement in Self.judging {
+          _ = try await connection.query(statement, [.uuid(call.id.bits)])
+        }
+      }
+    case .lose(let call):
+      try await bystander.transaction { (connection) throws(PostgresError) in
+        for statement in Self.losing {
+          _ = try await connection.query(statement, [.uuid(call.id.bits)])
+        }
+      }
+    }
+  }
+
+  private func run(_ statement: Statement, _ parameters: [Parameter]) async throws {
+    _ = try await bystander.query(statement, parameters)
+  }
+
+  private static let cancelling: Statement = """
+    UPDATE codemint.jobs
+    SET turn = NULL, next_call_at = NULL,
+        state = CASE WHEN outstanding > 0 THEN 'ending' ELSE 'cancelled' END,
+        ends_as = CASE WHEN outstanding > 0 THEN 'cancelled' END,
+        finished_at = CASE WHEN outstanding = 0 THEN clock_timestamp() END
+    WHERE id = $1 AND state IN ('queued', 'running')
+    """
+
+  private static let pausing: Statement = """
+    UPDATE codemint.jobs SET paused = true, turn = NULL, next_call_at = NULL WHERE id = $1
+    """
+
+  private static let resuming: Statement = """
+    UPDATE codemint.jobs
+    SET paused = false, held = false,
+        next_call_at = CASE WHEN state IN ('queued', 'running') AND issued + outstanding < count
+                                 AND turn IS NULL
+                            THEN coalesce(next_call_at, clock_timestamp()) ELSE next_call_at END
+    WHERE id = $1
+    """
+
+  private static let judging: [Statement] = [
+    """
+    UPDATE codemint.jobs j
+    SET outstanding = j.outstanding - c.size,
+        state = CASE WHEN j.state = 'ending' AND j.outstanding = c.size
+                     THEN j.ends_as ELSE j.state END,
+        ends_as = CASE WHEN j.state = 'ending' AND j.outstanding = c.size
+                       THEN NULL ELSE j.ends_as END,
+        finished_at = CASE WHEN j.state = 'ending' AND j.outstanding = c.size
+                           THEN clock_timestamp() END,
+        next_call_at = CASE WHEN j.state IN ('queued', 'running') AND NOT j.paused AND NOT j.held
+                                 AND j.turn IS NULL
+                            THEN coalesce(j.next_call_at, clock_timestamp())
+                            ELSE j.next_call_at END
+    FROM codemint.calls c WHERE c.id = $1 AND c.job_id = j.id AND c.state = 'in_doubt'
+    """,
+    """
+    UPDATE codemint.calls SET state = 'absent', settled_at = clock_timestamp()
+    WHERE id = $1 AND state = 'in_doubt'
+    """,
+    """
+    UPDATE codemint.rewards r SET closed_at = NULL
+    WHERE r.reward_id = (SELECT c.reward_id FROM codemint.calls c WHERE c.id = $1)
+      AND NOT EXISTS (SELECT FROM codemint.calls c
+                      WHERE c.reward_id = r.reward_id AND c.state = 'in_doubt')
+    """,
+  ]
+
+  private static let losing: [Statement] = [
+    """
+    UPDATE codemint.jobs j
+    SET outstanding = j.outstanding - c.size,
+        next_call_at = CASE WHEN j.state IN ('queued', 'running') AND NOT j.paused AND NOT j.held
+                                 AND j.turn IS NULL
+                            THEN coalesce(j.next_call_at, clock_timestamp())
+                            ELSE j.next_call_at END
+    FROM codemint.calls c WHERE c.id = $1 AND c.job_id = j.id AND c.state = 'sending'
+    """,
+    """
+    UPDATE codemint.rewards r SET in_flight = r.in_flight - 1
+    FROM codemint.calls c WHERE c.id = $1 AND c.reward_id = r.reward_id AND c.state = 'sending'
+    """,
+    """
+    UPDATE codemint.accounts a SET in_flight = a.in_flight - 1
+    FROM codemint.calls c WHERE c.id = $1 AND c.state = 'sending'
+    """,
+    "DELETE FROM codemint.calls WHERE id = $1 AND state = 'sending'",
+  ]
+}

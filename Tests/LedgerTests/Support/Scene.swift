@@ -1,0 +1,135 @@
+import MemoryStore
+import Provisioning
+import Synchronization
+import Testing
+
+/// A ledger with a worker at it, and short words for what tests do.
+final class Scene: Sendable {
+  let ledger: any LedgerUnderTest
+  let mint = CodeMint()
+  private let lastCall = Mutex(0)
+
+  static let reward = Samples.reward(1)
+  static let otherReward = Samples.reward(2)
+  static let worker = Samples.worker(1)
+  static let otherWorker = Samples.worker(2)
+  /// So fast that slots are of no account.
+  static let fast = Limits(
+    requestsPerSecond: 1000,
+    burst: 1000,
+    maxInFlight: 100,
+    maxInFlightPerReward: 100
+  )
+
+  private init(_ ledger: any LedgerUnderTest) {
+    self.ledger = ledger
+  }
+
+  /// Lends a ledger of this kind at which one worker has announced itself.
+  static func lend(
+    _ kind: LedgerKind,
+    limits: Limits = fast,
+    _ body: (Scene) async throws -> Void
+  ) async throws {
+    try await withLedger(kind) { ledger in
+      let scene = Scene(ledger)
+      try await scene.tend(limits: limits)
+      try await body(scene)
+    }
+  }
+
+  func newCall() -> CallID {
+    Samples.call(
+      lastCall.withLock { number in
+        number += 1
+        return number
+      }
+    )
+  }
+
+  func insert(
+    _ count: Int,
+    of reward: RewardID = reward,
+    priority: Int = Bounds.defaultPriority,
+    delay: Duration = .zero
+  ) async throws -> JobID {
+    let order = JobOrder(
+      reward: reward,
+      count: count,
+      prefix: nil,
+      priority: priority,
+      delay: delay
+    )
+    return try await ledger.insert([order])[0]
+  }
+
+  @discardableResult
+  func tend(worker: WorkerID = worker, limits: Limits = fast) async throws -> Tending {
+    try await ledger.store.tend(Samples.presence(worker, limits: limits))
+  }
+
+  func request(_ call: CallID? = nil, worker: WorkerID = worker) -> ClaimRequest {
+    ClaimRequest(call: call ?? newCall(), worker: worker, lease: .seconds(10))
+  }
+
+  func ask(worker: WorkerID = worker) async throws -> Claim {
+    try await ledger.store.claim(request(worker: worker))
+  }
+
+  /// Claims a call that has to be there.
+  func claim(worker: WorkerID = worker) async throws -> ClaimedCall {
+    let claim = try await ask(worker: worker)
+    guard case .call(let claimed) = claim else {
+      throw MissingRow("call to claim: \(claim)")
+    }
+    return claimed
+  }
+
+  /// The settlement of a call that ended so.
+  func settlement(
+    _ claimed: ClaimedCall,
+    _ outcome: CallOutcome,
+    worker: WorkerID = worker,
+    team: TeamAnswer? = nil,
+    seed: UInt64 = 1
+  ) -> Settlement {
+    var random = SeededRandom(seed: seed)
+    return SettlementRule.settle(
+      claimed.call,
+      by: worker,
+      report: CallReport(outcome: outcome, httpStatus: 201, duration: .milliseconds(70)),
+      team: team,
+      failures: claimed.failures,
+      random: &random
+    )
+  }
+
+  @discardableResult
+  func settle(_ settlement: Settlement) async throws -> SettleReceipt {
+    try await ledger.store.settle(settlement, thenClaim: nil).settled.get()
+  }
+
+  @discardableResult
+  func settle(_ claimed: ClaimedCall, _ outcome: CallOutcome) async throws -> SettleReceipt {
+    try await settle(settlement(claimed, outcome))
+  }
+
+  /// An answer with new codes, as many as asked for if nothing else is said.
+  func answer(_ claimed: ClaimedCall, codes: Int? = nil, nulls: Int = 0) -> CallOutcome {
+    let made = mint.make(codes ?? claimed.call.size, of: claimed.call.reward)
+    return .issued(Answer(codes: made, nulls: nulls, body: []))
+  }
+
+  /// A refusal with this status.
+  static func refusal(_ scope: Rejection.Scope, _ status: Int) -> CallOutcome {
+    .rejected(Rejection(scope: scope, status: status, code: "c\(status)", message: "m\(status)"))
+  }
+
+  func job(_ id: JobID) async throws -> JobRow { try await ledger.facts().job(id) }
+  func call(_ claimed: ClaimedCall) async throws -> CallRow {
+    try await ledger.facts().call(claimed.call.id)
+  }
+  func reward(_ id: RewardID = reward) async throws -> RewardRow {
+    try await ledger.facts().reward(id)
+  }
+}

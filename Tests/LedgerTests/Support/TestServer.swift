@@ -1,0 +1,105 @@
+import Ledger
+import LocalPostgres
+import Postgres
+import Synchronization
+
+/// The server that the tests of this process share, and databases on it.
+struct TestServer: Sendable {
+  /// What a test database is a copy of.
+  enum Template: String, CaseIterable {
+    /// Nothing is in it.
+    case empty = "template_empty"
+    /// The schema, on the server's own clock.
+    case migrated = "template_migrated"
+    /// The schema, on a clock that a test moves: it reads the row of `test.clock`.
+    case manualClock = "template_manual_clock"
+  }
+
+  private let server: LocalPostgres
+  private let office: Connection
+
+  private static let starting = Task { try await TestServer() }
+  private static let turnstile = Turnstile(places: 4)
+  private static let databases = Mutex(0)
+  private static let free = Mutex<[String]>([])
+
+  private init() async throws {
+    var options = LocalPostgres.Options()
+    options.configuration = ["max_connections = 200"]
+    server = try await LocalPostgres.start(options)
+    office = try await Connection.open(ConnectionSettings(server.url()))
+    for template in Template.allCases {
+      try await office.script("CREATE DATABASE \(template.rawValue)")
+      guard template != .empty else { continue }
+      let settings = try ConnectionSettings(server.url(database: template.rawValue))
+      let connection = try await Connection.open(settings)
+      if template == .manualClock { try await connection.script(Self.clock) }
+      _ = try await Migrator(connection).migrate()
+      await connection.close()
+    }
+  }
+
+  /// Lends a database that nobody else uses meanwhile. One with a manual clock is emptied and lent
+  /// again, since copying a template takes longer than most tests; the others are dropped.
+  static func lend(
+    _ template: Template,
+    _ body: (ConnectionSettings) async throws -> Void
+  ) async throws {
+    let shared = try await starting.value
+    await turnstile.enter()
+    do {
+      let name = try await shared.database(template)
+      let settings = try ConnectionSettings(shared.server.url(database: name))
+      try await body(settings)
+      try await shared.takeBack(name, template, settings)
+    } catch {
+      await turnstile.leave()
+      throw error
+    }
+    await turnstile.leave()
+  }
+
+  private func database(_ template: Template) async throws -> String {
+    if template == .manualClock, let name = Self.free.withLock({ $0.popLast() }) { return name }
+    let number = Self.databases.withLock { count in
+      count += 1
+      return count
+    }
+    let name = "test_\(number)"
+    try await office.script("CREATE DATABASE \(name) TEMPLATE \(template.rawValue)")
+    return name
+  }
+
+  private func takeBack(
+    _ name: String,
+    _ template: Template,
+    _ settings: ConnectionSettings
+  ) async throws {
+    guard template == .manualClock else {
+      return _ = try await office.script("DROP DATABASE \(name) WITH (FORCE)")
+    }
+    let connection = try await Connection.open(settings)
+    try await connection.script(Self.emptying)
+    await connection.close()
+    Self.free.withLock { $0.append(name) }
+  }
+
+  private static let emptying = """
+    TRUNCATE codemint.jobs, codemint.calls, codemint.codes, codemint.rewards, codemint.accounts,
+      codemint.workers, codemint.strays, codemint.answers RESTART IDENTITY;
+    ALTER SEQUENCE codemint.turns RESTART;
+    INSERT INTO codemint.accounts (name) VALUES ('default');
+    UPDATE test.clock SET now = to_timestamp(\(startOfTime / 1_000_000));
+    """
+
+  /// Another function takes the name of the server's clock before the schema is made, so that every
+  /// function and default of the schema finds that one.
+  private static let clock = """
+    CREATE SCHEMA test;
+    CREATE TABLE test.clock (now timestamptz NOT NULL);
+    INSERT INTO test.clock VALUES (to_timestamp(\(startOfTime / 1_000_000)));
+    ALTER FUNCTION pg_catalog.clock_timestamp() RENAME TO machine_timestamp;
+    CREATE FUNCTION pg_catalog.clock_timestamp() RETURNS timestamptz LANGUAGE sql VOLATILE
+      AS 'SELECT now FROM test.clock';
+    """
+}

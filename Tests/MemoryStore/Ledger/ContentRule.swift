@@ -1,0 +1,26 @@
+import Provisioning
+
+/// What a Postgres database refuses for its content: U+0000 in a text, `\u0000` in a JSON string.
+enum ContentRule {
+  static func check(_ settlement: Settlement) throws(StoreError) {
+    var texts = [settlement.call.prefix, settlement.errorCode, settlement.errorMessage]
+    if case .fails(let code, let message) = settlement.job { texts += [code, message] }
+    let all = settlement.codes + settlement.strays
+    texts += all.map(\.code) + all.map(\.status)
+    let isTextRefused = texts.contains { $0?.utf8.contains(0) ?? false }
+    guard !isTextRefused, !all.contains(where: { escapesNull($0.externalIDs) }) else {
+      throw StoreError(.contentRefused, "a value has the wrong form")
+    }
+  }
+
+  /// Whether a JSON text has the escape `\u0000`; `\\u0000` is a backslash and five characters.
+  private static func escapesNull(_ json: [UInt8]) -> Bool {
+    var rest = json[...]
+    while let backslash = rest.firstIndex(of: UInt8(ascii: "\\")) {
+      let after = rest[(backslash + 1)...]
+      if after.starts(with: Array("u0000".utf8)) { return true }
+      rest = after.dropFirst()
+    }
+    return false
+  }
+}

@@ -1,0 +1,122 @@
+public import Provisioning
+
+extension MemoryLedger {
+  /// Takes the next call of the job whose turn it is: `codemint.claim_call`.
+  public mutating func claim(_ request: ClaimRequest, now: Int64) -> Claim {
+    if let row = calls[request.call] { return repeated(row, request, now: now) }
+    let due = nextDue(now: now)
+    guard account.blockedAt == nil, let limits = account.limits,
+      account.inFlight < limits.maxInFlight
+    else { return .nothing(wait: nil, due: due) }
+    guard var job = candidate(limits, now: now) else {
+      let pauses = rewards.values.filter { $0.closedAt == nil }.compactMap(\.pausedUntil)
+      let end = pauses.filter { $0 > now }.min()
+      return .nothing(wait: end.map { Self.wait(from: now, to: $0) }, due: due)
+    }
+    let limiter = SlotLimiter(limits)
+    switch reserve(limiter, now: now) {
+    case .tooEarly(let wait):
+      return .nothing(wait: Self.wait(from: now, to: now + wait), due: due)
+    case .slot(let slot, let nextSlot):
+      return take(&job, request, slot: slot, nextSlot: nextSlot, now: now)
+    }
+  }
+
+  /// A claim that was asked for before: it finds itself, unless the call has gone on meanwhile.
+  private func repeated(_ row: CallRow, _ request: ClaimRequest, now: Int64) -> Claim {
+    guard row.state == .sending, row.worker == request.worker else {
+      return .nothing(wait: .zero, due: nil)
+    }
+    return .call(
+      ClaimedCall(
+        call: row.call,
+        slotDelay: .microseconds(min((row.sendAt ?? now) - now, Self.day)),
+        failures: failures(row.call)
+      )
+    )
+  }
+
+  /// The job whose turn it is, of those whose reward is open.
+  private func candidate(_ limits: Limits, now: Int64) -> JobRow? {
+    let line = jobs.values.filter { job in
+      guard job.turn != nil else { return false }
+      let reward = rewards[job.reward] ?? RewardRow()
+      return reward.closedAt == nil && reward.inFlight < limits.maxInFlightPerReward
+        && reward.pausedUntil ?? .min <= now
+    }
+    return line.min { ($0.priority, $0.turn ?? 0, $0.id) < ($1.priority, $1.turn ?? 0, $1.id) }
+  }
+
+  /// The next slot: the limiter's, but not before the end of the account's pause.
+  private func reserve(_ limiter: SlotLimiter, now: Int64) -> SlotLimiter.Reservation {
+    let nextSlot = account.nextSlot ?? now
+    let end = account.pausedUntil ?? .min
+    let slot = max(now, nextSlot - limiter.tolerance, end)
+    guard end > now, end >= slot else { return limiter.reserve(now: now, nextSlot: nextSlot) }
+    if slot - now > limiter.horizon { return .tooEarly(wait: slot - now - limiter.horizon) }
+    return .slot(at: slot, nextSlot: max(nextSlot, slot) + limiter.spacing)
+  }
+
+  private mutating func take(
+    _ job: inout JobRow,
+    _ request: ClaimRequest,
+    slot: Int64,
+    nextSlot: Int64,
+    now: Int64
+  ) -> Claim {
+    let planned = CallPlan.nextSize(
+      count: job.count,
+      issued: job.issued,
+      outstanding: job.outstanding
+    )
+    guard let size = planned else { return .nothing(wait: .zero, due: nil) }
+    let call = Call(
+      id: request.call,
+      job: job.id,
+      reward: job.reward,
+      prefix: job.prefix,
+      size: size
+    )
+    calls[call.id] = CallRow(
+      call: call,
+      state: .sending,
+      worker: request.worker,
+      leaseExpiresAt: now + request.lease.microseconds,
+      sendAt: slot
+    )
+    rewards[job.reward, default: RewardRow()].inFlight += 1
+    job.state = .running
+    job.outstanding += size
+    job.startedAt = job.startedAt ?? now
+    job.turn = job.room > 0 ? nextTurn() : nil
+    job.nextCallAt = job.room > 0 ? job.nextCallAt : nil
+    jobs[job.id] = job
+    account.inFlight += 1
+    account.nextSlot = nextSlot
+    return .call(
+      ClaimedCall(call: call, slotDelay: .microseconds(slot - now), failures: failures(call))
+    )
+  }
+
+  private func failures(_ call: Call) -> FailureCounts {
+    FailureCounts(
+      job: jobs[call.job]?.stalls ?? 0,
+      reward: rewards[call.reward]?.failures ?? 0,
+      account: account.failures
+    )
+  }
+
+  /// A day in microseconds: nobody is told to wait longer.
+  static let day: Int64 = 86_400_000_000
+
+  /// How long to wait for a moment; nothing if it has passed.
+  static func wait(from now: Int64, to moment: Int64) -> Duration {
+    .microseconds(max(0, min(moment - now, day)))
+  }
+
+  /// Until the next job leaves the waiting room; nil if it is empty.
+  func nextDue(now: Int64) -> Duration? {
+    let times = jobs.values.filter { $0.turn == nil }.compactMap(\.nextCallAt)
+    return times.min().map { Self.wait(from: now, to: $0) }
+  }
+}

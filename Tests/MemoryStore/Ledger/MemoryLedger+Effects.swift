@@ -1,0 +1,69 @@
+import Provisioning
+
+extension MemoryLedger {
+  /// What a call's ending means for its reward: `codemint.apply_reward_effect`.
+  mutating func apply(
+    _ effect: RewardEffect,
+    to reward: inout RewardRow,
+    of id: RewardID,
+    landed: Bool,
+    now: Int64
+  ) {
+    if landed { reward.inFlight -= 1 }
+    switch effect {
+    case .proven where landed:
+      reward.failures = 0
+      reward.pausedUntil = nil
+      reward.errorCode = nil
+      reward.errorMessage = nil
+    case .watched:
+      reward.watchedSince = reward.watchedSince ?? now
+    case .refused(let pause, let code, let message) where landed:
+      reward.failures += 1
+      reward.pausedUntil = max(reward.pausedUntil ?? .min, now + pause.microseconds)
+      reward.errorCode = code
+      reward.errorMessage = message
+      if reward.failures >= Bounds.rewardRefusals {
+        hold(id, code: code, message: message)
+        reward.failures = 0
+      }
+    case .none, .closed, .proven, .refused: break
+    }
+    rewards[id] = reward
+  }
+
+  private mutating func hold(_ reward: RewardID, code: String, message: String) {
+    for id in jobs.keys {
+      guard var job = jobs[id], job.reward == reward, job.state.takesCalls, !job.held else {
+        continue
+      }
+      job.held = true
+      job.turn = nil
+      job.nextCallAt = nil
+      job.errorCode = code
+      job.errorMessage = message
+      jobs[id] = job
+    }
+  }
+
+  /// What a call's ending means for everybody: `codemint.apply_account_effect`.
+  mutating func apply(_ effect: AccountEffect, landed: Bool, now: Int64) {
+    guard landed else { return }
+    account.inFlight -= 1
+    switch effect {
+    case .none: break
+    case .proven:
+      account.failures = 0
+      if account.pausedUntil ?? .min <= now { account.pauseReason = nil }
+    case .paused(let pause, let reason):
+      account.failures += 1
+      account.pausedUntil = max(account.pausedUntil ?? .min, now + pause.microseconds)
+      account.pauseReason = reason
+    case .blocked(let code, let message):
+      account.blockedAt = account.blockedAt ?? now
+      account.blockedCode = code
+      account.blockedMessage = message
+      account.probeAt = account.probeAt ?? now
+    }
+  }
+}

@@ -1,0 +1,88 @@
+import Provisioning
+
+extension MemoryLedger {
+  /// Sentences about every invariant of the protocol that does not hold; none if all is well.
+  public func brokenInvariants() -> [String] {
+    brokenJobs() + brokenCounters() + brokenCodes()
+  }
+
+  private func brokenJobs() -> [String] {
+    var broken: [String] = []
+    let holding = calls.values.filter(\.state.holdsRoom)
+    let held = Dictionary(grouping: holding, by: \.call.job)
+      .mapValues { $0.reduce(0) { $0 + $1.call.size } }
+    for job in jobs.values {
+      func expect(_ holds: Bool, _ sentence: String) {
+        if !holds { broken.append("job \(job.id): \(sentence)") }
+      }
+      expect(job.issued >= 0 && job.outstanding >= 0 && job.surplus >= 0, "a counter is negative")
+      expect(job.issued + job.outstanding <= job.count, "holds more than it asked for")
+      expect(job.outstanding == held[job.id] ?? 0, "outstanding is not what its calls hold")
+      expect(job.state != .completed || job.issued == job.count, "completed and not full")
+      expect(
+        job.state.isTerminal == (job.finishedAt != nil)
+          && !(job.state.isTerminal && held[job.id] != nil),
+        "terminal with something outstanding, or without its end"
+      )
+      expect((job.state == .ending) == (job.endsAs != nil), "ending without knowing how")
+      expect(
+        job.turn == nil || job.state.takesCalls && !job.paused && !job.held && job.room > 0,
+        "stands in the line and can take no call"
+      )
+      expect(
+        job.room == 0 || !job.state.takesCalls || job.paused || job.held || job.nextCallAt != nil,
+        "needs a call and stands nowhere"
+      )
+    }
+    return broken
+  }
+
+  private func brokenCounters() -> [String] {
+    var broken: [String] = []
+    let sending = calls.values.filter { $0.state == .sending }
+    if account.inFlight != sending.count {
+      broken.append("account: \(account.inFlight) in flight, \(sending.count) sending")
+    }
+    let inFlight = Dictionary(grouping: sending, by: \.call.reward).mapValues(\.count)
+    let doubted = Set(calls.values.filter { $0.state == .inDoubt }.map(\.call.reward))
+    for (id, reward) in rewards {
+      if reward.inFlight != inFlight[id] ?? 0 {
+        broken.append("reward \(id): \(reward.inFlight) in flight, \(inFlight[id] ?? 0) sending")
+      }
+      if (reward.closedAt != nil) != doubted.contains(id) {
+        broken.append("reward \(id): closed without a doubt, or open with one")
+      }
+    }
+    for row in calls.values where row.state == .sending && row.leaseExpiresAt == nil {
+      broken.append("call \(row.call.id): sending without a lease")
+    }
+    return broken
+  }
+
+  private func brokenCodes() -> [String] {
+    var broken: [String] = []
+    var issued: [JobID: Int] = [:]
+    var surplus: [JobID: Int] = [:]
+    for (id, row) in codes {
+      guard let job = row.job, let call = row.call else {
+        if !row.isSurplus { broken.append("code \(id): counts for nobody") }
+        continue
+      }
+      if row.isSurplus { surplus[job, default: 0] += 1 } else { issued[job, default: 0] += 1 }
+      if calls[call]?.call.job != job { broken.append("code \(id): of another job's call") }
+      if jobs[job]?.reward != row.code.reward { broken.append("code \(id): of another reward") }
+      if strays[id] != nil, strays[id]?.call == call {
+        broken.append("code \(id): counted and stray of one call")
+      }
+    }
+    for job in jobs.values {
+      if job.issued != issued[job.id] ?? 0 {
+        broken.append("job \(job.id): \(job.issued) issued, \(issued[job.id] ?? 0) codes")
+      }
+      if job.surplus != surplus[job.id] ?? 0 {
+        broken.append("job \(job.id): \(job.surplus) surplus, \(surplus[job.id] ?? 0) codes")
+      }
+    }
+    return broken
+  }
+}

@@ -1,0 +1,143 @@
+public import Provisioning
+
+extension MemoryLedger {
+  /// Records the ending of one call: `codemint.settle_call`. Asked twice, it changes nothing the
+  /// second time; evidence beats lease.
+  /// - Throws: `contentRefused` for what a Postgres database does not take.
+  public mutating func settle(_ settlement: Settlement, now: Int64)
+    throws(StoreError) -> SettleReceipt
+  {
+    try ContentRule.check(settlement)
+    let call = settlement.call
+    var reward = rewards[call.reward] ?? RewardRow()
+    rewards[call.reward] = reward
+    if let raw = settlement.rawAnswer, answers[call.id] == nil { answers[call.id] = raw }
+    keep(settlement.strays, of: call)
+    guard var job = jobs[call.job] else {
+      // A failover lost the job itself. Its codes exist, so they are kept where people look.
+      keep(settlement.codes, of: call)
+      return SettleReceipt(issued: 0, surplus: 0, call: nil, jobBefore: nil, job: nil)
+    }
+    let before = job.state
+    var row = calls[call.id] ?? restored(settlement, &job, &reward, now: now)
+    let landed = row.state == .sending
+    let held = row.state.holdsRoom ? call.size : 0
+    let finding = apply(settlement, to: &row, &job, &reward, held: held, now: now)
+    if held > 0 || settlement.result == .issued { row.record(settlement, now: now) }
+    calls[call.id] = row
+    conclude(&job, failure: finding.failure, now: now)
+    place(&job, pause: finding.pause, now: now)
+    jobs[job.id] = job
+    if row.state != .inDoubt, !hasDoubt(call.reward) { reward.closedAt = nil }
+    apply(settlement.reward, to: &reward, of: call.reward, landed: landed, now: now)
+    apply(settlement.account, landed: landed, now: now)
+    return SettleReceipt(
+      issued: finding.issued,
+      surplus: finding.surplus,
+      call: row.state,
+      jobBefore: before,
+      job: job.state
+    )
+  }
+
+  /// What a settlement found out about its job.
+  private struct Finding {
+    var issued = 0
+    var surplus = 0
+    var failure: JobFailure?
+    var pause: Int64 = 0
+  }
+
+  private mutating func apply(
+    _ settlement: Settlement,
+    to row: inout CallRow,
+    _ job: inout JobRow,
+    _ reward: inout RewardRow,
+    held: Int,
+    now: Int64
+  ) -> Finding {
+    var finding = Finding()
+    if case .fails(let code, let message) = settlement.job {
+      finding.failure = JobFailure(code: code, message: message)
+    }
+    switch settlement.result {
+    case .issued:
+      let room = held + (job.state.takesCalls ? job.room : 0)
+      let stored = store(settlement.codes, of: row.call, room: room, job: &job)
+      finding.issued = stored.issued + stored.returned
+      finding.surplus = stored.surplus
+      job.outstanding -= held
+      job.issued += finding.issued
+      job.surplus += finding.surplus
+      if row.state != .adopted { row.state = .issued }
+      if finding.issued > 0 {
+        job.stalls = 0
+      } else if held > 0 {
+        stall(&job, settlement.job, &finding)
+      }
+    case .inDoubt:
+      if row.state == .sending {
+        row.state = .inDoubt
+        reward.closedAt = reward.closedAt ?? now
+      } else if row.state == .absent {
+        reward.watchedSince = reward.watchedSince ?? now
+      }
+    case .rejected, .unsent:
+      if held > 0 {
+        row.state = settlement.result
+        job.outstanding -= held
+      }
+    case .sending, .adopted, .absent:
+      preconditionFailure("no settlement has this result")
+    }
+    return finding
+  }
+
+  private func stall(_ job: inout JobRow, _ effect: JobEffect, _ finding: inout Finding) {
+    job.stalls += 1
+    guard case .goesOnIfNew(let pause) = effect else { return }
+    finding.pause = pause.microseconds
+    if job.stalls >= Bounds.answersWithoutProgress {
+      finding.failure = JobFailure(
+        code: "no_progress",
+        message: "\(job.stalls) answers in a row held no new code of this reward"
+      )
+    }
+  }
+
+  /// A call that this ledger does not know: it is taken in again as `sending` where its job still
+  /// has the room, else as `absent`, which holds none.
+  private mutating func restored(
+    _ settlement: Settlement,
+    _ job: inout JobRow,
+    _ reward: inout RewardRow,
+    now: Int64
+  ) -> CallRow {
+    let fits = job.state.takesCalls && settlement.call.size <= job.room
+    if fits {
+      job.outstanding += settlement.call.size
+      reward.inFlight += 1
+      account.inFlight += 1
+    }
+    return CallRow(
+      call: settlement.call,
+      state: fits ? .sending : .absent,
+      worker: settlement.worker,
+      leaseExpiresAt: now,
+      sendAt: nil
+    )
+  }
+}
+
+extension CallRow {
+  /// Takes over what a settlement says about the request.
+  fileprivate mutating func record(_ settlement: Settlement, now: Int64) {
+    if state != .inDoubt { leaseExpiresAt = nil }
+    httpStatus = settlement.httpStatus ?? httpStatus
+    errorCode = settlement.errorCode
+    errorMessage = settlement.errorMessage
+    received = settlement.received ?? received
+    durationMilliseconds = settlement.duration.milliseconds
+    settledAt = state == .inDoubt ? nil : settledAt ?? now
+  }
+}

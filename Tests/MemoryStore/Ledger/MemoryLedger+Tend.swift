@@ -1,0 +1,108 @@
+public import Provisioning
+
+extension MemoryLedger {
+  /// Does what falls due by the passing of time alone: `codemint.tend`.
+  public mutating func tend(_ worker: WorkerPresence, now: Int64) -> Tending {
+    announce(worker, now: now)
+    lineUp(now: now)
+    let expired = expireLeases(now: now)
+    let block = accountBlock(now: now)
+    return Tending(expired: expired, next: nextTending(now: now), block: block)
+  }
+
+  /// Extends the leases of this worker's calls that are still `sending`, and returns those.
+  public mutating func renew(
+    _ asked: [CallID],
+    worker: WorkerID,
+    lease: Duration,
+    now: Int64
+  ) -> Set<CallID> {
+    var renewed: Set<CallID> = []
+    for id in asked {
+      guard var row = calls[id], row.worker == worker, row.state == .sending else { continue }
+      row.leaseExpiresAt = now + lease.microseconds
+      calls[id] = row
+      renewed.insert(id)
+    }
+    return renewed
+  }
+
+  /// Records what a probe of a blocked account showed: `codemint.record_probe`.
+  public mutating func recordProbe(_ answer: TeamAnswer, retryAfter pause: Duration, now: Int64) {
+    guard account.blockedAt != nil else { return }
+    account.probeAt = now + pause.microseconds
+    switch answer {
+    case .accepted:
+      account.blockedAt = nil
+      account.blockedCode = nil
+      account.blockedMessage = nil
+      account.probeAt = nil
+      signals.append(.jobs)
+    case .refused(let code, let message):
+      account.blockedCode = code
+      account.blockedMessage = message
+    case .unreachable: break
+    }
+  }
+
+  /// Takes the worker off the list of those that live.
+  public mutating func retire(_ worker: WorkerID) {
+    workers[worker] = nil
+  }
+
+  private mutating func announce(_ worker: WorkerPresence, now: Int64) {
+    workers = workers.filter { $0.value.expiresAt >= now - Self.day }
+    workers[worker.id] = WorkerRow(
+      limits: worker.limits,
+      isDraining: worker.draining,
+      expiresAt: now + worker.lifetime.microseconds
+    )
+    let living = workers.values.filter { $0.expiresAt >= now }.map(\.limits)
+    account.limits = living.dropFirst().reduce(living.first) { $0?.lesser($1) }
+  }
+
+  private mutating func lineUp(now: Int64) {
+    let due = jobs.values.filter { $0.turn == nil && $0.nextCallAt ?? .max <= now }
+      .sorted { ($0.nextCallAt ?? 0, $0.id) < ($1.nextCallAt ?? 0, $1.id) }
+    for job in due.prefix(1000) {
+      let turn = nextTurn()
+      jobs[job.id]?.turn = turn
+    }
+    if !due.isEmpty { signals.append(.jobs) }
+  }
+
+  private mutating func expireLeases(now: Int64) -> [ExpiredCall] {
+    let late = calls.values.filter { $0.state == .sending && $0.leaseExpiresAt ?? .max < now }
+      .sorted { ($0.call.reward, $0.call.id) < ($1.call.reward, $1.call.id) }
+    for row in late {
+      calls[row.call.id]?.state = .inDoubt
+      calls[row.call.id]?.errorCode = "lease_expired"
+      calls[row.call.id]?.errorMessage =
+        "its worker did not renew the lease; it is not known what became of it"
+      var reward = rewards[row.call.reward] ?? RewardRow()
+      reward.inFlight -= 1
+      reward.closedAt = reward.closedAt ?? now
+      rewards[row.call.reward] = reward
+      account.inFlight -= 1
+    }
+    return late.map { ExpiredCall(call: $0.call.id, job: $0.call.job, reward: $0.call.reward) }
+  }
+
+  private mutating func accountBlock(now: Int64) -> AccountBlock? {
+    guard account.blockedAt != nil, let code = account.blockedCode else { return nil }
+    let isProbeDue = account.probeAt ?? .max <= now
+    if isProbeDue { account.probeAt = now + Self.probeEvery.microseconds }
+    return AccountBlock(
+      code: code,
+      message: account.blockedMessage ?? "",
+      probeNow: isProbeDue
+    )
+  }
+
+  private func nextTending(now: Int64) -> Duration? {
+    let lease = calls.values.filter { $0.state == .sending }.compactMap(\.leaseExpiresAt).min()
+    let probe = account.blockedAt == nil ? nil : account.probeAt
+    let times = [lease, probe].compactMap { $0 }.map { Self.wait(from: now, to: $0) }
+    return (times + [nextDue(now: now)].compactMap { $0 }).min()
+  }
+}

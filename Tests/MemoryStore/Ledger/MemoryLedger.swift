@@ -1,0 +1,113 @@
+public import Provisioning
+
+/// The whole ledger as one value. Every change takes the time it happens at, in microseconds, so
+/// nothing here waits, and a copy is a snapshot.
+public struct MemoryLedger: Hashable, Sendable {
+  /// The jobs by number.
+  public internal(set) var jobs: [JobID: JobRow] = [:]
+  /// Every call by id.
+  public internal(set) var calls: [CallID: CallRow] = [:]
+  /// Every code by its id.
+  public internal(set) var codes: [CodeID: CodeRow] = [:]
+  /// What is known of each reward.
+  public internal(set) var rewards: [RewardID: RewardRow] = [:]
+  /// The account.
+  public internal(set) var account = AccountRow()
+  /// The workers that live, or died without a word.
+  public internal(set) var workers: [WorkerID: WorkerRow] = [:]
+  /// Codes whose owner is not proven.
+  public internal(set) var strays: [CodeID: CodeRow] = [:]
+  /// Answers that could not be stored as rows.
+  public internal(set) var answers: [CallID: [UInt8]] = [:]
+  /// What was told to listeners and not taken yet.
+  public internal(set) var signals: [Signal] = []
+
+  private var lastJob: Int64 = 0
+  private var lastTurn: Int64 = 0
+
+  /// How often a blocked account is probed, by the fleet together.
+  static let probeEvery: Duration = .seconds(30)
+
+  /// An empty ledger.
+  public init() {}
+
+  /// Inserts jobs as one statement does: one wake, however many there are.
+  public mutating func insert(_ orders: [JobOrder], now: Int64) -> [JobID] {
+    let ids = orders.map { order in
+      lastJob += 1
+      let id = JobID(lastJob)
+      var job = JobRow(
+        id: id,
+        reward: order.reward,
+        count: order.count,
+        prefix: order.prefix,
+        priority: order.priority,
+        runAt: now + order.delay.microseconds
+      )
+      job.nextCallAt = job.runAt
+      job.turn = job.runAt <= now ? 0 : nil
+      jobs[id] = job
+      return id
+    }
+    signals.append(.jobs)
+    return ids
+  }
+
+  /// Changes a job as an operator does who writes into the table; the invariants are still checked
+  /// after the next request.
+  public mutating func edit(_ job: JobID, _ change: (inout JobRow) -> Void) {
+    guard var row = jobs[job] else { return }
+    change(&row)
+    jobs[job] = row
+  }
+
+  /// Forgets what a failover lost: the claim of a call, as if it had never been committed.
+  public mutating func lose(_ call: CallID, now: Int64) {
+    guard calls[call]?.state == .sending, let row = calls.removeValue(forKey: call) else { return }
+    if var job = jobs[row.call.job] {
+      job.outstanding -= row.call.size
+      if job.state.takesCalls, !job.paused, !job.held, job.turn == nil {
+        job.nextCallAt = job.nextCallAt ?? now
+      }
+      jobs[job.id] = job
+    }
+    rewards[row.call.reward, default: RewardRow()].inFlight -= 1
+    account.inFlight -= 1
+  }
+
+  /// Judges that a doubtful call never happened, as a reconciler does; its reward reopens with the
+  /// last one.
+  public mutating func judgeAbsent(_ call: CallID, now: Int64) {
+    guard var row = calls[call], row.state == .inDoubt, var job = jobs[row.call.job] else { return }
+    row.state = .absent
+    row.settledAt = now
+    calls[call] = row
+    job.outstanding -= row.call.size
+    if job.state == .ending, job.outstanding == 0, let end = job.endsAs {
+      job.state = end
+      job.endsAs = nil
+      job.finishedAt = now
+    } else if job.state.takesCalls, !job.paused, !job.held, job.turn == nil {
+      job.nextCallAt = job.nextCallAt ?? now
+    }
+    jobs[job.id] = job
+    if !hasDoubt(row.call.reward) { rewards[row.call.reward]?.closedAt = nil }
+  }
+
+  /// Whether a call of this reward is in doubt.
+  func hasDoubt(_ reward: RewardID) -> Bool {
+    calls.values.contains { $0.call.reward == reward && $0.state == .inDoubt }
+  }
+
+  /// Takes what was told to listeners so far.
+  public mutating func takeSignals() -> [Signal] {
+    defer { signals = [] }
+    return signals
+  }
+
+  /// The next number of the line.
+  mutating func nextTurn() -> Int64 {
+    lastTurn += 1
+    return lastTurn
+  }
+}

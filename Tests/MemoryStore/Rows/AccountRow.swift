@@ -1,0 +1,28 @@
+public import Provisioning
+
+/// The row of `codemint.accounts`. Times are microseconds on the ledger's clock.
+public struct AccountRow: Hashable, Sendable {
+  /// The limits in force; nil until a worker announces itself.
+  public var limits: Limits?
+  /// Calls that are sending.
+  public var inFlight = 0
+  /// The limiter's one number of state; nil for a past without beginning.
+  public var nextSlot: Int64?
+  /// Failures of the API in a row.
+  public var failures = 0
+  /// Nobody sends before this time.
+  public var pausedUntil: Int64?
+  /// Why.
+  public var pauseReason: PauseReason?
+  /// Since when the API refuses the key.
+  public var blockedAt: Int64?
+  /// The API's error code.
+  public var blockedCode: String?
+  /// The API's message.
+  public var blockedMessage: String?
+  /// When it is to be asked again.
+  public var probeAt: Int64?
+
+  /// An account that nobody has used yet.
+  public init() {}
+}

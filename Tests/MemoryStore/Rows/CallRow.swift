@@ -1,0 +1,42 @@
+public import Provisioning
+
+/// One row of `codemint.calls`. Times are microseconds on the ledger's clock.
+public struct CallRow: Hashable, Sendable {
+  /// The call itself.
+  public var call: Call
+  /// Where it stands.
+  public var state: CallState
+  /// The start of the worker that claimed it.
+  public var worker: WorkerID
+  /// Until when its worker may act on it.
+  public var leaseExpiresAt: Int64?
+  /// The slot that the rate limit gave it.
+  public var sendAt: Int64?
+  /// The status of its answer.
+  public var httpStatus: Int?
+  /// Why it did not succeed.
+  public var errorCode: String?
+  /// The message that goes with it.
+  public var errorMessage: String?
+  /// Items in its answer.
+  public var received: Int?
+  /// How long the request took, in milliseconds.
+  public var durationMilliseconds: Int64?
+  /// When its outcome was recorded.
+  public var settledAt: Int64?
+
+  /// A row as a claim inserts it.
+  public init(
+    call: Call,
+    state: CallState,
+    worker: WorkerID,
+    leaseExpiresAt: Int64?,
+    sendAt: Int64?
+  ) {
+    self.call = call
+    self.state = state
+    self.worker = worker
+    self.leaseExpiresAt = leaseExpiresAt
+    self.sendAt = sendAt
+  }
+}
