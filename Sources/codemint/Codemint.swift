@@ -25,7 +25,7 @@ struct Codemint: AsyncParsableCommand {
     version: Version.current,
     subcommands: [
       RunCommand.self, MigrateCommand.self, EnqueueCommand.self, StatusCommand.self,
-      SandboxCommand.self, DemoCommand.self,
+      ResolveCommand.self, AuditCommand.self, SandboxCommand.self, DemoCommand.self,
     ]
   )
 

@@ -64,4 +64,22 @@ public struct JobDesk: Sendable {
       workers: try row.integer("workers")
     )
   }
+
+  /// Decides a held call, as an operator does with `codemint.resolve_call`.
+  /// - Parameter adopts: True to take the codes that were found for it, false to free its room.
+  /// - Returns: A sentence that says what came of it.
+  /// - Throws: `LedgerError` if there is nothing to resolve, or the database's error.
+  public func resolve(_ call: String, adopts: Bool, note: String) async throws -> String {
+    do throws(PostgresError) {
+      return try await pool.query(
+        JobStatements.resolve,
+        [.text(call), .text(adopts ? "adopt" : "absent"), .text(note)]
+      ).one().text("outcome")
+    } catch {
+      guard let sqlState = error.sqlState, JobStatements.refusals.contains(sqlState) else {
+        throw error
+      }
+      throw LedgerError(.job, error.message)
+    }
+  }
 }

@@ -39,4 +39,12 @@ enum JobStatements {
     FROM codemint.account_status
     WHERE name = 'default'
     """
+
+  static let resolve: Statement = """
+    SELECT codemint.resolve_call($1::text::uuid, $2, $3) AS outcome
+    """
+
+  /// What `resolve_call` refuses with: a word it does not know, a call that does not exist, one
+  /// that is not held, and what is no UUID.
+  static let refusals: Set<String> = ["22023", "P0002", "55000", "22P02", "02000"]
 }
