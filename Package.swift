@@ -85,8 +85,9 @@ let package = Package(
         .embedInCode("Migrations/SQL/m0003_settle.sql"),
         .embedInCode("Migrations/SQL/m0004_tend.sql"),
         .embedInCode("Migrations/SQL/m0005_reconcile.sql"),
-        .embedInCode("Migrations/SQL/m0006_views.sql"),
-        .embedInCode("Migrations/SQL/m0007_comments.sql"),
+        .embedInCode("Migrations/SQL/m0006_cluster.sql"),
+        .embedInCode("Migrations/SQL/m0007_views.sql"),
+        .embedInCode("Migrations/SQL/m0008_comments.sql"),
       ],
       swiftSettings: strict
     ),

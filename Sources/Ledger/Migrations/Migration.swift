@@ -25,8 +25,9 @@ public struct Migration: Hashable, Sendable {
     Migration(3, "settle", PackageResources.m0003_settle_sql),
     Migration(4, "tend", PackageResources.m0004_tend_sql),
     Migration(5, "reconcile", PackageResources.m0005_reconcile_sql),
-    Migration(6, "views", PackageResources.m0006_views_sql),
-    Migration(7, "comments", PackageResources.m0007_comments_sql),
+    Migration(6, "cluster", PackageResources.m0006_cluster_sql),
+    Migration(7, "views", PackageResources.m0007_views_sql),
+    Migration(8, "comments", PackageResources.m0008_comments_sql),
   ]
 
   private init(_ number: Int, _ name: String, _ text: [UInt8]) {

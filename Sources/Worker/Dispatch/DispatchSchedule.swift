@@ -10,6 +10,8 @@ struct DispatchSchedule {
   private var notBefore: Instant
   /// A claim that was asked for and not answered.
   var pending: PendingClaim?
+  /// Why nothing may be sent, as far as it was said.
+  var blockCode: String?
 
   /// Tends and claims at once.
   init(now: Instant) {

@@ -54,7 +54,7 @@ struct Dispatcher: Sendable {
         )
       }
       if tending.isReconcilingDue { context.doubt.ring() }
-      if let block = tending.block { react(to: block, &group) }
+      react(to: tending.block, &schedule, &group)
     } catch {
       schedule.databaseFailed(pause: pause(after: error), now: context.clock.now)
     }
@@ -149,13 +149,20 @@ struct Dispatcher: Sendable {
     context.dice.wait(.database, failures: context.outage.failed(error))
   }
 
-  /// The account is refused: says so, and probes it if it is this worker's turn.
-  private func react(to block: AccountBlock, _ group: inout DiscardingTaskGroup) {
-    guard block.probeNow else { return }
-    context.logger.warning(
-      "the API refuses the account; nothing is sent until it accepts the key",
-      metadata: ["error_code": "\(block.code)", "error": "\(block.message)"]
-    )
-    group.addTask { await Prober(context).probe() }
+  /// Nothing may be sent: says so once, and probes a refused account if it is this worker's turn.
+  private func react(
+    to block: AccountBlock?,
+    _ schedule: inout DispatchSchedule,
+    _ group: inout DiscardingTaskGroup
+  ) {
+    defer { schedule.blockCode = block?.code }
+    guard let block else { return }
+    if block.code != schedule.blockCode {
+      context.logger.warning(
+        "nothing may be sent for now",
+        metadata: ["error_code": "\(block.code)", "error": "\(block.message)"]
+      )
+    }
+    if block.probeNow { group.addTask { await Prober(context).probe() } }
   }
 }

@@ -186,6 +186,12 @@ CREATE TABLE codemint.accounts (
   offset_high_us           bigint,
   offset_measured_at       timestamptz,
   offset_distrusted_until  timestamptz,
+  system_identifier        bigint,
+  timeline                 text,
+  suspended_at             timestamptz,
+  accepted_by              text,
+  accepted_at              timestamptz,
+  accepted_note            text,
 
   CONSTRAINT "calls in flight are counted down once each" CHECK (in_flight >= 0)
 );

@@ -66,7 +66,12 @@ BEGIN
   outcome := 'nothing';
   SELECT * INTO v_account FROM codemint.accounts a WHERE a.name = 'default';
   due_us := codemint.next_due(v_now);
-  IF v_account.blocked_at IS NOT NULL
+  -- Another cluster, or another timeline: tending finds out which, and what has to come first.
+  IF v_account.timeline IS DISTINCT FROM left(pg_walfile_name(pg_current_wal_lsn()), 8) THEN
+    due_us := CASE WHEN v_account.suspended_at IS NULL THEN 0 ELSE due_us END;
+    RETURN;
+  END IF;
+  IF v_account.blocked_at IS NOT NULL OR v_account.suspended_at IS NOT NULL
      OR v_account.in_flight >= coalesce(v_account.max_in_flight, 0) THEN
     RETURN;
   END IF;

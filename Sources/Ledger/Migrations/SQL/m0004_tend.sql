@@ -119,6 +119,14 @@ AS $$
 DECLARE
   v_now timestamptz := clock_timestamp();
 BEGIN
+  IF EXISTS (SELECT FROM codemint.accounts a
+             WHERE a.name = 'default' AND a.suspended_at IS NOT NULL) THEN
+    code := 'other_cluster';
+    message := 'this database is a copy or was restored; if no other one is in use, say so with '
+      'SELECT codemint.accept_cluster(''why'')';
+    probe_now := false;
+    RETURN;
+  END IF;
   SELECT a.blocked_code, a.blocked_message, a.probe_at <= v_now INTO code, message, probe_now
   FROM codemint.accounts a WHERE a.name = 'default' AND a.blocked_at IS NOT NULL;
   IF probe_now THEN
@@ -200,6 +208,7 @@ LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
+  PERFORM codemint.check_cluster();
   PERFORM codemint.announce_worker(
     p_worker, p_host, p_process, p_version, p_draining, p_requests_per_second, p_burst,
     p_max_in_flight, p_max_in_flight_per_reward, p_lifetime);

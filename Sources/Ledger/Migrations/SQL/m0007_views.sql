@@ -46,12 +46,16 @@ WHERE c.state = 'in_doubt';
 CREATE VIEW codemint.account_status AS
 SELECT a.name, a.requests_per_second, a.burst, a.max_in_flight, a.max_in_flight_per_reward,
        a.in_flight,
-       CASE WHEN a.blocked_at IS NOT NULL THEN 'blocked'
+       CASE WHEN a.suspended_at IS NOT NULL THEN 'suspended'
+            WHEN a.blocked_at IS NOT NULL THEN 'blocked'
             WHEN a.paused_until > clock_timestamp() THEN 'paused'
             ELSE 'open' END AS state,
-       CASE WHEN a.blocked_at IS NOT NULL THEN a.blocked_code
+       CASE WHEN a.suspended_at IS NOT NULL THEN 'other_cluster'
+            WHEN a.blocked_at IS NOT NULL THEN a.blocked_code
             WHEN a.paused_until > clock_timestamp() THEN a.pause_reason END AS reason,
-       a.blocked_message AS message,
+       CASE WHEN a.suspended_at IS NOT NULL
+            THEN 'this database is a copy or was restored: SELECT codemint.accept_cluster(''why'')'
+            ELSE a.blocked_message END AS message,
        CASE WHEN a.paused_until > clock_timestamp() THEN a.paused_until END AS paused_until,
        a.blocked_at, a.probe_at, a.failures,
        (SELECT count(*) FROM codemint.workers w WHERE w.expires_at >= clock_timestamp()) AS workers

@@ -92,3 +92,11 @@ COMMENT ON COLUMN codemint.job_status.time_left IS 'At the pace so far.';
 COMMENT ON VIEW codemint.call_log IS 'Every request, newest first.';
 COMMENT ON VIEW codemint.doubts IS 'Calls of which nobody knows whether they made codes.';
 COMMENT ON VIEW codemint.account_status IS 'Whether calls may be sent now, how fast, and if not, why.';
+COMMENT ON COLUMN codemint.accounts.system_identifier IS
+  'The database cluster that the ledger lives in.';
+COMMENT ON COLUMN codemint.accounts.timeline IS
+  'Its timeline: another one means a failover, and recent rewards are listed first.';
+COMMENT ON COLUMN codemint.accounts.suspended_at IS
+  'Since when nothing is sent, because this is another cluster: a copy, or a restore.';
+COMMENT ON FUNCTION codemint.accept_cluster(text) IS
+  'Says that this cluster is the one to work on and no other one is in use. Say why.';

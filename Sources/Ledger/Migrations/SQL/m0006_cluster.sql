@@ -1,0 +1,91 @@
+-- The ledger knows which database cluster it lives in, and notices when that is another.
+--
+-- A copy or a restore that was taken for the original would send what the original has sent
+-- already, so nothing is sent until an operator says that this is the one. After a failover the
+-- new primary may lack the last commits of the old one, so what was asked of the API lately is
+-- listed before anything more is asked.
+
+-- The cluster's identity, and its timeline, which every promotion and recovery counts up.
+CREATE FUNCTION codemint.current_cluster(OUT system_identifier bigint, OUT timeline text)
+LANGUAGE sql VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $$
+  SELECT c.system_identifier, left(pg_walfile_name(pg_current_wal_lsn()), 8)
+  FROM pg_control_system() c
+$$;
+
+-- Looks whether the cluster is still the same. Any worker does it, whenever it tends.
+CREATE FUNCTION codemint.check_cluster() RETURNS void
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+  v_account codemint.accounts;
+  v_cluster record;
+BEGIN
+  SELECT * INTO v_account FROM codemint.accounts a WHERE a.name = 'default';
+  SELECT * INTO v_cluster FROM codemint.current_cluster();
+  IF v_account.system_identifier = v_cluster.system_identifier
+     AND v_account.timeline = v_cluster.timeline THEN
+    RETURN;
+  ELSIF v_account.system_identifier <> v_cluster.system_identifier THEN
+    UPDATE codemint.accounts a SET suspended_at = clock_timestamp()
+    WHERE a.name = 'default' AND a.suspended_at IS NULL;
+  ELSE
+    PERFORM codemint.suspect_rewards(clock_timestamp() - interval '1 day');
+    UPDATE codemint.accounts a
+    SET system_identifier = v_cluster.system_identifier, timeline = v_cluster.timeline
+    WHERE a.name = 'default';
+  END IF;
+END
+$$;
+
+-- Every reward of which something was asked since then is listed before anything more is asked.
+-- Codes that the ledger does not know go to the job that has room for them.
+CREATE FUNCTION codemint.suspect_rewards(p_since timestamptz) RETURNS void
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+  v_suspect record;
+BEGIN
+  FOR v_suspect IN
+    SELECT DISTINCT ON (c.reward_id) c.reward_id, c.id
+    FROM codemint.calls c
+    WHERE c.created_at >= p_since
+    ORDER BY c.reward_id, c.created_at DESC
+  LOOP
+    PERFORM codemint.lock_reward(v_suspect.reward_id);
+    PERFORM codemint.watch_reward(v_suspect.reward_id, v_suspect.id, -1);
+    UPDATE codemint.rewards r
+    SET paused_until = clock_timestamp() + interval '1 year', watched_since = least(r.watched_since, p_since)
+    WHERE r.reward_id = v_suspect.reward_id;
+  END LOOP;
+END
+$$;
+
+-- An operator says that this cluster is the one to work on, knowing that no other one does: after
+-- a restore, or a move to another cluster. Who, when and why are kept.
+CREATE FUNCTION codemint.accept_cluster(p_note text) RETURNS text
+LANGUAGE plpgsql
+SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+  v_cluster record;
+BEGIN
+  IF coalesce(btrim(p_note), '') = '' THEN
+    RAISE EXCEPTION 'a note says why: it is kept with the account'
+      USING ERRCODE = 'invalid_parameter_value';
+  END IF;
+  SELECT * INTO v_cluster FROM codemint.current_cluster();
+  PERFORM codemint.suspect_rewards('-infinity');
+  UPDATE codemint.accounts a
+  SET system_identifier = v_cluster.system_identifier, timeline = v_cluster.timeline,
+      suspended_at = NULL, accepted_by = session_user, accepted_at = clock_timestamp(),
+      accepted_note = p_note
+  WHERE a.name = 'default';
+  PERFORM pg_notify('codemint_jobs', '');
+  RETURN 'this cluster is accepted; every reward is listed before anything more is asked of it';
+END
+$$;
