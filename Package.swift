@@ -22,6 +22,7 @@ let configuration = Target.Dependency.product(
   package: "swift-configuration"
 )
 let hummingbird = Target.Dependency.product(name: "Hummingbird", package: "hummingbird")
+let httpTypes = Target.Dependency.product(name: "HTTPTypes", package: "swift-http-types")
 let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
 let nioCore = Target.Dependency.product(name: "NIOCore", package: "swift-nio")
 let nioHTTP1 = Target.Dependency.product(name: "NIOHTTP1", package: "swift-nio")
@@ -49,6 +50,7 @@ let package = Package(
       exact: "1.4.0",
       traits: ["YAML"]
     ),
+    .package(url: "https://github.com/apple/swift-http-types", exact: "1.8.0"),
     .package(url: "https://github.com/apple/swift-log", exact: "1.16.2"),
     .package(url: "https://github.com/apple/swift-nio", exact: "2.101.2"),
     .package(url: "https://github.com/apple/swift-nio-ssl", exact: "2.37.6"),
@@ -94,7 +96,7 @@ let package = Package(
     .target(name: "Worker", dependencies: ["Provisioning", logging], swiftSettings: strict),
     .target(
       name: "Sandbox",
-      dependencies: [hummingbird, logging, serviceLifecycle],
+      dependencies: [hummingbird, httpTypes, logging, nioCore, serviceLifecycle],
       swiftSettings: strict
     ),
     .target(name: "LocalPostgres", swiftSettings: strict),

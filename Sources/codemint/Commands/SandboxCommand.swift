@@ -39,10 +39,18 @@ struct SandboxCommand: AsyncParsableCommand {
   @Option(help: "The share of pending codes, 0 to 1, that settle as an error.")
   var errors = 0.0
 
+  @Option(help: "A JSON file with a plan of misbehaviour; docs/sandbox.md says what there is.")
+  var faults: String?
+
+  @Option(help: "Answer 429 to more generate requests than this in any second.")
+  var requestsPerSecond: Int?
+
   @Option(help: "The same seed makes the same codes; at random if not given.")
   var seed: UInt64?
 
   func run() async throws {
+    var configuration = configuration
+    if let faults { configuration.faults = try FaultPlan(contentsOfFile: faults) }
     let sandbox = try Sandbox(configuration)
     let announcement = Announcement(sandbox: sandbox, hasKey: configuration.apiKey != nil)
     let group = ServiceGroup(
@@ -77,6 +85,7 @@ struct SandboxCommand: AsyncParsableCommand {
       )
     )
     if let seed { configuration.seed = seed }
+    configuration.requestsPerSecond = requestsPerSecond
     return configuration
   }
 
