@@ -52,13 +52,10 @@ public final class APIClient: CodeIssuer {
   ) async -> CallReport {
     let start = ContinuousClock.now
     let gate = BodyGate(mayStillSend: mayStillSend)
-    let body = ByteBuffer(bytes: GenerateBody.bytes(size: call.size, prefix: call.prefix))
+    let body = GatedBytes(GenerateBody.bytes(size: call.size, prefix: call.prefix), gate: gate)
     var request = request(.POST, "/v1/rewards/\(call.reward)/codes/generate")
     request.headers.add(name: "content-type", value: "application/json")
-    request.body = .stream(
-      GatedBody(bytes: body, gate: gate),
-      length: .known(Int64(body.readableBytes))
-    )
+    request.body = .bytes(body, length: .known(Int64(body.count)))
     let ending = await exchange().run(request) { gate.withdraw() }
     let passage = gate.close()
     return CallReport(

@@ -12,7 +12,6 @@
 // Start reading at `Sandbox`, then `Server/SandboxResponder.swift`.
 
 internal import Hummingbird
-internal import HummingbirdCore
 public import Logging
 internal import NIOCore
 public import ServiceLifecycle

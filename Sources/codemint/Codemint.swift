@@ -7,6 +7,7 @@
 // command ends.
 
 import ArgumentParser
+import Glibc
 
 /// The root of all commands.
 @main
@@ -31,6 +32,8 @@ struct Codemint: AsyncParsableCommand {
 
   /// Parses and runs a command, and ends with the status that its failure calls for.
   static func main() async {
+    // A reader of our output that has gone shows as an error of write(2), not as our death.
+    signal(SIGPIPE, SIG_IGN)
     do {
       var command = try parseAsRoot()
       if var asynchronous = command as? any AsyncParsableCommand {

@@ -51,12 +51,9 @@ struct OwnerTests {
     try await expectGone(directory: String(words[2]), process: process)
   }
 
-  /// The guard's work ends with the directory, of which nobody tells this process.
+  /// The guard's work ends with the directory.
   private func expectGone(directory: String, process: Int32) async throws {
-    for _ in 0..<3000 where FileManager.default.fileExists(atPath: directory) {
-      try await Task.sleep(for: .milliseconds(10))
-    }
-    #expect(!FileManager.default.fileExists(atPath: directory))
+    #expect(await DirectoryWatch.isGone(directory))
     #expect(kill(process, 0) == -1)
   }
 }

@@ -119,12 +119,19 @@ final class CodeStore: Sendable {
     }
   }
 
-  /// Calls `body` with every batch of a reward and its prefix, oldest first; of all rewards for nil.
-  func forEachBatch(of reward: UUIDBits?, _ body: (UUIDBits, Batch, _ prefix: String) -> Void) {
+  /// One batch with what it takes to name its codes.
+  struct Origin: Sendable {
+    let reward: UUIDBits
+    let batch: Batch
+    let prefix: String
+  }
+
+  /// Every batch of a reward, oldest first; of all rewards for nil.
+  func origins(of reward: UUIDBits?) -> [Origin] {
     let (shelves, prefixes) = state.withLock { ($0.shelves, $0.prefixes) }
-    for shelf in shelves where reward == nil || shelf.reward == reward {
-      for batch in shelf.batches {
-        body(shelf.reward, batch, prefixes.text(batch.prefix))
+    return shelves.filter { reward == nil || $0.reward == reward }.flatMap { shelf in
+      shelf.batches.map {
+        Origin(reward: shelf.reward, batch: $0, prefix: prefixes.text($0.prefix))
       }
     }
   }

@@ -44,13 +44,6 @@ struct Shelf: Sendable {
   }
 }
 
-/// A request to sync a reward's failed codes again.
-struct SyncCall: Sendable {
-  let system: SyncShape.System
-  /// Nanoseconds on the monotonic clock.
-  let moment: UInt64
-}
-
 extension Array {
   /// First index whose element is past a boundary; the array is in order with respect to it.
   fileprivate func partitioningIndex(_ isPast: (Element) -> Bool) -> Int {

@@ -114,30 +114,3 @@ extension Fault: Encodable {
     }
   }
 }
-
-extension Making: Codable {
-  /// Reads `"all"`, `"none"` or a number.
-  public init(from decoder: any Decoder) throws {
-    let container = try decoder.singleValueContainer()
-    if let count = try? container.decode(Int.self) {
-      self = .part(count)
-      return
-    }
-    switch try container.decode(String.self) {
-    case "all": self = .all
-    case "none": self = .none
-    default:
-      throw SandboxError.faultPlan("made is \"all\", \"none\" or a number of codes")
-    }
-  }
-
-  /// Writes `"all"`, `"none"` or a number.
-  public func encode(to encoder: any Encoder) throws {
-    var container = encoder.singleValueContainer()
-    switch self {
-    case .all: try container.encode("all")
-    case .none: try container.encode("none")
-    case .part(let count): try container.encode(count)
-    }
-  }
-}

@@ -24,9 +24,15 @@ struct AdminSurface: Sendable {
     return Response(
       status: .ok, headers: [.contentType: "application/x-ndjson"],
       body: ResponseBody { writer in
-        for name in reward.map({ [$0] }) ?? truth.codesByReward.keys.sorted() {
-          for lines in Self.lines(of: name, in: truth) { try await writer.write(lines) }
+        var piece = ByteBuffer()
+        for origin in truth.origins(ofReward: reward) {
+          Self.write(truth.ids(of: origin), of: origin, into: &piece)
+          if piece.readableBytes > 1 << 18 {
+            try await writer.write(piece)
+            piece.clear()
+          }
         }
+        try await writer.write(piece)
         try await writer.finish(nil)
       })
   }
@@ -92,20 +98,16 @@ struct AdminSurface: Sendable {
         + ",\"rewards\":{\(rewards.joined(separator: ","))}}")
   }
 
-  /// The lines of one reward's codes, in pieces of a bounded size.
-  private static func lines(of reward: String, in truth: SandboxTruth) -> [ByteBuffer] {
-    var pieces: [ByteBuffer] = []
-    var piece = ByteBuffer()
-    truth.forEachCode(ofReward: reward) { name, code in
-      piece.writeString("{\"id\":\"\(code.id)\",\"reward\":\"\(name)\"")
-      piece.writeString(",\"request\":\(code.request.map(String.init) ?? "null")}\n")
-      if piece.readableBytes > 1 << 18 {
-        pieces.append(piece)
-        piece = ByteBuffer()
-      }
+  private static func write(
+    _ ids: [String], of origin: CodeStore.Origin, into piece: inout ByteBuffer
+  ) {
+    let request = origin.batch.request < 0 ? "null" : String(origin.batch.request)
+    let rest = "\",\"reward\":\"\(origin.reward)\",\"request\":\(request)}\n"
+    for id in ids {
+      piece.writeStaticString("{\"id\":\"")
+      piece.writeString(id)
+      piece.writeString(rest)
     }
-    pieces.append(piece)
-    return pieces
   }
 
   private func text(_ names: [String]) -> String {

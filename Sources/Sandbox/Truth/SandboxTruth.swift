@@ -13,11 +13,7 @@ public struct SandboxTruth: Sendable {
 
   /// Number of codes that somebody else made, who is no client of this sandbox.
   public var codesOfSomebodyElse: Int {
-    var count = 0
-    store.forEachBatch(of: nil) { _, batch, _ in
-      if batch.request < 0 { count += Int(batch.count) }
-    }
-    return count
+    origins(ofReward: nil).reduce(0) { $0 + ($1.batch.request < 0 ? Int($1.batch.count) : 0) }
   }
 
   /// Number of codes that exist by reward, those made by somebody else included.
@@ -67,30 +63,29 @@ public struct SandboxTruth: Sendable {
 
   /// Every code of a reward, oldest first.
   public func made(ofReward reward: String) -> [MadeCode] {
-    var made: [MadeCode] = []
-    forEachCode(ofReward: reward) { _, code in made.append(code) }
-    return made
+    origins(ofReward: reward).flatMap { origin in
+      origin.batch.numbers.map { number in
+        MadeCode(
+          id: store.derivation.id(of: number).description,
+          code: origin.prefix + store.derivation.text(of: number),
+          request: origin.batch.request < 0 ? nil : origin.batch.request)
+      }
+    }
   }
 
   /// The ids of every code of a reward, oldest first.
   public func ids(ofReward reward: String) -> [String] {
-    made(ofReward: reward).map(\.id)
+    origins(ofReward: reward).flatMap(ids)
   }
 
-  /// Calls `body` with the reward and each of its codes, oldest first; of all rewards for nil.
-  public func forEachCode(ofReward reward: String? = nil, _ body: (String, MadeCode) -> Void) {
-    let wanted = reward.flatMap { UUIDBits($0) }
-    if reward != nil, wanted == nil { return }
-    let derivation = store.derivation
-    store.forEachBatch(of: wanted) { reward, batch, prefix in
-      let name = reward.description
-      for number in batch.numbers {
-        let code = MadeCode(
-          id: derivation.id(of: number).description,
-          code: prefix + derivation.text(of: number),
-          request: batch.request < 0 ? nil : batch.request)
-        body(name, code)
-      }
-    }
+  /// What was made, batch by batch, of a reward or of all.
+  func origins(ofReward reward: String?) -> [CodeStore.Origin] {
+    guard let reward else { return store.origins(of: nil) }
+    return UUIDBits(reward).map { store.origins(of: $0) } ?? []
+  }
+
+  /// The ids of one batch.
+  func ids(of origin: CodeStore.Origin) -> [String] {
+    origin.batch.numbers.map { store.derivation.id(of: $0).description }
   }
 }

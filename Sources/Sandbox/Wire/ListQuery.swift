@@ -13,8 +13,3 @@ struct ListQuery: Sendable, Equatable {
   /// Shows the codes in the order of these dice instead; only a fault asks for that.
   var shuffle: UInt64?
 }
-
-/// What a customer has done with a code.
-enum CodeStatus: String, Sendable, CaseIterable {
-  case available, reserved, redeemed, expired, revoked
-}

@@ -27,6 +27,7 @@ struct WorkerService: Service {
       } onGracefulShutdown: {
         logger.info("draining")
         watch.tell(.stopping)
+        watch.tell(.extendTimeout(drainLimit))
         worker.drain()
       }
       group.cancelAll()

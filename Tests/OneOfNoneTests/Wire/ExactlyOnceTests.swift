@@ -161,6 +161,28 @@ struct ExactlyOnceTests {
     }
   }
 
+  @Test("an answer before a closing connection is never thrown away, however busy the client is")
+  func closesAfterAnswer() async throws {
+    let closing = Sample.http(
+      "201 Created",
+      Sample.answerText(Sample.codeText()),
+      headers: ["connection: close"]
+    )
+    let issued = Mutex(0)
+    let wire = try await trial { peer, moment in
+      if case .body = moment { peer.sendAndClose(closing) }
+    } _: { client in
+      await withTaskGroup(of: Bool.self) { group in
+        for _ in 0..<300 {
+          group.addTask { await client.generate().outcome.isIssued }
+        }
+        for await isIssued in group where isIssued { issued.withLock { $0 += 1 } }
+      }
+    }
+    #expect(issued.withLock { $0 } == 300)
+    #expect(wire.posts == 300)
+  }
+
   @Test("every ending of many calls at once stands for at most one request each")
   func manyAtOnce() async throws {
     let wire = try await trial { peer, moment in

@@ -52,7 +52,10 @@ CREATE TABLE codemint.jobs (
   CONSTRAINT "state is one of the states of a job"
     CHECK (state IN ('queued', 'running', 'ending', 'completed', 'failed', 'cancelled')),
   CONSTRAINT "a job never holds more codes than it asked for"
-    CHECK (issued >= 0 AND outstanding >= 0 AND surplus >= 0 AND issued + outstanding <= count),
+    CHECK (issued >= 0 AND outstanding >= 0 AND surplus >= 0
+           -- A count below 0 is another sentence's to refuse; the first name of those in the way
+           -- is shown.
+           AND issued + outstanding <= greatest(count, 0)),
   CONSTRAINT "a completed job holds exactly what it asked for"
     CHECK (state <> 'completed' OR issued = count),
   CONSTRAINT "only a finished job has finished_at, and nothing outstanding"

@@ -20,8 +20,10 @@ SELECT j.id, j.reward_id, j.state, j.count, j.issued, j.outstanding, j.surplus,
        j.created_by, j.created_at, j.started_at, j.finished_at
 FROM codemint.jobs j
 CROSS JOIN LATERAL (
-  SELECT greatest(extract(epoch FROM coalesce(j.finished_at, clock_timestamp()) - j.started_at),
-                  0.001) AS seconds) p;
+  -- Null before the start, which greatest alone would take for the shortest of times.
+  SELECT CASE WHEN j.started_at IS NOT NULL THEN
+           greatest(extract(epoch FROM coalesce(j.finished_at, clock_timestamp()) - j.started_at),
+                    0.001) END AS seconds) p;
 
 CREATE VIEW codemint.call_log AS
 SELECT c.created_at, c.id, c.job_id, c.reward_id, c.state, c.size, c.received, c.http_status,

@@ -1,0 +1,9 @@
+/// An order of listing.
+public enum OrderShown: String, Sendable, Hashable, Codable {
+  /// Oldest first.
+  case ascending
+  /// Newest first.
+  case descending
+  /// By the dice, the same on every page of as many codes.
+  case shuffled
+}

@@ -1,0 +1,132 @@
+import Ledger
+import MemoryStore
+import Postgres
+import Provisioning
+import Testing
+
+@Suite("what INSERT refuses")
+struct InsertTests {
+  /// A row that is to be refused, and the sentence that is to say so.
+  struct Refusal: Sendable, CustomTestStringConvertible {
+    let column: String
+    let value: String
+    let sentence: String
+
+    var testDescription: String { "\(column) \(value)" }
+  }
+
+  private static let refusals: [Refusal] = [
+    ("count", "0", "count must be from 1 to 1000000"),
+    ("count", "-1", "count must be from 1 to 1000000"),
+    ("count", "1000001", "count must be from 1 to 1000000"),
+    ("prefix", "''", "prefix must have 1 to 32 characters"),
+    ("prefix", "repeat('x', 33)", "prefix must have 1 to 32 characters"),
+    ("prefix", "E'A\\nB'", "prefix must not contain control characters"),
+    ("prefix", "E'A\\u007f'", "prefix must not contain control characters"),
+    ("prefix", "E'A\\u0085'", "prefix must not contain control characters"),
+    ("prefix", "E'A\\u2028'", "prefix must not contain control characters"),
+    ("priority", "-1", "priority must be from 0 (first) to 9 (last)"),
+    ("priority", "12", "priority must be from 0 (first) to 9 (last)"),
+    ("run_at", "'infinity'", "run_at must be a finite time"),
+    ("run_at", "'-infinity'", "run_at must be a finite time"),
+    ("dedupe_key", "''", "dedupe_key must have 1 to 255 characters"),
+    ("dedupe_key", "repeat('x', 256)", "dedupe_key must have 1 to 255 characters"),
+    ("metadata", "'[1]'", "metadata must be a JSON object"),
+    ("metadata", "'null'", "metadata must be a JSON object"),
+    ("metadata", "'\"text\"'", "metadata must be a JSON object"),
+  ].map(Refusal.init)
+
+  @Test("every rule refuses the row with its own sentence")
+  func refused() async throws {
+    try await RealLedger.lend { ledger in
+      for refusal in Self.refusals {
+        let count = refusal.column == "count" ? "" : ", count"
+        let ten = refusal.column == "count" ? "" : ", 10"
+        let error = await failure { () throws(PostgresError) in
+          try await ledger.bystander.query(
+            Statement(
+              """
+              INSERT INTO codemint.jobs (reward_id, \(refusal.column)\(count))
+              VALUES (gen_random_uuid(), \(refusal.value)\(ten))
+              """
+            )
+          )
+        }
+        #expect(error?.constraint == refusal.sentence, "\(refusal.testDescription)")
+      }
+      let jobs = try await ledger.bystander.facts().jobs
+      #expect(jobs.isEmpty)
+    }
+  }
+
+  @Test("what is at the edge is taken")
+  func edges() async throws {
+    try await RealLedger.lend { ledger in
+      try await ledger.bystander.script(
+        """
+        INSERT INTO codemint.jobs (reward_id, count, prefix, priority, dedupe_key, metadata, run_at)
+        VALUES (gen_random_uuid(), 1, 'A', 0, 'k', '{}', '4714-11-24 BC'),
+               (gen_random_uuid(), 1000000, repeat('ü', 32), 9, repeat('x', 255), NULL,
+                '294276-12-31');
+        """
+      )
+      let jobs = try await ledger.bystander.facts().jobs
+      #expect(jobs.count == 2)
+      try await ledger.announce(Scene.fast)
+      #expect(
+        try await ledger.store.tend(
+          Samples.presence(Samples.worker(1), limits: Scene.fast)
+        ).next == .seconds(86_400)
+      )
+    }
+  }
+
+  @Test("a dedupe_key is taken once for ever")
+  func dedupe() async throws {
+    try await RealLedger.lend { ledger in
+      let desk = JobDesk(pool: ledger.pool)
+      let request = JobRequest(
+        reward: Scene.reward.description,
+        count: 5,
+        dedupeKey: "order-17"
+      )
+      _ = try await desk.enqueue(request)
+      do {
+        _ = try await desk.enqueue(request)
+        Issue.record("inserted twice")
+      } catch let error as LedgerError {
+        #expect(error.code == .job)
+        #expect(error.description == "dedupe_key must be unique: this job was inserted before")
+      }
+    }
+  }
+
+  @Test("the database itself refuses to hold more codes than a job asks for")
+  func overIssue() async throws {
+    try await RealLedger.lend { ledger in
+      _ = try await ledger.insert(10, of: Scene.reward)
+      let changes = [
+        "issued = 11", "issued = 6, outstanding = 5", "outstanding = -1",
+        "state = 'completed', issued = 9, turn = NULL, finished_at = now()",
+        "state = 'failed', turn = NULL", "state = 'ending', turn = NULL", "state = 'gone'",
+        "paused = true", "held = true",
+      ]
+      for change in changes {
+        let error = await failure { () throws(PostgresError) in
+          try await ledger.bystander.query(Statement("UPDATE codemint.jobs SET \(change)"))
+        }
+        #expect(error?.sqlState == "23514", "\(change)")
+      }
+    }
+  }
+}
+
+/// The error that `body` throws, or nil.
+func failure<Value>(_ body: () async throws(PostgresError) -> Value) async -> PostgresError? {
+  do throws(PostgresError) {
+    _ = try await body()
+    return nil
+  } catch {
+    return error
+  }
+}

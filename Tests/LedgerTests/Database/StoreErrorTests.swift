@@ -1,0 +1,87 @@
+import Ledger
+import MemoryStore
+import Postgres
+import Provisioning
+import Testing
+
+@Suite("what a failure of the database means")
+struct StoreErrorTests {
+  @Test("a database without the schema is a failure that somebody has to mend")
+  func noSchema() async throws {
+    try await TestServer.lend(.empty) { settings in
+      let pool = Pool(settings, limit: 1)
+      #expect(await code(PostgresStore(pool: pool)) == .failed)
+      await pool.close()
+    }
+  }
+
+  @Test("a server that cannot be reached is unavailable")
+  func unreachable() async throws {
+    let settings = try ConnectionSettings("postgresql://nobody@127.0.0.1:1/none")
+    let pool = Pool(settings, limit: 1)
+    #expect(await code(PostgresStore(pool: pool)) == .unavailable)
+    await pool.close()
+  }
+
+  @Test("a connection that the server ends is unavailable, and the next request works")
+  func terminated() async throws {
+    try await RealLedger.lend(connections: 1) { ledger in
+      try await ledger.announce(Scene.fast)
+      try await ledger.bystander.script("BEGIN; LOCK TABLE codemint.workers")
+      async let failed = code(ledger.store)
+      var isTerminated = false
+      while !isTerminated {
+        isTerminated = try await !ledger.bystander.query(
+          """
+          SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+          WHERE datname = current_database() AND wait_event_type = 'Lock'
+          """
+        ).isEmpty
+      }
+      #expect(await failed == .unavailable)
+      try await ledger.bystander.script("ROLLBACK")
+      try await ledger.announce(Scene.fast)
+    }
+  }
+
+  @Test("a warning with a commit counts as a lost answer")
+  func warning() async throws {
+    try await RealLedger.lend { ledger in
+      try await ledger.announce(Scene.fast)
+      _ = try await ledger.insert(5, of: Scene.reward)
+      try await ledger.bystander.script(
+        """
+        CREATE FUNCTION warn() RETURNS trigger LANGUAGE plpgsql AS $$
+        BEGIN RAISE WARNING 'no standby'; RETURN NULL; END $$;
+        CREATE TRIGGER warn AFTER INSERT ON codemint.calls EXECUTE FUNCTION warn();
+        """
+      )
+      let request = ClaimRequest(
+        call: Samples.call(1),
+        worker: Samples.worker(1),
+        lease: .seconds(60)
+      )
+      do throws(StoreError) {
+        _ = try await ledger.store.claim(request)
+        Issue.record("confirmed")
+      } catch {
+        #expect(error.code == .unavailable)
+      }
+      guard case .call(let found) = try await ledger.store.claim(request) else {
+        Issue.record("not found")
+        return
+      }
+      #expect(found.call.id == request.call)
+    }
+  }
+
+  /// The kind of failure with which tending fails.
+  private func code(_ store: PostgresStore) async -> StoreError.Code? {
+    do throws(StoreError) {
+      _ = try await store.tend(Samples.presence(Samples.worker(1), limits: Scene.fast))
+      return nil
+    } catch {
+      return error.code
+    }
+  }
+}

@@ -1,0 +1,48 @@
+import Ledger
+import MemoryStore
+import Postgres
+import Provisioning
+
+/// A ledger in a real database, on the server's own clock.
+struct RealLedger: Sendable {
+  let settings: ConnectionSettings
+  let pool: Pool
+  let store: PostgresStore
+  /// Somebody else than the worker.
+  let bystander: Connection
+
+  /// Lends a fresh one.
+  static func lend(
+    connections: Int = 4,
+    _ body: (RealLedger) async throws -> Void
+  ) async throws {
+    try await TestServer.lend(.migrated) { settings in
+      let pool = Pool(settings, limit: connections)
+      let ledger = RealLedger(
+        settings: settings,
+        pool: pool,
+        store: PostgresStore(pool: pool),
+        bystander: try await Connection.open(settings)
+      )
+      do {
+        try await body(ledger)
+      } catch {
+        await pool.close()
+        throw error
+      }
+      await pool.close()
+      await ledger.bystander.close()
+    }
+  }
+
+  /// Inserts a job.
+  func insert(_ count: Int, of reward: RewardID) async throws -> JobID {
+    let request = JobRequest(reward: reward.description, count: Int32(count))
+    return JobID(try await JobDesk(pool: pool).enqueue(request))
+  }
+
+  /// Announces a worker with limits that are of no account.
+  func announce(_ limits: Limits) async throws {
+    _ = try await store.tend(Samples.presence(Samples.worker(1), limits: limits))
+  }
+}

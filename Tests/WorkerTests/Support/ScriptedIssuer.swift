@@ -1,0 +1,120 @@
+import MemoryStore
+import Provisioning
+import Synchronization
+
+/// The API, as a test wants it.
+final class ScriptedIssuer: CodeIssuer {
+  /// How a request ends.
+  enum Ending: Sendable {
+    /// As many codes as asked for.
+    case exact
+    /// This many codes.
+    case codes(Int)
+    /// Anything else.
+    case outcome(CallOutcome)
+  }
+
+  /// What is to happen with one request.
+  struct Scene: Sendable {
+    var ending = Ending.exact
+    /// Until there is a connection and the body is produced.
+    var connecting: Duration = .zero
+    /// From the body until the answer is complete.
+    var latency: Duration = .milliseconds(80)
+  }
+
+  /// A request whose body left.
+  struct Request: Sendable {
+    let call: Call
+    let at: Instant
+  }
+
+  private struct State {
+    var asked = 0
+    var requests: [Request] = []
+    var inFlight: [RewardID: Int] = [:]
+    var mostInFlight = 0
+    var mostOfOneReward = 0
+    var teamAnswers: [TeamAnswer] = []
+    var teamChecks = 0
+  }
+
+  private let time: VirtualTime
+  private let script: @Sendable (Int, Call) -> Scene
+  private let mint = CodeMint()
+  private let state = Mutex(State())
+
+  /// - Parameter script: What happens with the n-th request, counted from 1.
+  init(time: VirtualTime, script: @escaping @Sendable (Int, Call) -> Scene) {
+    self.time = time
+    self.script = script
+  }
+
+  /// The requests whose bodies left.
+  var requests: [Request] { state.withLock { $0.requests } }
+  /// The codes that exist because of them.
+  var codesMade: Int { mint.made }
+  /// The most requests at a time.
+  var mostInFlight: Int { state.withLock { $0.mostInFlight } }
+  /// The most requests for one reward at a time.
+  var mostOfOneReward: Int { state.withLock { $0.mostOfOneReward } }
+  /// How often the key was checked.
+  var teamChecks: Int { state.withLock { $0.teamChecks } }
+
+  /// What the next checks of the key say; accepted when there is nothing left to say.
+  func teamSays(_ answers: [TeamAnswer]) {
+    state.withLock { $0.teamAnswers = answers }
+  }
+
+  func generate(_ call: Call, mayStillSend: @escaping @Sendable () -> Bool) async -> CallReport {
+    let number = state.withLock { state in
+      state.asked += 1
+      return state.asked
+    }
+    let scene = script(number, call)
+    let start = time.now
+    await time.pass(scene.connecting)
+    if case .outcome(.unsent(let reason)) = scene.ending {
+      return report(.unsent(reason), since: start)
+    }
+    guard mayStillSend() else { return report(.unsent(.leaseLost), since: start) }
+    sent(call)
+    await time.pass(scene.latency)
+    state.withLock { $0.inFlight[call.reward, default: 0] -= 1 }
+    return report(outcome(scene.ending, call), since: start)
+  }
+
+  func checkTeam() async -> TeamAnswer {
+    await time.pass(.milliseconds(20))
+    return state.withLock { state in
+      state.teamChecks += 1
+      return state.teamAnswers.isEmpty ? .accepted : state.teamAnswers.removeFirst()
+    }
+  }
+
+  private func sent(_ call: Call) {
+    let now = time.now
+    state.withLock { state in
+      state.requests.append(Request(call: call, at: now))
+      state.inFlight[call.reward, default: 0] += 1
+      state.mostInFlight = max(state.mostInFlight, state.inFlight.values.reduce(0, +))
+      state.mostOfOneReward = max(state.mostOfOneReward, state.inFlight[call.reward] ?? 0)
+    }
+  }
+
+  private func outcome(_ ending: Ending, _ call: Call) -> CallOutcome {
+    switch ending {
+    case .exact: made(call.size, call)
+    case .codes(let number): made(number, call)
+    case .outcome(let outcome): outcome
+    }
+  }
+
+  private func made(_ number: Int, _ call: Call) -> CallOutcome {
+    .issued(Answer(codes: mint.make(number, of: call.reward), nulls: 0, body: []))
+  }
+
+  private func report(_ outcome: CallOutcome, since start: Instant) -> CallReport {
+    CallReport(outcome: outcome, httpStatus: nil, duration: time.now - start)
+  }
+}

@@ -1,0 +1,131 @@
+import MemoryStore
+import Provisioning
+import Synchronization
+
+/// The ledger in memory, over a connection that loses questions and answers on order.
+final class ShakyStore: Store {
+  /// What a worker asks of a store.
+  enum Question: Hashable, Sendable {
+    case tend, claim, renew, settle, probe, retire
+  }
+
+  /// What goes wrong with one request.
+  enum Fault: Sendable {
+    /// The question does not arrive.
+    case questionLost
+    /// It is done, and the answer does not arrive.
+    case answerLost
+    /// Of a settlement with a claim, both are done, and only the claim's answer does not arrive.
+    case claimLost
+  }
+
+  /// One request, as it was asked.
+  struct Entry: Sendable {
+    let question: Question
+    let at: Instant
+    /// The call to claim or to settle.
+    let call: CallID?
+    /// The call to claim after the settlement.
+    let next: CallID?
+  }
+
+  private struct State {
+    var isAway = false
+    var entries: [Entry] = []
+  }
+
+  private let memory: MemoryStore
+  private let time: VirtualTime
+  private let script: @Sendable (Question, Int) -> Fault?
+  private let state = Mutex(State())
+
+  /// - Parameter script: What goes wrong with the n-th such question, counted from 1.
+  init(
+    _ memory: MemoryStore,
+    time: VirtualTime,
+    script: @escaping @Sendable (Question, Int) -> Fault?
+  ) {
+    self.memory = memory
+    self.time = time
+    self.script = script
+  }
+
+  /// Everything that was asked.
+  var entries: [Entry] { state.withLock { $0.entries } }
+
+  /// The requests of one kind.
+  func entries(_ question: Question) -> [Entry] { entries.filter { $0.question == question } }
+
+  /// Whether the database answers nobody.
+  func setAway(_ isAway: Bool) {
+    state.withLock { $0.isAway = isAway }
+  }
+
+  func tend(_ worker: WorkerPresence) async throws(StoreError) -> Tending {
+    try await ask(.tend) { () throws(StoreError) in try await memory.tend(worker) }
+  }
+
+  func claim(_ request: ClaimRequest) async throws(StoreError) -> Claim {
+    try await ask(.claim, call: request.call) { () throws(StoreError) in
+      try await memory.claim(request)
+    }
+  }
+
+  func renew(_ calls: [CallID], worker: WorkerID, lease: Duration)
+    async throws(StoreError) -> Set<CallID>
+  {
+    try await ask(.renew) { () throws(StoreError) in
+      try await memory.renew(calls, worker: worker, lease: lease)
+    }
+  }
+
+  func settle(_ settlement: Settlement, thenClaim next: ClaimRequest?) async -> SettleAnswer {
+    let fault = await arrive(.settle, call: settlement.call.id, next: next?.call)
+    let lost = StoreError(.unavailable, "away")
+    let none = SettleAnswer(settled: .failure(lost), claim: next == nil ? nil : .failure(lost))
+    if case .questionLost = fault { return none }
+    let answer = await memory.settle(settlement, thenClaim: next)
+    switch fault {
+    case nil, .questionLost: return answer
+    case .answerLost: return none
+    case .claimLost:
+      return SettleAnswer(settled: answer.settled, claim: next == nil ? nil : .failure(lost))
+    }
+  }
+
+  func recordProbe(_ answer: TeamAnswer, retryAfter pause: Duration) async throws(StoreError) {
+    try await ask(.probe) { () throws(StoreError) in
+      try await memory.recordProbe(answer, retryAfter: pause)
+    }
+  }
+
+  func retire(_ worker: WorkerID) async throws(StoreError) {
+    try await ask(.retire) { () throws(StoreError) in try await memory.retire(worker) }
+  }
+
+  private func ask<Value>(
+    _ question: Question,
+    call: CallID? = nil,
+    _ body: () async throws(StoreError) -> Value
+  ) async throws(StoreError) -> Value {
+    let lost = StoreError(.unavailable, "away")
+    let fault = await arrive(question, call: call, next: nil)
+    if case .questionLost = fault { throw lost }
+    let value = try await body()
+    if fault != nil { throw lost }
+    return value
+  }
+
+  /// Notes a question and lets it travel.
+  /// - Returns: What goes wrong with it.
+  private func arrive(_ question: Question, call: CallID?, next: CallID?) async -> Fault? {
+    let now = time.now
+    let number = state.withLock { state in
+      state.entries.append(Entry(question: question, at: now, call: call, next: next))
+      return state.entries.count { $0.question == question }
+    }
+    await time.pass(.milliseconds(1))
+    if state.withLock({ $0.isAway }) { return .questionLost }
+    return script(question, number)
+  }
+}
