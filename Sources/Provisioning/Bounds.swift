@@ -27,6 +27,9 @@ public enum Bounds {
   public static let settleSeconds = 1...3600
   /// Bytes of one answer of the API that are read; a longer one is cut off and proves nothing.
   public static let answerBytes = 8 * 1024 * 1024
+  /// How much a `createdAt` may be cut short: the API states no format, and one that counts whole
+  /// seconds shows a code as older than the call that made it.
+  public static let createdAtResolution: Duration = .seconds(2)
   /// Characters of an error message that are kept.
   public static let messageLength = 2000
   /// The longest pause that an answer of the API can ask for (`Retry-After`).

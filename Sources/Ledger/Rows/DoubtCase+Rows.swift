@@ -42,11 +42,14 @@ extension WatchCase {
   init?(_ row: Row) throws(PostgresError) {
     guard let reward = try row.optionalUuid("reward_id") else { return nil }
     let since = try row.timestamptz("since")
-    let offset = try row.clockOffset()
+    // A database that was accepted as another's successor is watched from the beginning of time.
+    let offset = since == .min ? nil : try row.clockOffset()
     self.init(
       reward: RewardID(UniqueID(bits: reward)),
       newestKnown: try row.newestKnown(),
-      since: offset.map { Timestamp(microseconds: since + $0.low) },
+      since: offset.map {
+        Timestamp(microseconds: since + $0.low - Bounds.createdAtResolution.microseconds)
+      },
       now: Timestamp(microseconds: try row.timestamptz("now"))
     )
   }

@@ -25,12 +25,15 @@ enum ReconcilingStatements {
     SELECT slot_us FROM codemint.reserve_slot()
     """
 
-  /// Codes that are stored, and codes that are set aside for another call and a person: neither
-  /// can be news of a doubtful call.
+  /// Codes that are stored, and codes that are set aside for another call of their reward and a
+  /// person: neither can be news of a doubtful call. A code that another reward's answer showed can.
   static let known: Statement = """
     SELECT id FROM codemint.codes WHERE id = ANY ($1::uuid[])
     UNION ALL
-    SELECT id FROM codemint.strays WHERE id = ANY ($1::uuid[])
+    SELECT s.id FROM codemint.strays s
+    WHERE s.id = ANY ($1::uuid[])
+      AND NOT EXISTS (SELECT FROM codemint.calls c
+                      WHERE c.id = s.call_id AND c.reward_id <> s.reward_id)
     """
 
   /// Looks again under the reward's lock whether what was judged is still so.

@@ -32,7 +32,10 @@ public enum Attribution {
         absent: calls.filter { !made.contains($0) }
       )
     }
-    if calls.count == 1, let call = calls.first, call.prefix != nil, found.count < call.size {
+    // The prefix is what makes the codes this call's: every one of them has to have it.
+    if calls.count == 1, let call = calls.first, let prefix = call.prefix,
+      found.count < call.size, found.allSatisfy({ $0.code.hasPrefix(prefix) })
+    {
       return .decided(adopted: [Adoption(call: call, codes: found)], absent: [])
     }
     return .held(reason: .unexplained, strays: found)

@@ -44,11 +44,12 @@ public struct DoubtCase: Hashable, Sendable {
   }
 
   /// The window in which the codes of these calls must have been created, by the API's clock; nil
-  /// if `createdAt` cannot be believed.
+  /// if `createdAt` cannot be believed. Wider by `Bounds.createdAtResolution` at both ends.
   public var window: ClosedRange<Timestamp>? {
     guard let offset, let earliest = calls.map(\.earliest).min() else { return nil }
-    let first = earliest.microseconds + offset.low
-    let last = lingerEnd.microseconds + offset.high
+    let margin = Bounds.createdAtResolution.microseconds
+    let first = earliest.microseconds + offset.low - margin
+    let last = lingerEnd.microseconds + offset.high + margin
     return Timestamp(microseconds: first)...Timestamp(microseconds: max(first, last))
   }
 }

@@ -26,6 +26,9 @@ public struct ListedPage: Hashable, Sendable {
 public enum ListingFailure: Error, Hashable, Sendable {
   /// The API says that the reward's list does not exist or may not be read.
   case refused(code: String, message: String)
+  /// It was not asked for, for a reason of this side: the account may not send now, the database
+  /// does not answer, the worker is stopping. Says nothing about the list.
+  case notAsked(String)
   /// A page could not be had or read; later it may.
   case failed(String)
   /// A cache answered, or codes that must be there are not.

@@ -32,10 +32,23 @@ public struct ListingReader: Sendable {
   private var anchor: CodeID?
   private var expectsEnd = false
   private var oldest: Timestamp?
-  private var orderHolds = true
+  private var order = Order.unseen
+  private var pagesOfNulls = 0
+
+  /// What the codes seen so far say of the order that was asked for.
+  private enum Order {
+    /// All were created at the same time, so far as that is told.
+    case unseen
+    /// Some were created before those that were shown first, and none after.
+    case holds
+    /// A code was created after one that was shown before it, or does not tell.
+    case broken
+  }
 
   /// Restarts after which a listing is given up.
   public static let mostRestarts = 5
+  /// Pages in a row without any code after which a listing is given up: offsets may be ignored.
+  public static let mostPagesOfNulls = 5
   /// Codes of a page: what the API allows at most.
   public static let pageSize = 1000
 
@@ -63,6 +76,8 @@ public struct ListingReader: Sendable {
     gathered = []
     if page.isCached { return .failed(.stale) }
     if page.count == 0 { return finish() }
+    pagesOfNulls = page.codes.isEmpty ? pagesOfNulls + 1 : 0
+    if pagesOfNulls > Self.mostPagesOfNulls { return .failed(.unstable) }
     if expectsEnd || !showsAnchor(page) { return restart() }
     let fresh = page.codes.filter { seen.insert($0.id).inserted }
     // Nulls behind a page's last code come again on the next page, unless there is none.
@@ -94,10 +109,13 @@ public struct ListingReader: Sendable {
 
   private mutating func note(_ code: IssuedCode) {
     guard let created = code.createdAt else {
-      orderHolds = false
+      order = .broken
       return
     }
-    if let oldest, created > oldest { orderHolds = false }
+    if let oldest {
+      if created > oldest { order = .broken }
+      if created < oldest, order == .unseen { order = .holds }
+    }
     oldest = min(oldest ?? created, created)
   }
 
@@ -107,7 +125,7 @@ public struct ListingReader: Sendable {
   }
 
   private var isPastWindow: Bool {
-    guard orderHolds, let window, let oldest, mustShow.isSubset(of: seen) else { return false }
+    guard order == .holds, let window, let oldest, mustShow.isSubset(of: seen) else { return false }
     return oldest < window.lowerBound
   }
 
@@ -124,7 +142,8 @@ public struct ListingReader: Sendable {
     anchor = nil
     expectsEnd = false
     oldest = nil
-    orderHolds = true
+    order = .unseen
+    pagesOfNulls = 0
     return first
   }
 }

@@ -17,6 +17,7 @@ public struct Adoption: Hashable, Sendable {
 
   /// An adoption.
   public init(call: Call, codes: [IssuedCode]) {
+    precondition(codes.count <= call.size, "a call is given no more codes than it asked for")
     self.call = call
     self.codes = codes
   }

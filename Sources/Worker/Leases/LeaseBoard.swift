@@ -15,8 +15,8 @@ final class LeaseBoard: Sendable {
     _ = leases.withLock { $0.removeValue(forKey: call) }
   }
 
-  /// Every call on the board.
-  var calls: [CallID] { leases.withLock { Array($0.keys) } }
+  /// Every call on the board, in an order that does not depend on the run.
+  var calls: [CallID] { leases.withLock { $0.keys.sorted() } }
 
   /// Whether a request may still leave for this call. Asked where its body is produced, with
   /// nothing in between (protocol, rule 3).

@@ -10,7 +10,8 @@ struct Lister: Sendable {
 
   /// Reads one complete listing.
   ///
-  /// - Parameter worker: Keeps its hold on the reward with every page.
+  /// The hold on the reward is kept with every page.
+  ///
   /// - Returns: What of it the ledger does not know, or why nothing can be concluded.
   func list(
     _ reward: RewardID,
@@ -38,7 +39,7 @@ struct Lister: Sendable {
             unknown = []
           }
           guard let fresh = await unknownOnes(of: reader.gathered) else {
-            return .failure(.failed("the database does not answer"))
+            return .failure(.notAsked("the database does not answer"))
           }
           unknown += fresh
         }
@@ -57,17 +58,17 @@ struct Lister: Sendable {
           worker: configuration.id,
           lease: configuration.reconcilerLease
         )
-      else { return .failure(.failed("another worker has taken the reward")) }
+      else { return .failure(.notAsked("another worker has taken the reward")) }
       guard let delay = try await context.store.reserveSlot() else {
-        return .failure(.failed("the account may not send now"))
+        return .failure(.notAsked("the account may not send now"))
       }
       context.outage.succeeded()
       await context.drain.wait(until: context.clock.now + delay, on: context.clock)
     } catch {
       _ = context.outage.failed(error)
-      return .failure(.failed("the database does not answer"))
+      return .failure(.notAsked("the database does not answer"))
     }
-    guard !context.isDraining else { return .failure(.failed("the worker is stopping")) }
+    guard !context.isDraining else { return .failure(.notAsked("the worker is stopping")) }
     return await context.issuer.list(reward, offset: offset, limit: limit)
   }
 

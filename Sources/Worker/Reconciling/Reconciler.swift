@@ -39,11 +39,12 @@ struct Reconciler: Sendable {
         try await resolve(doubt)
         return true
       }
+      let askedAt = context.clock.now
       if let watch = try await context.store.takeWatch(
         configuration.id,
         lease: configuration.reconcilerLease
       ) {
-        try await Watcher(context, lister).look(at: watch)
+        try await Watcher(context, lister).look(at: watch, takenAt: askedAt)
         return true
       }
       context.outage.succeeded()
@@ -76,7 +77,9 @@ struct Reconciler: Sendable {
   /// Anything less than everything is decided by two equal listings only, the second begun
   /// `reconcile.settle_seconds` after the first ended (protocol, rule 12).
   private func lookAgain(_ doubt: DoubtCase, _ first: Listing) async throws(StoreError) {
-    guard try await pause(context.configuration.settle, holding: doubt.reward) else { return }
+    guard try await pause(context.configuration.settle, holding: doubt.reward) else {
+      return try await leave(doubt, after: .zero)
+    }
     switch await lister.list(doubt.reward, mustShow: doubt.newestKnown, window: doubt.window) {
     case .failure(let failure):
       try await listingFailed(failure, doubt)
@@ -135,7 +138,7 @@ struct Reconciler: Sendable {
       doubt.reward,
       worker: context.configuration.id,
       pause: context.dice.wait(.api, failures: 3) + .seconds(1),
-      listingFailed: true
+      listingFailed: failure.isOfTheList
     )
   }
 
@@ -193,9 +196,19 @@ extension DoubtCase {
   /// or has failed for 15 minutes (protocol, rule 15).
   fileprivate func isUnlistable(_ failure: ListingFailure) -> Bool {
     if case .refused = failure { return now >= lingerEnd }
-    guard let failingSince else { return false }
+    guard failure.isOfTheList, let failingSince else { return false }
     return now.microseconds - failingSince.microseconds >= Self.patience.microseconds
   }
 
   private static let patience: Duration = .seconds(15 * 60)
+}
+
+extension ListingFailure {
+  /// Whether it is the list that failed, and not this side that did not ask.
+  fileprivate var isOfTheList: Bool {
+    switch self {
+    case .notAsked: false
+    case .refused, .failed, .stale, .unstable: true
+    }
+  }
 }

@@ -12,9 +12,11 @@ struct Watcher: Sendable {
   }
 
   /// One round of a watch.
-  func look(at watch: WatchCase) async throws(StoreError) {
+  ///
+  /// - Parameter takenAt: When the case was asked for, on this worker's clock. From before the
+  ///   question, so that the end of the listing is never thought earlier than it was.
+  func look(at watch: WatchCase, takenAt: Instant) async throws(StoreError) {
     let worker = context.configuration.id
-    let takenAt = context.clock.now
     let window = watch.since.map { $0...Timestamp(microseconds: .max) }
     let listing = await lister.list(watch.reward, mustShow: watch.newestKnown, window: window)
     guard case .success(let unknown) = listing else {

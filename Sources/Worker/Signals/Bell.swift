@@ -22,9 +22,10 @@ final class Bell: Sendable {
     let waiters = state.withLock { state in
       state.isRung = true
       defer { state.waiters = [:] }
-      return state.waiters.values
+      return state.waiters
     }
-    for waiter in waiters { waiter.resume() }
+    // In the order in which they came, so that a simulation can be replayed.
+    for waiter in waiters.sorted(by: { $0.key < $1.key }) { waiter.value.resume() }
   }
 
   /// Takes the ring.

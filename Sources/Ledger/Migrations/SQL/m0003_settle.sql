@@ -248,6 +248,13 @@ BEGIN
   WHERE c.id = p_call AND (v_held > 0 OR p_result = 'issued');
   call_state := v_call.state;
 
+  IF v_call.hold_reason IS NOT NULL AND p_result = 'issued' THEN
+    -- What was set aside for it and for a person is accounted for now.
+    DELETE FROM codemint.strays s WHERE s.id = ANY (p_ids);
+  END IF;
+  IF v_call.held_at IS NOT NULL AND v_call.state <> 'in_doubt' THEN
+    v_job := codemint.release_job(v_job, p_call);
+  END IF;
   v_job := codemint.conclude_job(v_job, v_code, v_message);
   v_job := codemint.place_job(v_job, v_pause);
   PERFORM codemint.save_job(v_job);
@@ -258,13 +265,14 @@ BEGIN
        WHERE c.reward_id = p_reward AND c.state = 'in_doubt' AND c.held_at IS NULL) THEN
     v_reward.closed_at := NULL;
   END IF;
-  IF p_result = 'issued' AND p_reward_effect = 'proven' THEN
+  -- Only the ending that lands teaches: an answer that is repeated or comes late is not the newest.
+  IF v_landed AND p_result = 'issued' AND p_reward_effect = 'proven' THEN
     v_reward := codemint.learn_from_answer(v_reward, p_prefix, p_ids, p_codes);
     PERFORM codemint.learn_offset(v_call.send_at, p_created);
   END IF;
   PERFORM codemint.apply_reward_effect(v_reward, v_landed, p_reward_effect, p_reward_pause,
                                        p_reward_limit, p_error_code, p_error_message);
-  IF p_reward_effect = 'watched' AND v_landed THEN
+  IF p_reward_effect = 'watched' AND v_held > 0 THEN
     -- The answer was not what was asked for: it is listed once before anything is asked again.
     v_watch := -1;
   END IF;
@@ -296,6 +304,30 @@ BEGIN
      CASE WHEN v_fits THEN 'sending' ELSE 'absent' END, p_worker, clock_timestamp())
   RETURNING * INTO v_call;
   RETURN v_call;
+END
+$$;
+
+-- A held call has got its outcome: its job goes on, unless another of its calls is held, or it is
+-- held for another reason.
+CREATE FUNCTION codemint.release_job(p_job codemint.jobs, p_call uuid) RETURNS codemint.jobs
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+  v_reason text := (SELECT c.hold_reason FROM codemint.calls c WHERE c.id = p_call);
+  v_open   boolean := p_job.state IN ('queued', 'running');
+BEGIN
+  IF NOT p_job.held OR v_open AND p_job.error_code IS DISTINCT FROM v_reason OR EXISTS (
+       SELECT FROM codemint.calls c
+       WHERE c.job_id = p_job.id AND c.id <> p_call AND c.held_at IS NOT NULL) THEN
+    RETURN p_job;
+  END IF;
+  p_job.held := false;
+  IF v_open THEN
+    p_job.error_code := NULL;
+    p_job.error_message := NULL;
+  END IF;
+  RETURN p_job;
 END
 $$;
 
@@ -348,7 +380,8 @@ BEGIN
   -- older than what has been refused meanwhile.
   IF p_effect = 'proven' AND p_landed THEN
     p_reward.failures := 0;
-    p_reward.paused_until := NULL;
+    -- The pause before a listing that is due at once is not another answer's to lift.
+    p_reward.paused_until := CASE WHEN p_reward.watch_step < 0 THEN p_reward.paused_until END;
     p_reward.error_code := NULL;
     p_reward.error_message := NULL;
   ELSIF p_effect = 'refused' AND p_landed THEN
@@ -443,6 +476,10 @@ DECLARE
   v_account codemint.accounts;
   v_drift   bigint;
 BEGIN
+  IF p_sent IS NULL THEN
+    -- A failover lost the claim, and with it the moment of sending.
+    RETURN;
+  END IF;
   SELECT (extract(epoch FROM max(c.created) - v_now) * 1000000)::bigint,
          (extract(epoch FROM min(c.created) - p_sent) * 1000000)::bigint
     INTO v_low, v_high

@@ -25,7 +25,7 @@ BEGIN
   WHERE r.closed_at IS NOT NULL AND r.in_flight = 0
     AND coalesce(r.reconcile_at, '-infinity') <= now
     AND coalesce(r.reconciler_until, '-infinity') < now
-  ORDER BY r.closed_at
+  ORDER BY r.closed_at, r.reward_id
   LIMIT 1
   FOR UPDATE SKIP LOCKED;
   IF NOT FOUND THEN
@@ -45,9 +45,12 @@ BEGIN
     offset_high_us := v_account.offset_high_us;
   END IF;
   FOR call_id, job_id, prefix, size, earliest, latest IN
-    SELECT c.id, c.job_id, c.prefix, c.size, coalesce(c.send_at, c.created_at),
+    -- A call that a failover lost and its settlement brought back has no slot: it was sent at any
+    -- time since its job was inserted.
+    SELECT c.id, c.job_id, c.prefix, c.size, coalesce(c.send_at, j.created_at),
            coalesce(c.lease_expires_at, c.updated_at) + p_linger
     FROM codemint.calls c
+    JOIN codemint.jobs j ON j.id = c.job_id
     WHERE c.reward_id = v_reward.reward_id AND c.state = 'in_doubt' AND c.held_at IS NULL
     ORDER BY c.created_at, c.id
   LOOP
@@ -92,7 +95,8 @@ AS $$
 $$;
 
 -- A slot for a request that is not a generate call: listing draws from the same budget.
--- Microseconds until the slot; null if the account may not send now.
+-- Microseconds until the slot; null if the account may not send now or within five seconds, so that
+-- who has a reward to list neither loses it while waiting nor takes slots for nothing.
 CREATE FUNCTION codemint.reserve_slot(OUT slot_us bigint)
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
@@ -108,9 +112,12 @@ BEGIN
     RETURN;
   END IF;
   v_now := clock_timestamp();
-  v_spacing := make_interval(secs => 1.01 / v_account.requests_per_second);
+  v_spacing := interval '1 microsecond' * ceil(1010000 / v_account.requests_per_second);
   v_slot := greatest(v_now, v_account.next_slot_at - v_spacing * (v_account.burst - 1),
                      v_account.paused_until);
+  IF v_slot - v_now > interval '5 seconds' THEN
+    RETURN;
+  END IF;
   UPDATE codemint.accounts a
   SET next_slot_at = greatest(v_now, a.next_slot_at, v_slot) + v_spacing
   WHERE a.name = 'default';
@@ -267,9 +274,12 @@ BEGIN
     FOR UPDATE
   LOOP
     v_job.held := true;
-    v_job.error_code := p_reason;
-    v_job.error_message := 'it cannot be told what a doubtful call did: see codemint.doubts, '
-      'and decide with codemint.resolve_call';
+    -- A job that is ending has its reason already.
+    IF v_job.state IN ('queued', 'running') THEN
+      v_job.error_code := p_reason;
+      v_job.error_message := 'it cannot be told what a doubtful call did: see codemint.doubts, '
+        'and decide with codemint.resolve_call';
+    END IF;
     PERFORM codemint.save_job(codemint.place_job(v_job, interval '0'));
   END LOOP;
   UPDATE codemint.calls c
@@ -294,7 +304,8 @@ AS $$
                           THEN greatest(r.paused_until, clock_timestamp() + interval '30 seconds')
                           ELSE r.paused_until END,
       watched_since = least(r.watched_since,
-                            (SELECT c.created_at FROM codemint.calls c WHERE c.id = p_call))
+        (SELECT CASE WHEN c.send_at IS NULL THEN j.created_at ELSE c.created_at END
+         FROM codemint.calls c JOIN codemint.jobs j ON j.id = c.job_id WHERE c.id = p_call))
   WHERE r.reward_id = p_reward
 $$;
 
@@ -316,7 +327,7 @@ BEGIN
   WHERE r.watch_at <= now AND r.closed_at IS NULL
     AND coalesce(r.reconcile_at, '-infinity') <= now
     AND coalesce(r.reconciler_until, '-infinity') < now
-  ORDER BY r.watch_at
+  ORDER BY r.watch_at, r.reward_id
   LIMIT 1
   FOR UPDATE SKIP LOCKED;
   IF NOT FOUND THEN
@@ -339,9 +350,10 @@ $$;
 
 -- Concludes one round of a watch with the codes that a listing showed and the ledger did not know.
 --
--- They are recorded as surplus only when every call that was in flight or in doubt while the
--- listing ran (made before p_listed_until) has its outcome: until then the answer is 'wait', and
--- the same codes are brought again. p_listed_until is the database's clock at the listing's end.
+-- They are recorded as surplus only when every call that was in flight while the listing ran (made
+-- before p_listed_until) has its outcome: until then the answer is 'wait', and the same codes are
+-- brought again. If one fell in doubt, the round is void and the reward goes to who reconciles it.
+-- p_listed_until is the database's clock at the listing's end, or later.
 CREATE FUNCTION codemint.conclude_watch(
   p_reward uuid, p_worker uuid, p_listed_until timestamptz,
   p_ids uuid[], p_codes text[], p_statuses text[], p_sync text[], p_external jsonb[],
@@ -352,11 +364,12 @@ LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-  v_now    timestamptz := clock_timestamp();
-  v_reward codemint.rewards;
-  v_job    codemint.jobs;
-  v_call   codemint.calls;
-  v_room   integer;
+  v_now      timestamptz := clock_timestamp();
+  v_reward   codemint.rewards;
+  v_job      codemint.jobs;
+  v_call     codemint.calls;
+  v_room     integer;
+  v_returned integer;
 BEGIN
   issued := 0;
   surplus := 0;
@@ -365,10 +378,16 @@ BEGIN
     outcome := 'changed';
     RETURN;
   END IF;
+  IF cardinality(p_ids) > 0 AND v_reward.closed_at IS NOT NULL THEN
+    -- A doubt comes first: what was found may be its, and its reconciler needs the reward.
+    UPDATE codemint.rewards r SET reconciler = NULL, reconciler_until = NULL
+    WHERE r.reward_id = p_reward;
+    outcome := 'changed';
+    RETURN;
+  END IF;
   IF cardinality(p_ids) > 0 AND EXISTS (
     SELECT FROM codemint.calls c
-    WHERE c.reward_id = p_reward AND c.state IN ('sending', 'in_doubt') AND c.held_at IS NULL
-      AND c.created_at <= p_listed_until) THEN
+    WHERE c.reward_id = p_reward AND c.state = 'sending' AND c.created_at <= p_listed_until) THEN
     outcome := 'wait';
     RETURN;
   END IF;
@@ -378,10 +397,18 @@ BEGIN
   -- What an answer of fewer codes than were asked for has kept back belongs to the job as long as
   -- nothing has been asked again; whatever comes to light later is surplus.
   v_room := CASE WHEN v_reward.watch_step < 0 AND v_job.state IN ('queued', 'running')
-                 THEN least(v_job.count - v_job.issued - v_job.outstanding, v_call.size) ELSE 0 END;
-  SELECT s.issued, s.surplus INTO issued, surplus
+                 THEN least(v_job.count - v_job.issued - v_job.outstanding,
+                            v_call.size - (SELECT count(*)::integer FROM codemint.codes c
+                                           WHERE c.job_id = v_job.id AND c.call_id = v_call.id
+                                             AND NOT c.surplus))
+                 ELSE 0 END;
+  v_room := greatest(v_room, 0);
+  SELECT s.issued, s.surplus, s.returned INTO issued, surplus, v_returned
   FROM codemint.store_codes(v_job.id, v_call.id, p_reward, v_room, p_ids, p_codes, p_statuses,
                             p_sync, p_external, p_created, p_expires, p_updated) s;
+  DELETE FROM codemint.strays s WHERE s.id = ANY (p_ids);
+  SELECT j.surplus INTO v_job.surplus FROM codemint.jobs j WHERE j.id = v_job.id;
+  issued := issued + v_returned;
   v_job.issued := v_job.issued + issued;
   v_job.surplus := v_job.surplus + surplus;
   v_job := codemint.conclude_job(v_job, NULL, NULL);
@@ -450,6 +477,7 @@ BEGIN
                  WHERE h.reward_id = v_call.reward_id AND h.held_at = v_call.held_at))
           AND (v_call.prefix IS NULL OR NOT coalesce(v_reward.prefix_literal, false)
                OR starts_with(t.code, v_call.prefix))
+          AND NOT EXISTS (SELECT FROM codemint.codes k WHERE k.id = t.id)
         ORDER BY t.id
         LIMIT v_call.size
         FOR UPDATE)
@@ -473,16 +501,8 @@ BEGIN
       v_stored.updated);
   END IF;
   SELECT * INTO v_job FROM codemint.jobs j WHERE j.id = v_call.job_id;
-  IF v_job.held AND NOT EXISTS (
-       SELECT FROM codemint.calls c
-       WHERE c.job_id = v_job.id AND c.state = 'in_doubt' AND c.held_at IS NOT NULL) THEN
-    v_job.held := false;
-    IF v_job.state NOT IN ('completed', 'failed', 'cancelled', 'ending') THEN
-      v_job.error_code := NULL;
-      v_job.error_message := NULL;
-    END IF;
-    PERFORM codemint.save_job(codemint.place_job(v_job, interval '0'));
-  END IF;
+  v_job := codemint.release_job(v_job, p_call);
+  PERFORM codemint.save_job(codemint.place_job(v_job, interval '0'));
   PERFORM pg_notify('codemint_jobs', '');
   RETURN format('call %s is %s; job %s is %s with %s of %s codes', p_call,
     (SELECT c.state FROM codemint.calls c WHERE c.id = p_call), v_job.id,
