@@ -98,7 +98,7 @@ public final class MemoryStore: Store {
   private var now: Int64 { clock.now.nanoseconds / 1000 }
 
   /// One transaction, after which the invariants are checked.
-  private func request<Value: Sendable>(
+  func request<Value: Sendable>(
     _ body: (inout MemoryLedger, Int64) throws(StoreError) -> Value
   ) throws(StoreError) -> Value {
     let now = self.now

@@ -47,6 +47,7 @@ struct AnswerTests {
         let again = try await scene.settle(settlement)
         #expect(again.issued == 0 && again.surplus == 0)
         #expect(try await scene.ledger.facts().differences(from: before) == [])
+        try await scene.listWatched()
       }
     }
   }
@@ -78,6 +79,7 @@ struct AnswerTests {
       #expect(receipt.issued == 7 && receipt.job == .running)
       #expect(try await scene.call(claimed).received == 10)
       #expect(try await scene.reward().watchedSince == startOfTime)
+      try await scene.listWatched()
       let rest = try await scene.claim()
       #expect(rest.call.size == 3 && rest.call.job == id)
       try await scene.settle(rest, scene.answer(rest))
@@ -95,6 +97,7 @@ struct AnswerTests {
       let claimed = try await scene.claim()
       #expect(try await scene.settle(claimed, scene.answer(claimed, codes: 600)).issued == 600)
       #expect(try await scene.job(roomy).surplus == 0)
+      try await scene.listWatched()
       let rest = try await scene.claim()
       #expect(rest.call.size == 100)
       let receipt = try await scene.settle(rest, scene.answer(rest, codes: 103))
@@ -170,6 +173,7 @@ struct AnswerTests {
         guard stall < 5 else { break }
         let job = try await scene.job(id)
         #expect(job.turn == nil && job.stalls == stall)
+        try await scene.listWatched()
         guard case .nothing(_, let due?) = try await scene.ask() else {
           Issue.record("claimed during the pause")
           return

@@ -62,7 +62,7 @@ struct ClaimTests {
         worker: Scene.worker,
         lease: .seconds(10)
       )
-      #expect(try await ledger.store.claim(request) == .nothing(wait: nil, due: nil))
+      #expect(try await ledger.store.claim(request) == .nothing(wait: nil, due: .zero))
     }
   }
 

@@ -3,16 +3,18 @@ import Provisioning
 
 /// Asks two ledgers the same, at random, and compares what they answer and hold.
 struct Lockstep {
-  private let memory: any LedgerUnderTest
-  private let postgres: any LedgerUnderTest
-  private var random: SeededRandom
-  private let mint = CodeMint()
+  let memory: any LedgerUnderTest
+  let postgres: any LedgerUnderTest
+  var random: SeededRandom
+  let mint = CodeMint()
   private var jobs: [JobID] = []
   private var inHand: [ClaimedCall] = []
   private var ended: [(claimed: ClaimedCall, settlement: Settlement)] = []
-  private var shown: [IssuedCode] = []
+  var shown: [IssuedCode] = []
   private var lastCall = 0
   private var answers: [String] = []
+  var doubts: [(worker: WorkerID, doubt: DoubtCase)] = []
+  var watches: [(worker: WorkerID, watch: WatchCase)] = []
   private(set) var claims = 0
   private(set) var settlements = 0
 
@@ -26,16 +28,17 @@ struct Lockstep {
   /// - Returns: What it was.
   mutating func step() async throws -> String {
     switch Int.random(in: 0..<100, using: &random) {
-    case 0..<10: try await insert()
-    case 10..<38: try await claim()
-    case 38..<66: try await settle()
-    case 66..<72: try await repeatSettlement()
-    case 72..<78: try await lateEvidence()
-    case 78..<86: try await pass()
-    case 86..<92: try await tend()
-    case 92..<94: try await renew()
-    case 94..<97: try await probe()
-    default: try await edit()
+    case 0..<8: try await insert()
+    case 8..<28: try await claim()
+    case 28..<48: try await settle()
+    case 48..<53: try await repeatSettlement()
+    case 53..<58: try await lateEvidence()
+    case 58..<66: try await pass()
+    case 66..<71: try await tend()
+    case 71..<73: try await renew()
+    case 73..<76: try await probe()
+    case 76..<79: try await edit()
+    default: try await reconcile()
     }
   }
 
@@ -47,7 +50,7 @@ struct Lockstep {
     return told + one.differences(from: try await postgres.facts(withCodes: inCodes))
   }
 
-  private var worker: WorkerID {
+  var worker: WorkerID {
     mutating get { Samples.worker(Int.random(in: 1...2, using: &random)) }
   }
 
@@ -56,7 +59,7 @@ struct Lockstep {
     return ClaimRequest(call: Samples.call(lastCall), worker: worker, lease: .seconds(5))
   }
 
-  private mutating func compare<Value: Equatable>(_ one: Value, _ other: Value) {
+  mutating func compare<Value: Equatable>(_ one: Value, _ other: Value) {
     if one != other { answers.append("answer: \(one)\n      != \(other)") }
   }
 
@@ -171,10 +174,16 @@ struct Lockstep {
   }
 
   private mutating func pass() async throws -> String {
-    let time = Duration.milliseconds(Int.random(in: 1...2500, using: &random))
+    let time = passing()
     try await memory.pass(time)
     try await postgres.pass(time)
     return "pass \(time)"
+  }
+
+  /// Mostly moments, at times as long as a reward pauses.
+  private mutating func passing() -> Duration {
+    let isLong = Int.random(in: 0..<4, using: &random) == 0
+    return .milliseconds(Int.random(in: 1...(isLong ? 40_000 : 2500), using: &random))
   }
 
   private mutating func tend() async throws -> String {
@@ -190,6 +199,7 @@ struct Lockstep {
     compare(Set(one.expired), Set(other.expired))
     compare(one.next, other.next)
     compare(one.block, other.block)
+    compare(one.isReconcilingDue, other.isReconcilingDue)
     return "tend"
   }
 

@@ -12,7 +12,7 @@ struct LockstepTests {
     try await MemoryUnderTest.lend { memory in
       try await PostgresUnderTest.lend { postgres in
         var run = Lockstep(memory: memory, postgres: postgres, seed: seed)
-        for step in 1...250 {
+        for step in 1...500 {
           let name = try await run.step()
           let differences = try await run.differences(inCodes: step % 50 == 0)
           #expect(differences == [], "after step \(step), \(name)")

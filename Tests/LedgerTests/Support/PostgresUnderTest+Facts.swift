@@ -24,7 +24,7 @@ extension Connection {
       let code = try CodeRow(row)
       facts.codes[code.code.id] = code
     }
-    for row in try await query("SELECT * FROM codemint.rewards") {
+    for row in try await query(Self.rewards) {
       facts.rewards[RewardID(UniqueID(bits: try row.uuid("reward_id")))] = try RewardRow(row)
     }
     for row in try await query("SELECT * FROM codemint.workers") {
@@ -46,6 +46,12 @@ extension Connection {
   }
 }
 
+extension Connection {
+  private static let rewards: Statement = """
+    SELECT *, newest_known[1] AS known_first, newest_known[2] AS known_last FROM codemint.rewards
+    """
+}
+
 extension JobRow {
   fileprivate init(_ row: Row) throws {
     self.init(
@@ -54,7 +60,8 @@ extension JobRow {
       count: try row.integer("count"),
       prefix: try row.optionalText("prefix"),
       priority: try row.integer("priority"),
-      runAt: try row.timestamptz("run_at")
+      runAt: try row.timestamptz("run_at"),
+      createdAt: try row.timestamptz("created_at")
     )
     state = try row.state("state")
     paused = try row.bool("paused")
@@ -86,7 +93,8 @@ extension CallRow {
       state: try row.state("state"),
       worker: WorkerID(UniqueID(bits: try row.uuid("worker"))),
       leaseExpiresAt: try row.optionalTimestamptz("lease_expires_at"),
-      sendAt: try row.optionalTimestamptz("send_at")
+      sendAt: try row.optionalTimestamptz("send_at"),
+      createdAt: try row.timestamptz("created_at")
     )
     httpStatus = try row.optionalInteger("http_status")
     errorCode = try row.optionalText("error_code")
@@ -94,6 +102,8 @@ extension CallRow {
     received = try row.optionalInteger("received")
     durationMilliseconds = try row.optionalInteger("duration_ms").map(Int64.init)
     settledAt = try row.optionalTimestamptz("settled_at")
+    heldAt = try row.optionalTimestamptz("held_at")
+    holdReason = try row.optionalText("hold_reason")
   }
 }
 
@@ -128,6 +138,17 @@ extension RewardRow {
     pausedUntil = try row.optionalTimestamptz("paused_until")
     errorCode = try row.optionalText("error_code")
     errorMessage = try row.optionalText("error_message")
+    reconciler = try row.optionalUuid("reconciler").map { WorkerID(UniqueID(bits: $0)) }
+    reconcilerUntil = try row.optionalTimestamptz("reconciler_until")
+    reconcileAt = try row.optionalTimestamptz("reconcile_at")
+    listingFailingSince = try row.optionalTimestamptz("listing_failing_since")
+    newestKnown = try ["known_first", "known_last"].compactMap { column in
+      try row.optionalUuid(.name(column)).map { CodeID(UniqueID(bits: $0)) }
+    }
+    prefixLiteral = try row.optionalBool("prefix_literal")
+    watchCall = try row.optionalUuid("watch_call").map { CallID(UniqueID(bits: $0)) }
+    watchStep = try row.optionalInteger("watch_step")
+    watchAt = try row.optionalTimestamptz("watch_at")
     watchedSince = try row.optionalTimestamptz("watched_since")
   }
 }
@@ -146,6 +167,10 @@ extension AccountRow {
     blockedCode = try row.optionalText("blocked_code")
     blockedMessage = try row.optionalText("blocked_message")
     probeAt = try row.optionalTimestamptz("probe_at")
+    offsetLow = try row.optionalInt64("offset_low_us")
+    offsetHigh = try row.optionalInt64("offset_high_us")
+    offsetMeasuredAt = try row.optionalTimestamptz("offset_measured_at")
+    offsetDistrustedUntil = try row.optionalTimestamptz("offset_distrusted_until")
   }
 }
 

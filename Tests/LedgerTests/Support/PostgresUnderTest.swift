@@ -132,14 +132,15 @@ struct PostgresUnderTest: LedgerUnderTest {
     FROM codemint.calls c WHERE c.id = $1 AND c.job_id = j.id AND c.state = 'in_doubt'
     """,
     """
-    UPDATE codemint.calls SET state = 'absent', settled_at = clock_timestamp()
+    UPDATE codemint.calls SET state = 'absent', held_at = NULL, settled_at = clock_timestamp()
     WHERE id = $1 AND state = 'in_doubt'
     """,
     """
     UPDATE codemint.rewards r SET closed_at = NULL
     WHERE r.reward_id = (SELECT c.reward_id FROM codemint.calls c WHERE c.id = $1)
       AND NOT EXISTS (SELECT FROM codemint.calls c
-                      WHERE c.reward_id = r.reward_id AND c.state = 'in_doubt')
+                      WHERE c.reward_id = r.reward_id AND c.state = 'in_doubt'
+                        AND c.held_at IS NULL)
     """,
   ]
 

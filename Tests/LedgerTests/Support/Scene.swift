@@ -125,6 +125,16 @@ final class Scene: Sendable {
     .rejected(Rejection(scope: scope, status: status, code: "c\(status)", message: "m\(status)"))
   }
 
+  /// Lists the reward whose watch is due, if there is one, and finds these codes.
+  @discardableResult
+  func listWatched(finding codes: [IssuedCode] = []) async throws -> WatchAnswer? {
+    guard let watch = try await ledger.store.takeWatch(Self.worker, lease: .seconds(30)) else {
+      return nil
+    }
+    let finding = WatchFinding(reward: watch.reward, listedUntil: watch.now, codes: codes)
+    return try await ledger.store.conclude(finding, worker: Self.worker)
+  }
+
   func job(_ id: JobID) async throws -> JobRow { try await ledger.facts().job(id) }
   func call(_ claimed: ClaimedCall) async throws -> CallRow {
     try await ledger.facts().call(claimed.call.id)

@@ -4,6 +4,7 @@ extension MemoryLedger {
   /// Takes the next call of the job whose turn it is: `codemint.claim_call`.
   public mutating func claim(_ request: ClaimRequest, now: Int64) -> Claim {
     if let row = calls[request.call] { return repeated(row, request, now: now) }
+    guard isClusterKnown else { return .nothing(wait: nil, due: .zero) }
     let due = nextDue(now: now)
     guard account.blockedAt == nil, let limits = account.limits,
       account.inFlight < limits.maxInFlight
@@ -67,7 +68,8 @@ extension MemoryLedger {
     let planned = CallPlan.nextSize(
       count: job.count,
       issued: job.issued,
-      outstanding: job.outstanding
+      outstanding: job.outstanding,
+      largest: largestCall
     )
     guard let size = planned else { return .nothing(wait: .zero, due: nil) }
     let call = Call(
@@ -82,7 +84,8 @@ extension MemoryLedger {
       state: .sending,
       worker: request.worker,
       leaseExpiresAt: now + request.lease.microseconds,
-      sendAt: slot
+      sendAt: slot,
+      createdAt: now
     )
     rewards[job.reward, default: RewardRow()].inFlight += 1
     job.state = .running

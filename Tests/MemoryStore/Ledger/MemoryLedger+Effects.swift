@@ -13,11 +13,10 @@ extension MemoryLedger {
     switch effect {
     case .proven where landed:
       reward.failures = 0
-      reward.pausedUntil = nil
+      // The pause before a listing that is due at once is not another answer's to lift.
+      if reward.watchStep ?? 0 >= 0 { reward.pausedUntil = nil }
       reward.errorCode = nil
       reward.errorMessage = nil
-    case .watched:
-      reward.watchedSince = reward.watchedSince ?? now
     case .refused(let pause, let code, let message) where landed:
       reward.failures += 1
       reward.pausedUntil = max(reward.pausedUntil ?? .min, now + pause.microseconds)
@@ -27,7 +26,7 @@ extension MemoryLedger {
         hold(id, code: code, message: message)
         reward.failures = 0
       }
-    case .none, .closed, .proven, .refused: break
+    case .none, .closed, .proven, .refused, .watched: break
     }
     rewards[id] = reward
   }

@@ -44,7 +44,8 @@ extension MemoryLedger {
       broken.append("account: \(account.inFlight) in flight, \(sending.count) sending")
     }
     let inFlight = Dictionary(grouping: sending, by: \.call.reward).mapValues(\.count)
-    let doubted = Set(calls.values.filter { $0.state == .inDoubt }.map(\.call.reward))
+    let doubts = calls.values.filter { $0.state == .inDoubt && $0.heldAt == nil }
+    let doubted = Set(doubts.map(\.call.reward))
     for (id, reward) in rewards {
       if reward.inFlight != inFlight[id] ?? 0 {
         broken.append("reward \(id): \(reward.inFlight) in flight, \(inFlight[id] ?? 0) sending")
@@ -52,6 +53,12 @@ extension MemoryLedger {
       if (reward.closedAt != nil) != doubted.contains(id) {
         broken.append("reward \(id): closed without a doubt, or open with one")
       }
+      if reward.watchAt != nil, reward.watchCall == nil || reward.watchedSince == nil {
+        broken.append("reward \(id): watched without a reason")
+      }
+    }
+    for row in calls.values where row.heldAt != nil && row.state != .inDoubt {
+      broken.append("call \(row.call.id): held and not in doubt")
     }
     for row in calls.values where row.state == .sending && row.leaseExpiresAt == nil {
       broken.append("call \(row.call.id): sending without a lease")

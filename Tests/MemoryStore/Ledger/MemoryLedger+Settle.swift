@@ -23,13 +23,26 @@ extension MemoryLedger {
     let landed = row.state == .sending
     let held = row.state.holdsRoom ? call.size : 0
     let finding = apply(settlement, to: &row, &job, &reward, held: held, now: now)
+    let wasHeld = row.heldAt != nil
     if held > 0 || settlement.result == .issued { row.record(settlement, now: now) }
     calls[call.id] = row
+    if row.holdReason != nil, settlement.result == .issued {
+      for code in settlement.codes { strays[code.id] = nil }
+    }
+    if wasHeld, row.state != .inDoubt { release(&job, of: row) }
     conclude(&job, failure: finding.failure, now: now)
     place(&job, pause: finding.pause, now: now)
     jobs[job.id] = job
     if row.state != .inDoubt, !hasDoubt(call.reward) { reward.closedAt = nil }
+    if landed, settlement.result == .issued, settlement.reward == .proven {
+      learn(from: settlement, to: &reward, sent: row.sendAt, now: now)
+    }
     apply(settlement.reward, to: &reward, of: call.reward, landed: landed, now: now)
+    if settlement.reward == .watched, held > 0 {
+      watch(call.reward, because: call.id, step: -1, now: now)
+    } else if finding.isSuspicious {
+      watch(call.reward, because: call.id, step: 0, now: now)
+    }
     apply(settlement.account, landed: landed, now: now)
     return SettleReceipt(
       issued: finding.issued,
@@ -46,6 +59,8 @@ extension MemoryLedger {
     var surplus = 0
     var failure: JobFailure?
     var pause: Int64 = 0
+    /// It holds no room that could be kept for it, and may have made codes all the same.
+    var isSuspicious = false
   }
 
   private mutating func apply(
@@ -79,8 +94,9 @@ extension MemoryLedger {
       if row.state == .sending {
         row.state = .inDoubt
         reward.closedAt = reward.closedAt ?? now
+        reward.reconcileAt = nil
       } else if row.state == .absent {
-        reward.watchedSince = reward.watchedSince ?? now
+        finding.isSuspicious = true
       }
     case .rejected, .unsent:
       if held > 0 {
@@ -124,7 +140,8 @@ extension MemoryLedger {
       state: fits ? .sending : .absent,
       worker: settlement.worker,
       leaseExpiresAt: now,
-      sendAt: nil
+      sendAt: nil,
+      createdAt: now
     )
   }
 }
@@ -132,7 +149,10 @@ extension MemoryLedger {
 extension CallRow {
   /// Takes over what a settlement says about the request.
   fileprivate mutating func record(_ settlement: Settlement, now: Int64) {
-    if state != .inDoubt { leaseExpiresAt = nil }
+    if state != .inDoubt {
+      leaseExpiresAt = nil
+      heldAt = nil
+    }
     httpStatus = settlement.httpStatus ?? httpStatus
     errorCode = settlement.errorCode
     errorMessage = settlement.errorMessage

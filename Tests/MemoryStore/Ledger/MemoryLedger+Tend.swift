@@ -3,11 +3,17 @@ public import Provisioning
 extension MemoryLedger {
   /// Does what falls due by the passing of time alone: `codemint.tend`.
   public mutating func tend(_ worker: WorkerPresence, now: Int64) -> Tending {
+    isClusterKnown = true
     announce(worker, now: now)
     lineUp(now: now)
     let expired = expireLeases(now: now)
     let block = accountBlock(now: now)
-    return Tending(expired: expired, next: nextTending(now: now), block: block)
+    return Tending(
+      expired: expired,
+      next: nextTending(now: now),
+      block: block,
+      isReconcilingDue: isReconcilingDue(now: now)
+    )
   }
 
   /// Extends the leases of this worker's calls that are still `sending`, and returns those.
@@ -82,6 +88,7 @@ extension MemoryLedger {
       var reward = rewards[row.call.reward] ?? RewardRow()
       reward.inFlight -= 1
       reward.closedAt = reward.closedAt ?? now
+      reward.reconcileAt = nil
       rewards[row.call.reward] = reward
       account.inFlight -= 1
     }
@@ -102,7 +109,10 @@ extension MemoryLedger {
   private func nextTending(now: Int64) -> Duration? {
     let lease = calls.values.filter { $0.state == .sending }.compactMap(\.leaseExpiresAt).min()
     let probe = account.blockedAt == nil ? nil : account.probeAt
-    let times = [lease, probe].compactMap { $0 }.map { Self.wait(from: now, to: $0) }
+    let closed = rewards.values.filter { $0.closedAt != nil }.compactMap(\.reconcileAt)
+    let reconciling = closed.filter { $0 > now }.min()
+    let times = [lease, probe, reconciling].compactMap { $0 }
+      .map { Self.wait(from: now, to: $0) }
     return (times + [nextDue(now: now)].compactMap { $0 }).min()
   }
 }

@@ -22,6 +22,12 @@ public struct MemoryLedger: Hashable, Sendable {
   /// What was told to listeners and not taken yet.
   public internal(set) var signals: [Signal] = []
 
+  /// Codes that a call asks for at most. A simulation asks for a few, so that jobs of few codes
+  /// have many calls.
+  public var largestCall = Bounds.callSize.upperBound
+
+  /// Whether somebody has tended, which is how a database learns where it is.
+  var isClusterKnown = false
   private var lastJob: Int64 = 0
   private var lastTurn: Int64 = 0
 
@@ -42,7 +48,8 @@ public struct MemoryLedger: Hashable, Sendable {
         count: order.count,
         prefix: order.prefix,
         priority: order.priority,
-        runAt: now + order.delay.microseconds
+        runAt: now + order.delay.microseconds,
+        createdAt: now
       )
       job.nextCallAt = job.runAt
       job.turn = job.runAt <= now ? 0 : nil
@@ -80,6 +87,7 @@ public struct MemoryLedger: Hashable, Sendable {
   public mutating func judgeAbsent(_ call: CallID, now: Int64) {
     guard var row = calls[call], row.state == .inDoubt, var job = jobs[row.call.job] else { return }
     row.state = .absent
+    row.heldAt = nil
     row.settledAt = now
     calls[call] = row
     job.outstanding -= row.call.size
@@ -94,9 +102,11 @@ public struct MemoryLedger: Hashable, Sendable {
     if !hasDoubt(row.call.reward) { rewards[row.call.reward]?.closedAt = nil }
   }
 
-  /// Whether a call of this reward is in doubt.
+  /// Whether a call of this reward is in doubt and not held.
   func hasDoubt(_ reward: RewardID) -> Bool {
-    calls.values.contains { $0.call.reward == reward && $0.state == .inDoubt }
+    calls.values.contains {
+      $0.call.reward == reward && $0.state == .inDoubt && $0.heldAt == nil
+    }
   }
 
   /// Takes what was told to listeners so far.

@@ -23,6 +23,15 @@ public struct AccountRow: Hashable, Sendable {
   /// When it is to be asked again.
   public var probeAt: Int64?
 
+  /// The API's clock is at least so much ahead, in microseconds.
+  public var offsetLow: Int64?
+  /// The API's clock is at most so much ahead, in microseconds.
+  public var offsetHigh: Int64?
+  /// When that was last measured.
+  public var offsetMeasuredAt: Int64?
+  /// Until when the API's `createdAt` is not believed.
+  public var offsetDistrustedUntil: Int64?
+
   /// An account that nobody has used yet.
   public init() {}
 }

@@ -24,6 +24,12 @@ public struct CallRow: Hashable, Sendable {
   public var durationMilliseconds: Int64?
   /// When its outcome was recorded.
   public var settledAt: Int64?
+  /// When it was claimed.
+  public var createdAt: Int64
+  /// Since when it waits for a person.
+  public var heldAt: Int64?
+  /// Why it did.
+  public var holdReason: String?
 
   /// A row as a claim inserts it.
   public init(
@@ -31,12 +37,14 @@ public struct CallRow: Hashable, Sendable {
     state: CallState,
     worker: WorkerID,
     leaseExpiresAt: Int64?,
-    sendAt: Int64?
+    sendAt: Int64?,
+    createdAt: Int64
   ) {
     self.call = call
     self.state = state
     self.worker = worker
     self.leaseExpiresAt = leaseExpiresAt
     self.sendAt = sendAt
+    self.createdAt = createdAt
   }
 }

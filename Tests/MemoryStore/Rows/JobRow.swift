@@ -14,6 +14,8 @@ public struct JobRow: Hashable, Sendable {
   public var priority: Int
   /// Nothing is sent for the job before this time.
   public var runAt: Int64
+  /// When it was inserted.
+  public var createdAt: Int64
   /// Where it stands.
   public var state = JobState.queued
   /// Whether an operator paused it.
@@ -50,7 +52,8 @@ public struct JobRow: Hashable, Sendable {
     count: Int,
     prefix: String?,
     priority: Int,
-    runAt: Int64
+    runAt: Int64,
+    createdAt: Int64
   ) {
     self.id = id
     self.reward = reward
@@ -58,6 +61,7 @@ public struct JobRow: Hashable, Sendable {
     self.prefix = prefix
     self.priority = priority
     self.runAt = runAt
+    self.createdAt = createdAt
   }
 
   /// What is neither issued nor asked for.

@@ -1,3 +1,5 @@
+public import Provisioning
+
 /// One row of `codemint.rewards`. Times are microseconds on the ledger's clock.
 public struct RewardRow: Hashable, Sendable {
   /// Since when no new call is claimed, because a call is in doubt.
@@ -12,6 +14,24 @@ public struct RewardRow: Hashable, Sendable {
   public var errorCode: String?
   /// The message that goes with it.
   public var errorMessage: String?
+  /// The worker that has it to reconcile it or to list it.
+  public var reconciler: WorkerID?
+  /// Until when that worker has it without a word.
+  public var reconcilerUntil: Int64?
+  /// Nobody takes it again before this time.
+  public var reconcileAt: Int64?
+  /// Since when listing it has failed without a break.
+  public var listingFailingSince: Int64?
+  /// First and last code of its newest clean answer.
+  public var newestKnown: [CodeID] = []
+  /// Whether codes begin with the prefix that is asked for; nil until an answer has shown it.
+  public var prefixLiteral: Bool?
+  /// The call because of which it is watched.
+  public var watchCall: CallID?
+  /// How many listings of the watch are done; -1 if one more comes first.
+  public var watchStep: Int?
+  /// When it is listed next.
+  public var watchAt: Int64?
   /// Since when it is suspected of codes that the ledger does not know.
   public var watchedSince: Int64?
 

@@ -6,7 +6,7 @@ import Synchronization
 final class ShakyStore: Store {
   /// What a worker asks of a store.
   enum Question: Hashable, Sendable {
-    case tend, claim, renew, settle, probe, retire
+    case tend, claim, renew, settle, probe, retire, reconcile
   }
 
   /// What goes wrong with one request.
@@ -34,7 +34,7 @@ final class ShakyStore: Store {
     var entries: [Entry] = []
   }
 
-  private let memory: MemoryStore
+  let memory: MemoryStore
   private let time: VirtualTime
   private let script: @Sendable (Question, Int) -> Fault?
   private let state = Mutex(State())
@@ -103,7 +103,7 @@ final class ShakyStore: Store {
     try await ask(.retire) { () throws(StoreError) in try await memory.retire(worker) }
   }
 
-  private func ask<Value>(
+  func ask<Value>(
     _ question: Question,
     call: CallID? = nil,
     _ body: () async throws(StoreError) -> Value

@@ -13,7 +13,9 @@ extension Trial {
         version: "0.0.0",
         limits: Limits(requestsPerSecond: 100, burst: 1, maxInFlight: 4, maxInFlightPerReward: 2),
         lease: .seconds(15),
-        poll: .seconds(5)
+        poll: .seconds(5),
+        apiTimeout: .seconds(30),
+        settle: .seconds(10)
       ),
       store: store,
       issuer: issuer,

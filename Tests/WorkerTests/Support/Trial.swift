@@ -52,7 +52,9 @@ struct Trial: Sendable {
         version: "0.0.0",
         limits: setting.limits,
         lease: setting.lease,
-        poll: setting.poll
+        poll: setting.poll,
+        apiTimeout: .seconds(30),
+        settle: .seconds(10)
       ),
       store: store,
       issuer: issuer,

@@ -1,0 +1,125 @@
+public import Provisioning
+
+extension MemoryLedger {
+  /// Takes a closed reward whose doubt can be worked on: `codemint.take_doubt`.
+  public mutating func takeDoubt(
+    _ worker: WorkerID,
+    lease: Duration,
+    linger: Duration,
+    now: Int64
+  ) -> DoubtCase? {
+    let due = rewards.filter { $0.value.isDoubtDue(now: now) }
+    let oldest = due.min { ($0.value.closedAt ?? 0, $0.key) < ($1.value.closedAt ?? 0, $1.key) }
+    guard let (id, reward) = oldest else { return nil }
+    rewards[id]?.reconciler = worker
+    rewards[id]?.reconcilerUntil = now + lease.microseconds
+    let calls = doubts(of: id).map { row in
+      DoubtfulCall(
+        call: row.call,
+        earliest: Timestamp(microseconds: row.sendAt ?? jobs[row.call.job]?.createdAt ?? 0),
+        latest: Timestamp(microseconds: (row.leaseExpiresAt ?? now) + linger.microseconds)
+      )
+    }
+    return DoubtCase(
+      reward: id,
+      calls: calls,
+      newestKnown: reward.newestKnown,
+      prefixIsLiteral: reward.prefixLiteral ?? false,
+      offset: offset(now: now),
+      now: Timestamp(microseconds: now),
+      failingSince: reward.listingFailingSince.map(Timestamp.init(microseconds:))
+    )
+  }
+
+  /// Extends a reconciler's hold on its reward: `codemint.keep_reward`.
+  public mutating func keep(
+    _ reward: RewardID,
+    worker: WorkerID,
+    lease: Duration,
+    now: Int64
+  ) -> Bool {
+    guard isHeld(reward, by: worker, now: now) else { return false }
+    rewards[reward]?.reconcilerUntil = now + lease.microseconds
+    return true
+  }
+
+  /// Gives a reward back undecided: `codemint.leave_reward`.
+  public mutating func leave(
+    _ reward: RewardID,
+    worker: WorkerID,
+    pause: Duration,
+    listingFailed: Bool,
+    now: Int64
+  ) {
+    guard var row = rewards[reward], row.reconciler == worker else { return }
+    row.giveBack()
+    row.reconcileAt = now + pause.microseconds
+    row.listingFailingSince = listingFailed ? row.listingFailingSince ?? now : nil
+    rewards[reward] = row
+  }
+
+  /// Decides doubtful calls as a whole: `codemint.decide_doubt`.
+  public mutating func decide(_ decision: DoubtDecision, worker: WorkerID, now: Int64)
+    -> DecisionAnswer
+  {
+    let id = decision.reward
+    guard isHeld(id, by: worker, now: now), rewards[id]?.inFlight == 0,
+      Set(decision.judged) == Set(doubts(of: id).map(\.call.id)),
+      !decision.adopted.contains(where: { $0.codes.contains { codes[$0.id] != nil } })
+    else { return .changed }
+    for adoption in decision.adopted { adopt(adoption, now: now) }
+    for call in decision.absent { declareAbsent(call, now: now) }
+    hold(decision.held, reason: decision.holdReason, now: now)
+    if let call = decision.held.first.flatMap({ calls[$0] }) {
+      keep(decision.strays, of: call.call)
+    }
+    rewards[id]?.giveBack()
+    rewards[id]?.reconcileAt = nil
+    rewards[id]?.listingFailingSince = nil
+    if !hasDoubt(id) { rewards[id]?.closedAt = nil }
+    signals.append(.jobs)
+    return .done
+  }
+
+  /// Which of these codes are stored, or set aside for another call of their reward.
+  public func known(_ asked: [CodeID]) -> Set<CodeID> {
+    Set(
+      asked.filter { id in
+        if codes[id] != nil { return true }
+        guard let stray = strays[id] else { return false }
+        guard let call = stray.call.flatMap({ calls[$0] }) else { return true }
+        return call.call.reward == stray.code.reward
+      }
+    )
+  }
+
+  /// Whether this worker has the reward.
+  func isHeld(_ reward: RewardID, by worker: WorkerID, now: Int64) -> Bool {
+    guard let row = rewards[reward] else { return false }
+    return row.reconciler == worker && row.reconcilerUntil ?? .min >= now
+  }
+
+  private func doubts(of reward: RewardID) -> [CallRow] {
+    calls.values
+      .filter { $0.call.reward == reward && $0.state == .inDoubt && $0.heldAt == nil }
+      .sorted { ($0.createdAt, $0.call.id) < ($1.createdAt, $1.call.id) }
+  }
+}
+
+extension RewardRow {
+  /// Whether its doubt can be worked on now.
+  func isDoubtDue(now: Int64) -> Bool {
+    closedAt != nil && inFlight == 0 && isFree(now: now)
+  }
+
+  /// Whether a worker may take it.
+  func isFree(now: Int64) -> Bool {
+    reconcileAt ?? .min <= now && reconcilerUntil ?? .min < now
+  }
+
+  /// Nobody has it any more.
+  mutating func giveBack() {
+    reconciler = nil
+    reconcilerUntil = nil
+  }
+}

@@ -1,0 +1,70 @@
+public import Provisioning
+
+extension MemoryStore {
+  /// See `ReconcilingStore.takeDoubt`.
+  public func takeDoubt(_ worker: WorkerID, lease: Duration, linger: Duration)
+    async throws(StoreError) -> DoubtCase?
+  {
+    try request { ledger, now throws(StoreError) in
+      ledger.takeDoubt(worker, lease: lease, linger: linger, now: now)
+    }
+  }
+
+  /// See `ReconcilingStore.takeWatch`.
+  public func takeWatch(_ worker: WorkerID, lease: Duration) async throws(StoreError)
+    -> WatchCase?
+  {
+    try request { ledger, now throws(StoreError) in
+      ledger.takeWatch(worker, lease: lease, now: now)
+    }
+  }
+
+  /// See `ReconcilingStore.keep`.
+  public func keep(_ reward: RewardID, worker: WorkerID, lease: Duration)
+    async throws(StoreError) -> Bool
+  {
+    try request { ledger, now throws(StoreError) in
+      ledger.keep(reward, worker: worker, lease: lease, now: now)
+    }
+  }
+
+  /// See `ReconcilingStore.leave`.
+  public func leave(
+    _ reward: RewardID,
+    worker: WorkerID,
+    pause: Duration,
+    listingFailed: Bool
+  ) async throws(StoreError) {
+    try request { ledger, now throws(StoreError) in
+      ledger.leave(reward, worker: worker, pause: pause, listingFailed: listingFailed, now: now)
+    }
+  }
+
+  /// See `ReconcilingStore.reserveSlot`.
+  public func reserveSlot() async throws(StoreError) -> Duration? {
+    try request { ledger, now throws(StoreError) in ledger.reserveSlot(now: now) }
+  }
+
+  /// See `ReconcilingStore.known`.
+  public func known(_ codes: [CodeID]) async throws(StoreError) -> Set<CodeID> {
+    try request { ledger, _ throws(StoreError) in ledger.known(codes) }
+  }
+
+  /// See `ReconcilingStore.decide`.
+  public func decide(_ decision: DoubtDecision, worker: WorkerID)
+    async throws(StoreError) -> DecisionAnswer
+  {
+    try request { ledger, now throws(StoreError) in
+      ledger.decide(decision, worker: worker, now: now)
+    }
+  }
+
+  /// See `ReconcilingStore.conclude`.
+  public func conclude(_ watch: WatchFinding, worker: WorkerID)
+    async throws(StoreError) -> WatchAnswer
+  {
+    try request { ledger, now throws(StoreError) in
+      ledger.conclude(watch, worker: worker, now: now)
+    }
+  }
+}
