@@ -12,12 +12,20 @@
 
 /// A 128-bit universally unique identifier (RFC 9562) as one integer, most significant byte first.
 public struct UniqueID: Hashable, Comparable, Sendable {
+  // Two words and not one of 128 bits: see `bits`.
+  private let high: UInt64
+  private let low: UInt64
+
   /// The 128 bits, in network byte order when written out.
-  public let bits: UInt128
+  ///
+  /// Stored as two words because Swift 6.3.1 on x86-64 corrupts the stack where an asynchronous
+  /// function has more arguments than registers and one of them is a 128-bit integer.
+  public var bits: UInt128 { UInt128(high) << 64 | UInt128(low) }
 
   /// An identifier with exactly these bits.
   public init(bits: UInt128) {
-    self.bits = bits
+    high = UInt64(truncatingIfNeeded: bits >> 64)
+    low = UInt64(truncatingIfNeeded: bits)
   }
 
   /// A new version 4 identifier (RFC 9562, section 5.4) drawn from `random`.
@@ -25,7 +33,7 @@ public struct UniqueID: Hashable, Comparable, Sendable {
     var bits = UInt128(random.next() as UInt64) << 64 | UInt128(random.next() as UInt64)
     bits = bits & ~(UInt128(0xF) << 76) | UInt128(0x4) << 76
     bits = bits & ~(UInt128(0x3) << 62) | UInt128(0x2) << 62
-    self.bits = bits
+    self.init(bits: bits)
   }
 
   /// Reads the 8-4-4-4-12 text form, in either case; nil for anything else.
@@ -41,7 +49,7 @@ public struct UniqueID: Hashable, Comparable, Sendable {
         bits = bits << 4 | UInt128(nibble)
       }
     }
-    self.bits = bits
+    self.init(bits: bits)
   }
 
   /// Orders by the text form.
