@@ -1,0 +1,117 @@
+import Logging
+import MemoryStore
+import Provisioning
+import Worker
+
+/// The workers of one simulation, and what happens to them.
+final class Crew: @unchecked Sendable {
+  /// How a worker is configured.
+  enum Temper {
+    /// As by default.
+    case usual
+    /// Looks once an hour, so that days pass in no time.
+    case patient
+  }
+
+  private final class Member: @unchecked Sendable {
+    let host: Host
+    let worker: Worker
+    var isGone = false
+
+    init(_ host: Host, _ worker: Worker) {
+      self.host = host
+      self.worker = worker
+    }
+  }
+
+  private let stage: Stage
+  private let api: SimulatedAPI
+  private var members: [Member] = []
+  private var hired = 0
+
+  private var world: World { stage.world }
+
+  init(_ stage: Stage, _ api: SimulatedAPI) {
+    self.stage = stage
+    self.api = api
+  }
+
+  /// Starts a worker on a host of its own.
+  func hire(_ temper: Temper) {
+    hired += 1
+    let host = Host("w\(hired)", in: world)
+    let configuration = configuration(temper)
+    let worker = Worker(
+      configuration: configuration,
+      store: FaultyStore(base: stage.store, host: host, stage: stage),
+      issuer: FaultyIssuer(
+        api: api,
+        host: host,
+        timeout: configuration.apiTimeout,
+        settle: configuration.settle
+      ),
+      clock: WorldClock(world: world, start: world.draw(.zero...(.seconds(1000)))),
+      random: SeededRandom(seed: world.random.next()),
+      logger: Logger(label: "simulation") { _ in SwiftLogNoOpLogHandler() }
+    )
+    let member = Member(host, worker)
+    members.append(member)
+    world.note("\(host.name) starts")
+    Task(executorPreference: host) {
+      await member.worker.run()
+      member.isGone = true
+    }
+  }
+
+  /// A worker dies, with everything that it had in hand; another one takes its place.
+  func killOne(backAfter pause: Int64) {
+    guard let member = living.randomElement(using: &world.random) else { return }
+    world.note("\(member.host.name) dies")
+    member.host.die()
+    member.isGone = true
+    world.at(world.now + pause) { [self] in hire(.usual) }
+  }
+
+  /// A worker is stopped and resumed, as with SIGSTOP or a suspended machine.
+  func stopOne(for pause: Int64) {
+    guard let member = living.randomElement(using: &world.random),
+      member.host.state == .running
+    else { return }
+    world.note("\(member.host.name) is stopped")
+    member.host.stop()
+    world.at(world.now + pause) { [world] in
+      world.note("\(member.host.name) is resumed")
+      member.host.resume()
+    }
+  }
+
+  func resumeAll() {
+    for member in living { member.host.resume() }
+  }
+
+  func drainAll() {
+    for member in living { member.worker.drain() }
+  }
+
+  /// Whether every worker has ended, or died.
+  var isGone: Bool { living.isEmpty }
+
+  private var living: [Member] { members.filter { !$0.isGone } }
+
+  private func configuration(_ temper: Temper) -> WorkerConfiguration {
+    let isUsual = temper == .usual
+    var configuration = WorkerConfiguration(
+      id: WorkerID(UniqueID(random: &world.random)),
+      host: "host",
+      process: hired,
+      version: "0.0.0",
+      limits: Limits(requestsPerSecond: 20, burst: 2, maxInFlight: 4, maxInFlightPerReward: 2),
+      lease: .seconds(isUsual ? 15 : 3600),
+      poll: .seconds(isUsual ? 5 : 3600),
+      apiTimeout: .seconds(30),
+      settle: .seconds(10)
+    )
+    if !isUsual { configuration.progressInterval = .seconds(3600) }
+    return configuration
+  }
+}

@@ -1,0 +1,121 @@
+// Simulation runs the whole daemon in one thread, on a clock that nothing but itself moves.
+//
+// The real `Worker` runs on hosts whose task executor hands every job to the `World` (World/). The
+// world draws the next job to run by its seed, and moves the time to the next sleeper only when
+// nothing is runnable, so one seed decides every interleaving and every fault. Faults/ holds the
+// outside as it must be reckoned with: a store that loses acknowledgements, and an API with a truth
+// of its own that hangs, lies and generates late. `Simulation` plays one seed through and checks
+// the invariants of the protocol after every commit and every request.
+
+import MemoryStore
+import Provisioning
+
+/// One thread's worth of time, chance and runnable jobs.
+///
+/// Everything of a simulation runs on the thread that calls `run`, which is why it may be shared
+/// without a lock.
+final class World: @unchecked Sendable {
+  /// The time, in nanoseconds.
+  private(set) var now: Int64 = 1_000_000_000_000_000_000
+  /// Where all chance comes from.
+  var random: SeededRandom
+  /// The first promise that was broken, if one was.
+  private(set) var failure: String?
+  /// Jobs that were run.
+  private(set) var steps = 0
+  let log = EventLog()
+
+  private var ready: [(host: Host, job: UnownedJob)] = []
+  private var timers = TimerQueue()
+  private var sleepers: [Int: UnsafeContinuation<Void, Never>] = [:]
+  private var lastSleeper = 0
+
+  init(seed: UInt64) {
+    random = SeededRandom(seed: seed)
+  }
+
+  /// Runs jobs and passes time until the condition holds.
+  /// - Returns: False if it did not come to hold in this time, or a promise was broken.
+  func run(atMost time: Duration, until isReached: () -> Bool) -> Bool {
+    let end = now + time.nanoseconds
+    while failure == nil {
+      if isReached() { return true }
+      if steps > Self.mostSteps {
+        fail("it does not come to rest: \(steps) jobs were run")
+      } else if !ready.isEmpty {
+        let chosen = ready.remove(at: Int.random(in: ready.indices, using: &random))
+        steps += 1
+        chosen.host.run(chosen.job)
+      } else if let timer = timers.popFirst(notAfter: end) {
+        now = max(now, timer.time)
+        timer.action()
+      } else {
+        now = max(now, end)
+        return false
+      }
+    }
+    return false
+  }
+
+  /// Queues a job of a host that is running.
+  func enqueue(_ job: UnownedJob, of host: Host) {
+    ready.append((host, job))
+  }
+
+  /// Takes back the jobs of a host that was stopped or died, in their order.
+  func withdraw(_ host: Host) -> [UnownedJob] {
+    let withdrawn = ready.filter { $0.host === host }.map(\.job)
+    ready.removeAll { $0.host === host }
+    return withdrawn
+  }
+
+  /// Does something at a time.
+  func at(_ time: Int64, _ action: @escaping () -> Void) {
+    timers.push(time, action)
+  }
+
+  /// Suspends the task until this time.
+  func sleep(until time: Int64) async throws(CancellationError) {
+    guard time > now else { return }
+    lastSleeper += 1
+    let sleeper = lastSleeper
+    await wait(until: time, as: sleeper)
+    if Task.isCancelled { throw CancellationError() }
+  }
+
+  private func wait(until time: Int64, as sleeper: Int) async {
+    await withTaskCancellationHandler {
+      await withUnsafeContinuation { (continuation: UnsafeContinuation<Void, Never>) in
+        guard !Task.isCancelled else { return continuation.resume() }
+        sleepers[sleeper] = continuation
+        at(time) { [self] in sleepers.removeValue(forKey: sleeper)?.resume() }
+      }
+    } onCancel: {
+      sleepers.removeValue(forKey: sleeper)?.resume()
+    }
+  }
+
+  /// Draws whether something that happens so often happens now.
+  func happens(_ probability: Double) -> Bool {
+    Double.random(in: 0..<1, using: &random) < probability
+  }
+
+  /// Draws a duration, in nanoseconds.
+  func draw(_ range: ClosedRange<Duration>) -> Int64 {
+    Int64.random(in: range.lowerBound.nanoseconds...range.upperBound.nanoseconds, using: &random)
+  }
+
+  /// Notes what happened.
+  func note(_ event: String) {
+    log.note(event, at: now)
+  }
+
+  /// A promise is broken: the simulation ends here.
+  func fail(_ sentence: String) {
+    guard failure == nil else { return }
+    failure = sentence
+    note("BROKEN: \(sentence)")
+  }
+
+  private static let mostSteps = 3_000_000
+}
