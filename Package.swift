@@ -115,6 +115,13 @@ let package = Package(
       path: "Tests/MemoryStore",
       swiftSettings: strict
     ),
+    .target(
+      name: "Simulation",
+      dependencies: ["MemoryStore", "Provisioning", "Worker", logging],
+      path: "Tests/Simulation",
+      swiftSettings: strict
+    ),
+    .testTarget(name: "SimulationTests", dependencies: ["Simulation"], swiftSettings: strict),
     .testTarget(name: "HouseTests", swiftSettings: strict),
     .testTarget(name: "ProvisioningTests", dependencies: ["Provisioning"], swiftSettings: strict),
     .testTarget(

@@ -28,6 +28,7 @@ final class Crew: @unchecked Sendable {
   private let api: SimulatedAPI
   private var members: [Member] = []
   private var hired = 0
+  private var isHiring = true
 
   private var world: World { stage.world }
 
@@ -69,7 +70,9 @@ final class Crew: @unchecked Sendable {
     world.note("\(member.host.name) dies")
     member.host.die()
     member.isGone = true
-    world.at(world.now + pause) { [self] in hire(.usual) }
+    world.at(world.now + pause) { [self] in
+      if isHiring { hire(.usual) }
+    }
   }
 
   /// A worker is stopped and resumed, as with SIGSTOP or a suspended machine.
@@ -90,6 +93,7 @@ final class Crew: @unchecked Sendable {
   }
 
   func drainAll() {
+    isHiring = false
     for member in living { member.worker.drain() }
   }
 
@@ -111,7 +115,7 @@ final class Crew: @unchecked Sendable {
       apiTimeout: .seconds(30),
       settle: .seconds(10)
     )
-    if !isUsual { configuration.progressInterval = .seconds(3600) }
+    configuration.progressInterval = .seconds(isUsual ? 30 : 3600)
     return configuration
   }
 }

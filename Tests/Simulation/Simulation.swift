@@ -3,7 +3,7 @@ import MemoryStore
 import Provisioning
 import Worker
 
-/// One seed played through: ten minutes of chaos, then calm until everything is decided, then two
+/// One seed played through: minutes of chaos, then calm until everything is decided, then two
 /// days until the last watch is over.
 public struct Simulation {
   /// What came of a seed.
@@ -53,7 +53,7 @@ public struct Simulation {
     insertJobs()
     for _ in 0..<Int.random(in: 1...3, using: &world.random) { crew.hire(.usual) }
     planIncidents()
-    _ = world.run(atMost: .seconds(600)) { false }
+    _ = world.run(atMost: .seconds(200)) { false }
     calm()
     guard run(hours: 3, inSteps: .seconds(20), until: { stage.unfinished.isEmpty }) else {
       return world.fail("not finished after hours of calm: \(stage.unfinished)")
@@ -90,9 +90,9 @@ public struct Simulation {
     for _ in 0..<Int.random(in: 1...6, using: &world.random) {
       let order = JobOrder(
         reward: Samples.reward(Int.random(in: 1...rewards, using: &world.random)),
-        count: Int.random(in: 1...30, using: &world.random),
+        count: Int.random(in: 1...120, using: &world.random),
         prefix: isPrefixed ? Self.prefixes.randomElement(using: &world.random) ?? nil : nil,
-        delay: world.happens(0.5) ? .zero : .nanoseconds(world.draw(.zero...(.seconds(300))))
+        delay: world.happens(0.5) ? .zero : .nanoseconds(world.draw(.zero...(.seconds(120))))
       )
       stage.store.insert(order)
     }
@@ -100,7 +100,7 @@ public struct Simulation {
       let reward = Samples.reward(Int.random(in: 1...rewards, using: &world.random))
       let number = Int.random(in: 1...6, using: &world.random)
       let prefix = Self.prefixes.randomElement(using: &world.random) ?? nil
-      world.at(world.now + world.draw(.zero...(.seconds(600)))) { [api] in
+      world.at(world.now + world.draw(.zero...(.seconds(200)))) { [api] in
         api.make(number, for: nil, of: reward, prefix: prefix)
       }
     }
@@ -111,7 +111,7 @@ public struct Simulation {
       let length = world.draw(.seconds(1)...(.seconds(70)))
       let reward = Samples.reward(Int.random(in: 1...3, using: &world.random))
       let kind = Int.random(in: 0..<9, using: &world.random)
-      world.at(world.now + world.draw(.zero...(.seconds(590)))) { [world, stage, api, crew] in
+      world.at(world.now + world.draw(.zero...(.seconds(195)))) { [world, stage, api, crew] in
         switch kind {
         case 0..<3: crew.killOne(backAfter: length)
         case 3..<6: crew.stopOne(for: length)

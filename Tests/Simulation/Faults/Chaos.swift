@@ -22,9 +22,9 @@ struct Chaos {
   var clockOffset: Int64 = 0
   /// `createdAt` is cut to this, in microseconds.
   var clockResolution: Int64 = 1
-  /// How often in ten minutes somebody else makes codes on a reward.
+  /// How often somebody else makes codes on a reward.
   var strangers = 0
-  /// How often in ten minutes a worker dies, or is stopped, or something is down.
+  /// How often a worker dies, or is stopped, or something is down.
   var incidents = 0
 
   init(in world: World) {
@@ -34,7 +34,7 @@ struct Chaos {
     }
     databaseFails = rate(0.1)
     acknowledgementLost = rate(0.1)
-    generateFault = rate(0.6)
+    generateFault = rate(0.8)
     listFails = rate(0.3)
     listStale = rate(0.6)
     listNull = rate(0.03)
