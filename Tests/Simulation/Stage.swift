@@ -8,12 +8,16 @@ final class Stage: @unchecked Sendable {
   var chaos: Chaos
   var isDatabaseDown = false
   private(set) var tally = Tally()
+  /// Whether nobody but codemint makes codes here. Within the bounds that this world keeps (how
+  /// late a request takes effect, how old a page is), a call judged absent has then made none.
+  private let isJudgementExact: Bool
   /// Codes that were made for a call and are not in the ledger yet.
   private var unaccounted: [CodeID: Call] = [:]
 
   init(_ world: World) {
     self.world = world
     chaos = Chaos(in: world)
+    isJudgementExact = chaos.strangers == 0
     store = MemoryStore(clock: WorldClock(world: world))
   }
 
@@ -53,6 +57,9 @@ final class Stage: @unchecked Sendable {
         continue
       }
       unaccounted[code.code.id] = call.call
+      if call.state == .absent, isJudgementExact {
+        world.fail("call \(call.call.id.short) made codes after it was judged absent")
+      }
     }
     checkCodes()
   }
@@ -68,6 +75,13 @@ final class Stage: @unchecked Sendable {
     let counts = [decision.adopted.count, decision.absent.count, decision.held.count]
     world.note("\(host.name) decides \(counts) of \(decision.judged.count): \(answer)")
     guard answer == .done else { return }
+    let absent = Set(decision.absent)
+    if isJudgementExact, let call = unaccounted.values.first(where: { absent.contains($0.id) }) {
+      checkCodes()
+      if unaccounted.values.contains(call) {
+        world.fail("call \(call.id.short) was judged absent and had made codes")
+      }
+    }
     tally.adopted += counts[0]
     tally.absent += counts[1]
     tally.held += counts[2]
