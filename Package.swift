@@ -144,6 +144,11 @@ let package = Package(
       swiftSettings: strict
     ),
     .testTarget(
+      name: "EndToEndTests",
+      dependencies: ["codemint", "LocalPostgres", "Postgres", "Sandbox"],
+      swiftSettings: strict
+    ),
+    .testTarget(
       name: "SettingsTests",
       dependencies: ["codemint", "Provisioning", logging],
       swiftSettings: strict
