@@ -145,7 +145,7 @@ let package = Package(
     ),
     .testTarget(
       name: "EndToEndTests",
-      dependencies: ["codemint", "LocalPostgres", "Postgres", "Sandbox"],
+      dependencies: ["codemint", "LocalPostgres", "Postgres", "Sandbox", logging],
       swiftSettings: strict
     ),
     .testTarget(

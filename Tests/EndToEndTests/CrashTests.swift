@@ -2,7 +2,7 @@ import Foundation
 import Sandbox
 import Testing
 
-@Suite("A daemon that is killed", .timeLimit(.minutes(5)))
+@Suite("A daemon that is killed", .timeLimit(.minutes(3)))
 struct CrashTests {
   @Test("its call is in doubt when the lease ends, and its reward closed; other rewards go on")
   func doubt() async throws {

@@ -1,7 +1,7 @@
 import Foundation
 import Testing
 
-@Suite("codemint demo", .timeLimit(.minutes(5)))
+@Suite("codemint demo", .timeLimit(.minutes(3)))
 struct DemoTests {
   @Test("it ends with status 0 and three equal numbers, and leaves nothing behind")
   func succeeds() async throws {

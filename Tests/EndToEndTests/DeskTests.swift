@@ -1,7 +1,7 @@
 import Foundation
 import Testing
 
-@Suite("codemint enqueue and status", .timeLimit(.minutes(5)))
+@Suite("codemint enqueue and status", .timeLimit(.minutes(3)))
 struct DeskTests {
   /// What producers and operators have no need of.
   private static let noKey: [String: String?] = ["CODEMINT_API_KEY": nil]

@@ -1,6 +1,6 @@
 import Testing
 
-@Suite("codemint migrate", .timeLimit(.minutes(5)))
+@Suite("codemint migrate", .timeLimit(.minutes(3)))
 struct MigrateTests {
   @Test("it says what it applies, the second time nothing, and --check tells before and after")
   func appliesOnce() async throws {

@@ -2,7 +2,7 @@ import Foundation
 import Sandbox
 import Testing
 
-@Suite("An API that misbehaves", .timeLimit(.minutes(5)))
+@Suite("An API that misbehaves", .timeLimit(.minutes(3)))
 struct MisbehavingAPITests {
   /// What may be wrong with an answer of codes, each on a reward of its own.
   private static let faults: [Fault] = [
@@ -63,7 +63,9 @@ struct MisbehavingAPITests {
     let refusal = Fault.status(429, retryAfter: RetryAfter(.seconds, seconds: 1))
     let plan = FaultPlan(rules: [FaultRule(.generate, refusal, first: 2)])
     try await Stage.play(api: SandboxConfiguration(faults: plan)) { stage in
-      _ = try stage.daemon(["CODEMINT_LIMITS_MAX_IN_FLIGHT": "2"])
+      _ = try stage.daemon([
+        "CODEMINT_LIMITS_MAX_IN_FLIGHT": "2", "CODEMINT_LIMITS_MAX_IN_FLIGHT_PER_REWARD": "2",
+      ])
       try await stage.database.insert(Job(Reward.first, 700), Job(Reward.second, 20))
       try await stage.database.allEnded()
 

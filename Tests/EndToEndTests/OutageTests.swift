@@ -3,7 +3,7 @@ import LocalPostgres
 import Sandbox
 import Testing
 
-@Suite("A database that is not there", .timeLimit(.minutes(5)))
+@Suite("A database that is not there", .timeLimit(.minutes(3)))
 struct OutageTests {
   @Test("at the start: it waits, says so once, and works when the database comes")
   func atStart() async throws {
@@ -29,6 +29,19 @@ struct OutageTests {
       #expect(try await stage.count() == Stage.Count(stored: 600, distinct: 600, made: 600))
       #expect(daemon.errors.count("the database does not answer") == 1)
       #expect(daemon.errors.count("not woken for now") <= 1)
+    }
+  }
+
+  @Test("stopped while it waits for the database, it ends with status 0: nothing is in flight")
+  func stoppedAtStart() async throws {
+    try await Stage.play(.empty) { stage in
+      let door = try ClosedDoor()
+      let daemon = try stage.daemon([
+        "CODEMINT_DATABASE_URL": "postgresql://nobody@127.0.0.1:\(door.port)/nothing"
+      ])
+      try await daemon.errors.line("the database does not answer")
+      daemon.send(SIGTERM)
+      #expect(try await daemon.end() == .status(0))
     }
   }
 

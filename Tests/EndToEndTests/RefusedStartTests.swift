@@ -1,7 +1,7 @@
 import Foundation
 import Testing
 
-@Suite("Starts that are refused", .timeLimit(.minutes(5)))
+@Suite("Starts that are refused", .timeLimit(.minutes(3)))
 struct RefusedStartTests {
   /// Something that an operator got wrong, and what the message says.
   struct Mistake: Sendable, CustomTestStringConvertible {
@@ -51,6 +51,11 @@ struct RefusedStartTests {
       testDescription: "no key",
       environment: ["CODEMINT_API_KEY": nil],
       says: ["api.key", "no API key is given", "CODEMINT_API_KEY"]
+    ),
+    Mistake(
+      testDescription: "a URL for listening that is none",
+      environment: ["CODEMINT_DATABASE_LISTEN_URL": "postgresql://never-to-be-shown@[/"],
+      says: ["database.listen_url (CODEMINT_DATABASE_LISTEN_URL in the environment)"]
     ),
     Mistake(
       testDescription: "a database URL that is none",

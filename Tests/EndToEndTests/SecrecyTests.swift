@@ -2,7 +2,7 @@ import Foundation
 import Sandbox
 import Testing
 
-@Suite("Secrets", .timeLimit(.minutes(5)))
+@Suite("Secrets", .timeLimit(.minutes(3)))
 struct SecrecyTests {
   @Test("no key, password or code is in anything that is written, nor on a command line")
   func nothingShown() async throws {

@@ -1,5 +1,6 @@
 import Foundation
 import LocalPostgres
+import Logging
 import Sandbox
 import Synchronization
 
@@ -74,7 +75,10 @@ final class Stage: Sendable {
     let key = "key-\(UUID().uuidString)"
     api.apiKey = SandboxKey(key)
     api.rewards = .any(except: [Reward.unknown])
-    let sandbox = try Sandbox(api)
+    let sandbox = try Sandbox(
+      api,
+      logger: Logger(label: "sandbox") { _ in SwiftLogNoOpLogHandler() }
+    )
     try await withThrowingTaskGroup(of: Void.self) { group in
       group.addTask { try await sandbox.run() }
       let port = try await sandbox.port()
@@ -82,7 +86,11 @@ final class Stage: Sendable {
       let result = await Result { try await body(stage) }
       await stage.clear()
       group.cancelAll()
-      try result.get()
+      do {
+        try result.get()
+      } catch {
+        throw Broken(error: error, log: stage.log)
+      }
     }
     try await server.drop(database)
   }
@@ -93,6 +101,20 @@ final class Stage: Sendable {
     await server.resume()
     if await server.processID == nil { try? await server.start() }
     try? FileManager.default.removeItem(atPath: directory)
+  }
+
+  /// A test that could not go on, with what its processes had to say.
+  private struct Broken: Error, CustomStringConvertible {
+    let error: any Error
+    let log: [String]
+
+    var description: String { "\(error); the log:\n\(log.joined(separator: "\n"))" }
+  }
+
+  private var log: [String] {
+    processes.withLock { $0 }.flatMap { process in
+      ["process \(process.process)"] + process.errors.all.prefix(50)
+    }
   }
 
   // MARK: What tests start
