@@ -40,6 +40,27 @@ struct DrainTests {
     }
   }
 
+  @Test("an answer that never comes: after the API's timeout the call is in doubt, and status 0")
+  func unanswered() async throws {
+    let silence = FaultRule(.generate, .hang(made: .all))
+    let api = SandboxConfiguration(faults: FaultPlan(rules: [silence]))
+    try await Stage.play(api: api) { stage in
+      let daemon = try stage.daemon(["CODEMINT_API_TIMEOUT_SECONDS": "2"])
+      try await stage.database.insert(Job(Reward.first, 40))
+      try await stage.requests(1)
+      daemon.send(SIGTERM)
+
+      #expect(try await daemon.end() == .status(0))
+      let calls = try await stage.database.texts("SELECT state FROM codemint.calls")
+      #expect(calls == ["in_doubt"])
+      #expect(try await stage.database.number("SELECT count(*) FROM codemint.doubts") == 1)
+      let job = try await stage.database.texts(
+        "SELECT concat_ws(' ', state, issued, outstanding) FROM codemint.jobs"
+      )
+      #expect(job == ["running 0 40"])
+    }
+  }
+
   @Test("a call that waits for its slot is given back, and nothing of it has been sent")
   func givesBack() async throws {
     try await Stage.play { stage in

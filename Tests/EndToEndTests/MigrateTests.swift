@@ -45,6 +45,18 @@ struct MigrateTests {
     }
   }
 
+  @Test("who may not create a schema is told so, with status 77")
+  func notPermitted() async throws {
+    try await Stage.play(.empty) { stage in
+      let role = "weak_\(stage.database.name)"
+      try await stage.database.run("CREATE ROLE \(role) LOGIN")
+      let url = stage.database.url.replacing("postgres@", with: "\(role)@")
+      let process = try stage.codemint(["migrate"], ["CODEMINT_DATABASE_URL": url])
+      #expect(try await process.end() == .status(77))
+      try await process.errors.line("permission denied")
+    }
+  }
+
   @Test("--print shows the SQL of every migration, and needs no database")
   func prints() async throws {
     let process = try CodemintProcess(["migrate", "--print"], environment: [:])

@@ -50,18 +50,20 @@ final class CodemintProcess: Sendable {
     }
   }
 
-  /// Waits for the end.
+  /// Waits for the end, and until everything that it wrote has been read.
   func end() async throws -> Ending {
-    try await ending.first { $0 }
+    let ending = try await ending.first { $0 }
+    _ = try await everything()
+    return ending
   }
 
   /// Kills the process if it still runs, and waits for its end even if the test is cancelled.
   func bury() async {
     send(SIGKILL)
-    _ = try? await Task { try await end() }.value
+    _ = try? await Task { try await ending.first { $0 } }.value
   }
 
-  /// Everything that it has written, when it has ended.
+  /// Everything that it has written, when both outputs have ended.
   func everything() async throws -> [String] {
     try await output.whole() + errors.whole()
   }

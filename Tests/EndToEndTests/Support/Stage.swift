@@ -33,8 +33,8 @@ final class Stage: Sendable {
     self.key = key
     self.server = server.server
     baseURL = "http://127.0.0.1:\(port)"
-    // Short: the path of a socket in it has at most 107 bytes.
-    directory = "/tmp/codemint-e2e-\(UUID().uuidString.prefix(8))"
+    // Goes with the server, whatever happens to the test.
+    directory = "\(server.server.directory)/\(database.name)"
     try FileManager.default.createDirectory(atPath: directory, withIntermediateDirectories: false)
   }
 
