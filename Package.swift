@@ -155,6 +155,11 @@ let package = Package(
       swiftSettings: strict
     ),
     .testTarget(
+      name: "EndToEndTests",
+      dependencies: ["codemint", "LocalPostgres", "Postgres", "Sandbox", logging],
+      swiftSettings: strict
+    ),
+    .testTarget(
       name: "SettingsTests",
       dependencies: ["codemint", "Provisioning", logging],
       swiftSettings: strict

@@ -51,7 +51,12 @@ struct RunCommand: AsyncParsableCommand {
       gracefulShutdownSignals: [.sigterm, .sigint],
       logger: quiet
     )
-    try await ServiceGroup(configuration: configuration).run()
+    do {
+      try await ServiceGroup(configuration: configuration).run()
+    } catch {
+      await daemon.close()
+      throw error
+    }
     await daemon.close()
   }
 

@@ -62,7 +62,8 @@ struct StatusCommand: AsyncParsableCommand {
       if let reason = account.reason { line += " (\(reason))" }
       if let message = account.message { line += ": \(message)" }
       if let until = account.pausedUntil { line += " until \(until)" }
-      let pace = account.requestsPerSecond.map { "\($0) requests/s" } ?? "no limits known"
+      let pace =
+        account.requestsPerSecond.map { "\(Setting.plain($0)) requests/s" } ?? "no limits known"
       return line + ", \(pace), \(account.inFlight) in flight, \(account.workers) worker(s)"
     }
 

@@ -20,7 +20,9 @@ struct Daemon {
   ///
   /// - Throws: `SettingsError` naming the setting that another module refuses.
   init(_ settings: Settings, environment: [String: String], logger: Logger) throws {
+    // All that can be refused comes first: a client that has been made must be shut down.
     let connection = try settings.connectionSettings()
+    let listening = try settings.listenSettings()
     let watch = ProgressWatch(ServiceManager(environment: environment), logger: logger)
     pool = Pool(connection, limit: min(settings.limits.maxInFlight, Self.mostSettlers) + 2)
     client = APIClient(try settings.apiConfiguration())
@@ -55,7 +57,7 @@ struct Daemon {
       drainLimit: settings.api.timeout + .seconds(5)
     )
     wakeService = WakeService(
-      listener: Listener(try settings.listenSettings(), channels: ["codemint_jobs"]),
+      listener: Listener(listening, channels: ["codemint_jobs"]),
       worker: worker,
       logger: logger
     )

@@ -1,0 +1,51 @@
+import Foundation
+import Sandbox
+import Testing
+
+@Suite("A daemon that is killed", .timeLimit(.minutes(3)))
+struct CrashTests {
+  @Test("its call is in doubt when the lease ends, and its reward closed; other rewards go on")
+  func doubt() async throws {
+    // The API makes the codes and never answers: of this reward nobody can know.
+    let silence = FaultRule(.generate, .hang(made: .all), reward: Reward.first)
+    let api = SandboxConfiguration(faults: FaultPlan(rules: [silence]))
+    try await Stage.play(api: api) { stage in
+      let settings = [
+        "CODEMINT_LEASE_SECONDS": "5", "CODEMINT_LIMITS_MAX_IN_FLIGHT_PER_REWARD": "1",
+      ]
+      let first = try stage.daemon(settings)
+      try await stage.database.insert(Job(Reward.first, 600))
+      try await stage.requests(1, for: Reward.first)
+      first.send(SIGKILL)
+      #expect(try await first.end() == .signal(SIGKILL))
+
+      let second = try stage.daemon(settings)
+      try await stage.database.insert(Job(Reward.second, 700), Job(Reward.third, 30))
+      try await stage.database.until(Self.othersEnded)
+      let doubted = try await second.errors.line("lease ran out, call in doubt")
+      let calls = try await stage.database.texts(
+        "SELECT call_id FROM codemint.doubts WHERE reward_closed_at IS NOT NULL AND size = 500"
+      )
+      #expect(calls.count == 1)
+      #expect(doubted.contains("call=\(try #require(calls.first))"))
+
+      try await stage.database.insert(Job(Reward.first, 20), Job(Reward.second, 40))
+      try await stage.database.until(Self.othersEnded)
+      #expect(stage.sandbox.truth.requests().count { $0.reward == Reward.first } == 1)
+      let waiting = try await stage.database.texts(
+        """
+        SELECT concat_ws(' ', state, issued, outstanding) FROM codemint.jobs
+        WHERE reward_id = '\(Reward.first)' ORDER BY id
+        """
+      )
+      #expect(waiting == ["running 0 500", "queued 0 0"])
+      let others = try await stage.database.number("SELECT count(*) FROM codemint.codes")
+      #expect(others == 770)
+    }
+  }
+
+  private static let othersEnded = """
+    NOT EXISTS (SELECT FROM codemint.jobs
+                WHERE reward_id <> '\(Reward.first)' AND state <> 'completed')
+    """
+}

@@ -1,0 +1,145 @@
+import Foundation
+import Testing
+
+@Suite("codemint enqueue and status", .timeLimit(.minutes(3)))
+struct DeskTests {
+  /// What producers and operators have no need of.
+  private static let noKey: [String: String?] = ["CODEMINT_API_KEY": nil]
+
+  @Test("enqueue prints the job's number; with --wait it ends as the job does")
+  func waits() async throws {
+    try await Stage.play { stage in
+      _ = try stage.daemon()
+      let good = try stage.codemint(
+        [
+          "enqueue", Reward.first, "1200", "--prefix", "VIP", "--priority", "0", "--metadata",
+          #"{"campaign": 7}"#, "--dedupe-key", "only-once", "--wait",
+        ],
+        Self.noKey
+      )
+      #expect(try await good.end() == .status(0))
+      #expect(try await good.output.whole() == ["1"])
+      #expect(good.errors.count("job 1: completed, 1200 of 1200 codes") == 1)
+      #expect(try await stage.database.unsound() == [])
+
+      let bad = try stage.codemint(["enqueue", Reward.unknown, "5", "--wait"], Self.noKey)
+      #expect(try await bad.end() == .status(1))
+      #expect(bad.errors.count("job 2 is failed: there is no reward with this id") == 1)
+    }
+  }
+
+  /// Arguments behind the reward, and the sentence that refuses them.
+  private static let refusals: [([String], String)] = [
+    (["0"], "count must be from 1 to 1000000"),
+    (["7", "--prefix", String(repeating: "P", count: 33)], "prefix must have 1 to 32 characters"),
+    (["7", "--priority", "12"], "priority must be from 0 (first) to 9 (last)"),
+    (["7", "--metadata", "[]"], "metadata must be a JSON object"),
+    (["7", "--run-at", "infinity"], "run_at must be a finite time"),
+    (["7", "--dedupe-key", "taken"], "dedupe_key must be unique: this job was inserted before"),
+    (["7", "--run-at", "never"], "timestamp"),
+  ]
+
+  @Test("what the database refuses ends with 65 and its sentence")
+  func refused() async throws {
+    try await Stage.play { stage in
+      let first = try stage.codemint(["enqueue", Reward.first, "7", "--dedupe-key", "taken"])
+      #expect(try await first.end() == .status(0))
+      for (arguments, sentence) in Self.refusals {
+        let process = try stage.codemint(["enqueue", Reward.first] + arguments, Self.noKey)
+        #expect(try await process.end() == .status(65))
+        let message = try await process.errors.whole().joined(separator: "\n")
+        #expect(message.contains(sentence))
+        #expect(try await process.output.whole() == [])
+      }
+      let process = try stage.codemint(["enqueue", "not-a-reward", "7"], Self.noKey)
+      #expect(try await process.end() == .status(65))
+      #expect(try await stage.database.number("SELECT count(*) FROM codemint.jobs") == 1)
+    }
+  }
+
+  /// What `status --json` prints, as a script reads it.
+  private struct Report: Decodable {
+    struct Account: Decodable {
+      let state: String
+      let workers: Int
+    }
+    struct Job: Decodable {
+      let id: Int64
+      let reward: String
+      let state: String
+      let count: Int
+      let issued: Int
+      let errorCode: String?
+
+      enum CodingKeys: String, CodingKey {
+        case id, state, count, issued
+        case reward = "reward_id"
+        case errorCode = "error_code"
+      }
+    }
+    let account: Account
+    let jobs: [Job]
+  }
+
+  @Test("status shows jobs and the account, as a table and as JSON")
+  func status() async throws {
+    try await Stage.play { stage in
+      let daemon = try stage.daemon()
+      try await stage.database.insert(Job(Reward.first, 510), Job(Reward.unknown, 3))
+      try await stage.database.allEnded()
+
+      let table = try stage.codemint(["status"], Self.noKey)
+      #expect(try await table.end() == .status(0))
+      let lines = try await table.output.whole()
+      #expect(lines.first == "account open, 500 requests/s, 0 in flight, 1 worker(s)")
+      #expect(lines.contains { $0.split(separator: " ").prefix(3) == ["JOB", "STATE", "ISSUED"] })
+      #expect(
+        lines.contains { $0.split(separator: " ").prefix(4) == ["1", "completed", "510", "510"] }
+      )
+      #expect(lines.contains { $0.contains("reward_not_found: there is no reward with this id") })
+
+      daemon.send(SIGTERM)
+      #expect(try await daemon.end() == .status(0))
+      let json = try stage.codemint(["status", "--json", "1", "2"], Self.noKey)
+      #expect(try await json.end() == .status(0))
+      let text = try await json.output.whole().joined(separator: "\n")
+      let report = try JSONDecoder().decode(Report.self, from: Data(text.utf8))
+      #expect(report.account.state == "open" && report.account.workers == 0)
+      #expect(report.jobs.map(\.id) == [1, 2])
+      #expect(report.jobs.map(\.reward) == [Reward.first, Reward.unknown])
+      #expect(report.jobs.map(\.state) == ["completed", "failed"])
+      #expect(report.jobs.map(\.issued) == [510, 0])
+      #expect(report.jobs.map(\.errorCode) == [nil, "reward_not_found"])
+    }
+  }
+
+  @Test("a job that does not exist is named, with status 65; without a schema it is 78")
+  func missing() async throws {
+    try await Stage.play { stage in
+      let process = try stage.codemint(["status", "999"], Self.noKey)
+      #expect(try await process.end() == .status(65))
+      #expect(try await process.errors.whole().joined().contains("there is no job 999"))
+    }
+    try await Stage.play(.empty) { stage in
+      for arguments in [["status"], ["enqueue", Reward.first, "1"]] {
+        let process = try stage.codemint(arguments, Self.noKey)
+        #expect(try await process.end() == .status(78))
+        #expect(try await process.errors.whole().joined().contains("run `codemint migrate`"))
+      }
+    }
+  }
+
+  @Test("a database that cannot be reached ends a command with 75")
+  func unreachable() async throws {
+    let door = try ClosedDoor()
+    let process = try CodemintProcess(
+      ["status"],
+      environment: [
+        "CODEMINT_CONFIG": "/dev/null",
+        "CODEMINT_DATABASE_URL": "postgresql://nobody@127.0.0.1:\(door.port)/nothing",
+      ]
+    )
+    #expect(try await process.end() == .status(75))
+    #expect(try await process.errors.whole().joined().contains("could not connect"))
+  }
+}

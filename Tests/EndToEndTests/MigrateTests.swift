@@ -1,0 +1,68 @@
+import Testing
+
+@Suite("codemint migrate", .timeLimit(.minutes(3)))
+struct MigrateTests {
+  @Test("it says what it applies, the second time nothing, and --check tells before and after")
+  func appliesOnce() async throws {
+    try await Stage.play(.empty) { stage in
+      let before = try stage.codemint(["migrate", "--check"])
+      #expect(try await before.end() == .status(1))
+      try await before.output.line("run `codemint migrate`")
+
+      let first = try stage.codemint(["migrate"])
+      #expect(try await first.end() == .status(0))
+      let lines = try await first.output.whole()
+      #expect(lines.first == "applying migration 1: ledger")
+      #expect(lines.last == "the schema is up to date, \(lines.count - 1) applied")
+      let recorded = try await stage.database.texts(
+        "SELECT number || ': ' || name FROM codemint.migrations ORDER BY number"
+      )
+      #expect(lines.dropLast() == recorded.map { "applying migration \($0)" }[...])
+
+      for arguments in [["migrate"], ["migrate", "--check"]] {
+        let again = try stage.codemint(arguments)
+        #expect(try await again.end() == .status(0))
+        #expect(try await again.output.whole() == ["the schema is up to date"])
+      }
+    }
+  }
+
+  @Test("two at once: both succeed, and each migration is applied by one of them")
+  func atOnce() async throws {
+    try await Stage.play(.empty) { stage in
+      let both = try [stage.codemint(["migrate"]), stage.codemint(["migrate"])]
+      var applied: [String] = []
+      for process in both {
+        #expect(try await process.end() == .status(0))
+        let lines = try await process.output.whole()
+        #expect(lines.last?.hasPrefix("the schema is up to date") == true)
+        applied += lines.filter { $0.hasPrefix("applying migration") }
+      }
+      let recorded = try await stage.database.texts(
+        "SELECT 'applying migration ' || number || ': ' || name FROM codemint.migrations"
+      )
+      #expect(applied.sorted() == recorded.sorted())
+    }
+  }
+
+  @Test("who may not create a schema is told so, with status 77")
+  func notPermitted() async throws {
+    try await Stage.play(.empty) { stage in
+      let role = "weak_\(stage.database.name)"
+      try await stage.database.run("CREATE ROLE \(role) LOGIN")
+      let url = stage.database.url.replacing("postgres@", with: "\(role)@")
+      let process = try stage.codemint(["migrate"], ["CODEMINT_DATABASE_URL": url])
+      #expect(try await process.end() == .status(77))
+      try await process.errors.line("permission denied")
+    }
+  }
+
+  @Test("--print shows the SQL of every migration, and needs no database")
+  func prints() async throws {
+    let process = try CodemintProcess(["migrate", "--print"], environment: [:])
+    #expect(try await process.end() == .status(0))
+    let lines = try await process.output.whole()
+    #expect(lines.first == "-- migration 1: ledger")
+    #expect(lines.contains { $0.hasPrefix("CREATE TABLE codemint.jobs") })
+  }
+}

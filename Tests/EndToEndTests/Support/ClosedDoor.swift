@@ -1,0 +1,46 @@
+import Foundation
+
+/// A port at which everybody who connects is thrown out again, and counted.
+final class ClosedDoor: Sendable {
+  /// On 127.0.0.1.
+  let port: Int
+  private let knocked = Watched(0)
+  private let socket: Int32
+
+  init() throws {
+    socket = Glibc.socket(AF_INET, Int32(SOCK_STREAM.rawValue) | O_CLOEXEC, 0)
+    var address = sockaddr_in()
+    address.sin_family = sa_family_t(AF_INET)
+    address.sin_addr.s_addr = UInt32(0x7f00_0001).bigEndian
+    var size = socklen_t(MemoryLayout<sockaddr_in>.size)
+    let socket = socket
+    let code = withUnsafeMutablePointer(to: &address) { address in
+      address.withMemoryRebound(to: sockaddr.self, capacity: 1) { address in
+        guard bind(socket, address, size) == 0, listen(socket, 16) == 0 else { return Int32(-1) }
+        return getsockname(socket, address, &size)
+      }
+    }
+    guard code == 0 else { throw SystemRefusal("listen") }
+    port = Int(UInt16(bigEndian: address.sin_port))
+    Thread.detachNewThread { [knocked] in
+      while true {
+        let visitor = accept(socket, nil, nil)
+        if visitor < 0, errno == EINTR || errno == ECONNABORTED { continue }
+        guard visitor >= 0 else { break }
+        close(visitor)
+        knocked.change { $0 += 1 }
+      }
+      close(socket)
+    }
+  }
+
+  deinit {
+    // Ends the thread's `accept`; the thread closes what it used.
+    shutdown(socket, Int32(SHUT_RDWR))
+  }
+
+  /// Waits until so many have knocked.
+  func knocks(_ number: Int) async throws {
+    _ = try await knocked.first { $0 >= number ? true : nil }
+  }
+}

@@ -1,0 +1,85 @@
+import Foundation
+import Synchronization
+
+/// One run of the binary.
+final class CodemintProcess: Sendable {
+  /// How a process ended.
+  enum Ending: Equatable, Sendable {
+    case status(Int32)
+    case signal(Int32)
+  }
+
+  /// Its process id. Signals go through `send`, which knows whether it is still this process's.
+  let process: pid_t
+  /// Lines of standard output.
+  let output = Lines()
+  /// Lines of standard error: the log, and complaints.
+  let errors = Lines()
+
+  private let ending = Watched<Ending?>(nil)
+  private let isGone = Mutex(false)
+
+  /// Starts `codemint`. Nothing is in its environment but what is given here.
+  init(_ arguments: [String], environment: [String: String]) throws {
+    var environment = environment
+    // Where the toolchain's libraries are, if the tests need to be told too.
+    environment["LD_LIBRARY_PATH"] = ProcessInfo.processInfo.environment["LD_LIBRARY_PATH"]
+    let (outputReading, outputWriting) = try Spawn.pipe()
+    let (errorsReading, errorsWriting) = try Spawn.pipe()
+    defer {
+      close(outputWriting)
+      close(errorsWriting)
+    }
+    output.read(outputReading)
+    errors.read(errorsReading)
+    process = try Spawn.run(
+      Binary.path,
+      arguments,
+      environment: environment,
+      output: outputWriting,
+      errors: errorsWriting
+    )
+    Undertaker.born(process)
+    Thread.detachNewThread { [self] in awaitEnding() }
+  }
+
+  /// Sends a signal, unless the process has ended.
+  func send(_ signal: Int32) {
+    isGone.withLock { isGone in
+      if !isGone { _ = kill(process, signal) }
+    }
+  }
+
+  /// Waits for the end, and until everything that it wrote has been read.
+  func end() async throws -> Ending {
+    let ending = try await ending.first { $0 }
+    _ = try await everything()
+    return ending
+  }
+
+  /// Kills the process if it still runs, and waits for its end even if the test is cancelled.
+  func bury() async {
+    send(SIGKILL)
+    _ = try? await Task { try await ending.first { $0 } }.value
+  }
+
+  /// Everything that it has written, when both outputs have ended.
+  func everything() async throws -> [String] {
+    try await output.whole() + errors.whole()
+  }
+
+  private func awaitEnding() {
+    var information = siginfo_t()
+    // Only looks: until the process is reaped nobody else can have its id.
+    while waitid(P_PID, id_t(process), &information, WEXITED | WNOWAIT) == -1, errno == EINTR {}
+    var raw: Int32 = 0
+    isGone.withLock { isGone in
+      isGone = true
+      waitpid(process, &raw, 0)
+    }
+    Undertaker.ended(process)
+    let signal = raw & 0x7f
+    let result: Ending = signal == 0 ? .status((raw >> 8) & 0xff) : .signal(signal)
+    ending.change { $0 = result }
+  }
+}

@@ -1,0 +1,78 @@
+import Foundation
+
+/// What came out of a pipe, line by line, as it came.
+final class Lines: Sendable {
+  /// The output ended, and what was waited for had not come.
+  struct Missing: Error, CustomStringConvertible {
+    let text: String
+    let lines: [String]
+
+    var description: String {
+      "no line has \"\(text)\" in it; there are:\n\(lines.joined(separator: "\n"))"
+    }
+  }
+
+  private struct Output {
+    var lines: [String] = []
+    var rest: [UInt8] = []
+    var isEnded = false
+  }
+
+  private let output = Watched(Output())
+
+  /// Every line so far.
+  var all: [String] { output.now.lines }
+
+  /// How many lines so far have this text in them.
+  func count(_ text: String) -> Int { all.count { $0.contains(text) } }
+
+  /// Waits for the line that is the `number`th with this text in it.
+  /// - Throws: `Missing` if the output ends before.
+  @discardableResult
+  func line(_ text: String, number: Int = 1) async throws -> String {
+    try await output.first { output in
+      let found = output.lines.filter { $0.contains(text) }
+      if found.count >= number { return found[number - 1] }
+      guard !output.isEnded else { throw Missing(text: text, lines: output.lines) }
+      return nil
+    }
+  }
+
+  /// Waits for the end of the output.
+  /// - Returns: All lines.
+  func whole() async throws -> [String] {
+    try await output.first { $0.isEnded ? $0.lines : nil }
+  }
+
+  /// Takes in one line that did not come from a pipe.
+  func add(_ line: String) {
+    output.change { $0.lines.append(line) }
+  }
+
+  /// Reads a descriptor to its end on a thread of its own, and closes it.
+  func read(_ descriptor: Int32) {
+    Thread.detachNewThread { [output] in
+      var chunk = [UInt8](repeating: 0, count: 65_536)
+      while true {
+        let count = Glibc.read(descriptor, &chunk, chunk.count)
+        if count < 0, errno == EINTR { continue }
+        guard count > 0 else { break }
+        let bytes = Array(chunk.prefix(count))
+        output.change { output in
+          output.rest += bytes
+          while let end = output.rest.firstIndex(of: UInt8(ascii: "\n")) {
+            output.lines.append(String(decoding: output.rest[..<end], as: UTF8.self))
+            output.rest.removeSubrange(...end)
+          }
+        }
+      }
+      close(descriptor)
+      output.change { output in
+        if !output.rest.isEmpty {
+          output.lines.append(String(decoding: output.rest, as: UTF8.self))
+        }
+        output.isEnded = true
+      }
+    }
+  }
+}

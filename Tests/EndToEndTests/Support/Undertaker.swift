@@ -1,0 +1,37 @@
+import Foundation
+
+/// Ends what tests have started if the tests themselves are killed: a small shell that is told each
+/// birth and each end, and kills whoever is left when the pipe ends.
+enum Undertaker {
+  private static let script = """
+    left=' '
+    while read -r event process; do
+      case $event in
+        born) left="$left$process " ;;
+        ended) left="${left%% $process *} ${left#* $process }" ;;
+      esac
+    done
+    kill -KILL $left 2>/dev/null
+    """
+
+  private static let pipe: Int32? = {
+    guard let (reading, writing) = try? Spawn.pipe() else { return nil }
+    // In the test runner's own group a Ctrl-C would end it first.
+    let arguments = ["-f", "/bin/sh", "-c", script]
+    let process = try? Spawn.run("/usr/bin/setsid", arguments, input: reading)
+    close(reading)
+    // setsid forks and ends at once.
+    if let process { waitpid(process, nil, 0) }
+    return process == nil ? nil : writing
+  }()
+
+  static func born(_ process: pid_t) { tell("born \(process)\n") }
+
+  static func ended(_ process: pid_t) { tell("ended \(process)\n") }
+
+  /// A line this short is written whole, whoever else writes.
+  private static func tell(_ line: String) {
+    guard let pipe else { return }
+    _ = write(pipe, line, line.utf8.count)
+  }
+}
