@@ -22,7 +22,6 @@ let configuration = Target.Dependency.product(
   package: "swift-configuration"
 )
 let hummingbird = Target.Dependency.product(name: "Hummingbird", package: "hummingbird")
-let httpTypes = Target.Dependency.product(name: "HTTPTypes", package: "swift-http-types")
 let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
 let nioCore = Target.Dependency.product(name: "NIOCore", package: "swift-nio")
 let nioHTTP1 = Target.Dependency.product(name: "NIOHTTP1", package: "swift-nio")
@@ -50,7 +49,6 @@ let package = Package(
       exact: "1.4.0",
       traits: ["YAML"]
     ),
-    .package(url: "https://github.com/apple/swift-http-types", exact: "1.8.0"),
     .package(url: "https://github.com/apple/swift-log", exact: "1.16.2"),
     .package(url: "https://github.com/apple/swift-nio", exact: "2.101.2"),
     .package(url: "https://github.com/apple/swift-nio-ssl", exact: "2.37.6"),
@@ -96,7 +94,7 @@ let package = Package(
     .target(name: "Worker", dependencies: ["Provisioning", logging], swiftSettings: strict),
     .target(
       name: "Sandbox",
-      dependencies: [hummingbird, httpTypes, logging, nioCore, serviceLifecycle],
+      dependencies: [hummingbird, logging, serviceLifecycle],
       swiftSettings: strict
     ),
     .target(name: "LocalPostgres", swiftSettings: strict),

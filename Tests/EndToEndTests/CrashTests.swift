@@ -4,11 +4,33 @@ import Testing
 
 @Suite("A daemon that is killed", .timeLimit(.minutes(3)))
 struct CrashTests {
-  @Test("its call is in doubt when the lease ends, and its reward closed; other rewards go on")
-  func doubt() async throws {
-    // The API makes the codes and never answers: of this reward nobody can know.
-    let silence = FaultRule(.generate, .hang(made: .all), reward: Reward.first)
+  @Test("its codes are found upstream and adopted, and nothing is asked for twice")
+  func adopted() async throws {
+    let silence = FaultRule(.generate, .hang(made: .all), reward: Reward.first, times: 1)
     let api = SandboxConfiguration(faults: FaultPlan(rules: [silence]))
+    try await Stage.play(api: api) { stage in
+      let settings = ["CODEMINT_LEASE_SECONDS": "5"]
+      let first = try stage.daemon(settings)
+      try await stage.database.insert(Job(Reward.first, 500))
+      try await stage.requests(1, for: Reward.first)
+      first.send(SIGKILL)
+      #expect(try await first.end() == .signal(SIGKILL))
+
+      _ = try stage.daemon(settings)
+      try await stage.database.until("EXISTS (SELECT FROM codemint.jobs WHERE state = 'completed')")
+      #expect(stage.sandbox.truth.requests().count == 1)
+      #expect(stage.sandbox.truth.codes == 500)
+      #expect(try await stage.database.number("SELECT count(*) FROM codemint.codes") == 500)
+      #expect(try await stage.database.texts("SELECT state FROM codemint.calls") == ["adopted"])
+    }
+  }
+
+  @Test("its call stays in doubt while nothing can be listed; other rewards go on")
+  func doubt() async throws {
+    // The API makes the codes, never answers and does not list: of this reward nobody can know.
+    let silence = FaultRule(.generate, .hang(made: .all), reward: Reward.first)
+    let blindness = FaultRule(.list, .status(503), reward: Reward.first)
+    let api = SandboxConfiguration(faults: FaultPlan(rules: [silence, blindness]))
     try await Stage.play(api: api) { stage in
       let settings = [
         "CODEMINT_LEASE_SECONDS": "5", "CODEMINT_LIMITS_MAX_IN_FLIGHT_PER_REWARD": "1",

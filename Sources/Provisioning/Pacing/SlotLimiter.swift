@@ -11,8 +11,15 @@ public struct SlotLimiter: Hashable, Sendable {
   /// How much earlier than its turn a slot may be after a quiet time, in microseconds.
   public let tolerance: Int64
 
+  /// No slot is reserved further ahead than this, in microseconds.
+  private let longestHorizon: Int64
+
   /// The limiter for these limits.
-  public init(_ limits: Limits) {
+  ///
+  /// - Parameter lease: How long a call may be acted on; no slot is reserved further ahead
+  ///   (protocol, rule 3).
+  public init(_ limits: Limits, lease: Duration = .seconds(Bounds.leaseSeconds.upperBound)) {
+    longestHorizon = lease.microseconds
     spacing = Int64((1_010_000 / limits.requestsPerSecond).rounded(.up))
     tolerance = spacing * Int64(limits.burst - 1)
   }
@@ -24,7 +31,9 @@ public struct SlotLimiter: Hashable, Sendable {
   /// How far ahead of its time a slot may be reserved: one spacing, but not less than the shortest
   /// horizon. A fleet holds no more of the future than that, so a new job waits for at most a slot
   /// or two that others have taken.
-  public var horizon: Int64 { max(spacing, Self.shortestHorizon.microseconds) }
+  public var horizon: Int64 {
+    min(max(spacing, Self.shortestHorizon.microseconds), longestHorizon)
+  }
 
   /// What asking for a slot gives.
   public enum Reservation: Hashable, Sendable {

@@ -19,10 +19,11 @@ final class OutageRecord: Sendable {
       return failures
     }
     if count == 1 {
-      logger.warning(
-        "the database does not answer; trying until it does",
-        metadata: ["error": "\(error)"]
-      )
+      let message: Logger.Message =
+        error.code == .failed
+        ? "the database refuses; trying until somebody has mended it"
+        : "the database does not answer; trying until it does"
+      logger.warning(message, metadata: ["error": "\(error)"])
     }
     return count
   }

@@ -51,6 +51,7 @@ struct WorkerService: Service {
   static func giveUp(_ worker: Worker, logger: Logger, because reason: Logger.Message) -> Never {
     let calls = worker.callsInFlight.map(\.description).joined(separator: " ")
     logger.error(reason, metadata: ["calls_not_settled": "\(calls.isEmpty ? "none" : calls)"])
-    _exit(ExitStatus.temporaryFailure.rawValue)
+    // With nothing in flight there is nothing that could be lost.
+    _exit((calls.isEmpty ? ExitStatus.ok : .temporaryFailure).rawValue)
   }
 }

@@ -35,7 +35,8 @@ struct Failure {
     case let error as PostgresError: Self.status(of: error)
     case is LocalPostgresError: .unavailable
     case is ExitCode, is ValidationError, is CleanExit: nil
-    default: Codemint.exitCode(for: error) == .validationFailure ? nil : .software
+    default:
+      [.success, .validationFailure].contains(Codemint.exitCode(for: error)) ? nil : .software
     }
   }
 

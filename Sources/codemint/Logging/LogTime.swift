@@ -1,12 +1,11 @@
-internal import Glibc
+internal import Foundation
 
 /// The time of a log line.
 enum LogTime {
   /// The present time.
   static func now() -> String {
-    var time = timespec()
-    clock_gettime(CLOCK_REALTIME, &time)
-    return text(seconds: time.tv_sec, milliseconds: time.tv_nsec / 1_000_000)
+    let milliseconds = Int(Date().timeIntervalSince1970 * 1000)
+    return text(seconds: milliseconds / 1000, milliseconds: milliseconds % 1000)
   }
 
   /// RFC 3339 in UTC with milliseconds, such as `2024-02-29T12:30:45.007Z`.

@@ -43,8 +43,10 @@ enum NotifySocket {
     let descriptor = Glibc.socket(AF_UNIX, type, 0)
     guard descriptor >= 0 else { throw failure("open a socket for", "NOTIFY_SOCKET") }
     // A manager that does not read must not hold up the daemon for ever.
-    var limit = timeval(tv_sec: 1, tv_usec: 0)
-    let size = socklen_t(MemoryLayout<timeval>.size)
+    // Seconds and microseconds, which is all that a `timeval` is; the type itself belongs to
+    // whichever C module the compiler meets first.
+    var limit = [1, 0]
+    let size = socklen_t(MemoryLayout<Int>.size * limit.count)
     setsockopt(descriptor, SOL_SOCKET, SO_SNDTIMEO, &limit, size)
     return descriptor
   }

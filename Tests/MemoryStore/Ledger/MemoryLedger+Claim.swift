@@ -14,7 +14,7 @@ extension MemoryLedger {
       let end = pauses.filter { $0 > now }.min()
       return .nothing(wait: end.map { Self.wait(from: now, to: $0) }, due: due)
     }
-    let limiter = SlotLimiter(limits)
+    let limiter = SlotLimiter(limits, lease: request.lease)
     switch reserve(limiter, now: now) {
     case .tooEarly(let wait):
       return .nothing(wait: Self.wait(from: now, to: now + wait), due: due)

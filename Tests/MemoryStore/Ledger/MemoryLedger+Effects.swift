@@ -53,9 +53,12 @@ extension MemoryLedger {
     case .none: break
     case .proven:
       account.failures = 0
-      if account.pausedUntil ?? .min <= now { account.pauseReason = nil }
+      if account.pauseReason != .throttled || account.pausedUntil ?? .min <= now {
+        account.pauseReason = nil
+        account.pausedUntil = nil
+      }
     case .paused(let pause, let reason):
-      account.failures += 1
+      if account.pausedUntil ?? .min <= now { account.failures += 1 }
       account.pausedUntil = max(account.pausedUntil ?? .min, now + pause.microseconds)
       account.pauseReason = reason
     case .blocked(let code, let message):

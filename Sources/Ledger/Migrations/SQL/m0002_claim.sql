@@ -93,7 +93,7 @@ BEGIN
   END IF;
 
   v_spacing := interval '1 microsecond' * ceil(1010000 / v_account.requests_per_second);
-  v_horizon := greatest(v_spacing, p_horizon);
+  v_horizon := least(greatest(v_spacing, p_horizon), p_lease);
   v_slot := greatest(v_now, v_account.next_slot_at - v_spacing * (v_account.burst - 1),
                      v_account.paused_until);
   IF v_slot - v_now > v_horizon THEN

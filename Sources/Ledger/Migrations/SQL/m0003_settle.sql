@@ -422,11 +422,18 @@ BEGIN
   SELECT * INTO v_account FROM codemint.accounts a WHERE a.name = 'default' FOR UPDATE;
   v_account.in_flight := v_account.in_flight - CASE WHEN p_landed THEN 1 ELSE 0 END;
   IF p_landed AND p_effect = 'proven' THEN
+    -- An answer ends a pause that was made because there was none; one that the API asked for
+    -- stays.
     v_account.failures := 0;
-    v_account.pause_reason := CASE WHEN v_account.paused_until > v_now
-                                   THEN v_account.pause_reason END;
+    IF v_account.pause_reason IS DISTINCT FROM 'throttled' OR v_account.paused_until <= v_now THEN
+      v_account.pause_reason := NULL;
+      v_account.paused_until := NULL;
+    END IF;
   ELSIF p_landed AND p_effect = 'paused' THEN
-    v_account.failures := v_account.failures + 1;
+    -- Calls that fail side by side are one failure, or a short outage would look like a long one.
+    IF coalesce(v_account.paused_until, '-infinity') <= v_now THEN
+      v_account.failures := v_account.failures + 1;
+    END IF;
     v_account.paused_until := greatest(v_account.paused_until, v_now + p_pause);
     v_account.pause_reason := p_reason;
   ELSIF p_landed AND p_effect = 'blocked' THEN

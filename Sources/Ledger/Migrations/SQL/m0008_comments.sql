@@ -2,7 +2,8 @@
 COMMENT ON SCHEMA codemint IS
   'codemint provisions reward codes in bulk: insert into jobs, read codes, watch job_status.';
 COMMENT ON TABLE codemint.jobs IS
-  'What producers ask for: one row is one job. Producers write the first eight columns only.';
+  'What producers ask for: one row is one job. Producers write reward_id, count, prefix, priority, '
+  'run_at, dedupe_key and metadata, and nothing else.';
 COMMENT ON COLUMN codemint.jobs.reward_id IS 'The reward of the API to generate codes for.';
 COMMENT ON COLUMN codemint.jobs.count IS 'How many codes, 1 to 1000000. Never more are counted.';
 COMMENT ON COLUMN codemint.jobs.prefix IS 'What the codes shall begin with, 1 to 32 characters.';
