@@ -31,13 +31,16 @@ public final class Sandbox: Service {
   /// Makes an instance that does not listen yet.
   /// - Throws: `SandboxError` when the configuration contradicts itself.
   public convenience init(
-    _ configuration: SandboxConfiguration = SandboxConfiguration(), logger: Logger? = nil
+    _ configuration: SandboxConfiguration = SandboxConfiguration(),
+    logger: Logger? = nil
   ) throws(SandboxError) {
     try self.init(configuration, logger: logger, time: .system)
   }
 
   init(
-    _ configuration: SandboxConfiguration, logger: Logger? = nil, time: SandboxTime
+    _ configuration: SandboxConfiguration,
+    logger: Logger? = nil,
+    time: SandboxTime
   ) throws(SandboxError) {
     try configuration.validate()
     var quiet = Logger(label: "codemint.sandbox")
@@ -66,11 +69,14 @@ public final class Sandbox: Service {
       responder: SandboxResponder(core),
       server: .http1(configuration: .init(additionalChannelHandlers: [HangUpCloses()])),
       configuration: .init(
-        address: .hostname(configuration.host, port: configuration.port), serverName: "sandbox"),
+        address: .hostname(configuration.host, port: configuration.port),
+        serverName: "sandbox"
+      ),
       onServerRunning: { [doorbell] channel in
         doorbell.ring(channel.localAddress?.port ?? 0)
       },
-      logger: logger)
+      logger: logger
+    )
     do {
       try await application.run()
     } catch {

@@ -21,7 +21,8 @@ struct ConfigurationTests {
       SandboxConfiguration(takenShare: -0.1),
       SandboxConfiguration(requestsPerSecond: 0),
       SandboxConfiguration(faults: FaultPlan(rules: [FaultRule(.team, .long(by: 1))])),
-    ])
+    ]
+  )
   func refused(_ configuration: SandboxConfiguration) {
     #expect(throws: SandboxError.self) { try Sandbox(configuration) }
   }

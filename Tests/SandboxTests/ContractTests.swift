@@ -5,7 +5,9 @@ import Testing
 
 @Suite("the calls as the contract words them")
 struct ContractTests {
-  @Test("a generate answer holds as many codes as asked for, each with every required field and no other")
+  @Test(
+    "a generate answer holds as many codes as asked for, each with every required field and no other"
+  )
   func generateShape() async throws {
     let clock = ManualTime()
     try await withSandbox(time: clock.time) { (caller) async throws in
@@ -13,7 +15,8 @@ struct ContractTests {
       #expect(answer.status == 201)
       #expect(answer.headers["content-type"]?.hasPrefix("application/json") == true)
       let top = try #require(
-        try JSONSerialization.jsonObject(with: Data(answer.body)) as? [String: [[String: Any]]])
+        try JSONSerialization.jsonObject(with: Data(answer.body)) as? [String: [[String: Any]]]
+      )
       #expect(top.keys.sorted() == ["codes"])
       let required: Set = [
         "id", "rewardId", "code", "status", "reservedFor", "redeemedBy", "redeemedAt", "orderId",
@@ -37,11 +40,15 @@ struct ContractTests {
       #"{"count":1,"prefix":""}"#, #"{"count":1,"prefix":null}"#, #"{"count":1,"prefix":7}"#,
       #"{"count":1,"prefix":"123456789012345678901234567890123"}"#,
       #"{"count":1,"idempotencyKey":"x"}"#, #"{"Count":1}"#,
-    ])
+    ]
+  )
   func strictBodies(_ body: String) async throws {
     try await withSandbox { (caller) async throws in
       let answer = try await caller.call(
-        "POST", "/v1/rewards/\(Caller.reward)/codes/generate", body: body)
+        "POST",
+        "/v1/rewards/\(Caller.reward)/codes/generate",
+        body: body
+      )
       #expect(answer.status == 400)
       let error = try answer.decoded(ErrorShown.self)
       #expect(error.code == "invalid_request")
@@ -56,11 +63,15 @@ struct ContractTests {
       (#"{"count":1}"#, 1), (#"{"count":500}"#, 500), (#"{"count":2,"prefix":"A"}"#, 2),
       (#"{"count":2,"prefix":"12345678901234567890123456789012"}"#, 2),
       (#" { "prefix" : "\u00e4\"\\\n" , "count" : 2 } "#, 2),
-    ])
+    ]
+  )
   func bounds(_ body: String, _ count: Int) async throws {
     try await withSandbox { (caller) async throws in
       let answer = try await caller.call(
-        "POST", "/v1/rewards/\(Caller.reward)/codes/generate", body: body)
+        "POST",
+        "/v1/rewards/\(Caller.reward)/codes/generate",
+        body: body
+      )
       #expect(answer.status == 201)
       #expect(try answer.codes().count == count)
     }
@@ -83,8 +94,11 @@ struct ContractTests {
   func contentType() async throws {
     try await withSandbox { (caller) async throws in
       let answer = try await caller.call(
-        "POST", "/v1/rewards/\(Caller.reward)/codes/generate", body: #"{"count":1}"#,
-        headers: ["Content-Type": "text/plain"])
+        "POST",
+        "/v1/rewards/\(Caller.reward)/codes/generate",
+        body: #"{"count":1}"#,
+        headers: ["Content-Type": "text/plain"]
+      )
       #expect(answer.status == 400)
     }
   }
@@ -93,8 +107,10 @@ struct ContractTests {
   func largeBody() async throws {
     try await withSandbox { (caller) async throws in
       let answer = try await caller.call(
-        "POST", "/v1/rewards/\(Caller.reward)/codes/generate",
-        body: String(repeating: " ", count: 70_000) + #"{"count":1}"#)
+        "POST",
+        "/v1/rewards/\(Caller.reward)/codes/generate",
+        body: String(repeating: " ", count: 70_000) + #"{"count":1}"#
+      )
       #expect(answer.status == 413)
     }
   }
@@ -151,14 +167,17 @@ struct ContractTests {
   @Test("unknown paths answer 404 and wrong methods 405, in the API's form of errors")
   func paths() async throws {
     try await withSandbox { (caller) async throws in
-      for path in ["/", "/v1", "/v1/teams", "/v1/rewards/\(Caller.reward)", "/v2/team", "/v1/team/"] {
+      for path in [
+        "/", "/v1", "/v1/teams", "/v1/rewards/\(Caller.reward)", "/v2/team", "/v1/team/",
+      ] {
         let answer = try await caller.call("GET", path)
         #expect(answer.status == 404)
         #expect(try answer.decoded(ErrorShown.self).code == "not_found")
       }
       #expect(try await caller.call("DELETE", "/v1/team").status == 405)
       #expect(
-        try await caller.call("GET", "/v1/rewards/\(Caller.reward)/codes/generate").status == 405)
+        try await caller.call("GET", "/v1/rewards/\(Caller.reward)/codes/generate").status == 405
+      )
     }
   }
 
@@ -171,7 +190,8 @@ struct ContractTests {
       _ = try await caller.generate(1)
       let answer = try await caller.call("GET", "/v1/rewards?limit=5&offset=0")
       let rewards = try #require(
-        try JSONSerialization.jsonObject(with: Data(answer.body)) as? [String: Any])
+        try JSONSerialization.jsonObject(with: Data(answer.body)) as? [String: Any]
+      )
       let first = try #require((rewards["data"] as? [[String: Any]])?.first)
       #expect(first["id"] as? String == Caller.reward)
       #expect((first["externalIds"] as? [[String: Any]])?.first?["system"] as? String == "shopify")

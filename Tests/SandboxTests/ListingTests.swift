@@ -87,7 +87,8 @@ struct ListingTests {
     arguments: [
       "limit=0", "limit=1001", "limit=ten", "limit=", "offset=-1", "offset=x", "order=up",
       "order_by=name", "status=gone", "include_count=yes",
-    ])
+    ]
+  )
   func strictQueries(_ query: String) async throws {
     try await withSandbox { (caller) async throws in
       let answer = try await caller.list(query)
@@ -119,7 +120,8 @@ struct ListingTests {
   @Test("ordering by updatedAt follows when codes settled, not when they were made")
   func orderByUpdate() async throws {
     let sync = SyncShape(pendingShare: 0.5, errorShare: 0, settleAfter: .seconds(10))
-    try await withBatches(SandboxConfiguration(seed: 9, sync: sync)) { (caller, ids, clock) async throws in
+    try await withBatches(SandboxConfiguration(seed: 9, sync: sync)) {
+      (caller, ids, clock) async throws in
       clock.advance(by: .seconds(60))
       let listed = try await caller.list("order_by=updatedAt&order=asc").data()
       let updates = listed.compactMap(\.updatedAt)

@@ -6,7 +6,8 @@ import Testing
 struct SeedTests {
   private func codes(seed: UInt64) async throws -> [ShownCode] {
     let clock = ManualTime()
-    return try await withSandbox(SandboxConfiguration(seed: seed), time: clock.time) { (caller) async throws in
+    return try await withSandbox(SandboxConfiguration(seed: seed), time: clock.time) {
+      (caller) async throws in
       var codes = try await caller.generate(20, prefix: "A").codes()
       codes += try await caller.generate(5, reward: Caller.otherReward).codes()
       codes += try await caller.generate(1).codes()

@@ -8,8 +8,13 @@ struct SyncTests {
   func settling() async throws {
     let clock = ManualTime()
     let sync = SyncShape(
-      systems: [.shopify, .stripe], pendingShare: 0.5, errorShare: 0.3, settleAfter: .seconds(8))
-    try await withSandbox(SandboxConfiguration(seed: 3, sync: sync), time: clock.time) { (caller) async throws in
+      systems: [.shopify, .stripe],
+      pendingShare: 0.5,
+      errorShare: 0.3,
+      settleAfter: .seconds(8)
+    )
+    try await withSandbox(SandboxConfiguration(seed: 3, sync: sync), time: clock.time) {
+      (caller) async throws in
       func statuses(_ codes: [ShownCode], _ system: String) -> [String: Int] {
         Dictionary(grouping: codes) { $0.externalIds[system]?.syncStatus ?? "" }.mapValues(\.count)
       }
@@ -44,8 +49,13 @@ struct SyncTests {
   func retry() async throws {
     let clock = ManualTime()
     let sync = SyncShape(
-      systems: [.shopify, .stripe], pendingShare: 1, errorShare: 0.5, settleAfter: .seconds(2))
-    try await withSandbox(SandboxConfiguration(seed: 4, sync: sync), time: clock.time) { (caller) async throws in
+      systems: [.shopify, .stripe],
+      pendingShare: 1,
+      errorShare: 0.5,
+      settleAfter: .seconds(2)
+    )
+    try await withSandbox(SandboxConfiguration(seed: 4, sync: sync), time: clock.time) {
+      (caller) async throws in
       func failed(_ system: String) async throws -> Set<String> {
         let codes = try await caller.list("limit=1000").data()
         return Set(codes.filter { $0.externalIds[system]?.syncStatus == "error" }.map(\.id))
@@ -54,7 +64,9 @@ struct SyncTests {
       clock.advance(by: .seconds(3))
       let before = (shopify: try await failed("shopify"), stripe: try await failed("stripe"))
       let answer = try await caller.call(
-        "POST", "/v1/rewards/\(Caller.reward)/sync?system=shopify")
+        "POST",
+        "/v1/rewards/\(Caller.reward)/sync?system=shopify"
+      )
       #expect(answer.status == 200)
       #expect(try await failed("shopify").isEmpty)
       clock.advance(by: .seconds(2))

@@ -93,7 +93,11 @@ struct TruthTests {
     try await withSandbox(SandboxConfiguration(apiKey: "k")) { (caller) async throws in
       let generate = "/v1/rewards/\(Caller.reward)/codes/generate"
       _ = try await caller.call(
-        "POST", generate, body: #"{"count":4}"#, headers: ["x-api-key": "k"])
+        "POST",
+        generate,
+        body: #"{"count":4}"#,
+        headers: ["x-api-key": "k"]
+      )
       _ = try await caller.generate(4)
       _ = try await caller.list()
       let counts: Counts = try await caller.call("GET", "/sandbox/truth").decoded()
@@ -127,7 +131,9 @@ struct TruthTests {
       #expect(mine.map(\.id) == caller.sandbox.truth.ids(ofReward: Caller.reward))
       #expect(mine.map(\.request) == (1...8).flatMap { Array(repeating: $0, count: 500) })
       let one = try await caller.call(
-        "GET", "/sandbox/truth?ids=1&reward=\(Caller.otherReward)")
+        "GET",
+        "/sandbox/truth?ids=1&reward=\(Caller.otherReward)"
+      )
       #expect(one.text.split(separator: "\n").count == 1)
     }
   }

@@ -11,7 +11,8 @@ struct WireFormTests {
       (951_782_400_000, "2000-02-29T00:00:00.000Z"), (-1, "1969-12-31T23:59:59.999Z"),
       (4_107_542_399_999, "2100-02-28T23:59:59.999Z"),
       (4_107_542_400_000, "2100-03-01T00:00:00.000Z"),
-    ] as [(Int64, String)])
+    ] as [(Int64, String)]
+  )
   func timestamps(_ milliseconds: Int64, _ text: String) {
     #expect(Timestamp.text(milliseconds) == text)
   }

@@ -58,12 +58,21 @@ final class CodeStore: Sendable {
     return state.withLock { state in
       let shelf = state.shelf(of: reward, createdAt: createdAt)
       let batch = state.shelves[shelf].append(
-        count, numberedFrom: state.nextNumber, prefix: state.prefixes.index(of: prefix),
-        createdAt: createdAt, born: born, request: request ?? -1)
+        count,
+        numberedFrom: state.nextNumber,
+        prefix: state.prefixes.index(of: prefix),
+        createdAt: createdAt,
+        born: born,
+        request: request ?? -1
+      )
       state.nextNumber += UInt64(count)
       return Page.Run(
-        batch: batch, prefix: state.prefixes.escaped(batch.prefix), first: 0, count: count,
-        descending: false)
+        batch: batch,
+        prefix: state.prefixes.escaped(batch.prefix),
+        first: 0,
+        count: count,
+        descending: false
+      )
     }
   }
 
@@ -113,7 +122,9 @@ final class CodeStore: Sendable {
         return Page(reward: reward, runs: [], total: 0, syncCalls: [], moment: moment ?? now)
       }
       return PageReader(
-        shelf: state.shelves[index], prefixes: state.prefixes, derivation: derivation,
+        shelf: state.shelves[index],
+        prefixes: state.prefixes,
+        derivation: derivation,
         moment: moment ?? now
       ).page(query)
     }

@@ -11,7 +11,9 @@ struct PageReader {
     let total = shelf.count(at: moment)
     let everyCode = query.status.map { derivation.uniformly($0) } ?? true
     if everyCode == false { return page([], total: 0) }
-    if let key = query.shuffle { return page(shuffled(query, total: total, key: key), total: total) }
+    if let key = query.shuffle {
+      return page(shuffled(query, total: total, key: key), total: total)
+    }
     if everyCode == true, query.key == .createdAt || derivation.outlook.neverChanges {
       return page(inOrderOfMaking(query, total: total), total: total)
     }
@@ -25,14 +27,23 @@ struct PageReader {
 
   private func page(_ runs: [Page.Run], total: Int) -> Page {
     Page(
-      reward: shelf.reward, runs: runs, total: total, syncCalls: shelf.syncCalls, moment: moment)
+      reward: shelf.reward,
+      runs: runs,
+      total: total,
+      syncCalls: shelf.syncCalls,
+      moment: moment
+    )
   }
 
   private func run(at place: Int) -> Page.Run {
     let batch = shelf.batches[shelf.batch(holding: place)]
     return Page.Run(
-      batch: batch, prefix: prefixes.escaped(batch.prefix), first: place - batch.firstPlace,
-      count: 1, descending: false)
+      batch: batch,
+      prefix: prefixes.escaped(batch.prefix),
+      first: place - batch.firstPlace,
+      count: 1,
+      descending: false
+    )
   }
 
   private func inOrderOfMaking(_ query: ListQuery, total: Int) -> [Page.Run] {
@@ -48,8 +59,13 @@ struct PageReader {
       let count = min(missing, available)
       runs.append(
         Page.Run(
-          batch: batch, prefix: prefixes.escaped(batch.prefix), first: first, count: count,
-          descending: query.descending))
+          batch: batch,
+          prefix: prefixes.escaped(batch.prefix),
+          first: first,
+          count: count,
+          descending: query.descending
+        )
+      )
       missing -= count
       place += query.descending ? -count : count
       index += query.descending ? -1 : 1
@@ -74,7 +90,11 @@ struct PageReader {
     let keyed = places.map { place -> (changed: Int64, place: Int) in
       let run = run(at: place)
       let delay = derivation.changed(
-        run.number(at: 0), born: run.batch.born, at: moment, calls: shelf.syncCalls)
+        run.number(at: 0),
+        born: run.batch.born,
+        at: moment,
+        calls: shelf.syncCalls
+      )
       return (run.batch.createdAt + delay, place)
     }
     return keyed.sorted { ($0.changed, $0.place) < ($1.changed, $1.place) }.map(\.place)

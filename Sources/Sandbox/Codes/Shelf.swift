@@ -17,12 +17,22 @@ struct Shelf: Sendable {
   /// Adds codes at the end. `createdAt` never steps back within a reward, so that the order by
   /// (createdAt, place) is the order of this array.
   mutating func append(
-    _ count: Int, numberedFrom number: UInt64, prefix: Int32, createdAt: Int64, born: UInt64,
+    _ count: Int,
+    numberedFrom number: UInt64,
+    prefix: Int32,
+    createdAt: Int64,
+    born: UInt64,
     request: Int
   ) -> Batch {
     let batch = Batch(
-      firstNumber: number, firstPlace: self.count, count: Int32(count), prefix: prefix,
-      createdAt: max(createdAt, batches.last?.createdAt ?? .min), born: born, request: request)
+      firstNumber: number,
+      firstPlace: self.count,
+      count: Int32(count),
+      prefix: prefix,
+      createdAt: max(createdAt, batches.last?.createdAt ?? .min),
+      born: born,
+      request: request
+    )
     batches.append(batch)
     return batch
   }

@@ -26,7 +26,10 @@ struct SyncOutlook: Sendable {
   ///
   /// Every request to sync again gives a code that had failed by then another try.
   func standing(
-    of number: UInt64, in system: SyncShape.System, born: UInt64, at now: UInt64,
+    of number: UInt64,
+    in system: SyncShape.System,
+    born: UInt64,
+    at now: UInt64,
     calls: [SyncCall]
   ) -> (Standing, since: UInt64) {
     let lot = mixed(seed ^ number &* 2 &+ (system == .shopify ? 0 : 1))

@@ -20,7 +20,8 @@ public struct CodeShape: Sendable, Hashable {
     guard allowed, characters.count >= 2, Set(characters).count == characters.count else {
       throw .configuration(
         "the alphabet of codes needs two or more different printable ASCII characters, "
-          + "without quote and backslash")
+          + "without quote and backslash"
+      )
     }
     guard (1...64).contains(length) else {
       throw .configuration("the length of codes is 1 to 64 characters")

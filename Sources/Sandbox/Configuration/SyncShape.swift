@@ -19,7 +19,9 @@ public struct SyncShape: Sendable, Hashable {
 
   /// Defaults to Shopify only, a quarter of the codes pending for two seconds, one in 200 of those failing.
   public init(
-    systems: Set<System> = [.shopify], pendingShare: Double = 0.25, errorShare: Double = 0.005,
+    systems: Set<System> = [.shopify],
+    pendingShare: Double = 0.25,
+    errorShare: Double = 0.005,
     settleAfter: Duration = .seconds(2)
   ) {
     self.systems = systems

@@ -28,7 +28,9 @@ extension Fault: Decodable {
     switch name {
     case .latency:
       .latency(
-        seconds: try read.value("seconds"), jitter: try read.value("jitter", default: 0))
+        seconds: try read.value("seconds"),
+        jitter: try read.value("jitter", default: 0)
+      )
     case .headers: .headers(set: try read.value("set"))
     case .nulls:
       .nulls(count: try read.value("count"), made: try read.value("made", default: true))
@@ -42,14 +44,18 @@ extension Fault: Decodable {
     case .extraFields: .extraFields(count: try read.value("count"))
     case .nulCharacter:
       .nulCharacter(
-        count: try read.value("count"), field: try read.value("field", default: .code))
+        count: try read.value("count"),
+        field: try read.value("field", default: .code)
+      )
     case .order: .order(try read.value("as"))
     case .stale:
       .stale(seconds: try read.value("seconds"), age: try read.value("age", default: false))
     case .shortPage: .shortPage(limit: try read.value("limit"))
     case .somebodyElse:
       .somebodyElse(
-        count: try read.value("count"), prefix: try read.value("prefix", default: .same))
+        count: try read.value("count"),
+        prefix: try read.value("prefix", default: .same)
+      )
     }
   }
 
@@ -57,13 +63,17 @@ extension Fault: Decodable {
     switch name {
     case .status:
       .status(
-        try read.value("status"), made: try read.value("made", default: .none),
+        try read.value("status"),
+        made: try read.value("made", default: .none),
         retryAfter: try read.optional("retryAfter"),
-        headers: try read.value("headers", default: [:]))
+        headers: try read.value("headers", default: [:])
+      )
     case .reset:
       .reset(
-        at: try read.value("at"), made: try read.value("made", default: .none),
-        abrupt: try read.value("abrupt", default: true))
+        at: try read.value("at"),
+        made: try read.value("made", default: .none),
+        abrupt: try read.value("abrupt", default: true)
+      )
     case .hang:
       .hang(made: try read.value("made", default: .none), seconds: try read.optional("seconds"))
     case .generateLate: .generateLate(seconds: try read.value("seconds"))
@@ -71,18 +81,21 @@ extension Fault: Decodable {
       .cut(
         keep: try read.value("keep", default: 0.5),
         complete: try read.value("complete", default: true),
-        made: try read.value("made", default: .all))
+        made: try read.value("made", default: .all)
+      )
     case .html:
       .html(
         status: try read.value("status", default: 201),
-        made: try read.value("made", default: .all))
+        made: try read.value("made", default: .all)
+      )
     case .drip:
       .drip(bytes: try read.value("bytes"), everySeconds: try read.value("everySeconds"))
     case .flood:
       .flood(
         bytes: try read.value("bytes", default: 100_000_000),
         declared: try read.value("declared", default: true),
-        made: try read.value("made", default: .all))
+        made: try read.value("made", default: .all)
+      )
     }
   }
 }

@@ -37,7 +37,11 @@ public enum Fault: Sendable, Hashable {
 
   /// Answers with this status and, below 300, a body of the right form; `made` codes exist all the same.
   case status(
-    Int, made: Making = .none, retryAfter: RetryAfter? = nil, headers: [String: String] = [:])
+    Int,
+    made: Making = .none,
+    retryAfter: RetryAfter? = nil,
+    headers: [String: String] = [:]
+  )
   /// Breaks the connection, with a TCP reset or (not `abrupt`) in an orderly way.
   case reset(at: BreakingPoint, made: Making = .none, abrupt: Bool = true)
   /// Says nothing until the client hangs up, or goes on as if nothing had been after some seconds. Codes

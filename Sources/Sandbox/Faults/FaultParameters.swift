@@ -38,6 +38,7 @@ final class FaultParameters {
     let others = container.allKeys.map(\.stringValue).filter { !asked.contains($0) }
     guard let other = others.min() else { return }
     throw .faultPlan(
-      "\"\(other)\" means nothing here; there are \(asked.sorted().joined(separator: ", "))")
+      "\"\(other)\" means nothing here; there are \(asked.sorted().joined(separator: ", "))"
+    )
   }
 }

@@ -34,8 +34,14 @@ public struct FaultRule: Sendable, Hashable, Codable {
 
   /// By default a rule strikes every call of its endpoint.
   public init(
-    _ endpoint: Endpoint, _ fault: Fault, probability: Double = 1, skip: Int = 0, first: Int? = nil,
-    every: Int = 1, reward: String? = nil, times: Int? = nil
+    _ endpoint: Endpoint,
+    _ fault: Fault,
+    probability: Double = 1,
+    skip: Int = 0,
+    first: Int? = nil,
+    every: Int = 1,
+    reward: String? = nil,
+    times: Int? = nil
   ) {
     self.endpoint = endpoint
     self.fault = fault

@@ -22,7 +22,8 @@ struct AdminSurface: Sendable {
     let reward = query["reward"].map(String.init)
     let truth = truth
     return Response(
-      status: .ok, headers: [.contentType: "application/x-ndjson"],
+      status: .ok,
+      headers: [.contentType: "application/x-ndjson"],
       body: ResponseBody { writer in
         var piece = ByteBuffer()
         for origin in truth.origins(ofReward: reward) {
@@ -34,7 +35,8 @@ struct AdminSurface: Sendable {
         }
         try await writer.write(piece)
         try await writer.finish(nil)
-      })
+      }
+    )
   }
 
   /// `GET /sandbox/requests`: every generate request and the latest list requests, in order of arrival.
@@ -95,11 +97,14 @@ struct AdminSurface: Sendable {
         + ",\"list_requests\":\(truth.listRequests),\"sync_requests\":\(truth.syncRequests)"
         + ",\"somebody_else\":\(truth.codesOfSomebodyElse)"
         + ",\"fault_rules\":[\(tallies.joined(separator: ","))]"
-        + ",\"rewards\":{\(rewards.joined(separator: ","))}}")
+        + ",\"rewards\":{\(rewards.joined(separator: ","))}}"
+    )
   }
 
   private static func write(
-    _ ids: [String], of origin: CodeStore.Origin, into piece: inout ByteBuffer
+    _ ids: [String],
+    of origin: CodeStore.Origin,
+    into piece: inout ByteBuffer
   ) {
     let request = origin.batch.request < 0 ? "null" : String(origin.batch.request)
     let rest = "\",\"reward\":\"\(origin.reward)\",\"request\":\(request)}\n"

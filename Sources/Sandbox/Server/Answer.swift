@@ -21,8 +21,10 @@ struct Answer: Sendable {
   /// The answer as the server sends it: head and body in one write.
   var response: Response {
     Response(
-      status: HTTPResponse.Status(code: status), headers: headers,
-      body: ResponseBody(byteBuffer: body))
+      status: HTTPResponse.Status(code: status),
+      headers: headers,
+      body: ResponseBody(byteBuffer: body)
+    )
   }
 
   /// Sets headers; names that HTTP does not allow were refused with the plan.
@@ -48,7 +50,8 @@ struct Answer: Sendable {
       headers[.contentType] = "text/html; charset=utf-8"
       body = ByteBuffer(
         string: "<!doctype html><html><head><title>One moment</title></head>"
-          + "<body><h1>We will be right back</h1></body></html>\n")
+          + "<body><h1>We will be right back</h1></body></html>\n"
+      )
     default:
       break
     }
@@ -64,7 +67,10 @@ struct Answer: Sendable {
       break
     default:
       let refusal = Refusal(
-        status: status, code: "status_\(status)", message: "the fault plan asks for this answer")
+        status: status,
+        code: "status_\(status)",
+        message: "the fault plan asks for this answer"
+      )
       body = ByteBuffer(string: refusal.json)
       if (301...308).contains(status) { headers[.location] = path }
     }

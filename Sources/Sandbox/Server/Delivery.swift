@@ -29,7 +29,9 @@ struct Delivery: Sendable {
   }
 
   private func broken(
-    _ answer: Answer, at point: BreakingPoint, abrupt: Bool
+    _ answer: Answer,
+    at point: BreakingPoint,
+    abrupt: Bool
   ) async throws -> Response {
     let connection = connection
     let body = answer.body
@@ -112,11 +114,14 @@ struct Delivery: Sendable {
   }
 
   private func streamed(
-    _ answer: Answer, length: Int?,
+    _ answer: Answer,
+    length: Int?,
     _ write: @escaping @Sendable @concurrent (inout any ResponseBodyWriter) async throws -> Void
   ) -> Response {
     Response(
-      status: HTTPResponse.Status(code: answer.status), headers: answer.headers,
-      body: ResponseBody(contentLength: length, write))
+      status: HTTPResponse.Status(code: answer.status),
+      headers: answer.headers,
+      body: ResponseBody(contentLength: length, write)
+    )
   }
 }

@@ -24,7 +24,8 @@ struct Exchange: Sendable {
   ///   - log: told, perhaps more than once, how far the answer has got.
   ///   - carryOut: finds the true answer; throws a `Refusal`, or `NoAnswer` if there is to be none.
   func answered(
-    _ decision: FaultDecision, log: @escaping @Sendable (Ending) -> Void,
+    _ decision: FaultDecision,
+    log: @escaping @Sendable (Ending) -> Void,
     _ carryOut: () async throws -> Answer
   ) async throws -> Response {
     var ending = decision.ending
@@ -70,7 +71,8 @@ struct Exchange: Sendable {
   /// What follows the path's question mark.
   var query: QueryText {
     QueryText(
-      request.uri.queryParameters.lazy.map { (name: String($0.key), value: String($0.value)) })
+      request.uri.queryParameters.lazy.map { (name: String($0.key), value: String($0.value)) }
+    )
   }
 
   /// The request's body.

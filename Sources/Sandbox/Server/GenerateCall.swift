@@ -27,7 +27,10 @@ struct GenerateCall: Sendable {
   }
 
   private func carryOut(
-    _ exchange: Exchange, _ reward: UUIDBits, number: Int, _ decision: FaultDecision
+    _ exchange: Exchange,
+    _ reward: UUIDBits,
+    number: Int,
+    _ decision: FaultDecision
   ) async throws -> Answer {
     let wanted = try await wanted(exchange, reward, number: number)
     try await exchange.pause(decision, number: number)
@@ -55,13 +58,19 @@ struct GenerateCall: Sendable {
     }
     try await exchange.pause(decision, number: number)
     let page = Page(
-      reward: reward, runs: runs, total: total, syncCalls: [],
-      moment: runs.last?.batch.born ?? exchange.arrival)
+      reward: reward,
+      runs: runs,
+      total: total,
+      syncCalls: [],
+      moment: runs.last?.batch.born ?? exchange.arrival
+    )
     return Answer(201, core.body.generated(page, core.disguise(decision, of: reward)))
   }
 
   private func wanted(
-    _ exchange: Exchange, _ reward: UUIDBits, number: Int
+    _ exchange: Exchange,
+    _ reward: UUIDBits,
+    number: Int
   ) async throws -> GenerateBody {
     let type = exchange.request.headers[.contentType]
     guard type?.lowercased().hasPrefix("application/json") == true else {
@@ -76,7 +85,11 @@ struct GenerateCall: Sendable {
   private func rivals(_ decision: FaultDecision, of reward: UUIDBits, prefix: String?) {
     for rival in decision.rivals {
       _ = core.store.make(
-        rival.count, of: reward, prefix: rival.prefix.text(like: prefix), request: nil)
+        rival.count,
+        of: reward,
+        prefix: rival.prefix.text(like: prefix),
+        request: nil
+      )
     }
   }
 }

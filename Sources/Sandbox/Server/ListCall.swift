@@ -23,7 +23,10 @@ struct ListCall: Sendable {
   }
 
   private func carryOut(
-    _ exchange: Exchange, _ reward: UUIDBits, number: Int, _ decision: FaultDecision
+    _ exchange: Exchange,
+    _ reward: UUIDBits,
+    number: Int,
+    _ decision: FaultDecision
   ) async throws -> Answer {
     let query = try ListQuery(exchange.query)
     guard core.store.exists(reward) else { throw Refusal.unknownReward }
@@ -34,7 +37,10 @@ struct ListCall: Sendable {
       _ = core.store.make(rival.count, of: reward, prefix: prefix, request: nil)
     }
     let page = core.store.page(
-      of: reward, bent(query, decision), at: moment(decision))
+      of: reward,
+      bent(query, decision),
+      at: moment(decision)
+    )
     try await exchange.pause(decision, number: number)
     var answer = Answer(200, core.body.listed(page, query, core.disguise(decision, of: reward)))
     if decision.tellsAge { answer.set(["Age": String(Int(decision.stale.rounded(.up)))]) }

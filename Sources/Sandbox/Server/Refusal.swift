@@ -8,26 +8,50 @@ struct Refusal: Error, Sendable {
 
   static func invalid(_ message: String, field: String? = nil) -> Refusal {
     Refusal(
-      status: 400, code: "invalid_request", message: message,
-      details: field.map { ["field": $0] } ?? [:])
+      status: 400,
+      code: "invalid_request",
+      message: message,
+      details: field.map { ["field": $0] } ?? [:]
+    )
   }
 
   static let unauthorized = Refusal(
-    status: 401, code: "unauthorized", message: "x-api-key is missing or wrong")
+    status: 401,
+    code: "unauthorized",
+    message: "x-api-key is missing or wrong"
+  )
   static let unknownReward = Refusal(
-    status: 404, code: "reward_not_found", message: "there is no reward with this id")
+    status: 404,
+    code: "reward_not_found",
+    message: "there is no reward with this id"
+  )
   static let unknownPath = Refusal(
-    status: 404, code: "not_found", message: "there is nothing at this path")
+    status: 404,
+    code: "not_found",
+    message: "there is nothing at this path"
+  )
   static let wrongMethod = Refusal(
-    status: 405, code: "method_not_allowed", message: "this path does not take this method")
+    status: 405,
+    code: "method_not_allowed",
+    message: "this path does not take this method"
+  )
   static let tooLarge = Refusal(
-    status: 413, code: "payload_too_large", message: "the body is larger than 64 KiB")
+    status: 413,
+    code: "payload_too_large",
+    message: "the body is larger than 64 KiB"
+  )
 
   static let tooManyRequests = Refusal(
-    status: 429, code: "rate_limited", message: "too many requests in one second",
-    headers: ["Retry-After": "1"])
+    status: 429,
+    code: "rate_limited",
+    message: "too many requests in one second",
+    headers: ["Retry-After": "1"]
+  )
   static let stopping = Refusal(
-    status: 503, code: "stopping", message: "the sandbox is stopping")
+    status: 503,
+    code: "stopping",
+    message: "the sandbox is stopping"
+  )
 
   /// The body, as JSON.
   var json: String {

@@ -28,6 +28,7 @@ struct SandboxCore: Sendable {
     let strangers = decision.changes.foreign + decision.changes.foreignInstead
     return Disguise(
       changes: decision.changes,
-      foreign: strangers > 0 ? store.foreignCodes(strangers, otherThan: reward) : nil)
+      foreign: strangers > 0 ? store.foreignCodes(strangers, otherThan: reward) : nil
+    )
   }
 }

@@ -21,8 +21,11 @@ struct SandboxResponder: HTTPResponder {
   func respond(to request: Request, context: SandboxContext) async throws -> Response {
     let arrival = core.time.monotonic()
     let exchange = Exchange(
-      core: core, request: request,
-      connection: Connection(channel: context.channel, time: core.time), arrival: arrival)
+      core: core,
+      request: request,
+      connection: Connection(channel: context.channel, time: core.time),
+      arrival: arrival
+    )
     let route: Route
     do {
       route = try Route(method: request.method.rawValue, path: request.uri.path)

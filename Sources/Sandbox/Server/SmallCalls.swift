@@ -42,7 +42,9 @@ struct SmallCalls: Sendable {
 
   /// - Parameter check: checks the request, and returns how to carry it out.
   private func respond(
-    _ exchange: Exchange, _ kind: RequestLog.Counted, _ decision: FaultDecision,
+    _ exchange: Exchange,
+    _ kind: RequestLog.Counted,
+    _ decision: FaultDecision,
     _ check: () async throws -> () -> Answer
   ) async throws -> Response {
     let number = core.log.arrived(kind)

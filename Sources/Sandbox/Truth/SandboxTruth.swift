@@ -20,7 +20,8 @@ public struct SandboxTruth: Sendable {
   public var codesByReward: [String: Int] {
     Dictionary(
       store.rewardSummaries().map { ($0.id.description, $0.codes) },
-      uniquingKeysWith: { first, _ in first })
+      uniquingKeysWith: { first, _ in first }
+    )
   }
 
   /// Number of generate requests that arrived, refused ones included.
@@ -41,10 +42,15 @@ public struct SandboxTruth: Sendable {
   public func requests() -> [GenerateRequest] {
     log.generateRequests().enumerated().map { index, record in
       GenerateRequest(
-        number: index + 1, reward: record.reward.description, arrivedAt: record.arrivedAt,
-        count: record.count < 0 ? nil : Int(record.count), made: Int(record.made),
-        status: record.status < 0 ? nil : Int(record.status), answer: record.answer,
-        faults: Self.names(record.faults))
+        number: index + 1,
+        reward: record.reward.description,
+        arrivedAt: record.arrivedAt,
+        count: record.count < 0 ? nil : Int(record.count),
+        made: Int(record.made),
+        status: record.status < 0 ? nil : Int(record.status),
+        answer: record.answer,
+        faults: Self.names(record.faults)
+      )
     }
   }
 
@@ -52,8 +58,11 @@ public struct SandboxTruth: Sendable {
   public func listings() -> [ListRequest] {
     log.listRequests().map {
       ListRequest(
-        reward: $0.reward.description, arrivedAt: $0.arrivedAt,
-        status: $0.status < 0 ? nil : Int($0.status), faults: Self.names($0.faults))
+        reward: $0.reward.description,
+        arrivedAt: $0.arrivedAt,
+        status: $0.status < 0 ? nil : Int($0.status),
+        faults: Self.names($0.faults)
+      )
     }
   }
 
@@ -68,7 +77,8 @@ public struct SandboxTruth: Sendable {
         MadeCode(
           id: store.derivation.id(of: number).description,
           code: origin.prefix + store.derivation.text(of: number),
-          request: origin.batch.request < 0 ? nil : origin.batch.request)
+          request: origin.batch.request < 0 ? nil : origin.batch.request
+        )
       }
     }
   }

@@ -20,8 +20,12 @@ struct AnswerBody: Sendable {
     buffer.writeStaticString("{\"data\":")
     write(page, disguise, into: &buffer)
     writePagination(
-      limit: query.limit, offset: query.offset, total: page.total, counted: query.includeCount,
-      into: &buffer)
+      limit: query.limit,
+      offset: query.offset,
+      total: page.total,
+      counted: query.includeCount,
+      into: &buffer
+    )
     buffer.writeStaticString("}")
     return buffer
   }
@@ -36,8 +40,13 @@ struct AnswerBody: Sendable {
     }
     for (position, run) in page.runs.enumerated() {
       writer.write(
-        run, of: page.reward, calls: page.syncCalls, at: page.moment, first: position == 0,
-        into: &buffer)
+        run,
+        of: page.reward,
+        calls: page.syncCalls,
+        at: page.moment,
+        first: position == 0,
+        into: &buffer
+      )
     }
     buffer.writeStaticString("]")
   }
@@ -50,8 +59,14 @@ struct AnswerBody: Sendable {
         buffer.writeStaticString("null")
       case .code(let run, let page, let blemish):
         writer.write(
-          run, of: page.reward, calls: page.syncCalls, at: page.moment, first: position == 0,
-          blemish: blemish, into: &buffer)
+          run,
+          of: page.reward,
+          calls: page.syncCalls,
+          at: page.moment,
+          first: position == 0,
+          blemish: blemish,
+          into: &buffer
+        )
       }
     }
   }
@@ -74,7 +89,12 @@ struct AnswerBody: Sendable {
     }
     buffer.writeStaticString("]")
     writePagination(
-      limit: limit, offset: offset, total: rewards.count, counted: true, into: &buffer)
+      limit: limit,
+      offset: offset,
+      total: rewards.count,
+      counted: true,
+      into: &buffer
+    )
     buffer.writeStaticString("}")
     return buffer
   }
@@ -82,7 +102,8 @@ struct AnswerBody: Sendable {
   /// The team that the key belongs to.
   func team() -> ByteBuffer {
     allocator.buffer(
-      string: "{\"id\":\"7ea00000-0000-4000-8000-000000000001\",\"name\":\"Sandbox\"}")
+      string: "{\"id\":\"7ea00000-0000-4000-8000-000000000001\",\"name\":\"Sandbox\"}"
+    )
   }
 
   private func write(_ reward: RewardSummary, into buffer: inout ByteBuffer) {
@@ -97,7 +118,11 @@ struct AnswerBody: Sendable {
   }
 
   private func writePagination(
-    limit: Int, offset: Int, total: Int, counted: Bool, into buffer: inout ByteBuffer
+    limit: Int,
+    offset: Int,
+    total: Int,
+    counted: Bool,
+    into buffer: inout ByteBuffer
   ) {
     let next = offset < total && limit < total - offset ? String(offset + limit) : "null"
     let previous = offset > 0 ? String(max(0, offset - limit)) : "null"

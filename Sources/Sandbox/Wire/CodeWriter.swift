@@ -16,8 +16,13 @@ struct CodeWriter: Sendable {
 
   /// Writes the codes of a run, with commas between them and one before the first if it is not `first`.
   func write(
-    _ run: Page.Run, of reward: UUIDBits, calls: [SyncCall], at moment: UInt64, first: Bool,
-    blemish: Blemish = [], into buffer: inout ByteBuffer
+    _ run: Page.Run,
+    of reward: UUIDBits,
+    calls: [SyncCall],
+    at moment: UInt64,
+    first: Bool,
+    blemish: Blemish = [],
+    into buffer: inout ByteBuffer
   ) {
     let frame = Frame(run, reward: reward, calls: calls, moment: moment)
     let bound = bound(prefix: run.prefix)
@@ -57,7 +62,10 @@ struct CodeWriter: Sendable {
   }
 
   private func write(
-    _ number: UInt64, _ frame: Frame, _ blemish: Blemish, with pen: inout Pen
+    _ number: UInt64,
+    _ frame: Frame,
+    _ blemish: Blemish,
+    with pen: inout Pen
   ) {
     pen.write("{\"id\":\"")
     pen.write(derivation.id(of: number))
@@ -76,7 +84,12 @@ struct CodeWriter: Sendable {
     for (position, system) in derivation.outlook.systems.enumerated() {
       if position > 0 { pen.write(byte: UInt8(ascii: ",")) }
       let (standing, since) = derivation.outlook.standing(
-        of: number, in: system, born: frame.run.batch.born, at: frame.moment, calls: frame.calls)
+        of: number,
+        in: system,
+        born: frame.run.batch.born,
+        at: frame.moment,
+        calls: frame.calls
+      )
       changed = max(changed, since)
       write(standing, in: system, since: since, number, frame, blemish, with: &pen)
     }
@@ -110,8 +123,13 @@ struct CodeWriter: Sendable {
   }
 
   private func write(
-    _ standing: SyncOutlook.Standing, in system: SyncShape.System, since: UInt64,
-    _ number: UInt64, _ frame: Frame, _ blemish: Blemish, with pen: inout Pen
+    _ standing: SyncOutlook.Standing,
+    in system: SyncShape.System,
+    since: UInt64,
+    _ number: UInt64,
+    _ frame: Frame,
+    _ blemish: Blemish,
+    with pen: inout Pen
   ) {
     switch system {
     case .shopify: pen.write("\"shopify\":{\"discountId\":\"gid://shopify/DiscountCodeNode/")

@@ -1,9 +1,10 @@
+internal import NIOCore
+
 #if canImport(FoundationEssentials)
   internal import FoundationEssentials
 #else
   internal import Foundation
 #endif
-internal import NIOCore
 
 /// The body of a generate request, read as strictly as the contract words it: no other keys, `count` an
 /// integer of 1 to 500, `prefix` a string of 1 to 32 characters if it is there at all.

@@ -44,9 +44,15 @@ struct Pen {
     room.storeBytes(of: UInt32(truncatingIfNeeded: variant), toByteOffset: 19, as: UInt32.self)
     room[23] = dash
     room.storeBytes(
-      of: UInt32(truncatingIfNeeded: variant >> 32), toByteOffset: 24, as: UInt32.self)
+      of: UInt32(truncatingIfNeeded: variant >> 32),
+      toByteOffset: 24,
+      as: UInt32.self
+    )
     room.storeBytes(
-      of: Self.digits(UInt32(truncatingIfNeeded: uuid.low)), toByteOffset: 28, as: UInt64.self)
+      of: Self.digits(UInt32(truncatingIfNeeded: uuid.low)),
+      toByteOffset: 28,
+      as: UInt64.self
+    )
   }
 
   /// The eight hexadecimal digits of a word, in lower case, the first in the byte stored first.

@@ -21,7 +21,8 @@ struct QueryText: Sendable {
 
   /// One of the words of a type, or nil where the parameter is absent.
   func word<Words: RawRepresentable<String>>(
-    _ name: String, _ type: Words.Type
+    _ name: String,
+    _ type: Words.Type
   ) throws(Refusal) -> Words? {
     guard let text = values[name] else { return nil }
     guard let word = Words(rawValue: text) else {

@@ -7,11 +7,13 @@ import Testing
 struct AlteredCodesTests {
   /// The entries of a generate answer under these faults, and what the truth knows of them.
   private func generate(
-    _ count: Int, _ faults: Fault...
+    _ count: Int,
+    _ faults: Fault...
   ) async throws -> (shown: [ShownCode?], text: String, made: [MadeCode]) {
     try await withSandbox { (caller) async throws in
       try caller.sandbox.setFaults(
-        FaultPlan(rules: faults.map { FaultRule(.generate, $0) }))
+        FaultPlan(rules: faults.map { FaultRule(.generate, $0) })
+      )
       let answer = try await caller.generate(count, prefix: "P")
       #expect(answer.status == 201)
       return (
@@ -73,7 +75,10 @@ struct AlteredCodesTests {
     #expect(instead.made.count == 6)
   }
 
-  @Test("codes of another reward, made by somebody else if there are none", arguments: [true, false])
+  @Test(
+    "codes of another reward, made by somebody else if there are none",
+    arguments: [true, false]
+  )
   func foreign(_ instead: Bool) async throws {
     let (shown, _, made) = try await generate(6, .foreign(count: 2, instead: instead))
     let mine = shown.compactMap(\.self).filter { $0.rewardId == Caller.reward }
@@ -129,8 +134,11 @@ struct AlteredCodesTests {
     let clock = ManualTime()
     try await withSandbox(time: clock.time) { (caller) async throws in
       try caller.misbehave(
-        .generate, .somebodyElse(count: 2), .somebodyElse(count: 1, prefix: .none),
-        .somebodyElse(count: 1, prefix: .other))
+        .generate,
+        .somebodyElse(count: 2),
+        .somebodyElse(count: 1, prefix: .none),
+        .somebodyElse(count: 1, prefix: .other)
+      )
       let mine = try await caller.generate(3, prefix: "SUMMER").codes()
       #expect(mine.count == 3)
       let all = try await caller.list("order=asc").data()
@@ -146,7 +154,8 @@ struct AlteredCodesTests {
 
   /// As `generate`, for answers whose systems have other shapes than the contract's.
   private func withoutEntries(
-    _ count: Int, _ fault: Fault
+    _ count: Int,
+    _ fault: Fault
   ) async throws -> (shown: [String], text: String, made: [String]) {
     struct Id: Decodable {
       let id: String

@@ -13,8 +13,10 @@ struct BrokenAnswerTests {
       try caller.misbehave(.generate, .reset(at: .beforeRequestBody))
       // The body is announced and never sent: the reset does not wait for it.
       try await caller.send(
-        "POST", "/v1/rewards/\(Caller.reward)/codes/generate",
-        headers: ["Content-Length": "11", "Content-Type": "application/json"])
+        "POST",
+        "/v1/rewards/\(Caller.reward)/codes/generate",
+        headers: ["Content-Length": "11", "Content-Type": "application/json"]
+      )
       let answer = try await caller.answer()
       #expect(answer.ending == .reset)
       #expect(answer.byteCount == 0)

@@ -16,9 +16,14 @@ struct FaultPlanTests {
     (
       .generate,
       .status(
-        503, made: .part(12), retryAfter: RetryAfter(.rfc850, seconds: 13), headers: ["X-A": "b"])
+        503,
+        made: .part(12),
+        retryAfter: RetryAfter(.rfc850, seconds: 13),
+        headers: ["X-A": "b"]
+      )
     ),
-    (.sync, .reset(at: .inBody, made: .all, abrupt: false)), (.rewards, .hang(made: .all, seconds: 14)),
+    (.sync, .reset(at: .inBody, made: .all, abrupt: false)),
+    (.rewards, .hang(made: .all, seconds: 14)),
     (.generate, .hang()), (.generate, .generateLate(seconds: 15)),
     (.team, .cut(keep: 0.25, complete: false, made: .none)), (.generate, .html(status: 200)),
     (.list, .drip(bytes: 16, everySeconds: 17)), (.generate, .flood(bytes: 18, declared: false)),
@@ -30,8 +35,17 @@ struct FaultPlanTests {
       seed: 5,
       rules: Self.everyFault.map {
         FaultRule(
-          $0, $1, probability: 0.5, skip: 1, first: 2, every: 3, reward: Caller.reward, times: 4)
-      })
+          $0,
+          $1,
+          probability: 0.5,
+          skip: 1,
+          first: 2,
+          every: 3,
+          reward: Caller.reward,
+          times: 4
+        )
+      }
+    )
     #expect(try FaultPlan(json: plan.json) == plan)
     #expect(try FaultPlan(json: FaultPlan().json) == FaultPlan())
   }
@@ -45,12 +59,14 @@ struct FaultPlanTests {
           {"where": "generate", "what": {"fault": "cut"}, "times": 1},
           {"where": "list", "what": {"fault": "order", "as": "ascending"}}
         ]}
-        """)
+        """
+    )
     #expect(
       plan.rules == [
         FaultRule(.generate, .status(500)), FaultRule(.generate, .cut(), times: 1),
         FaultRule(.list, .order(.ascending)),
-      ])
+      ]
+    )
     #expect(try FaultPlan(json: "{}") == FaultPlan())
   }
 
@@ -74,7 +90,8 @@ struct FaultPlanTests {
         "a b"
       ),
       (#"{"rules": [{"where": "team", "what": {"fault": "html", "made": "some"}}]}"#, "made"),
-    ])
+    ]
+  )
   func refused(_ json: String, _ word: String) throws {
     let error = #expect(throws: SandboxError.self) { try FaultPlan(json: json) }
     #expect(error?.code == .invalidFaultPlan)

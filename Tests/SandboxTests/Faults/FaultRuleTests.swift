@@ -76,7 +76,8 @@ struct FaultRuleTests {
     #expect(
       decision.names == [
         "latency", "status", "latency", "nulls", "long", "short", "headers", "headers",
-      ])
+      ]
+    )
   }
 
   @Test("a plan put in force starts its counts anew")

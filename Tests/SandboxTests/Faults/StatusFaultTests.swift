@@ -6,7 +6,8 @@ import Testing
 struct StatusFaultTests {
   @Test(
     "every status comes with a body in the API's form, and nothing is made",
-    arguments: [400, 401, 403, 404, 408, 409, 410, 413, 415, 422, 429, 500, 502, 503, 504])
+    arguments: [400, 401, 403, 404, 408, 409, 410, 413, 415, 422, 429, 500, 502, 503, 504]
+  )
   func refusals(_ status: Int) async throws {
     try await withSandbox { (caller) async throws in
       try caller.misbehave(.generate, .status(status))
@@ -38,7 +39,8 @@ struct StatusFaultTests {
 
   @Test(
     "redirects lead back to the same path unless told otherwise",
-    arguments: [301, 302, 303, 307, 308])
+    arguments: [301, 302, 303, 307, 308]
+  )
   func redirects(_ status: Int) async throws {
     try await withSandbox { (caller) async throws in
       try caller.misbehave(.list, .status(status))
@@ -75,7 +77,8 @@ struct StatusFaultTests {
       (.seconds, "90"), (.imfFixdate, "Sat, 31 Jan 2026 12:36:26 GMT"),
       (.rfc850, "Saturday, 31-Jan-26 12:36:26 GMT"), (.asctime, "Sat Jan 31 12:36:26 2026"),
       (.negative, "-90"), (.huge, "99999999999999999999999999"), (.garbage, "in a little while"),
-    ] as [(RetryAfter.Form, String)])
+    ] as [(RetryAfter.Form, String)]
+  )
   func retryAfter(_ form: RetryAfter.Form, _ text: String) async throws {
     let clock = ManualTime()
     try await withSandbox(time: clock.time) { (caller) async throws in

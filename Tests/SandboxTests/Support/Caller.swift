@@ -24,7 +24,10 @@ final class Caller {
 
   /// Sends a request without waiting for the answer.
   func send(
-    _ method: String, _ path: String, body: String? = nil, headers: [String: String] = [:]
+    _ method: String,
+    _ path: String,
+    body: String? = nil,
+    headers: [String: String] = [:]
   ) async throws {
     var lines = ["\(method) \(path) HTTP/1.1", "Host: sandbox"]
     var headers = headers
@@ -43,7 +46,10 @@ final class Caller {
   }
 
   func call(
-    _ method: String, _ path: String, body: String? = nil, headers: [String: String] = [:]
+    _ method: String,
+    _ path: String,
+    body: String? = nil,
+    headers: [String: String] = [:]
   ) async throws -> WireAnswer {
     try await send(method, path, body: body, headers: headers)
     return try await answer()
@@ -56,15 +62,22 @@ final class Caller {
   }
 
   func sendGenerate(
-    _ count: Int, prefix: String? = nil, reward: String = Caller.reward
+    _ count: Int,
+    prefix: String? = nil,
+    reward: String = Caller.reward
   ) async throws {
     let prefix = prefix.map { ",\"prefix\":\"\($0)\"" } ?? ""
     try await send(
-      "POST", "/v1/rewards/\(reward)/codes/generate", body: "{\"count\":\(count)\(prefix)}")
+      "POST",
+      "/v1/rewards/\(reward)/codes/generate",
+      body: "{\"count\":\(count)\(prefix)}"
+    )
   }
 
   func generate(
-    _ count: Int, prefix: String? = nil, reward: String = Caller.reward
+    _ count: Int,
+    prefix: String? = nil,
+    reward: String = Caller.reward
   ) async throws -> WireAnswer {
     try await sendGenerate(count, prefix: prefix, reward: reward)
     return try await answer()

@@ -26,7 +26,8 @@ final class ManualTime: Sendable {
     SandboxTime(
       monotonic: { 1_000_000_000_000 + self.state.withLock { $0.elapsed } },
       wall: { Self.start + Int64(self.state.withLock { $0.elapsed } / 1_000_000) },
-      sleep: { try await self.sleep($0) })
+      sleep: { try await self.sleep($0) }
+    )
   }
 
   /// Moves the clock and wakes who is due.
@@ -66,7 +67,9 @@ final class ManualTime: Sendable {
         let watchers = state.withLock { state -> [CheckedContinuation<Void, Never>]? in
           if Task.isCancelled { return nil }
           state.sleepers[ticket] = Sleeper(
-            wakes: state.elapsed + duration.nanoseconds, continuation: continuation)
+            wakes: state.elapsed + duration.nanoseconds,
+            continuation: continuation
+          )
           let count = state.sleepers.count
           let content = state.watchers.filter { $0.count <= count }.map(\.continuation)
           state.watchers.removeAll { $0.count <= count }

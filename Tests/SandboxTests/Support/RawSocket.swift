@@ -38,7 +38,12 @@ final class RawSocket: Sendable {
       // A bug must end in a failed test, not in one that never ends.
       var patience = timeval(tv_sec: 60, tv_usec: 0)
       setsockopt(
-        descriptor, SOL_SOCKET, SO_RCVTIMEO, &patience, socklen_t(MemoryLayout<timeval>.size))
+        descriptor,
+        SOL_SOCKET,
+        SO_RCVTIMEO,
+        &patience,
+        socklen_t(MemoryLayout<timeval>.size)
+      )
       var address = sockaddr_in()
       address.sin_family = sa_family_t(AF_INET)
       address.sin_port = in_port_t(port).bigEndian

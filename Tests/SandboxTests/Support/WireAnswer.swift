@@ -31,7 +31,11 @@ struct WireAnswer: Sendable {
       let length = head.headers["content-length"].flatMap { Int($0) } ?? 0
       guard rest.count >= length else { return nil }
       self.init(
-        head, body: Array(rest.prefix(length)), ending: .open, byteCount: head.length + length)
+        head,
+        body: Array(rest.prefix(length)),
+        ending: .open,
+        byteCount: head.length + length
+      )
     }
   }
 
@@ -39,8 +43,11 @@ struct WireAnswer: Sendable {
   init(part bytes: [UInt8], ending: Ending) {
     let head = Head(bytes)
     self.init(
-      head, body: head.map { Array(bytes[$0.length...]) } ?? [], ending: ending,
-      byteCount: bytes.count)
+      head,
+      body: head.map { Array(bytes[$0.length...]) } ?? [],
+      ending: ending,
+      byteCount: bytes.count
+    )
   }
 
   private init(_ head: Head?, body: [UInt8], ending: Ending, byteCount: Int) {
@@ -66,7 +73,9 @@ struct WireAnswer: Sendable {
           let parts = line.split(separator: ":", maxSplits: 1)
           guard parts.count == 2 else { return nil }
           return (parts[0].lowercased(), parts[1].trimmingCharacters(in: .whitespaces))
-        }, uniquingKeysWith: { first, _ in first })
+        },
+        uniquingKeysWith: { first, _ in first }
+      )
       length = end.upperBound
     }
   }

@@ -14,7 +14,8 @@ func withSandbox<Result>(
   var quiet = Logger(label: "test")
   quiet.logLevel = .critical
   let group = ServiceGroup(
-    configuration: .init(services: [sandbox], gracefulShutdownSignals: [], logger: quiet))
+    configuration: .init(services: [sandbox], gracefulShutdownSignals: [], logger: quiet)
+  )
   return try await withThrowingTaskGroup(of: Void.self) { tasks in
     tasks.addTask { try await group.run() }
     let caller = Caller(sandbox, port: try await sandbox.port())
