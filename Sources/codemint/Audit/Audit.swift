@@ -53,7 +53,7 @@ struct Audit {
     switch failure {
     case .refused(let code, let message):
       CommandError(.unavailable, "the API does not list this reward: \(code): \(message)")
-    case .failed(let cause):
+    case .failed(let cause), .notAsked(let cause):
       CommandError(.temporaryFailure, "the listing failed: \(cause)")
     case .stale:
       CommandError(.temporaryFailure, "a cache answered for the API; try again later")
