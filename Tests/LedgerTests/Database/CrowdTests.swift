@@ -66,6 +66,7 @@ final class Crowd: Sendable {
     while try await isOpen() {
       round += 1
       if round % 10 == 0 { await tend(worker) }
+      await listWatched(worker)
       var next = await ask(newRequest(worker))
       while let claimed = next {
         let outcomes = endings(of: claimed, &random)
@@ -154,6 +155,18 @@ final class Crowd: Sendable {
       _ = try await ledger.store.tend(Samples.presence(worker, limits: limits))
     } catch {
       note(Result<Tending, StoreError>.failure(error))
+    }
+  }
+
+  /// Answers that lack codes leave their reward waiting until it was listed once.
+  private func listWatched(_ worker: WorkerID) async {
+    do throws(StoreError) {
+      while let watch = try await ledger.store.takeWatch(worker, lease: .seconds(30)) {
+        let finding = WatchFinding(reward: watch.reward, listedUntil: watch.now, codes: [])
+        _ = try await ledger.store.conclude(finding, worker: worker)
+      }
+    } catch {
+      note(Result<WatchCase, StoreError>.failure(error))
     }
   }
 
