@@ -34,11 +34,12 @@ struct MisbehavingAPITests {
       )
       #expect(made.isSuperset(of: stored))
       #expect(try await stage.database.number("SELECT count(*) FROM codemint.doubts") == 0)
-      // The codes beyond what was asked for are kept, and said to be so.
+      // The codes beyond what was asked for are kept, and said to be so; so are those that an
+      // answer did not show and that listing found when the job had no room for them any more.
       let surplus = try await stage.database.number(
         "SELECT count(*) FROM codemint.codes WHERE surplus"
       )
-      #expect(surplus == 22)
+      #expect(surplus >= 22)
     }
   }
 

@@ -137,7 +137,7 @@ struct Reconciler: Sendable {
     try await context.store.leave(
       doubt.reward,
       worker: context.configuration.id,
-      pause: context.dice.wait(.api, failures: 3) + .seconds(1),
+      pause: doubt.pause(after: failure),
       listingFailed: failure.isOfTheList
     )
   }
@@ -200,6 +200,14 @@ extension DoubtCase {
     return now.microseconds - failingSince.microseconds >= Self.patience.microseconds
   }
 
+  /// How long a failed listing is left alone: longer the longer it has failed, up to a minute.
+  fileprivate func pause(after failure: ListingFailure) -> Duration {
+    guard failure.isOfTheList, let failingSince else { return Self.firstPause }
+    let failing = Duration.microseconds(now.microseconds - failingSince.microseconds)
+    return min(max(failing / 2, Self.firstPause), .seconds(60))
+  }
+
+  private static let firstPause: Duration = .seconds(2)
   private static let patience: Duration = .seconds(15 * 60)
 }
 

@@ -108,13 +108,13 @@ struct RefusalTests {
           burst: 3
           more: {burst: 1}
           list: [1, [2, 3]]
-        reconcile:
+        reconciler:
           settle_seconds: 10
         """
     )
     #expect(
       problems.map(\.name)
-        == ["limit", "limits.brust", "limits.more", "limits.list", "reconcile"]
+        == ["limit", "limits.brust", "limits.more", "limits.list", "reconciler"]
     )
     #expect(problems[1].rule == "there is no such setting; did you mean limits.burst?")
     #expect(problems[1].origin.description.hasSuffix("codemint.yaml, line 3"))

@@ -89,7 +89,7 @@ final class ScriptedIssuer: CodeIssuer {
     ListedPage, ListingFailure
   > {
     await time.pass(.milliseconds(20))
-    return .failure(.notAsked("nothing is listed here"))
+    return .failure(.failed("nothing is listed here"))
   }
 
   func checkTeam() async -> TeamAnswer {
