@@ -1,13 +1,16 @@
 // swift-tools-version: 6.2
 import PackageDescription
 
-let strict: [SwiftSetting] = [
+// SwiftNIO's C modules and Glibc both declare the system's structs, and which of them owns a member
+// depends on the order in which the compiler happens to meet them: where both are in sight, a rule
+// about whose import makes a member visible fails some builds and not others.
+let strictBesideNIO: [SwiftSetting] = [
   .treatAllWarnings(as: .error),
   .enableUpcomingFeature("ExistentialAny"),
-  .enableUpcomingFeature("MemberImportVisibility"),
   .enableUpcomingFeature("InternalImportsByDefault"),
   .enableUpcomingFeature("NonisolatedNonsendingByDefault"),
 ]
+let strict = strictBesideNIO + [.enableUpcomingFeature("MemberImportVisibility")]
 
 let argumentParser = Target.Dependency.product(
   name: "ArgumentParser",
@@ -74,7 +77,7 @@ let package = Package(
       dependencies: [
         "Provisioning", asyncHTTPClient, logging, nioCore, nioHTTP1, nioPosix, nioSSL,
       ],
-      swiftSettings: strict
+      swiftSettings: strictBesideNIO
     ),
     .target(
       name: "Ledger",
@@ -95,7 +98,7 @@ let package = Package(
     .target(
       name: "Sandbox",
       dependencies: [hummingbird, logging, serviceLifecycle],
-      swiftSettings: strict
+      swiftSettings: strictBesideNIO
     ),
     .target(name: "LocalPostgres", swiftSettings: strict),
     .executableTarget(
@@ -104,7 +107,7 @@ let package = Package(
         "Ledger", "LocalPostgres", "OneOfNone", "Postgres", "Provisioning", "Sandbox", "Worker",
         argumentParser, configuration, logging, serviceLifecycle, unixSignals, yams,
       ],
-      swiftSettings: strict
+      swiftSettings: strictBesideNIO
     ),
 
     .target(
@@ -135,12 +138,12 @@ let package = Package(
     .testTarget(
       name: "OneOfNoneTests",
       dependencies: ["OneOfNone", "Provisioning", nioCore, nioHTTP1, nioPosix, nioSSL],
-      swiftSettings: strict
+      swiftSettings: strictBesideNIO
     ),
     .testTarget(
       name: "SandboxTests",
       dependencies: ["Sandbox", logging, serviceLifecycle],
-      swiftSettings: strict
+      swiftSettings: strictBesideNIO
     ),
     .testTarget(
       name: "LedgerTests",
@@ -155,12 +158,12 @@ let package = Package(
     .testTarget(
       name: "EndToEndTests",
       dependencies: ["codemint", "LocalPostgres", "Postgres", "Sandbox", logging],
-      swiftSettings: strict
+      swiftSettings: strictBesideNIO
     ),
     .testTarget(
       name: "SettingsTests",
       dependencies: ["codemint", "Provisioning", logging],
-      swiftSettings: strict
+      swiftSettings: strictBesideNIO
     ),
   ]
 )
