@@ -21,7 +21,7 @@ struct MisbehavingAPITests {
     try await Stage.play(api: SandboxConfiguration(faults: FaultPlan(rules: rules))) { stage in
       _ = try stage.daemon()
       let jobs = Self.faults.indices.flatMap { number in
-        [Job(Reward.numbered(number), 60), Job(Reward.numbered(number), 60, prefix: "OWN")]
+        [Job(Reward.numbered(number), 60), Job(Reward.numbered(number), 60)]
       }
       try await stage.database.insert(jobs)
       try await stage.database.allEnded()
