@@ -59,6 +59,7 @@ struct Demo {
     let url = server.url(database: database)
     let connection = try await Connection.open(try ConnectionSettings(url))
     let applied = try await Migrator(connection).migrate()
+    _ = try await RoleSetup(connection).apply()
     await connection.close()
     output.line("created the schema: \(applied.count) migrations")
 

@@ -97,8 +97,10 @@ $$;
 -- A slot for a request that is not a generate call: listing draws from the same budget.
 -- Microseconds until the slot; null if the account may not send now or within five seconds, so that
 -- who has a reward to list neither loses it while waiting nor takes slots for nothing.
+-- An operator's audit needs slots as well, so it runs with its owner's rights.
 CREATE FUNCTION codemint.reserve_slot(OUT slot_us bigint)
 LANGUAGE plpgsql
+SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
