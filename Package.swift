@@ -92,6 +92,7 @@ let package = Package(
         .embedInCode("Migrations/SQL/m0007_views.sql"),
         .embedInCode("Migrations/SQL/m0008_comments.sql"),
         .embedInCode("Migrations/SQL/m0009_steer.sql"),
+        .embedInCode("Migrations/SQL/m0010_line.sql"),
         .embedInCode("Roles/SQL/grants.sql"),
       ],
       swiftSettings: strict
