@@ -77,6 +77,7 @@ struct Demo {
     settings.database.url = Secret(url)
     settings.api.baseURL = "http://127.0.0.1:\(port)"
     settings.api.key = Secret(key)
+    settings.listen = .off
     settings.limits = Limits(
       requestsPerSecond: requestsPerSecond,
       burst: 1,
