@@ -26,6 +26,7 @@ struct Codemint: AsyncParsableCommand {
     version: Version.current,
     subcommands: [
       RunCommand.self, MigrateCommand.self, EnqueueCommand.self, StatusCommand.self,
+      CancelCommand.self, PauseCommand.self, ResumeCommand.self, RetryCommand.self,
       ResolveCommand.self, AuditCommand.self, SandboxCommand.self, DemoCommand.self,
     ]
   )
