@@ -3,7 +3,8 @@ import Postgres
 /// What the status page and the metrics run: each part of it by an index, since they ask for ever.
 enum OverviewStatements {
   /// Jobs that somebody wants to see: those that run or wait for a person, the next in the line, the
-  /// latest that have ended. The pace of a job that runs is reckoned from its start.
+  /// latest that have ended. The pace of a job that runs is reckoned from its start. It is jsonb,
+  /// which prints on one line, as an event of the page has to.
   static let page: Statement = """
     WITH chosen AS (
       (SELECT id FROM codemint.jobs WHERE held ORDER BY id LIMIT 50)
@@ -23,18 +24,18 @@ enum OverviewStatements {
                * extract(epoch FROM clock_timestamp() - j.started_at) / j.issued) END AS seconds_left
       FROM codemint.jobs j JOIN chosen USING (id)
     )
-    SELECT json_build_object(
-      'account', (SELECT row_to_json(a) FROM codemint.account_status a LIMIT 1),
-      'jobs', (SELECT coalesce(json_agg(j ORDER BY j.finished_at DESC NULLS FIRST, j.id), '[]')
+    SELECT jsonb_build_object(
+      'account', (SELECT to_jsonb(a) FROM codemint.account_status a LIMIT 1),
+      'jobs', (SELECT coalesce(jsonb_agg(j ORDER BY j.finished_at DESC NULLS FIRST, j.id), '[]')
                FROM jobs j),
-      'doubts', (SELECT coalesce(json_agg(d), '[]') FROM (
+      'doubts', (SELECT coalesce(jsonb_agg(d), '[]') FROM (
                    SELECT call_id, job_id, reward_id, size, error_code, error_message, held_at,
                           hold_reason, codes_found, what_to_do,
                           extract(epoch FROM since)::bigint AS seconds
                    FROM codemint.doubts ORDER BY held_at NULLS LAST, call_id LIMIT 50) d),
-      'workers', (SELECT coalesce(json_agg(w), '[]') FROM (
+      'workers', (SELECT coalesce(jsonb_agg(w), '[]') FROM (
                     SELECT id, host, process, version, draining,
-                           extract(epoch FROM clock_timestamp() - started_at)::bigint AS seconds
+                           started_at
                     FROM codemint.workers WHERE expires_at >= clock_timestamp()
                     ORDER BY started_at LIMIT 50) w)
     )::text AS page

@@ -20,7 +20,7 @@ struct WebRoutes: Sendable {
   }
 
   var router: Router<BasicRequestContext> {
-    let router = Router()
+    let router = Router(options: .autoGenerateHeadEndpoints)
     router.get("/") { _, _ in Self.page("text/html; charset=utf-8", PackageResources.page_html) }
     router.get("/page.css") { _, _ in
       Self.page("text/css; charset=utf-8", PackageResources.page_css)

@@ -111,7 +111,7 @@ function fillWorker(item, worker) {
   const [name, facts, age] = item.firstElementChild.children;
   setText(name, worker.host);
   setText(facts, `process ${worker.process} · ${worker.version}${worker.draining ? " · draining" : ""}`);
-  setText(age, `up ${duration(worker.seconds)}`);
+  setText(age, `up ${duration((Date.now() - Date.parse(worker.started_at)) / 1000)}`);
 }
 
 function fillSync(item, problem) {
