@@ -53,16 +53,7 @@ public struct JobDesk: Sendable {
 
   /// Whether calls may be sent now, and if not, why.
   public func account() async throws(PostgresError) -> AccountStatus {
-    let row = try await pool.query(JobStatements.account).one()
-    return AccountStatus(
-      state: try row.text("state"),
-      reason: try row.optionalText("reason"),
-      message: try row.optionalText("message"),
-      pausedUntil: try row.optionalText("paused_until"),
-      requestsPerSecond: try row.optionalDouble("requests_per_second"),
-      inFlight: try row.integer("in_flight"),
-      workers: try row.integer("workers")
-    )
+    try AccountStatus(try await pool.query(JobStatements.account).one())
   }
 
   /// Decides a held call, as an operator does with `codemint.resolve_call`.

@@ -71,7 +71,7 @@ CREATE TABLE codemint.jobs (
 );
 
 -- The line of each reward: who is next. A job joins it when it is due and leaves it when it needs no
--- call. m0010_line.sql says in what order.
+-- call. m0011_line.sql says in what order.
 CREATE INDEX jobs_line ON codemint.jobs (reward_id, priority, turn, next_call_at, id)
   WHERE turn IS NOT NULL;
 -- The waiting room: jobs whose time has yet to come (run_at, a pause).
