@@ -122,6 +122,7 @@ let package = Package(
       path: "Tests/Simulation",
       swiftSettings: strict
     ),
+    .target(name: "Backstage", path: "Tests/Backstage", swiftSettings: strictBesideNIO),
     .testTarget(name: "SimulationTests", dependencies: ["Simulation"], swiftSettings: strict),
     .testTarget(name: "HouseTests", swiftSettings: strict),
     .testTarget(name: "ProvisioningTests", dependencies: ["Provisioning"], swiftSettings: strict),
@@ -157,7 +158,7 @@ let package = Package(
     ),
     .testTarget(
       name: "EndToEndTests",
-      dependencies: ["codemint", "LocalPostgres", "Postgres", "Sandbox", logging],
+      dependencies: ["Backstage", "codemint", "LocalPostgres", "Postgres", "Sandbox", logging],
       swiftSettings: strictBesideNIO
     ),
     .testTarget(
