@@ -123,6 +123,12 @@ let package = Package(
       swiftSettings: strict
     ),
     .target(name: "Backstage", path: "Tests/Backstage", swiftSettings: strictBesideNIO),
+    .executableTarget(
+      name: "storm",
+      dependencies: ["Backstage", "LocalPostgres", "Postgres", "Sandbox", argumentParser, logging],
+      path: "Tests/Storm",
+      swiftSettings: strictBesideNIO
+    ),
     .testTarget(name: "SimulationTests", dependencies: ["Simulation"], swiftSettings: strict),
     .testTarget(name: "HouseTests", swiftSettings: strict),
     .testTarget(name: "ProvisioningTests", dependencies: ["Provisioning"], swiftSettings: strict),
