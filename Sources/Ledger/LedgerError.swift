@@ -2,7 +2,7 @@
 public struct LedgerError: Error, Sendable, CustomStringConvertible {
   /// The kind of failure.
   public struct Code: Hashable, Sendable {
-    private enum Value: Hashable { case schema, job }
+    private enum Value: Hashable { case schema, job, privilege }
     private let value: Value
     private init(_ value: Value) { self.value = value }
 
@@ -10,6 +10,8 @@ public struct LedgerError: Error, Sendable, CustomStringConvertible {
     public static let schema = Code(.schema)
     /// There is no job with that number.
     public static let job = Code(.job)
+    /// The login may not do what the daemon does.
+    public static let privilege = Code(.privilege)
   }
 
   /// The kind of failure.

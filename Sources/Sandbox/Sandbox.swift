@@ -63,7 +63,7 @@ public final class Sandbox: Service {
   }
 
   /// Listens and answers until graceful shutdown or cancellation.
-  /// - Throws: what binding the address threw.
+  /// - Throws: `SandboxError` if the address cannot be listened on.
   public func run() async throws {
     let application = Application(
       responder: SandboxResponder(core),
@@ -79,6 +79,11 @@ public final class Sandbox: Service {
     )
     do {
       try await application.run()
+    } catch let error as IOError {
+      let reason = "\(configuration.host):\(configuration.port): \(error)"
+      let refusal = SandboxError(code: .cannotListen, reason: reason)
+      doorbell.fail(refusal)
+      throw refusal
     } catch {
       doorbell.fail(error)
       throw error

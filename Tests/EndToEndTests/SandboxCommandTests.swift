@@ -16,8 +16,32 @@ struct SandboxCommandTests {
       )
       #expect(jobs == ["completed 510", "failed 0 reward_not_found"])
 
+      let second = try stage.codemint(["sandbox", "--port", try #require(url.port)])
+      #expect(try await second.end() == .status(69))
+      try await second.errors.line("cannot listen: 127.0.0.1:")
+
       sandbox.send(SIGTERM)
       #expect(try await sandbox.end() == .status(0))
     }
   }
+
+  private static let refusals: [([String], Int32)] = [
+    (["--pending", "2"], 64), (["--port", "70000"], 64), (["--latency", "-1"], 64),
+    (["--faults", "/dev/null"], 65),
+  ]
+
+  @Test(
+    "flags that make no sense end it with 64, a fault plan that makes none with 65",
+    arguments: refusals
+  )
+  func refused(arguments: [String], status: Int32) async throws {
+    let process = try CodemintProcess(["sandbox"] + arguments, environment: [:])
+    #expect(try await process.end() == .status(status))
+    #expect(try await process.errors.whole().isEmpty == false)
+  }
+}
+
+extension String {
+  /// The port at the end of a URL without a path.
+  fileprivate var port: String? { split(separator: ":").last.map(String.init) }
 }

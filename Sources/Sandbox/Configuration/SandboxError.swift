@@ -7,6 +7,8 @@ public struct SandboxError: Error, Equatable, CustomStringConvertible {
     public static let invalidConfiguration = Code(name: "invalid configuration")
     /// A fault plan cannot be read or asks for something impossible.
     public static let invalidFaultPlan = Code(name: "invalid fault plan")
+    /// The address cannot be listened on.
+    public static let cannotListen = Code(name: "cannot listen")
   }
 
   /// The kind of mistake.

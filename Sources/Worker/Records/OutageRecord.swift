@@ -7,13 +7,17 @@ final class OutageRecord: Sendable {
   private let failures = Mutex(0)
   private let logger: Logger
 
-  init(logger: Logger) {
+  private let meters: WorkerMeters
+
+  init(logger: Logger, meters: WorkerMeters) {
     self.logger = logger
+    self.meters = meters
   }
 
   /// Notes that the database did not do what it was asked.
   /// - Returns: How often in a row it has not.
   func failed(_ error: StoreError) -> Int {
+    meters.databaseFailed()
     let count = failures.withLock { failures in
       failures += 1
       return failures

@@ -6,10 +6,11 @@ import Postgres
 struct MigrateCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "migrate",
-    abstract: "Creates the schema, or brings it up to date.",
+    abstract: "Creates the schema and its roles, or brings them up to date.",
     discussion: """
       May be run at any time and by any number of hosts at once; what is applied already stays as \
-      it is. Each migration is one transaction.
+      it is. Each migration is one transaction. A login that may not create roles is told what an \
+      administrator has to run.
       """
   )
 
@@ -18,7 +19,10 @@ struct MigrateCommand: AsyncParsableCommand {
   @Flag(help: "Change nothing; end with status 1 if the schema is not up to date.")
   var check = false
 
-  @Flag(help: "Change nothing and connect to nothing; print the SQL of every migration.")
+  @Flag(
+    help:
+      "Change nothing and connect to nothing; print the SQL of every migration, and of the roles."
+  )
   var print = false
 
   func validate() throws {
@@ -31,6 +35,7 @@ struct MigrateCommand: AsyncParsableCommand {
       for migration in Migration.all {
         output.line("-- migration \(migration.number): \(migration.name)\n\(migration.sql)")
       }
+      output.line("-- roles\n\(RoleSetup.script)")
       return
     }
     let settings = try options.load()
@@ -45,11 +50,30 @@ struct MigrateCommand: AsyncParsableCommand {
     let applied = try await Migrator(connection).migrate { migration in
       output.line("applying migration \(migration.number): \(migration.name)")
     }
+    let roles = try await RoleSetup(connection).apply()
     await connection.close()
     output.line(
       applied.isEmpty
         ? "the schema is up to date" : "the schema is up to date, \(applied.count) applied"
     )
+    if let notice = roles.notice { FileDescriptor.standardError.line(notice) }
+  }
+}
+
+extension RoleSetup.Outcome {
+  /// What is left to be done by somebody else; nil if nothing is.
+  fileprivate var notice: String? {
+    switch self {
+    case .done: nil
+    case .missing(let roles):
+      """
+      codemint: this login may not create roles. An administrator has to run
+      \(roles.map { "  \($0.statement);" }.joined(separator: "\n"))
+      and `codemint migrate` has to be run again. Until then only the owner of the schema can use it.
+      """
+    case .notOwner:
+      "codemint: privileges are as they were; only the owner of the schema can set them"
+    }
   }
 }
 

@@ -4,25 +4,26 @@ import Postgres
 import Provisioning
 import ServiceLifecycle
 
-/// Waits for the database at the start, and lets nobody pass whose schema is another.
+/// Waits for the database at the start, and lets nobody pass whose schema is another or who may not
+/// do what the daemon does.
 struct DatabaseGate {
   let pool: Pool
   let watch: ProgressWatch
   let logger: Logger
 
   /// - Returns: False if a shutdown came first.
-  /// - Throws: `LedgerError` if the schema is not the one that this binary needs, or the
-  ///   database's error if it refuses for a reason that does not pass.
+  /// - Throws: `LedgerError` if the schema is not the one that this binary needs or the login lacks a
+  ///   privilege, or the database's error if it refuses for a reason that does not pass.
   func pass() async throws -> Bool {
     var failures = 0
     while !Task.isShuttingDownGracefully {
       watch.progress()
-      switch await state() {
-      case .success(.current):
+      switch await complaint() {
+      case .success(nil):
         if failures > 0 { logger.notice("the database answers") }
         return true
-      case .success(let state):
-        throw LedgerError(.schema, state.remedy)
+      case .success(let complaint?):
+        throw complaint
       case .failure(let error):
         guard error.isConnectionLost || error.isOutcomeUnknown else { throw error }
         failures += 1
@@ -40,12 +41,18 @@ struct DatabaseGate {
     return false
   }
 
-  private func state() async -> Result<SchemaState, PostgresError> {
+  /// What keeps the daemon from working on this database, or that it does not answer.
+  private func complaint() async -> Result<LedgerError?, PostgresError> {
     do throws(PostgresError) {
       return .success(
         try await pool.withConnection(deadline: .seconds(5)) {
           (connection) throws(PostgresError) in
-          try await Migrator(connection).state()
+          // Privileges first: without them the schema cannot be looked at.
+          if let complaint = try await PrivilegeCheck(connection).complaint() {
+            return LedgerError(.privilege, complaint)
+          }
+          let state = try await Migrator(connection).state()
+          return state == .current ? nil : LedgerError(.schema, state.remedy)
         }
       )
     } catch {

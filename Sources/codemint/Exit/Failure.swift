@@ -29,14 +29,31 @@ struct Failure {
   /// brings its own.
   private var status: ExitStatus? {
     switch error {
-    case is SettingsError, is ConfigurationError, is SandboxError: .config
+    case is SettingsError, is ConfigurationError: .config
+    case let error as SandboxError: Self.status(of: error)
     case let error as CommandError: error.status
-    case let error as LedgerError: error.code == .schema ? .config : .data
+    case let error as LedgerError: Self.status(of: error)
     case let error as PostgresError: Self.status(of: error)
     case is LocalPostgresError: .unavailable
     case is ExitCode, is ValidationError, is CleanExit: nil
     default:
       [.success, .validationFailure].contains(Codemint.exitCode(for: error)) ? nil : .software
+    }
+  }
+
+  private static func status(of error: SandboxError) -> ExitStatus {
+    switch error.code {
+    case .cannotListen: .unavailable
+    case .invalidFaultPlan: .data
+    default: .usage
+    }
+  }
+
+  private static func status(of error: LedgerError) -> ExitStatus {
+    switch error.code {
+    case .schema: .config
+    case .privilege: .noPermission
+    default: .data
     }
   }
 

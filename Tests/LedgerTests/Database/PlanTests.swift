@@ -48,16 +48,15 @@ struct PlanTests {
     }
   }
 
-  /// The query of `claim_call` itself, with numbers for the function's variables.
+  /// The query of `next_candidate` itself, with numbers for the function's variables.
   private static var candidateQuery: String? {
     let text = Migration.all[1].sql
-    let head = "SELECT j.id, j.reward_id INTO v_job.id, v_job.reward_id"
+    let head = "SELECT j.id, j.reward_id\n  FROM codemint.jobs j"
     guard let start = text.ranges(of: head).first?.lowerBound,
-      let end = text[start...].ranges(of: "LIMIT 1;").first?.upperBound
+      let end = text[start...].ranges(of: "LIMIT 1\n").first?.upperBound
     else { return nil }
-    return String(text[start..<end].dropLast())
-      .replacing("INTO v_job.id, v_job.reward_id", with: "")
-      .replacing("v_account.max_in_flight_per_reward", with: "2")
-      .replacing("v_now", with: "clock_timestamp()")
+    return String(text[start..<end])
+      .replacing("p_account.max_in_flight_per_reward", with: "2")
+      .replacing("p_now", with: "clock_timestamp()")
   }
 }

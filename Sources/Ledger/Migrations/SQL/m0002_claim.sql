@@ -38,121 +38,177 @@ DECLARE
   v_reward  codemint.rewards;
   v_job     codemint.jobs;
   v_account codemint.accounts;
-  v_spacing interval;
-  v_horizon interval;
-  v_slot    timestamptz;
-  v_room    integer;
 BEGIN
+  outcome := 'nothing';
   SELECT * INTO v_call FROM codemint.calls c WHERE c.id = p_call;
-  IF FOUND THEN
-    IF v_call.state <> 'sending' OR v_call.worker <> p_worker THEN
-      outcome := 'nothing';
+  IF NOT FOUND THEN
+    SELECT * INTO v_account FROM codemint.accounts a WHERE a.name = 'default';
+    due_us := codemint.next_due(v_now);
+    -- Another cluster, or another timeline: tending finds out which, and what has to come first.
+    IF v_account.timeline IS DISTINCT FROM left(pg_walfile_name(pg_current_wal_lsn()), 8) THEN
+      due_us := CASE WHEN v_account.suspended_at IS NULL THEN 0 ELSE due_us END;
+      RETURN;
+    END IF;
+    IF NOT codemint.may_send(v_account) THEN
+      RETURN;
+    END IF;
+    SELECT c.job_id, c.reward_id INTO v_job.id, v_job.reward_id
+    FROM codemint.next_candidate(v_account, v_now) c;
+    IF v_job.id IS NULL THEN
+      wait_us := codemint.next_reopening(v_now);
+      RETURN;
+    END IF;
+    wait_us := codemint.wait_for_slot(v_account, v_now, p_horizon, p_lease);
+    IF wait_us IS NOT NULL THEN
+      RETURN;
+    END IF;
+
+    v_reward := codemint.lock_reward(v_job.reward_id);
+    SELECT * INTO v_job FROM codemint.jobs j WHERE j.id = v_job.id FOR UPDATE;
+    SELECT * INTO v_account FROM codemint.accounts a WHERE a.name = 'default' FOR UPDATE;
+    v_now := clock_timestamp();
+    IF NOT codemint.may_take(v_account, v_reward, v_job, v_now) THEN
+      -- Somebody was faster: nothing has been written, ask again at once.
       wait_us := 0;
       RETURN;
     END IF;
-    outcome := 'call';
-    job_id := v_call.job_id;
-    reward_id := v_call.reward_id;
-    prefix := v_call.prefix;
-    size := v_call.size;
-    slot_us := codemint.microseconds(v_now, v_call.send_at);
-    SELECT j.stalls INTO job_failures FROM codemint.jobs j WHERE j.id = v_call.job_id;
-    SELECT r.failures INTO reward_failures
-      FROM codemint.rewards r WHERE r.reward_id = v_call.reward_id;
-    SELECT a.failures INTO account_failures FROM codemint.accounts a WHERE a.name = 'default';
+    wait_us := codemint.wait_for_slot(v_account, v_now, p_horizon, p_lease);
+    IF wait_us IS NOT NULL THEN
+      RETURN;
+    END IF;
+    v_call := codemint.insert_call(p_call, p_worker, p_lease, p_largest, v_job, v_account, v_now);
+  ELSIF v_call.state <> 'sending' OR v_call.worker <> p_worker THEN
+    wait_us := 0;
     RETURN;
   END IF;
 
-  outcome := 'nothing';
-  SELECT * INTO v_account FROM codemint.accounts a WHERE a.name = 'default';
-  due_us := codemint.next_due(v_now);
-  -- Another cluster, or another timeline: tending finds out which, and what has to come first.
-  IF v_account.timeline IS DISTINCT FROM left(pg_walfile_name(pg_current_wal_lsn()), 8) THEN
-    due_us := CASE WHEN v_account.suspended_at IS NULL THEN 0 ELSE due_us END;
-    RETURN;
-  END IF;
-  IF v_account.blocked_at IS NOT NULL OR v_account.suspended_at IS NOT NULL
-     OR v_account.in_flight >= coalesce(v_account.max_in_flight, 0) THEN
-    RETURN;
-  END IF;
+  outcome := 'call';
+  job_id := v_call.job_id;
+  reward_id := v_call.reward_id;
+  prefix := v_call.prefix;
+  size := v_call.size;
+  slot_us := codemint.microseconds(clock_timestamp(), v_call.send_at);
+  SELECT j.stalls, r.failures, a.failures
+    INTO job_failures, reward_failures, account_failures
+  FROM codemint.jobs j
+  JOIN codemint.rewards r ON r.reward_id = j.reward_id
+  JOIN codemint.accounts a ON a.name = 'default'
+  WHERE j.id = v_call.job_id;
+END
+$$;
 
-  -- The candidate is only a hint, found without a lock; the rows are asked again under theirs.
-  SELECT j.id, j.reward_id INTO v_job.id, v_job.reward_id
+-- Whether the account may send at all, beside its pace.
+CREATE FUNCTION codemint.may_send(p_account codemint.accounts) RETURNS boolean
+LANGUAGE sql IMMUTABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+  SELECT p_account.blocked_at IS NULL AND p_account.suspended_at IS NULL
+         AND p_account.in_flight < coalesce(p_account.max_in_flight, 0)
+$$;
+
+-- Whether a call may be taken of this job, its reward and the account, all of them locked.
+CREATE FUNCTION codemint.may_take(
+  p_account codemint.accounts, p_reward codemint.rewards, p_job codemint.jobs, p_now timestamptz
+) RETURNS boolean
+LANGUAGE sql IMMUTABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+  SELECT p_reward.closed_at IS NULL
+         AND p_reward.in_flight < p_account.max_in_flight_per_reward
+         AND coalesce(p_reward.paused_until, '-infinity') <= p_now
+         AND p_job.turn IS NOT NULL
+         AND codemint.may_send(p_account)
+$$;
+
+-- The job whose turn it is, of those whose reward is open; null if there is none. Only a hint,
+-- found without a lock: the rows are asked again under theirs.
+CREATE FUNCTION codemint.next_candidate(
+  p_account codemint.accounts, p_now timestamptz, OUT job_id bigint, OUT reward_id uuid
+)
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+  SELECT j.id, j.reward_id
   FROM codemint.jobs j
   LEFT JOIN codemint.rewards r ON r.reward_id = j.reward_id
   WHERE j.turn IS NOT NULL
     AND r.closed_at IS NULL
-    AND coalesce(r.in_flight, 0) < v_account.max_in_flight_per_reward
-    AND coalesce(r.paused_until, '-infinity') <= v_now
+    AND coalesce(r.in_flight, 0) < p_account.max_in_flight_per_reward
+    AND coalesce(r.paused_until, '-infinity') <= p_now
   ORDER BY j.priority, j.turn, j.id
-  LIMIT 1;
-  IF NOT FOUND THEN
-    SELECT codemint.microseconds(v_now, min(r.paused_until)) INTO wait_us
-      FROM codemint.rewards r WHERE r.paused_until > v_now AND r.closed_at IS NULL;
-    RETURN;
-  END IF;
+  LIMIT 1
+$$;
 
-  v_spacing := interval '1 microsecond' * ceil(1010000 / v_account.requests_per_second);
-  v_horizon := least(greatest(v_spacing, p_horizon), p_lease);
-  v_slot := greatest(v_now, v_account.next_slot_at - v_spacing * (v_account.burst - 1),
-                     v_account.paused_until);
-  IF v_slot - v_now > v_horizon THEN
-    wait_us := codemint.microseconds(v_now, v_slot - v_horizon);
-    RETURN;
-  END IF;
+-- The account's next slot, should somebody take it now, and what the limiter's one number of state
+-- is then. The generic cell rate algorithm, as in `SlotLimiter`.
+CREATE FUNCTION codemint.next_slot(
+  p_account codemint.accounts, p_now timestamptz,
+  OUT spacing interval, OUT slot timestamptz, OUT following timestamptz
+)
+LANGUAGE plpgsql IMMUTABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+  spacing := interval '1 microsecond' * ceil(1010000 / p_account.requests_per_second);
+  slot := greatest(p_now, p_account.next_slot_at - spacing * (p_account.burst - 1),
+                   p_account.paused_until);
+  following := greatest(p_now, p_account.next_slot_at, slot) + spacing;
+END
+$$;
 
-  v_reward := codemint.lock_reward(v_job.reward_id);
-  SELECT * INTO v_job FROM codemint.jobs j WHERE j.id = v_job.id FOR UPDATE;
-  SELECT * INTO v_account FROM codemint.accounts a WHERE a.name = 'default' FOR UPDATE;
+-- Microseconds until the next slot may be taken; null if it may now. No slot is taken further ahead
+-- than one spacing, or p_horizon if that is longer, and never than a lease.
+CREATE FUNCTION codemint.wait_for_slot(
+  p_account codemint.accounts, p_now timestamptz, p_horizon interval, p_lease interval
+) RETURNS bigint
+LANGUAGE plpgsql IMMUTABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+  v_next    record;
+  v_horizon interval;
+BEGIN
+  SELECT * INTO v_next FROM codemint.next_slot(p_account, p_now);
+  v_horizon := least(greatest(v_next.spacing, p_horizon), p_lease);
+  RETURN CASE WHEN v_next.slot - p_now > v_horizon
+              THEN codemint.microseconds(p_now, v_next.slot - v_horizon) END;
+END
+$$;
 
-  -- Somebody was faster: nothing has been written, ask again at once.
-  v_now := clock_timestamp();
-  IF v_reward.closed_at IS NOT NULL
-     OR v_reward.in_flight >= v_account.max_in_flight_per_reward
-     OR v_reward.paused_until > v_now
-     OR v_job.turn IS NULL
-     OR v_account.blocked_at IS NOT NULL
-     OR v_account.in_flight >= v_account.max_in_flight THEN
-    wait_us := 0;
-    RETURN;
-  END IF;
-  v_slot := greatest(v_now, v_account.next_slot_at - v_spacing * (v_account.burst - 1),
-                     v_account.paused_until);
-  IF v_slot - v_now > v_horizon THEN
-    wait_us := codemint.microseconds(v_now, v_slot - v_horizon);
-    RETURN;
-  END IF;
-
-  v_room := v_job.count - v_job.issued - v_job.outstanding;
-  size := least(v_room, p_largest);
+-- Inserts a call of this job in the next slot; job, reward and account are locked.
+CREATE FUNCTION codemint.insert_call(
+  p_call uuid, p_worker uuid, p_lease interval, p_largest integer,
+  p_job codemint.jobs, p_account codemint.accounts, p_now timestamptz
+) RETURNS codemint.calls
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+  v_call codemint.calls;
+  v_next record;
+  v_room integer := p_job.count - p_job.issued - p_job.outstanding;
+BEGIN
+  SELECT * INTO v_next FROM codemint.next_slot(p_account, p_now);
   INSERT INTO codemint.calls
     (id, job_id, reward_id, prefix, size, state, worker, lease_expires_at, send_at)
   VALUES
-    (p_call, v_job.id, v_job.reward_id, v_job.prefix, size, 'sending', p_worker,
-     v_now + p_lease, v_slot);
+    (p_call, p_job.id, p_job.reward_id, p_job.prefix, least(v_room, p_largest), 'sending',
+     p_worker, p_now + p_lease, v_next.slot)
+  RETURNING * INTO v_call;
   UPDATE codemint.rewards r SET in_flight = r.in_flight + 1
-    WHERE r.reward_id = v_job.reward_id;
+  WHERE r.reward_id = p_job.reward_id;
   UPDATE codemint.jobs j
   SET state = 'running',
-      outstanding = j.outstanding + claim_call.size,
-      started_at = coalesce(j.started_at, v_now),
-      turn = CASE WHEN v_room > claim_call.size THEN nextval('codemint.turns') END,
-      next_call_at = CASE WHEN v_room > claim_call.size THEN j.next_call_at END,
-      updated_at = v_now
-  WHERE j.id = v_job.id;
+      outstanding = j.outstanding + v_call.size,
+      started_at = coalesce(j.started_at, p_now),
+      turn = CASE WHEN v_room > v_call.size THEN nextval('codemint.turns') END,
+      next_call_at = CASE WHEN v_room > v_call.size THEN j.next_call_at END,
+      updated_at = p_now
+  WHERE j.id = p_job.id;
   UPDATE codemint.accounts a
-  SET in_flight = a.in_flight + 1,
-      next_slot_at = greatest(v_now, a.next_slot_at, v_slot) + v_spacing
+  SET in_flight = a.in_flight + 1, next_slot_at = v_next.following
   WHERE a.name = 'default';
-
-  outcome := 'call';
-  job_id := v_job.id;
-  reward_id := v_job.reward_id;
-  prefix := v_job.prefix;
-  slot_us := codemint.microseconds(clock_timestamp(), v_slot);
-  job_failures := v_job.stalls;
-  reward_failures := v_reward.failures;
-  account_failures := v_account.failures;
+  RETURN v_call;
 END
 $$;
 
@@ -192,4 +248,13 @@ AS $$
   WHERE turn IS NULL AND next_call_at IS NOT NULL
   ORDER BY next_call_at
   LIMIT 1
+$$;
+
+-- Microseconds until the first pause of an open reward ends; null if none is paused.
+CREATE FUNCTION codemint.next_reopening(p_now timestamptz) RETURNS bigint
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+  SELECT codemint.microseconds(p_now, min(r.paused_until))
+  FROM codemint.rewards r WHERE r.paused_until > p_now AND r.closed_at IS NULL
 $$;

@@ -110,31 +110,28 @@ $$;
 -- A slot for a request that is not a generate call: listing draws from the same budget.
 -- Microseconds until the slot; null if the account may not send now or within five seconds, so that
 -- who has a reward to list neither loses it while waiting nor takes slots for nothing.
+-- An operator's audit needs slots as well, so it runs with its owner's rights.
 CREATE FUNCTION codemint.reserve_slot(OUT slot_us bigint)
 LANGUAGE plpgsql
+SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
   v_now     timestamptz;
   v_account codemint.accounts;
-  v_spacing interval;
-  v_slot    timestamptz;
+  v_next    record;
 BEGIN
   SELECT * INTO v_account FROM codemint.accounts a WHERE a.name = 'default' FOR UPDATE;
   IF v_account.blocked_at IS NOT NULL OR v_account.requests_per_second IS NULL THEN
     RETURN;
   END IF;
   v_now := clock_timestamp();
-  v_spacing := interval '1 microsecond' * ceil(1010000 / v_account.requests_per_second);
-  v_slot := greatest(v_now, v_account.next_slot_at - v_spacing * (v_account.burst - 1),
-                     v_account.paused_until);
-  IF v_slot - v_now > interval '5 seconds' THEN
+  SELECT * INTO v_next FROM codemint.next_slot(v_account, v_now);
+  IF v_next.slot - v_now > interval '5 seconds' THEN
     RETURN;
   END IF;
-  UPDATE codemint.accounts a
-  SET next_slot_at = greatest(v_now, a.next_slot_at, v_slot) + v_spacing
-  WHERE a.name = 'default';
-  slot_us := codemint.microseconds(clock_timestamp(), v_slot);
+  UPDATE codemint.accounts a SET next_slot_at = v_next.following WHERE a.name = 'default';
+  slot_us := codemint.microseconds(clock_timestamp(), v_next.slot);
 END
 $$;
 

@@ -1,6 +1,8 @@
 -- What operators look at.
 
-CREATE VIEW codemint.job_status AS
+-- A producer sees its own jobs here; who may look at calls or codes sees every job. The view reads with its
+-- owner's rights, so row security does not choose for it.
+CREATE VIEW codemint.job_status WITH (security_barrier) AS
 SELECT j.id, j.reward_id, j.state, j.count, j.issued, j.outstanding, j.surplus,
        round(100.0 * j.issued / j.count, 1) AS percent,
        round(j.issued / p.seconds, 1) AS codes_per_second,
@@ -23,7 +25,10 @@ CROSS JOIN LATERAL (
   -- Null before the start, which greatest alone would take for the shortest of times.
   SELECT CASE WHEN j.started_at IS NOT NULL THEN
            greatest(extract(epoch FROM coalesce(j.finished_at, clock_timestamp()) - j.started_at),
-                    0.001) END AS seconds) p;
+                    0.001) END AS seconds) p
+WHERE j.created_by = current_user
+   OR (SELECT has_any_column_privilege('codemint.calls', 'SELECT')
+              OR has_table_privilege('codemint.codes', 'SELECT'));
 
 CREATE VIEW codemint.call_log AS
 SELECT c.created_at, c.id, c.job_id, c.reward_id, c.state, c.size, c.received, c.http_status,

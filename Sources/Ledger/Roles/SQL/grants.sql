@@ -1,0 +1,76 @@
+-- Who may do what. Run after every migration and as often as wanted: it comes to the same.
+--
+-- Nothing is granted to PUBLIC. A function that is SECURITY DEFINER is an operator's; every other
+-- one belongs to the daemon, which runs it with its own rights. Both need slots.
+
+REVOKE ALL ON SCHEMA codemint FROM PUBLIC;
+REVOKE ALL ON ALL TABLES IN SCHEMA codemint FROM PUBLIC;
+REVOKE ALL ON ALL SEQUENCES IN SCHEMA codemint FROM PUBLIC;
+REVOKE ALL ON ALL FUNCTIONS IN SCHEMA codemint FROM PUBLIC;
+GRANT USAGE ON SCHEMA codemint
+  TO codemint_producer, codemint_operator, codemint_reader, codemint_worker;
+
+-- Producers: their own columns of jobs, and rows that are their own.
+GRANT INSERT (reward_id, count, prefix, priority, run_at, dedupe_key, metadata), SELECT
+  ON codemint.jobs TO codemint_producer;
+GRANT SELECT ON codemint.job_status, codemint.account_status TO codemint_producer;
+
+-- Readers: codes, and the jobs that they belong to.
+GRANT SELECT ON codemint.jobs, codemint.codes, codemint.strays, codemint.answers,
+                codemint.job_status
+  TO codemint_reader;
+
+-- The daemon. It never deletes a job or a code: an id that was seen once is known for ever.
+GRANT SELECT, INSERT, UPDATE ON ALL TABLES IN SCHEMA codemint TO codemint_worker;
+REVOKE INSERT, UPDATE ON codemint.migrations FROM codemint_worker;
+REVOKE INSERT ON codemint.jobs, codemint.accounts FROM codemint_worker;
+GRANT DELETE ON codemint.calls, codemint.strays, codemint.workers TO codemint_worker;
+GRANT USAGE ON ALL SEQUENCES IN SCHEMA codemint TO codemint_worker;
+
+-- Operators: everything but what a code is worth, which is in the columns `code` and in bodies
+-- that are kept byte for byte.
+DO $$
+DECLARE
+  v_table   record;
+  v_routine record;
+BEGIN
+  FOR v_table IN
+    SELECT c.oid::regclass AS name, c.relkind = 'v' AS is_view,
+           string_agg(quote_ident(a.attname), ', ' ORDER BY a.attnum)
+             FILTER (WHERE a.attname <> 'code' AND a.atttypid <> 'bytea'::regtype) AS columns
+    FROM pg_class c
+    JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
+    WHERE c.relnamespace = 'codemint'::regnamespace AND c.relkind IN ('r', 'p', 'v')
+    GROUP BY c.oid
+  LOOP
+    EXECUTE format('GRANT SELECT (%s) ON %s TO codemint_operator', v_table.columns, v_table.name);
+  END LOOP;
+  FOR v_routine IN
+    SELECT p.oid::regprocedure AS name,
+           CASE WHEN p.prosecdef THEN 'codemint_operator' ELSE 'codemint_worker' END AS role
+    FROM pg_proc p WHERE p.pronamespace = 'codemint'::regnamespace
+  LOOP
+    EXECUTE format('GRANT EXECUTE ON FUNCTION %s TO %s', v_routine.name, v_routine.role);
+  END LOOP;
+END
+$$;
+GRANT EXECUTE ON FUNCTION codemint.reserve_slot() TO codemint_worker;
+
+-- Rows of jobs: a producer's own; everybody else's who may read the table at all. Done once, since
+-- it needs the table to itself.
+DO $$
+BEGIN
+  IF EXISTS (SELECT FROM pg_policies p WHERE p.schemaname = 'codemint' AND p.tablename = 'jobs') THEN
+    RETURN;
+  END IF;
+  CREATE POLICY "a producer inserts in its own name" ON codemint.jobs
+    FOR INSERT TO codemint_producer WITH CHECK (created_by = current_user);
+  CREATE POLICY "a producer sees its own jobs" ON codemint.jobs
+    FOR SELECT TO codemint_producer USING (created_by = current_user);
+  CREATE POLICY "operators and readers see every job" ON codemint.jobs
+    FOR SELECT TO codemint_operator, codemint_reader USING (true);
+  CREATE POLICY "the daemon works on every job" ON codemint.jobs
+    FOR ALL TO codemint_worker USING (true) WITH CHECK (true);
+  ALTER TABLE codemint.jobs ENABLE ROW LEVEL SECURITY;
+END
+$$;

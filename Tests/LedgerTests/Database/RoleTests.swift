@@ -1,0 +1,171 @@
+import Ledger
+import Postgres
+import Testing
+
+/// Each role by a login of its own, trying what it must not do as well.
+@Suite("roles")
+struct RoleTests {
+  private static let denied = "42501"
+
+  @Test("a producer inserts and sees its own jobs, and nothing else")
+  func producer() async throws {
+    try await Logins.lend { logins in
+      let shop = try await logins.login(.producer)
+      let other = try await logins.login(.producer)
+      let id = try await shop.query(Self.insert).one().int64("id")
+      let foreign = try await other.query(Self.insert).one().int64("id")
+      #expect(
+        try await shop.query("SELECT id FROM codemint.jobs").map { try $0.int64("id") } == [id]
+      )
+      let seen = try await shop.query("SELECT id, state FROM codemint.job_status")
+      #expect(try seen.map { try $0.int64("id") } == [id])
+      #expect(
+        try await other.query("SELECT id FROM codemint.job_status").one().int64("id") == foreign
+      )
+      for statement: Statement in [
+        "INSERT INTO codemint.jobs (reward_id, count, state) VALUES (gen_random_uuid(), 1, 'completed')",
+        "INSERT INTO codemint.jobs (reward_id, count, created_by) VALUES (gen_random_uuid(), 1, 'postgres')",
+        "INSERT INTO codemint.jobs (reward_id, count, issued) VALUES (gen_random_uuid(), 1, 1)",
+        "UPDATE codemint.jobs SET count = 5", "UPDATE codemint.jobs SET state = 'cancelled'",
+        "DELETE FROM codemint.jobs", "SELECT id FROM codemint.codes",
+        "SELECT id FROM codemint.calls", "SELECT id FROM codemint.call_log",
+        "SELECT call_id FROM codemint.doubts", "SELECT id FROM codemint.strays",
+        "SELECT codemint.accept_cluster('mine')", "TRUNCATE codemint.jobs",
+        "SELECT codemint.line_up()", "SELECT nextval('codemint.turns')",
+        "CREATE TABLE codemint.mine ()",
+      ] {
+        #expect(await refusal(of: statement, to: shop) == Self.denied, "\(statement.sql)")
+      }
+    }
+  }
+
+  @Test("an operator sees everything but the value of a code, and writes nothing by hand")
+  func `operator`() async throws {
+    try await Logins.lend { logins in
+      try await logins.owner.script(Self.oneCode)
+      let person = try await logins.login(.operator)
+      #expect(try await person.query("SELECT * FROM codemint.job_status").count == 1)
+      #expect(try await person.query("SELECT * FROM codemint.call_log").count == 1)
+      #expect(try await person.query("SELECT id, status FROM codemint.codes").count == 1)
+      #expect(try await person.query("SELECT call_id FROM codemint.answers").count == 1)
+      let outcome = try await person.query("SELECT codemint.cancel_job(id) FROM codemint.jobs")
+      #expect(try outcome.one().text(0) == "job 1 is cancelled with 0 of 10 codes")
+      for statement: Statement in [
+        "SELECT code FROM codemint.codes", "SELECT * FROM codemint.codes",
+        "SELECT code FROM codemint.strays", "SELECT body FROM codemint.answers",
+        "SELECT c FROM codemint.codes c", "UPDATE codemint.codes SET surplus = true",
+        "UPDATE codemint.jobs SET priority = 1", "UPDATE codemint.calls SET state = 'absent'",
+        "DELETE FROM codemint.calls", "UPDATE codemint.accounts SET requests_per_second = 1000",
+        "INSERT INTO codemint.jobs (reward_id, count) VALUES (gen_random_uuid(), 1)",
+        "SELECT codemint.line_up()",
+      ] {
+        #expect(await refusal(of: statement, to: person) == Self.denied, "\(statement.sql)")
+      }
+    }
+  }
+
+  @Test("a reader reads codes, and changes nothing")
+  func reader() async throws {
+    try await Logins.lend { logins in
+      try await logins.owner.script(Self.oneCode)
+      let program = try await logins.login(.reader)
+      #expect(
+        try await program.query("SELECT code FROM codemint.codes").one().text("code") == "C-1"
+      )
+      #expect(try await program.query("SELECT id FROM codemint.job_status").count == 1)
+      for statement: Statement in [
+        "UPDATE codemint.codes SET status = 'redeemed'", "DELETE FROM codemint.codes",
+        "INSERT INTO codemint.jobs (reward_id, count) VALUES (gen_random_uuid(), 1)",
+        "SELECT id FROM codemint.calls", "SELECT codemint.accept_cluster('mine')",
+      ] {
+        #expect(await refusal(of: statement, to: program) == Self.denied, "\(statement.sql)")
+      }
+    }
+  }
+
+  @Test("the daemon's role deletes no job and no code, and steers nothing as operators do")
+  func worker() async throws {
+    try await Logins.lend { logins in
+      let daemon = try await logins.login(.worker)
+      #expect(try await PrivilegeCheck(daemon).complaint() == nil)
+      for statement: Statement in [
+        "DELETE FROM codemint.codes", "DELETE FROM codemint.jobs", "DELETE FROM codemint.rewards",
+        "UPDATE codemint.migrations SET checksum = 'x'", "SELECT codemint.accept_cluster('mine')",
+        "INSERT INTO codemint.jobs (reward_id, count) VALUES (gen_random_uuid(), 1)",
+      ] {
+        #expect(await refusal(of: statement, to: daemon) == Self.denied, "\(statement.sql)")
+      }
+    }
+  }
+
+  @Test("a login that lacks the daemon's role is told which grant helps")
+  func complaint() async throws {
+    try await Logins.lend { logins in
+      let stranger = try await logins.login(nil)
+      let producer = try await logins.login(.producer)
+      let words = "GRANT codemint_worker TO"
+      #expect(try await PrivilegeCheck(stranger).complaint()?.contains(words) == true)
+      #expect(try await PrivilegeCheck(producer).complaint()?.contains(words) == true)
+    }
+  }
+
+  @Test("every function pins its search_path, is closed to PUBLIC, and operators' ones are known")
+  func functions() async throws {
+    try await Logins.lend { logins in
+      let loose = try await logins.owner.query(
+        """
+        SELECT p.proname::text AS name FROM pg_proc p
+        WHERE p.pronamespace = 'codemint'::regnamespace
+          AND (NOT EXISTS (SELECT FROM unnest(p.proconfig) AS c WHERE c LIKE 'search\\_path=%')
+               OR p.proacl IS NULL
+               OR EXISTS (SELECT FROM aclexplode(p.proacl) AS a WHERE a.grantee = 0))
+        """
+      )
+      #expect(try loose.map { try $0.text("name") } == [])
+      let steering = try await logins.owner.query(
+        """
+        SELECT DISTINCT p.proname::text AS name FROM pg_proc p
+        WHERE p.pronamespace = 'codemint'::regnamespace AND p.prosecdef
+          AND p.prorettype <> 'trigger'::regtype
+        ORDER BY 1
+        """
+      )
+      #expect(try steering.map { try $0.text("name") } == Self.operatorsFunctions)
+    }
+  }
+
+  @Test("who may not make roles is told which are missing; who does not own the schema, that")
+  func weakLogins() async throws {
+    try await Logins.lend { logins in
+      let stranger = try await logins.login(nil)
+      #expect(try await RoleSetup(stranger).apply() == .notOwner)
+      #expect(try await RoleSetup(logins.owner).apply() == .done)
+    }
+  }
+
+  private static let operatorsFunctions = [
+    "accept_cluster", "cancel_job", "pause_job", "reserve_slot", "resolve_call", "resume_job",
+    "retry_job", "set_priority",
+  ]
+
+  private static let insert: Statement = """
+    INSERT INTO codemint.jobs (reward_id, count) VALUES (gen_random_uuid(), 10) RETURNING id
+    """
+
+  private static let oneCode = """
+    INSERT INTO codemint.jobs (reward_id, count) VALUES (gen_random_uuid(), 10);
+    INSERT INTO codemint.calls (id, job_id, reward_id, size, state, worker)
+      SELECT gen_random_uuid(), j.id, j.reward_id, 10, 'issued', gen_random_uuid()
+      FROM codemint.jobs j;
+    INSERT INTO codemint.codes
+      (id, job_id, call_id, reward_id, code, status, sync_status, external_ids)
+      SELECT gen_random_uuid(), c.job_id, c.id, c.reward_id, 'C-1', 'available', 'none', '{}'
+      FROM codemint.calls c;
+    INSERT INTO codemint.answers (call_id, body) SELECT c.id, 'C-2' FROM codemint.calls c;
+    """
+
+  /// The SQLSTATE of a statement's refusal; nil if it was not refused.
+  private func refusal(of statement: Statement, to login: Connection) async -> String? {
+    await failure { () throws(PostgresError) in try await login.query(statement) }?.sqlState
+  }
+}

@@ -1,0 +1,42 @@
+import Ledger
+import Postgres
+import Synchronization
+import Testing
+
+/// Logins that were granted one role each, on a database of a test's own.
+struct Logins: Sendable {
+  /// The owner of the schema.
+  let owner: Connection
+  private let address: String
+
+  private static let number = Mutex(0)
+
+  /// Lends a migrated database with its roles.
+  static func lend(_ body: (Logins) async throws -> Void) async throws {
+    try await TestServer.lend(.migrated) { settings in
+      let owner = try await Connection.open(settings)
+      #expect(try await RoleSetup(owner).apply() == .done)
+      let place = try await owner.query(
+        """
+        SELECT format('%s?host=%s&port=%s', current_database(),
+                      current_setting('unix_socket_directories'), current_setting('port')) AS place
+        """
+      )
+      try await body(Logins(owner: owner, address: place.one().text("place")))
+      await owner.close()
+    }
+  }
+
+  /// A connection of a new login with this role.
+  func login(_ role: Role?) async throws -> Connection {
+    let number = Self.number.withLock { count in
+      count += 1
+      return count
+    }
+    let name = "login_\(number)"
+    try await owner.script(
+      "CREATE ROLE \(name) LOGIN" + (role.map { " IN ROLE \($0.rawValue)" } ?? "")
+    )
+    return try await Connection.open(ConnectionSettings("postgresql://\(name)@/\(address)"))
+  }
+}
