@@ -144,6 +144,12 @@ let package = Package(
       path: "Tests/Storm",
       swiftSettings: strictBesideNIO
     ),
+    .executableTarget(
+      name: "simulate",
+      dependencies: ["Simulation"],
+      path: "Tests/Simulate",
+      swiftSettings: strict
+    ),
     .testTarget(name: "SimulationTests", dependencies: ["Simulation"], swiftSettings: strict),
     .testTarget(name: "HouseTests", swiftSettings: strict),
     .testTarget(name: "ProvisioningTests", dependencies: ["Provisioning"], swiftSettings: strict),
