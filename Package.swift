@@ -95,6 +95,7 @@ let package = Package(
         .embedInCode("Migrations/SQL/m0008_comments.sql"),
         .embedInCode("Migrations/SQL/m0009_steer.sql"),
         .embedInCode("Migrations/SQL/m0010_overview.sql"),
+        .embedInCode("Migrations/SQL/m0011_line.sql"),
         .embedInCode("Roles/SQL/grants.sql"),
       ],
       swiftSettings: strict

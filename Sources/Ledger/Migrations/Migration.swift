@@ -30,6 +30,7 @@ public struct Migration: Hashable, Sendable {
     Migration(8, "comments", PackageResources.m0008_comments_sql),
     Migration(9, "steer", PackageResources.m0009_steer_sql),
     Migration(10, "overview", PackageResources.m0010_overview_sql),
+    Migration(11, "line", PackageResources.m0011_line_sql),
   ]
 
   private init(_ number: Int, _ name: String, _ text: [UInt8]) {

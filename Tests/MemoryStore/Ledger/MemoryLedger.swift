@@ -66,7 +66,7 @@ public struct MemoryLedger: Hashable, Sendable {
         runAt: now + order.delay.microseconds,
         createdAt: now
       )
-      job.nextCallAt = job.runAt
+      job.nextCallAt = max(job.runAt, now)
       job.turn = job.runAt <= now ? 0 : nil
       jobs[id] = job
       return id

@@ -21,7 +21,7 @@ BEGIN
     -- A job that stood nowhere, because it was paused, held or ended, still has its run_at.
     p_job.next_call_at := coalesce(p_job.next_call_at, p_job.run_at);
     IF p_job.next_call_at <= v_now THEN
-      p_job.turn := nextval('codemint.turns');
+      p_job.turn := 0;
       p_job.next_call_at := v_now;
     END IF;
   END IF;
@@ -335,18 +335,22 @@ BEGIN
 END
 $$;
 
--- Writes back what of a job the daemon's functions change.
+-- Writes back what of a job the daemon's functions change; its reward is locked.
 CREATE FUNCTION codemint.save_job(p_job codemint.jobs) RETURNS void
-LANGUAGE sql
+LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
 AS $$
+BEGIN
   UPDATE codemint.jobs j
   SET state = p_job.state, paused = p_job.paused, held = p_job.held, issued = p_job.issued,
       outstanding = p_job.outstanding, surplus = p_job.surplus, error_code = p_job.error_code,
       error_message = p_job.error_message, next_call_at = p_job.next_call_at,
       started_at = p_job.started_at, finished_at = p_job.finished_at, ends_as = p_job.ends_as,
-      stalls = p_job.stalls, turn = p_job.turn, updated_at = clock_timestamp()
-  WHERE j.id = p_job.id
+      stalls = p_job.stalls, turn = p_job.turn, priority = p_job.priority,
+      updated_at = clock_timestamp()
+  WHERE j.id = p_job.id;
+  PERFORM codemint.refresh_line(p_job.reward_id);
+END
 $$;
 
 -- Keeps codes whose owner is not proven.
@@ -398,6 +402,7 @@ BEGIN
       SET held = true, turn = NULL, next_call_at = NULL, error_code = p_code,
           error_message = p_message, updated_at = v_now
       WHERE j.reward_id = p_reward.reward_id AND j.state IN ('queued', 'running') AND NOT j.held;
+      PERFORM codemint.refresh_line(p_reward.reward_id);
       p_reward.failures := 0;
     END IF;
   END IF;

@@ -24,13 +24,14 @@ COMMENT ON COLUMN codemint.jobs.surplus IS
 COMMENT ON COLUMN codemint.jobs.error_code IS 'Why it failed or is held, in the API''s own words.';
 COMMENT ON COLUMN codemint.jobs.error_message IS 'The message that goes with error_code.';
 COMMENT ON COLUMN codemint.jobs.next_call_at IS
-  'When the next call may be claimed; null when the job needs none.';
+  'When the next call may be claimed, or could be first; null when the job needs none.';
 COMMENT ON COLUMN codemint.jobs.created_by IS 'The role that inserted it.';
 COMMENT ON COLUMN codemint.jobs.started_at IS 'When its first call was claimed.';
 COMMENT ON COLUMN codemint.jobs.finished_at IS 'When it became completed, failed or cancelled.';
 COMMENT ON COLUMN codemint.jobs.ends_as IS 'While ending: what it will be, failed or cancelled.';
 COMMENT ON COLUMN codemint.jobs.stalls IS 'Answers in a row that held no new code.';
-COMMENT ON COLUMN codemint.jobs.turn IS 'Its place in the line; null when it stands in none.';
+COMMENT ON COLUMN codemint.jobs.turn IS
+  'Its place in the round; 0 for a newcomer, whose place is next_call_at; null if it is in no line.';
 COMMENT ON TABLE codemint.calls IS
   'Every request to generate codes, committed as sending before it was sent.';
 COMMENT ON COLUMN codemint.calls.state IS

@@ -188,8 +188,8 @@ BEGIN
       USING ERRCODE = 'invalid_parameter_value';
   END IF;
   IF v_job.priority <> p_priority THEN
-    UPDATE codemint.jobs j SET priority = p_priority, updated_at = clock_timestamp()
-    WHERE j.id = p_job;
+    v_job.priority := p_priority;
+    PERFORM codemint.save_job(v_job);
     INSERT INTO codemint.job_actions (job_id, action, note)
     VALUES (p_job, format('priority %s', p_priority), nullif(btrim(p_note), ''));
   END IF;
