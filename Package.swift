@@ -138,6 +138,19 @@ let package = Package(
       path: "Tests/Simulation",
       swiftSettings: strict
     ),
+    .target(name: "Backstage", path: "Tests/Backstage", swiftSettings: strictBesideNIO),
+    .executableTarget(
+      name: "storm",
+      dependencies: ["Backstage", "LocalPostgres", "Postgres", "Sandbox", argumentParser, logging],
+      path: "Tests/Storm",
+      swiftSettings: strictBesideNIO
+    ),
+    .executableTarget(
+      name: "simulate",
+      dependencies: ["Simulation"],
+      path: "Tests/Simulate",
+      swiftSettings: strict
+    ),
     .testTarget(name: "SimulationTests", dependencies: ["Simulation"], swiftSettings: strict),
     .testTarget(name: "HouseTests", swiftSettings: strict),
     .testTarget(name: "ProvisioningTests", dependencies: ["Provisioning"], swiftSettings: strict),
@@ -174,7 +187,8 @@ let package = Package(
     .testTarget(
       name: "EndToEndTests",
       dependencies: [
-        "codemint", "LocalPostgres", "Postgres", "Sandbox", asyncHTTPClient, logging, nioCore,
+        "Backstage", "codemint", "LocalPostgres", "Postgres", "Sandbox", asyncHTTPClient, logging,
+        nioCore,
       ],
       swiftSettings: strictBesideNIO
     ),

@@ -1,3 +1,4 @@
+import Foundation
 import Hummingbird
 import Ledger
 import NIOCore
@@ -11,6 +12,7 @@ struct WebRoutes: Sendable {
   let desk: OverviewDesk
   let board: StatusBoard
   private let listeners = Listeners()
+  private let start = Date().timeIntervalSince1970
 
   init(health: Health, registry: MetricsRegistry, desk: OverviewDesk) {
     self.health = health
@@ -56,7 +58,7 @@ struct WebRoutes: Sendable {
     text.sample(MetricCatalogue.build.name, [("version", Version.current)], 1)
     registry.write(MetricCatalogue.worker, to: &text)
     MetricCatalogue.write(try? await desk.gauges(), to: &text)
-    ProcessMetrics.write(to: &text)
+    ProcessMetrics.write(start: start, to: &text)
     return text.text
   }
 

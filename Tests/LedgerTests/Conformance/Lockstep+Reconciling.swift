@@ -40,7 +40,7 @@ extension Lockstep {
       case 3..<6: decision.absent.append(call.id)
       case 6:
         decision.held.append(call.id)
-        decision.holdReason = .unexplained
+        decision.holdReason = HoldReason.allCases.randomElement(using: &random)
         decision.strays = mint.make(2, of: call.reward)
         shown += decision.strays
       default: break

@@ -1,3 +1,4 @@
+import Foundation
 import Ledger
 import LocalPostgres
 import Postgres
@@ -35,6 +36,7 @@ struct TestServer: Sendable {
       let connection = try await Connection.open(settings)
       if template == .manualClock { try await connection.script(Self.clock) }
       _ = try await Migrator(connection).migrate()
+      if let changes = try Self.schemaChanges() { try await connection.script(changes) }
       await connection.close()
     }
   }
@@ -82,6 +84,14 @@ struct TestServer: Sendable {
     try await connection.script(Self.emptying)
     await connection.close()
     Self.free.withLock { $0.append(name) }
+  }
+
+  /// SQL that spoils the schema, so that `scripts/mutate` can show that a test notices.
+  private static func schemaChanges() throws -> String? {
+    guard let path = ProcessInfo.processInfo.environment["CODEMINT_TEST_SCHEMA_CHANGES"] else {
+      return nil
+    }
+    return try String(contentsOfFile: path, encoding: .utf8)
   }
 
   private static let emptying = """

@@ -99,9 +99,13 @@ extension MemoryLedger {
     return row.reconciler == worker && row.reconcilerUntil ?? .min >= now
   }
 
+  /// Held calls among them, unless a whole listing has shown all that they made.
   private func doubts(of reward: RewardID) -> [CallRow] {
     calls.values
-      .filter { $0.call.reward == reward && $0.state == .inDoubt && $0.heldAt == nil }
+      .filter { row in
+        row.call.reward == reward && row.state == .inDoubt
+          && (row.heldAt == nil || row.holdReason != HoldReason.unexplained.rawValue)
+      }
       .sorted { ($0.createdAt, $0.call.id) < ($1.createdAt, $1.call.id) }
   }
 }

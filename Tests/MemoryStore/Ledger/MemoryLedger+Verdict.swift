@@ -15,6 +15,7 @@ extension MemoryLedger {
     if stored.issued < row.call.size {
       watch(row.call.reward, because: row.call.id, step: 0, now: now)
     }
+    if row.holdReason != nil { release(&job, of: row) }
     conclude(&job, failure: nil, now: now)
     place(&job, pause: 0, now: now)
     jobs[job.id] = job
@@ -27,6 +28,7 @@ extension MemoryLedger {
     calls[call] = row
     watch(row.call.reward, because: call, step: 0, now: now)
     job.outstanding -= row.call.size
+    if row.holdReason != nil { release(&job, of: row) }
     conclude(&job, failure: nil, now: now)
     place(&job, pause: 0, now: now)
     jobs[job.id] = job

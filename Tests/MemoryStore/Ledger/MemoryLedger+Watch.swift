@@ -71,8 +71,13 @@ extension MemoryLedger {
       let counted = codes.values.filter { $0.call == call.id && !$0.isSurplus }.count
       room = max(0, min(job.room, call.size - counted))
     }
-    var stored = store(shown, of: call, room: room, job: &job)
-    for code in shown { strays[code.id] = nil }
+    // What may be a held call's is set aside for it: it has no outcome yet.
+    let held = calls.values.filter { $0.call.reward == call.reward && $0.heldAt != nil }
+      .min { ($0.createdAt, $0.call.id) < ($1.createdAt, $1.call.id) }
+    let counted = held == nil ? shown : Array(shown.prefix(room))
+    if let held { keep(Array(shown.dropFirst(room)), of: held.call) }
+    var stored = store(counted, of: call, room: room, job: &job)
+    for code in counted { strays[code.id] = nil }
     stored.issued += stored.returned
     job.issued += stored.issued
     job.surplus += stored.surplus

@@ -19,6 +19,7 @@ AS $$
 DECLARE
   v_reward  codemint.rewards;
   v_account codemint.accounts;
+  v_drift   bigint;
 BEGIN
   now := clock_timestamp();
   SELECT * INTO v_reward FROM codemint.rewards r
@@ -41,8 +42,9 @@ BEGIN
   failing_since := v_reward.listing_failing_since;
   IF v_account.offset_low_us IS NOT NULL
      AND coalesce(v_account.offset_distrusted_until, '-infinity') <= now THEN
-    offset_low_us := v_account.offset_low_us;
-    offset_high_us := v_account.offset_high_us;
+    v_drift := codemint.clock_drift(v_account.offset_measured_at, now);
+    offset_low_us := v_account.offset_low_us - v_drift;
+    offset_high_us := v_account.offset_high_us + v_drift;
   END IF;
   FOR call_id, job_id, prefix, size, earliest, latest IN
     -- A call that a failover lost and its settlement brought back has no slot: it was sent at any
@@ -51,7 +53,10 @@ BEGIN
            coalesce(c.lease_expires_at, c.updated_at) + p_linger
     FROM codemint.calls c
     JOIN codemint.jobs j ON j.id = c.job_id
-    WHERE c.reward_id = v_reward.reward_id AND c.state = 'in_doubt' AND c.held_at IS NULL
+    -- A held call is judged again with the others, unless a whole listing has shown all that it
+    -- made: its codes may be there by now, and would be taken for another's.
+    WHERE c.reward_id = v_reward.reward_id AND c.state = 'in_doubt'
+      AND (c.held_at IS NULL OR c.hold_reason <> 'number_unexplained')
     ORDER BY c.created_at, c.id
   LOOP
     RETURN NEXT;
@@ -63,6 +68,14 @@ BEGIN
     WHERE r.reward_id = v_reward.reward_id;
   END IF;
 END
+$$;
+
+-- How far two clocks can have drifted apart since p_from, in microseconds: by one in a thousand.
+CREATE FUNCTION codemint.clock_drift(p_from timestamptz, p_to timestamptz) RETURNS bigint
+LANGUAGE sql IMMUTABLE STRICT
+SET search_path = pg_catalog, pg_temp
+AS $$
+  SELECT greatest(codemint.microseconds(p_from, p_to), 0) / 1000
 $$;
 
 -- Extends a reconciler's lease on its reward; false if it has lost it.
@@ -151,7 +164,8 @@ BEGIN
      OR v_reward.in_flight > 0
      OR p_calls IS DISTINCT FROM ARRAY(
           SELECT c.id FROM codemint.calls c
-          WHERE c.reward_id = p_reward AND c.state = 'in_doubt' AND c.held_at IS NULL
+          WHERE c.reward_id = p_reward AND c.state = 'in_doubt'
+            AND (c.held_at IS NULL OR c.hold_reason <> 'number_unexplained')
           ORDER BY c.id)
      OR EXISTS (SELECT FROM codemint.codes c WHERE c.id = ANY (p_ids)) THEN
     outcome := 'changed';
@@ -218,13 +232,16 @@ BEGIN
   v_job.outstanding := v_job.outstanding - v_call.size;
   v_job.issued := v_job.issued + v_stored.issued;
   UPDATE codemint.calls c
-  SET state = 'adopted', received = v_stored.issued, lease_expires_at = NULL, settled_at = v_now,
-      updated_at = v_now
+  SET state = 'adopted', received = v_stored.issued, lease_expires_at = NULL, held_at = NULL,
+      settled_at = v_now, updated_at = v_now
   WHERE c.id = p_call;
   IF v_stored.issued < v_call.size THEN
     PERFORM codemint.watch_reward(v_call.reward_id, p_call, 0);
   END IF;
   v_job.stalls := 0;
+  IF v_call.hold_reason IS NOT NULL THEN
+    v_job := codemint.release_job(v_job, p_call);
+  END IF;
   v_job := codemint.conclude_job(v_job, NULL, NULL);
   PERFORM codemint.save_job(codemint.place_job(v_job, interval '0'));
 END
@@ -250,6 +267,9 @@ BEGIN
   RETURNING * INTO v_call;
   PERFORM codemint.watch_reward(v_call.reward_id, p_call, 0);
   v_job.outstanding := v_job.outstanding - v_call.size;
+  IF v_call.hold_reason IS NOT NULL THEN
+    v_job := codemint.release_job(v_job, p_call);
+  END IF;
   v_job := codemint.conclude_job(v_job, NULL, NULL);
   PERFORM codemint.save_job(codemint.place_job(v_job, interval '0'));
 END
@@ -281,7 +301,7 @@ BEGIN
   END LOOP;
   UPDATE codemint.calls c
   SET held_at = v_now, hold_reason = p_reason, updated_at = v_now
-  WHERE c.id = ANY (p_calls) AND c.state = 'in_doubt' AND c.held_at IS NULL;
+  WHERE c.id = ANY (p_calls) AND c.state = 'in_doubt';
 END
 $$;
 
@@ -318,6 +338,7 @@ AS $$
 DECLARE
   v_reward  codemint.rewards;
   v_account codemint.accounts;
+  v_drift   bigint;
 BEGIN
   now := clock_timestamp();
   SELECT * INTO v_reward FROM codemint.rewards r
@@ -339,8 +360,9 @@ BEGIN
   known_last := v_reward.newest_known[2];
   IF v_account.offset_low_us IS NOT NULL
      AND coalesce(v_account.offset_distrusted_until, '-infinity') <= now THEN
-    offset_low_us := v_account.offset_low_us;
-    offset_high_us := v_account.offset_high_us;
+    v_drift := codemint.clock_drift(v_account.offset_measured_at, now);
+    offset_low_us := v_account.offset_low_us - v_drift;
+    offset_high_us := v_account.offset_high_us + v_drift;
   END IF;
 END
 $$;
@@ -365,6 +387,7 @@ DECLARE
   v_reward   codemint.rewards;
   v_job      codemint.jobs;
   v_call     codemint.calls;
+  v_held     uuid;
   v_room     integer;
   v_returned integer;
 BEGIN
@@ -400,6 +423,26 @@ BEGIN
                                              AND NOT c.surplus))
                  ELSE 0 END;
   v_room := greatest(v_room, 0);
+  -- What may be a held call's is set aside for it: it has no outcome yet.
+  SELECT c.id INTO v_held FROM codemint.calls c
+  WHERE c.reward_id = p_reward AND c.state = 'in_doubt' AND c.held_at IS NOT NULL
+  ORDER BY c.created_at, c.id
+  LIMIT 1;
+  IF FOUND THEN
+    PERFORM codemint.store_strays(v_held,
+      array_fill(p_reward, ARRAY[greatest(cardinality(p_ids) - v_room, 0)]),
+      p_ids[v_room + 1:], p_codes[v_room + 1:], p_statuses[v_room + 1:], p_sync[v_room + 1:],
+      p_external[v_room + 1:], p_created[v_room + 1:], p_expires[v_room + 1:],
+      p_updated[v_room + 1:]);
+    p_ids := p_ids[:v_room];
+    p_codes := p_codes[:v_room];
+    p_statuses := p_statuses[:v_room];
+    p_sync := p_sync[:v_room];
+    p_external := p_external[:v_room];
+    p_created := p_created[:v_room];
+    p_expires := p_expires[:v_room];
+    p_updated := p_updated[:v_room];
+  END IF;
   SELECT s.issued, s.surplus, s.returned INTO issued, surplus, v_returned
   FROM codemint.store_codes(v_job.id, v_call.id, p_reward, v_room, p_ids, p_codes, p_statuses,
                             p_sync, p_external, p_created, p_expires, p_updated) s;

@@ -1,8 +1,9 @@
 import Glibc
 
 /// What the system says of this process, under the names that every Prometheus client uses.
-struct ProcessMetrics {
-  static func write(to text: inout ExpositionText) {
+enum ProcessMetrics {
+  /// - Parameter start: When the process started, in seconds since the epoch.
+  static func write(start: Double, to text: inout ExpositionText) {
     var spent = timespec()
     if clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &spent) == 0 {
       text.single(cpu, Double(spent.tv_sec) + Double(spent.tv_nsec) / 1e9)
@@ -12,20 +13,7 @@ struct ProcessMetrics {
     {
       text.single(memory, resident * Double(sysconf(Int32(_SC_PAGESIZE))))
     }
-    if let start = startTime() { text.single(started, start) }
-  }
-
-  /// Seconds since the epoch, from the boot time and the process's age in clock ticks (proc(5)).
-  private static func startTime() -> Double? {
-    // The name, in parentheses, may hold blanks.
-    guard let stat = FileReading.text("/proc/self/stat"),
-      let fields = stat.split(separator: ")").last?.split(separator: " "), fields.count > 19,
-      let ticks = Double(fields[19]),
-      let boot = FileReading.text("/proc/stat")?.split(separator: "\n")
-        .first(where: { $0.hasPrefix("btime ") })?.split(separator: " ").last.flatMap({ Double($0) }
-        )
-    else { return nil }
-    return boot + ticks / Double(sysconf(Int32(_SC_CLK_TCK)))
+    text.single(started, start)
   }
 
   private static let cpu = MetricFamily(
