@@ -244,7 +244,8 @@ async def idle(stage, seconds):
         cpu, transactions = used(process), await owner.fetchval(count)
         await asyncio.sleep(seconds)
         cpu, transactions = used(process) - cpu, await owner.fetchval(count) - transactions
-    judge(cpu <= 0.02 * seconds / 30, f"idle for {seconds} s: {cpu:.2f} s of CPU; at most 0.02 in 30")
+    # Counted in ticks of 10 ms.
+    judge(round(cpu, 2) <= 0.02 * seconds / 30, f"idle for {seconds} s: {cpu:.2f} s of CPU; at most 0.02 in 30")
     judge(transactions <= 16 * seconds / 30,
           f"idle for {seconds} s: {transactions} transactions; at most 16 in 30")
     await owner.close()
