@@ -51,7 +51,8 @@ public actor Connection {
     interrupter.begin(until: deadline)
     let opening = Result { () throws(PostgresError) in
       // What a pooler says at the start is its own number, not that of a process of the server.
-      let isPooled = try link.run("SELECT pg_backend_pid()").get().one().integer(0)
+      let isPooled =
+        try link.run("SELECT pg_backend_pid()").get().one().integer(0)
         != Int(link.serverProcess)
       // What is set in a session behind a pooler is set for whoever comes next there.
       for statement in isPooled ? [] : settings.openingStatements {

@@ -60,6 +60,10 @@ extension Connection {
       let id = CodeID(UniqueID(bits: try row.uuid("id")))
       facts.strays[id] = CallID(UniqueID(bits: try row.uuid("call_id")))
     }
+    for row in try await query("SELECT id, call_id FROM codemint.raw_codes") {
+      let id = CodeID(UniqueID(bits: try row.uuid("id")))
+      facts.rawCodes[id] = CallID(UniqueID(bits: try row.uuid("call_id")))
+    }
     for row in try await query("SELECT call_id, body FROM codemint.answers") {
       facts.answers[CallID(UniqueID(bits: try row.uuid("call_id")))] = try row.bytea("body")
     }
@@ -126,6 +130,7 @@ extension CallRow {
     settledAt = try row.optionalTimestamptz("settled_at")
     heldAt = try row.optionalTimestamptz("held_at")
     holdReason = try row.optionalText("hold_reason")
+    isShort = try row.bool("is_short")
   }
 }
 
@@ -172,6 +177,10 @@ extension RewardRow {
     watchStep = try row.optionalInteger("watch_step")
     watchAt = try row.optionalTimestamptz("watch_at")
     watchedSince = try row.optionalTimestamptz("watched_since")
+    watchFailures = try row.integer("watch_failures")
+    watchFailingSince = try row.optionalTimestamptz("watch_failing_since")
+    watchError = try row.optionalText("watch_error")
+    watchEnded = try row.optionalText("watch_ended")
   }
 }
 

@@ -96,8 +96,8 @@ struct TestServer: Sendable {
 
   private static let emptying = """
     TRUNCATE codemint.jobs, codemint.calls, codemint.codes, codemint.rewards, codemint.accounts,
-      codemint.workers, codemint.strays, codemint.answers, codemint.job_actions,
-      codemint.arrivals RESTART IDENTITY;
+      codemint.workers, codemint.strays, codemint.raw_codes, codemint.answers,
+      codemint.job_actions, codemint.arrivals RESTART IDENTITY;
     ALTER SEQUENCE codemint.turns RESTART;
     INSERT INTO codemint.accounts (name) VALUES ('default');
     UPDATE test.clock SET now = to_timestamp(\(startOfTime / 1_000_000));

@@ -29,7 +29,9 @@ public struct MemoryLedger: Hashable, Sendable {
   public internal(set) var strays: [CodeID: CodeRow] = [:] {
     didSet { touched.insert(.codes) }
   }
-  /// Answers that could not be stored as rows.
+  /// Codes that no column of a database can hold, with the call that each was found for.
+  public internal(set) var rawCodes: [CodeID: CallID] = [:]
+  /// Answers that could not be read or not be stored as rows.
   public internal(set) var answers: [CallID: [UInt8]] = [:]
   /// What was told to listeners and not taken yet.
   public internal(set) var signals: [Signal] = []

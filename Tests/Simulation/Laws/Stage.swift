@@ -152,7 +152,7 @@ final class Stage: @unchecked Sendable {
     let ledger = store.ledger
     var lost: [Call: Int] = [:]
     for (id, call) in unaccounted {
-      if ledger.codes[id] != nil || ledger.strays[id] != nil {
+      if ledger.codes[id] != nil || ledger.strays[id] != nil || ledger.rawCodes[id] != nil {
         unaccounted[id] = nil
         continue
       }

@@ -104,6 +104,7 @@ CREATE TABLE codemint.calls (
   resolved_by      text,
   resolved_at      timestamptz,
   resolution_note  text,
+  is_short         boolean     NOT NULL DEFAULT false,
 
   CONSTRAINT "only a call in doubt is held"
     CHECK (held_at IS NULL OR state = 'in_doubt'),
@@ -119,6 +120,7 @@ CREATE TABLE codemint.calls (
 CREATE INDEX calls_by_job ON codemint.calls (job_id, created_at);
 CREATE INDEX calls_leases ON codemint.calls (lease_expires_at) WHERE state = 'sending';
 CREATE INDEX calls_in_doubt ON codemint.calls (reward_id) WHERE state = 'in_doubt';
+CREATE INDEX calls_short ON codemint.calls (reward_id) WHERE is_short;
 
 -- Codes have no foreign keys: five hundred rows a call would each look up their job and call
 -- again. Only settle_call writes here, with both rows locked.
@@ -168,9 +170,16 @@ CREATE TABLE codemint.rewards (
   newcomer_due          timestamptz,
   newcomer_job          bigint,
   round_turn            bigint,
+  watch_failures        integer     NOT NULL DEFAULT 0,
+  watch_failing_since   timestamptz,
+  watch_error           text,
+  watch_ended           text,
   created_at            timestamptz NOT NULL DEFAULT clock_timestamp(),
 
-  CONSTRAINT "calls in flight are counted down once each" CHECK (in_flight >= 0)
+  CONSTRAINT "calls in flight are counted down once each" CHECK (in_flight >= 0),
+  CONSTRAINT "a watch ends listed or unlistable"
+    CHECK (watch_ended IS NULL
+           OR watch_ended IN ('listed', 'unlistable') AND watch_at IS NULL)
 );
 
 -- The heads of the lines, in the order in which they are served.
@@ -252,6 +261,20 @@ CREATE TABLE codemint.answers (
   body      bytea       NOT NULL,
   stored_at timestamptz NOT NULL DEFAULT clock_timestamp()
 );
+
+-- Codes upstream that no text or jsonb column can hold: their fields byte for byte. They count for
+-- nobody, and what can be stored is never kept waiting for them.
+CREATE TABLE codemint.raw_codes (
+  id           uuid        PRIMARY KEY,
+  reward_id    uuid        NOT NULL,
+  call_id      uuid,
+  code         bytea       NOT NULL,
+  status       bytea       NOT NULL,
+  external_ids bytea       NOT NULL,
+  found_at     timestamptz NOT NULL DEFAULT clock_timestamp()
+);
+
+CREATE INDEX raw_codes_by_reward ON codemint.raw_codes (reward_id);
 
 -- Rewards whose line has got new jobs that nobody has looked at yet. An INSERT leaves one, so that
 -- it need not wait for any lock, and nobody for the end of a producer's transaction.

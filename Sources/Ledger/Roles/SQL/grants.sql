@@ -16,8 +16,8 @@ GRANT INSERT (reward_id, count, prefix, priority, run_at, dedupe_key, metadata),
 GRANT SELECT ON codemint.job_status, codemint.account_status TO codemint_producer;
 
 -- Readers: codes, and the jobs that they belong to.
-GRANT SELECT ON codemint.jobs, codemint.codes, codemint.strays, codemint.answers,
-                codemint.job_status
+GRANT SELECT ON codemint.jobs, codemint.codes, codemint.strays, codemint.raw_codes,
+                codemint.answers, codemint.job_status
   TO codemint_reader;
 
 -- The daemon. It never deletes a job or a code: an id that was seen once is known for ever.
