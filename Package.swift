@@ -95,6 +95,8 @@ let package = Package(
         .embedInCode("Migrations/SQL/m0008_comments.sql"),
         .embedInCode("Migrations/SQL/m0009_steer.sql"),
         .embedInCode("Migrations/SQL/m0010_overview.sql"),
+        .embedInCode("Migrations/SQL/m0011_line.sql"),
+        .embedInCode("Migrations/SQL/m0013_watch.sql"),
         .embedInCode("Roles/SQL/grants.sql"),
       ],
       swiftSettings: strict
@@ -143,6 +145,12 @@ let package = Package(
       dependencies: ["Backstage", "LocalPostgres", "Postgres", "Sandbox", argumentParser, logging],
       path: "Tests/Storm",
       swiftSettings: strictBesideNIO
+    ),
+    .executableTarget(
+      name: "simulate",
+      dependencies: ["Simulation"],
+      path: "Tests/Simulate",
+      swiftSettings: strict
     ),
     .testTarget(name: "SimulationTests", dependencies: ["Simulation"], swiftSettings: strict),
     .testTarget(name: "HouseTests", swiftSettings: strict),

@@ -58,10 +58,12 @@ public final class APIClient: CodeIssuer {
     request.body = .bytes(body, length: .known(Int64(body.count)))
     let ending = await exchange().run(request) { gate.withdraw() }
     let passage = gate.close()
+    let outcome = Judgement(texts: texts).outcome(of: ending, body: passage)
     return CallReport(
-      outcome: Judgement(texts: texts).outcome(of: ending, body: passage),
+      outcome: outcome,
       httpStatus: ending.status,
-      duration: ContinuousClock.now - start
+      duration: ContinuousClock.now - start,
+      rawAnswer: ending.bodyWorthKeeping(outcome)
     )
   }
 
