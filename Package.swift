@@ -90,7 +90,8 @@ let package = Package(
         .embedInCode("Migrations/SQL/m0005_reconcile.sql"),
         .embedInCode("Migrations/SQL/m0006_cluster.sql"),
         .embedInCode("Migrations/SQL/m0007_views.sql"),
-        .embedInCode("Migrations/SQL/m0008_comments.sql"),
+        .embedInCode("Migrations/SQL/m0008_pace.sql"),
+        .embedInCode("Migrations/SQL/m0009_comments.sql"),
         .embedInCode("Roles/SQL/grants.sql"),
       ],
       swiftSettings: strict

@@ -38,4 +38,6 @@ public enum Bounds {
   public static let answersWithoutProgress = 5
   /// Refusals in a row that belong to one reward (403) after which its jobs are held.
   public static let rewardRefusals = 8
+  /// Failures of the API in a row after which no call is sent before a probe is answered.
+  public static let breakerFailures = 3
 }

@@ -24,7 +24,7 @@ struct Daemon {
     let connection = try settings.connectionSettings()
     let listening = try settings.listenSettings()
     let watch = ProgressWatch(ServiceManager(environment: environment), logger: logger)
-    pool = Pool(connection, limit: min(settings.limits.maxInFlight, Self.mostSettlers) + 2)
+    pool = Pool(connection, limit: Self.mostSettlers + 2)
     client = APIClient(try settings.apiConfiguration())
     self.logger = logger
     var random = SystemRandomNumberGenerator()
@@ -57,7 +57,7 @@ struct Daemon {
       drainLimit: settings.api.timeout + .seconds(5)
     )
     wakeService = WakeService(
-      listener: Listener(listening, channels: ["codemint_jobs"]),
+      listener: Listener(listening, channels: ["codemint_jobs", "codemint_limits"]),
       worker: worker,
       logger: logger
     )
@@ -75,7 +75,7 @@ struct Daemon {
     await pool.close()
   }
 
-  /// Connections for settling; more calls in flight than that share them.
+  /// Connections for settling, made as they are needed; more calls in flight than that share them.
   private static let mostSettlers = 8
 
   private static var hostName: String {

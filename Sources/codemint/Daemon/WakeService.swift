@@ -16,6 +16,8 @@ struct WakeService: Service {
       case .listening:
         logger.debug("listening for wakes")
         worker.wake()
+      case .notification(let notification) where notification.channel == "codemint_limits":
+        worker.tend()
       case .notification:
         worker.wake()
       case .lost(let error):

@@ -139,7 +139,9 @@ struct RoleTests {
     }
   }
 
-  private static let operatorsFunctions = ["accept_cluster", "reserve_slot", "resolve_call"]
+  private static let operatorsFunctions = [
+    "accept_cluster", "reserve_slot", "resolve_call", "set_limits",
+  ]
 
   private static let insert: Statement = """
     INSERT INTO codemint.jobs (reward_id, count) VALUES (gen_random_uuid(), 10) RETURNING id

@@ -38,6 +38,8 @@ final class Scene: Sendable {
     }
   }
 
+  func now() async throws -> Int64 { try await ledger.now() }
+
   func newCall() -> CallID {
     Samples.call(
       lastCall.withLock { number in

@@ -60,6 +60,18 @@ struct FaultyStore: Store {
     }
   }
 
+  func moveSlot(_ call: CallID, worker: WorkerID) async throws(StoreError) -> Duration? {
+    try await request("move slot") { () throws(StoreError) in
+      try await base.moveSlot(call, worker: worker)
+    }
+  }
+
+  func heed(_ feedback: PaceFeedback, age: Duration) async throws(StoreError) {
+    try await request("heed") { () throws(StoreError) in
+      try await base.heed(feedback, age: age)
+    }
+  }
+
   func recordProbe(_ answer: TeamAnswer, retryAfter pause: Duration) async throws(StoreError) {
     try await request("probe") { () throws(StoreError) in
       try await base.recordProbe(answer, retryAfter: pause)
