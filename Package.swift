@@ -26,6 +26,7 @@ let configuration = Target.Dependency.product(
 )
 let hummingbird = Target.Dependency.product(name: "Hummingbird", package: "hummingbird")
 let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
+let coreMetrics = Target.Dependency.product(name: "CoreMetrics", package: "swift-metrics")
 let nioCore = Target.Dependency.product(name: "NIOCore", package: "swift-nio")
 let nioHTTP1 = Target.Dependency.product(name: "NIOHTTP1", package: "swift-nio")
 let nioPosix = Target.Dependency.product(name: "NIOPosix", package: "swift-nio")
@@ -53,6 +54,7 @@ let package = Package(
       traits: ["YAML"]
     ),
     .package(url: "https://github.com/apple/swift-log", exact: "1.16.2"),
+    .package(url: "https://github.com/apple/swift-metrics", exact: "2.13.0"),
     .package(url: "https://github.com/apple/swift-nio", exact: "2.101.2"),
     .package(url: "https://github.com/apple/swift-nio-ssl", exact: "2.37.6"),
     .package(url: "https://github.com/hummingbird-project/hummingbird", exact: "2.28.1"),
@@ -90,13 +92,19 @@ let package = Package(
         .embedInCode("Migrations/SQL/m0005_reconcile.sql"),
         .embedInCode("Migrations/SQL/m0006_cluster.sql"),
         .embedInCode("Migrations/SQL/m0007_views.sql"),
-        .embedInCode("Migrations/SQL/m0008_pace.sql"),
-        .embedInCode("Migrations/SQL/m0009_comments.sql"),
+        .embedInCode("Migrations/SQL/m0008_comments.sql"),
+        .embedInCode("Migrations/SQL/m0009_steer.sql"),
+        .embedInCode("Migrations/SQL/m0010_overview.sql"),
+        .embedInCode("Migrations/SQL/m0011_pace.sql"),
         .embedInCode("Roles/SQL/grants.sql"),
       ],
       swiftSettings: strict
     ),
-    .target(name: "Worker", dependencies: ["Provisioning", logging], swiftSettings: strict),
+    .target(
+      name: "Worker",
+      dependencies: ["Provisioning", coreMetrics, logging],
+      swiftSettings: strict
+    ),
     .target(
       name: "Sandbox",
       dependencies: [hummingbird, logging, serviceLifecycle],
@@ -107,7 +115,13 @@ let package = Package(
       name: "codemint",
       dependencies: [
         "Ledger", "LocalPostgres", "OneOfNone", "Postgres", "Provisioning", "Sandbox", "Worker",
-        argumentParser, configuration, logging, serviceLifecycle, unixSignals, yams,
+        argumentParser, configuration, coreMetrics, hummingbird, logging, nioCore,
+        serviceLifecycle, unixSignals, yams,
+      ],
+      resources: [
+        .embedInCode("Web/Page/page.html"),
+        .embedInCode("Web/Page/page.css"),
+        .embedInCode("Web/Page/page.js"),
       ],
       swiftSettings: strictBesideNIO
     ),
@@ -159,7 +173,9 @@ let package = Package(
     ),
     .testTarget(
       name: "EndToEndTests",
-      dependencies: ["codemint", "LocalPostgres", "Postgres", "Sandbox", logging],
+      dependencies: [
+        "codemint", "LocalPostgres", "Postgres", "Sandbox", asyncHTTPClient, logging, nioCore,
+      ],
       swiftSettings: strictBesideNIO
     ),
     .testTarget(

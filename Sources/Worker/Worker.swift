@@ -26,6 +26,7 @@ public struct Worker: Sendable {
   /// - Parameters:
   ///   - configuration: Who it is and what it may use.
   ///   - random: Where identifiers and jitter come from.
+  ///   - meters: What counts and times what it does.
   ///   - onProgress: Called each time the dispatcher has gone round; a watchdog is fed from it.
   public init(
     configuration: WorkerConfiguration,
@@ -34,6 +35,7 @@ public struct Worker: Sendable {
     clock: any WorkerClock,
     random: some RandomNumberGenerator & Sendable,
     logger: Logger,
+    meters: WorkerMeters = WorkerMeters(),
     onProgress: @escaping @Sendable () -> Void = {}
   ) {
     let context = WorkerContext(
@@ -43,6 +45,7 @@ public struct Worker: Sendable {
       clock: clock,
       dice: Dice(random),
       logger: logger,
+      meters: meters,
       onProgress: onProgress
     )
     self.context = context

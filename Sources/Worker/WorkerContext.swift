@@ -9,6 +9,7 @@ struct WorkerContext: Sendable {
   let clock: any WorkerClock
   let dice: Dice
   let logger: Logger
+  let meters: WorkerMeters
   let onProgress: @Sendable () -> Void
   let board = LeaseBoard()
   let slots = SlotClock()
@@ -32,6 +33,7 @@ struct WorkerContext: Sendable {
     clock: any WorkerClock,
     dice: Dice,
     logger: Logger,
+    meters: WorkerMeters,
     onProgress: @escaping @Sendable () -> Void
   ) {
     self.configuration = configuration
@@ -40,8 +42,9 @@ struct WorkerContext: Sendable {
     self.clock = clock
     self.dice = dice
     self.logger = logger
+    self.meters = meters
     self.onProgress = onProgress
-    self.outage = OutageRecord(logger: logger, clock: clock)
+    self.outage = OutageRecord(logger: logger, meters: meters, clock: clock)
     self.limits = OwnLimits(configuration.limits)
   }
 

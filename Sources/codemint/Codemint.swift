@@ -26,7 +26,10 @@ struct Codemint: AsyncParsableCommand {
     version: Version.current,
     subcommands: [
       RunCommand.self, MigrateCommand.self, EnqueueCommand.self, StatusCommand.self,
-      ResolveCommand.self, AuditCommand.self, SandboxCommand.self, DemoCommand.self,
+      WatchCommand.self,
+      CancelCommand.self, PauseCommand.self, ResumeCommand.self, RetryCommand.self,
+      ResolveCommand.self, AuditCommand.self, DoctorCommand.self, SandboxCommand.self,
+      DemoCommand.self,
     ]
   )
 

@@ -53,16 +53,7 @@ public struct JobDesk: Sendable {
 
   /// Whether calls may be sent now, and if not, why.
   public func account() async throws(PostgresError) -> AccountStatus {
-    let row = try await pool.query(JobStatements.account).one()
-    return AccountStatus(
-      state: try row.text("state"),
-      reason: try row.optionalText("reason"),
-      message: try row.optionalText("message"),
-      pausedUntil: try row.optionalText("paused_until"),
-      requestsPerSecond: try row.optionalDouble("requests_per_second"),
-      inFlight: try row.integer("in_flight"),
-      workers: try row.integer("workers")
-    )
+    try AccountStatus(try await pool.query(JobStatements.account).one())
   }
 
   /// Decides a held call, as an operator does with `codemint.resolve_call`.
@@ -70,11 +61,31 @@ public struct JobDesk: Sendable {
   /// - Returns: A sentence that says what came of it.
   /// - Throws: `LedgerError` if there is nothing to resolve, or the database's error.
   public func resolve(_ call: String, adopts: Bool, note: String) async throws -> String {
-    do throws(PostgresError) {
-      return try await pool.query(
+    try await refusable { () throws(PostgresError) in
+      try await pool.query(
         JobStatements.resolve,
         [.text(call), .text(adopts ? "adopt" : "absent"), .text(note)]
       ).one().text("outcome")
+    }
+  }
+
+  /// Does to a job what an operator asks for, as with the function of the same name in the
+  /// database. Asked again, it changes nothing.
+  /// - Parameter note: Why; kept with the job.
+  /// - Returns: A sentence that says how the job stands.
+  /// - Throws: `LedgerError` if that cannot be done to the job, or the database's error.
+  public func steer(_ job: Int64, _ action: JobAction, note: String?) async throws -> String {
+    try await refusable { () throws(PostgresError) in
+      try await pool.query(action.statement, [.int8(job), .text(note)]).one().text("outcome")
+    }
+  }
+
+  /// Runs what the database may refuse with a sentence of its own.
+  private func refusable<Value>(
+    _ body: () async throws(PostgresError) -> Value
+  ) async throws -> Value {
+    do throws(PostgresError) {
+      return try await body()
     } catch {
       guard let sqlState = error.sqlState, JobStatements.refusals.contains(sqlState) else {
         throw error

@@ -27,8 +27,10 @@ public struct Migration: Hashable, Sendable {
     Migration(5, "reconcile", PackageResources.m0005_reconcile_sql),
     Migration(6, "cluster", PackageResources.m0006_cluster_sql),
     Migration(7, "views", PackageResources.m0007_views_sql),
-    Migration(8, "pace", PackageResources.m0008_pace_sql),
-    Migration(9, "comments", PackageResources.m0009_comments_sql),
+    Migration(8, "comments", PackageResources.m0008_comments_sql),
+    Migration(9, "steer", PackageResources.m0009_steer_sql),
+    Migration(10, "overview", PackageResources.m0010_overview_sql),
+    Migration(11, "pace", PackageResources.m0011_pace_sql),
   ]
 
   private init(_ number: Int, _ name: String, _ text: [UInt8]) {

@@ -34,7 +34,8 @@ enum JobStatements {
     """
 
   static let account: Statement = """
-    SELECT state, reason, message, paused_until::text, requests_per_second, in_flight,
+    SELECT state, reason, message, paused_until::text, requests_per_second,
+           current_requests_per_second, pace_reason, in_flight,
            workers::integer
     FROM codemint.account_status
     WHERE name = 'default'
@@ -44,7 +45,12 @@ enum JobStatements {
     SELECT codemint.resolve_call($1::text::uuid, $2, $3) AS outcome
     """
 
-  /// What `resolve_call` refuses with: a word it does not know, a call that does not exist, one
-  /// that is not held, and what is no UUID.
+  static let cancel: Statement = "SELECT codemint.cancel_job($1, $2) AS outcome"
+  static let pause: Statement = "SELECT codemint.pause_job($1, $2) AS outcome"
+  static let resume: Statement = "SELECT codemint.resume_job($1, $2) AS outcome"
+  static let retry: Statement = "SELECT codemint.retry_job($1, $2) AS outcome"
+
+  /// What the functions for operators refuse with: a word they do not know, a call or job that does
+  /// not exist or is in another state, and what is no UUID.
   static let refusals: Set<String> = ["22023", "P0002", "55000", "22P02", "02000"]
 }

@@ -28,6 +28,7 @@ struct Caller: Sendable {
       report: report,
       team: team
     )
+    context.meters.ended(settlement)
     note(settlement)
     guard case .issued(let answer) = report.outcome else { return (settlement, nil) }
     return (settlement, answer)

@@ -75,6 +75,7 @@ struct Settler: Sendable {
   }
 
   private func note(_ receipt: SettleReceipt, of settlement: Settlement) {
+    context.meters.settled(receipt)
     let call = settlement.call
     if receipt.call == .inDoubt || settlement.reward == .watched { context.doubt.ring() }
     if receipt.surplus > 0 {

@@ -173,6 +173,7 @@ struct Reconciler: Sendable {
   }
 
   private func note(_ decision: DoubtDecision) {
+    context.meters.decided(decision)
     let metadata: Logger.Metadata = [
       "reward": "\(decision.reward)", "adopted": "\(decision.adopted.count)",
       "absent": "\(decision.absent.count)", "held": "\(decision.held.count)",

@@ -12,10 +12,12 @@ final class OutageRecord: Sendable {
 
   private let state = Mutex(State())
   private let logger: Logger
+  private let meters: WorkerMeters
   private let clock: any WorkerClock
 
-  init(logger: Logger, clock: any WorkerClock) {
+  init(logger: Logger, meters: WorkerMeters, clock: any WorkerClock) {
     self.logger = logger
+    self.meters = meters
     self.clock = clock
   }
 
@@ -23,6 +25,7 @@ final class OutageRecord: Sendable {
   /// one failure, or a short outage would make all of them pause as after a long one.
   /// - Returns: How often in a row it has not.
   func failed(_ error: StoreError) -> Int {
+    meters.databaseFailed()
     let now = clock.now
     let (count, isFirst) = state.withLock { state in
       if let end = state.countedUntil, now < end { return (state.failures, false) }

@@ -58,18 +58,11 @@ struct EnqueueCommand: AsyncParsableCommand {
   }
 
   private func follow(_ job: Int64, _ desk: JobDesk) async throws {
-    var board = ProgressBoard(.standardError)
-    while true {
-      let status = try await desk.status(of: [job])
-      board.show(status)
-      if let status = status.first, status.isFinished {
-        if status.state == "completed" { return }
-        throw CommandError(
-          .failed,
-          "job \(job) is \(status.state): \(status.errorMessage ?? "no reason is recorded")"
-        )
-      }
-      try await Task.sleep(for: .milliseconds(250))
-    }
+    let ended = try await JobWatch(desk: desk, output: .standardError).follow([job])
+    guard let status = ended.first, status.state != "completed" else { return }
+    throw CommandError(
+      .failed,
+      "job \(job) is \(status.state): \(status.errorMessage ?? "no reason is recorded")"
+    )
   }
 }

@@ -17,6 +17,13 @@ struct FileDescriptor: Sendable {
     return Int(size.ws_col)
   }
 
+  /// Lines of the terminal, 24 if it does not say.
+  var height: Int {
+    var size = winsize()
+    guard ioctl(number, UInt(TIOCGWINSZ), &size) == 0, size.ws_row > 0 else { return 24 }
+    return Int(size.ws_row)
+  }
+
   /// Writes text whole. A reader that has gone is no error of ours.
   func write(_ text: String) {
     var rest = Array(text.utf8)[...]

@@ -20,9 +20,13 @@ struct ProgressBoard {
 
   private mutating func draw(_ jobs: [JobStatus]) {
     var text = drawnLines > 0 ? "\u{1B}[\(drawnLines)A" : ""
+    // What has scrolled off the screen cannot be drawn again.
+    let jobs = jobs.suffix(max(1, output.height - 1))
     for job in jobs { text += "\u{1B}[2K" + bar(job) + "\n" }
+    // A board that has got shorter leaves nothing of its longer self.
+    for _ in jobs.count..<max(jobs.count, drawnLines) { text += "\u{1B}[2K\n" }
     output.write(text)
-    drawnLines = jobs.count
+    drawnLines = max(jobs.count, drawnLines)
   }
 
   private mutating func tell(_ jobs: [JobStatus]) {

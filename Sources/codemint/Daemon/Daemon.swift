@@ -15,6 +15,7 @@ struct Daemon {
   private let logger: Logger
   private let workerService: WorkerService
   private let wakeService: WakeService
+  private let webService: WebService?
 
   /// Builds the daemon; connects to nothing yet.
   ///
@@ -40,6 +41,8 @@ struct Daemon {
       settle: settings.settle
     )
     configuration.progressInterval = watch.progressInterval
+    let health = Health()
+    let registry = MetricsRegistry()
     worker = Worker(
       configuration: configuration,
       store: PostgresStore(pool: pool),
@@ -47,12 +50,17 @@ struct Daemon {
       clock: SystemClock(),
       random: random,
       logger: logger,
-      onProgress: { watch.progress() }
+      meters: WorkerMeters(registry),
+      onProgress: {
+        watch.progress()
+        health.progress()
+      }
     )
     workerService = WorkerService(
       worker: worker,
       gate: DatabaseGate(pool: pool, watch: watch, logger: logger),
       watch: watch,
+      health: health,
       logger: logger,
       drainLimit: settings.api.timeout + .seconds(5)
     )
@@ -61,10 +69,32 @@ struct Daemon {
       worker: worker,
       logger: logger
     )
+    webService = Self.web(settings.listen, connection, health, registry, logger)
+  }
+
+  private static func web(
+    _ address: ListenAddress,
+    _ connection: ConnectionSettings,
+    _ health: Health,
+    _ registry: MetricsRegistry,
+    _ logger: Logger
+  ) -> WebService? {
+    guard case .address(let host, let port) = address else { return nil }
+    let pool = Pool(connection, limit: 1)
+    let desk = OverviewDesk(pool: pool)
+    return WebService(
+      host: host,
+      port: port,
+      routes: WebRoutes(health: health, registry: registry, desk: desk),
+      pool: pool,
+      logger: logger
+    )
   }
 
   /// What a `ServiceGroup` runs; the worker comes last, so that it drains first.
-  var services: [any Service] { [wakeService, workerService] }
+  var services: [any Service] {
+    (webService.map { [$0] } ?? []) + [wakeService, workerService]
+  }
 
   /// The service that makes a second signal end the process at once; the first of its group.
   var secondSignal: any Service { SecondSignalService(worker: worker, logger: logger) }

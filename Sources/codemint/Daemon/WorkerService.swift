@@ -10,6 +10,7 @@ struct WorkerService: Service {
   let worker: Worker
   let gate: DatabaseGate
   let watch: ProgressWatch
+  let health: Health
   let logger: Logger
   /// How long a drain may take: every call in flight has its answer by then.
   let drainLimit: Duration
@@ -26,6 +27,7 @@ struct WorkerService: Service {
         await worker.run()
       } onGracefulShutdown: {
         logger.info("draining")
+        health.drains()
         watch.tell(.stopping)
         watch.tell(.extendTimeout(drainLimit))
         worker.drain()

@@ -77,6 +77,8 @@ struct Demo {
     settings.database.url = Secret(url)
     settings.api.baseURL = "http://127.0.0.1:\(port)"
     settings.api.key = Secret(key)
+    let page = try FreePort.find()
+    settings.listen = .address(host: "127.0.0.1", port: page)
     settings.limits = Limits(
       requestsPerSecond: requestsPerSecond,
       burst: 1,
@@ -96,6 +98,7 @@ struct Demo {
       sandbox: sandbox,
       codes: codes,
       keep: keep,
+      page: "http://\(settings.listen)",
       logFile: log.path,
       output: output
     )

@@ -15,6 +15,8 @@ struct DemoStory: Service {
   let sandbox: Sandbox
   let codes: Int
   let keep: Bool
+  /// Where the status page is.
+  let page: String
   let logFile: String
   let output: FileDescriptor
 
@@ -31,6 +33,7 @@ struct DemoStory: Service {
   }
 
   private func tell(_ desk: JobDesk) async throws {
+    output.line("the status page is \(page)")
     output.line("inserting jobs, as any system may:\n\n\(insert)\n")
     try server.sql(insert, database: database)
     var board = ProgressBoard(output)

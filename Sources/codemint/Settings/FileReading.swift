@@ -28,6 +28,11 @@ enum FileReading {
     }
   }
 
+  /// The file's text; nil if it cannot be read.
+  static func text(_ path: String) -> String? {
+    (try? bytes(path)).map { String(decoding: $0, as: UTF8.self) }
+  }
+
   /// Whether this process may read the file.
   static func isReadable(_ path: String) -> Bool {
     access(path, R_OK) == 0

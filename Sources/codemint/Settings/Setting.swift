@@ -28,6 +28,7 @@ enum Setting: String, CaseIterable, Sendable {
   case lease = "lease.seconds"
   case poll = "poll.seconds"
   case settle = "reconcile.settle_seconds"
+  case httpListen = "http.listen"
   case logLevel = "log.level"
   case logFormat = "log.format"
 
@@ -40,6 +41,8 @@ enum Setting: String, CaseIterable, Sendable {
     case whole(ClosedRange<Int>)
     case number(ClosedRange<Double>)
     case choice([String])
+    /// A host and a port, or empty.
+    case address
   }
 
   var kind: Kind {
@@ -53,6 +56,7 @@ enum Setting: String, CaseIterable, Sendable {
     case .lease: .whole(Bounds.leaseSeconds)
     case .poll: .number(Bounds.pollSeconds)
     case .settle: .whole(Bounds.settleSeconds)
+    case .httpListen: .address
     case .logLevel: .choice(Logger.Level.allCases.map(\.rawValue))
     case .logFormat: .choice(LogFormat.allCases.map(\.rawValue))
     }
@@ -75,7 +79,8 @@ enum Setting: String, CaseIterable, Sendable {
     case .databaseURL: "database-url"
     case .apiKey: "api-key"
     case .databaseListenURL, .apiBaseURL, .apiTimeout, .apiCAFile, .requestsPerSecond, .burst,
-      .maxInFlight, .maxInFlightPerReward, .lease, .poll, .settle, .logLevel, .logFormat:
+      .maxInFlight, .maxInFlightPerReward, .lease, .poll, .settle, .httpListen, .logLevel,
+      .logFormat:
       nil
     }
   }

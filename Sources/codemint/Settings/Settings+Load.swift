@@ -65,6 +65,7 @@ extension Settings {
     lease = reader.whole(.lease).map { .seconds($0) } ?? lease
     poll = reader.number(.poll).map { .seconds($0) } ?? poll
     settle = reader.whole(.settle).map { .seconds($0) } ?? settle
+    listen = reader.address(.httpListen) ?? listen
     log.level = reader.choice(.logLevel) ?? log.level
     log.format = reader.choice(.logFormat) ?? log.format
   }

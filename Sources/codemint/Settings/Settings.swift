@@ -40,6 +40,8 @@ struct Settings: Sendable {
   /// How far two listings of a doubtful reward lie apart, and how long after its timeout a request
   /// may still take effect.
   var settle: Duration = .seconds(10)
+  /// Where the status page, the health checks and the metrics are to be had.
+  var listen = ListenAddress.standard
   var log = Log()
   /// Where each value that somebody set came from.
   var origins: [Setting: Origin] = [:]

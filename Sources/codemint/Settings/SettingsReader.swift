@@ -45,6 +45,10 @@ struct SettingsReader {
     value(setting) { source in source.text(setting).flatMap(Choice.init(rawValue:)) }
   }
 
+  mutating func address(_ setting: Setting) -> ListenAddress? {
+    value(setting) { source in source.text(setting).flatMap(ListenAddress.init) }
+  }
+
   /// Notes that a value that was found breaks a rule of its own.
   mutating func refuse(_ setting: Setting, because rule: String) {
     problems.append(.init(name: setting.rawValue, origin: origin(setting), rule: rule))

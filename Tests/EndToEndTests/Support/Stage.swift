@@ -133,6 +133,7 @@ final class Stage: Sendable {
       "CODEMINT_LIMITS_MAX_IN_FLIGHT": "8",
       "CODEMINT_LIMITS_MAX_IN_FLIGHT_PER_REWARD": "4",
       "CODEMINT_LEASE_SECONDS": "60",
+      "CODEMINT_HTTP_LISTEN": "",
     ]
   }
 

@@ -257,13 +257,13 @@ struct Lockstep {
       maxInFlightPerReward: [nil, 2].randomElement(using: &random) ?? nil
     )
     let edits: [LedgerEdit] =
-      [.limits(limits), .pause(job), .resume(job), .resume(job)]
-      + (Int.random(in: 0..<4, using: &random) == 0 ? [.cancel(job)] : [])
+      [.limits(limits), .pause(job), .resume(job), .resume(job), .retry(job), .retry(job)]
+      + [.priority(job, Int.random(in: 3...6, using: &random))]
+      + (Int.random(in: 0..<2, using: &random) == 0 ? [.cancel(job)] : [])
       + (call.map { [.absent($0), .absent($0)] } ?? [])
       + (inHand.first.map { [.lose($0.call.id)] } ?? [])
     guard let edit = edits.randomElement(using: &random) else { return "nothing" }
-    try await memory.edit(edit)
-    try await postgres.edit(edit)
+    compare(try await memory.edit(edit), try await postgres.edit(edit))
     return "edit \(edit)"
   }
 }

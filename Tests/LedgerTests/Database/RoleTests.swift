@@ -48,6 +48,8 @@ struct RoleTests {
       #expect(try await person.query("SELECT * FROM codemint.call_log").count == 1)
       #expect(try await person.query("SELECT id, status FROM codemint.codes").count == 1)
       #expect(try await person.query("SELECT call_id FROM codemint.answers").count == 1)
+      let outcome = try await person.query("SELECT codemint.cancel_job(id) FROM codemint.jobs")
+      #expect(try outcome.one().text(0) == "job 1 is cancelled with 0 of 10 codes")
       for statement: Statement in [
         "SELECT code FROM codemint.codes", "SELECT * FROM codemint.codes",
         "SELECT code FROM codemint.strays", "SELECT body FROM codemint.answers",
@@ -123,7 +125,9 @@ struct RoleTests {
       let steering = try await logins.owner.query(
         """
         SELECT DISTINCT p.proname::text AS name FROM pg_proc p
-        WHERE p.pronamespace = 'codemint'::regnamespace AND p.prosecdef ORDER BY 1
+        WHERE p.pronamespace = 'codemint'::regnamespace AND p.prosecdef
+          AND p.prorettype <> 'trigger'::regtype
+        ORDER BY 1
         """
       )
       #expect(try steering.map { try $0.text("name") } == Self.operatorsFunctions)
@@ -140,7 +144,8 @@ struct RoleTests {
   }
 
   private static let operatorsFunctions = [
-    "accept_cluster", "reserve_slot", "resolve_call", "set_limits",
+    "accept_cluster", "cancel_job", "pause_job", "reserve_slot", "resolve_call", "resume_job",
+    "retry_job", "set_limits", "set_priority",
   ]
 
   private static let insert: Statement = """

@@ -27,8 +27,10 @@ protocol LedgerUnderTest: Sendable {
   /// Lets time pass.
   func pass(_ time: Duration) async throws
 
-  /// Changes a row by hand.
-  func edit(_ edit: LedgerEdit) async throws
+  /// Changes a row as somebody beside the workers does.
+  /// - Returns: False if that cannot be done to a job in this state.
+  @discardableResult
+  func edit(_ edit: LedgerEdit) async throws -> Bool
 
   /// What was told to listeners since the last time of asking.
   func signals() async throws -> [Signal]
@@ -45,8 +47,12 @@ enum LedgerEdit: Hashable, Sendable {
   case cancel(JobID)
   /// An operator pauses a job.
   case pause(JobID)
-  /// An operator lets a paused or held job go on.
+  /// An operator lets a paused job go on.
   case resume(JobID)
+  /// An operator opens a job again.
+  case retry(JobID)
+  /// An operator changes a job's priority.
+  case priority(JobID, Int)
   /// A reconciler judges that a doubtful call never happened.
   case absent(CallID)
   /// A failover loses a claim.

@@ -49,49 +49,19 @@ struct MemoryUnderTest: LedgerUnderTest {
     return facts
   }
 
-  func edit(_ edit: LedgerEdit) async throws {
+  func edit(_ edit: LedgerEdit) async throws -> Bool {
     memory.change { ledger, now in
       switch edit {
-      case .cancel(let id): ledger.edit(id) { $0.cancel(now) }
-      case .pause(let id):
-        ledger.edit(id) { job in
-          job.paused = true
-          job.leaveLine()
-        }
-      case .resume(let id):
-        ledger.edit(id) { job in
-          job.paused = false
-          job.held = false
-          job.comeBack(now)
-        }
+      case .cancel(let id): return ledger.cancel(id, note: "why", now: now)
+      case .pause(let id): return ledger.pause(id, now: now)
+      case .resume(let id): return ledger.resume(id, now: now)
+      case .retry(let id): return ledger.retry(id, now: now)
+      case .priority(let id, let priority): return ledger.setPriority(id, priority)
       case .absent(let call): ledger.judgeAbsent(call, now: now)
       case .lose(let call): ledger.lose(call, now: now)
       case .limits(let limits): ledger.setLimits(limits, now: now)
       }
-    }
-  }
-}
-
-extension JobRow {
-  fileprivate mutating func leaveLine() {
-    turn = nil
-    nextCallAt = nil
-  }
-
-  fileprivate mutating func comeBack(_ now: Int64) {
-    guard state.takesCalls, !paused, !held, room > 0, turn == nil else { return }
-    nextCallAt = nextCallAt ?? now
-  }
-
-  fileprivate mutating func cancel(_ now: Int64) {
-    guard state.takesCalls else { return }
-    leaveLine()
-    if outstanding > 0 {
-      state = .ending
-      endsAs = .cancelled
-    } else {
-      state = .cancelled
-      finishedAt = now
+      return true
     }
   }
 }

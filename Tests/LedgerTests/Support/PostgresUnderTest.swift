@@ -73,11 +73,14 @@ struct PostgresUnderTest: LedgerUnderTest {
     }
   }
 
-  func edit(_ edit: LedgerEdit) async throws {
+  func edit(_ edit: LedgerEdit) async throws -> Bool {
     switch edit {
-    case .cancel(let job): try await run(Self.cancelling, [.int8(job.number)])
-    case .pause(let job): try await run(Self.pausing, [.int8(job.number)])
-    case .resume(let job): try await run(Self.resuming, [.int8(job.number)])
+    case .cancel(let job): return try await steer("cancel_job", job, .text("why"))
+    case .pause(let job): return try await steer("pause_job", job, .text("why"))
+    case .resume(let job): return try await steer("resume_job", job, .text(nil))
+    case .retry(let job): return try await steer("retry_job", job, .text(" "))
+    case .priority(let job, let priority):
+      return try await steer("set_priority", job, .int4(Int32(priority)))
     case .absent(let call):
       try await bystander.transaction { (connection) throws(PostgresError) in
         for statement in Self.judging {
@@ -85,7 +88,7 @@ struct PostgresUnderTest: LedgerUnderTest {
         }
       }
     case .limits(let set):
-      try await run(
+      _ = try await bystander.query(
         "SELECT codemint.set_limits($1, $2, $3, $4)",
         [
           .float8(set.requestsPerSecond), .int4(set.burst.map(Int32.init)),
@@ -99,33 +102,19 @@ struct PostgresUnderTest: LedgerUnderTest {
         }
       }
     }
+    return true
   }
 
-  private func run(_ statement: Statement, _ parameters: [Parameter]) async throws {
-    _ = try await bystander.query(statement, parameters)
+  private func steer(_ function: String, _ job: JobID, _ second: Parameter) async throws -> Bool {
+    do throws(PostgresError) {
+      let statement = Statement("SELECT codemint.\(function)($1, $2)")
+      _ = try await bystander.query(statement, [.int8(job.number), second])
+      return true
+    } catch {
+      guard error.sqlState == "55000" else { throw error }
+      return false
+    }
   }
-
-  private static let cancelling: Statement = """
-    UPDATE codemint.jobs
-    SET turn = NULL, next_call_at = NULL,
-        state = CASE WHEN outstanding > 0 THEN 'ending' ELSE 'cancelled' END,
-        ends_as = CASE WHEN outstanding > 0 THEN 'cancelled' END,
-        finished_at = CASE WHEN outstanding = 0 THEN clock_timestamp() END
-    WHERE id = $1 AND state IN ('queued', 'running')
-    """
-
-  private static let pausing: Statement = """
-    UPDATE codemint.jobs SET paused = true, turn = NULL, next_call_at = NULL WHERE id = $1
-    """
-
-  private static let resuming: Statement = """
-    UPDATE codemint.jobs
-    SET paused = false, held = false,
-        next_call_at = CASE WHEN state IN ('queued', 'running') AND issued + outstanding < count
-                                 AND turn IS NULL
-                            THEN coalesce(next_call_at, clock_timestamp()) ELSE next_call_at END
-    WHERE id = $1
-    """
 
   private static let judging: [Statement] = [
     """

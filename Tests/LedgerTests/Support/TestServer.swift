@@ -86,7 +86,7 @@ struct TestServer: Sendable {
 
   private static let emptying = """
     TRUNCATE codemint.jobs, codemint.calls, codemint.codes, codemint.rewards, codemint.accounts,
-      codemint.workers, codemint.strays, codemint.answers RESTART IDENTITY;
+      codemint.workers, codemint.strays, codemint.answers, codemint.job_actions RESTART IDENTITY;
     ALTER SEQUENCE codemint.turns RESTART;
     INSERT INTO codemint.accounts (name) VALUES ('default');
     UPDATE test.clock SET now = to_timestamp(\(startOfTime / 1_000_000));

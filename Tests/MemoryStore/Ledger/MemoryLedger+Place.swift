@@ -10,9 +10,10 @@ extension MemoryLedger {
     } else if pause > 0 {
       job.turn = nil
       job.nextCallAt = max(job.nextCallAt ?? .min, now + pause)
-    } else if job.turn == nil, job.nextCallAt ?? now <= now {
-      job.turn = nextTurn()
-      job.nextCallAt = now
+    } else if job.turn == nil {
+      let due = job.nextCallAt ?? job.runAt
+      job.nextCallAt = max(due, now)
+      if due <= now { job.turn = nextTurn() }
     }
   }
 

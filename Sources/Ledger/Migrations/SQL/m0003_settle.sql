@@ -17,9 +17,13 @@ BEGIN
   ELSIF p_pause > interval '0' THEN
     p_job.turn := NULL;
     p_job.next_call_at := greatest(p_job.next_call_at, v_now + p_pause);
-  ELSIF p_job.turn IS NULL AND coalesce(p_job.next_call_at, v_now) <= v_now THEN
-    p_job.turn := nextval('codemint.turns');
-    p_job.next_call_at := v_now;
+  ELSIF p_job.turn IS NULL THEN
+    -- A job that stood nowhere, because it was paused, held or ended, still has its run_at.
+    p_job.next_call_at := coalesce(p_job.next_call_at, p_job.run_at);
+    IF p_job.next_call_at <= v_now THEN
+      p_job.turn := nextval('codemint.turns');
+      p_job.next_call_at := v_now;
+    END IF;
   END IF;
   RETURN p_job;
 END

@@ -124,6 +124,8 @@ BEGIN
                      min(w.max_in_flight_per_reward) AS max_in_flight_per_reward
               FROM codemint.workers w WHERE w.expires_at >= clock_timestamp()) l) n
   WHERE a.name = 'default' AND n.name = a.name
+    -- Nothing is in force before all of it is.
+    AND num_nulls(n.requests_per_second, n.burst, n.max_in_flight, n.max_in_flight_per_reward) = 0
     AND (a.requests_per_second, a.burst, a.max_in_flight, a.max_in_flight_per_reward)
         IS DISTINCT FROM
         (n.requests_per_second, n.burst, n.max_in_flight, n.max_in_flight_per_reward);

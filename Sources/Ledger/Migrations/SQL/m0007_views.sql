@@ -52,7 +52,7 @@ WHERE c.state = 'in_doubt';
 
 CREATE VIEW codemint.account_status AS
 SELECT a.name, a.requests_per_second,
-       round(p.pace::numeric, 3)::double precision AS current_pace,
+       round(p.pace::numeric, 3)::double precision AS current_requests_per_second,
        CASE WHEN p.pace < a.requests_per_second THEN a.pace_reason END AS pace_reason,
        a.burst, a.max_in_flight, a.max_in_flight_per_reward,
        CASE WHEN a.set_by IS NOT NULL THEN 'set_limits' ELSE 'settings' END AS limits_from,

@@ -85,7 +85,7 @@ COMMENT ON COLUMN codemint.calls.send_at IS
   'The slot that the rate limit gave it; a later one if it missed the first.';
 COMMENT ON COLUMN codemint.account_status.requests_per_second IS
   'What is configured: the pace when nothing is wrong.';
-COMMENT ON COLUMN codemint.account_status.current_pace IS
+COMMENT ON COLUMN codemint.account_status.current_requests_per_second IS
   'Requests a second that are sent now. What was lowered comes back within five minutes.';
 COMMENT ON COLUMN codemint.account_status.pace_reason IS
   'Why the pace is low: throttled, announced or recovering; null if it is not.';

@@ -1,0 +1,212 @@
+-- Steering: what an operator does to a job. It takes effect with the next claim and never in the
+-- middle of a call: a call that was claimed before is made, and its codes count.
+--
+-- Asked again, each finds what it did and says so. What it changed is kept with who, when and why.
+
+CREATE TABLE codemint.job_actions (
+  id      bigint      GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+  job_id  bigint      NOT NULL REFERENCES codemint.jobs (id) ON DELETE CASCADE,
+  action  text        NOT NULL,
+  note    text,
+  done_by text        NOT NULL DEFAULT session_user,
+  done_at timestamptz NOT NULL DEFAULT clock_timestamp()
+);
+
+CREATE INDEX job_actions_by_job ON codemint.job_actions (job_id, id);
+
+-- A job's row, locked after its reward's as everywhere.
+CREATE FUNCTION codemint.lock_job(p_job bigint) RETURNS codemint.jobs
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+  v_job codemint.jobs;
+BEGIN
+  SELECT * INTO v_job FROM codemint.jobs j WHERE j.id = p_job;
+  IF FOUND THEN
+    PERFORM codemint.lock_reward(v_job.reward_id);
+    SELECT * INTO v_job FROM codemint.jobs j WHERE j.id = p_job FOR UPDATE;
+  END IF;
+  IF NOT FOUND THEN
+    RAISE EXCEPTION 'there is no job %', p_job USING ERRCODE = 'no_data_found';
+  END IF;
+  RETURN v_job;
+END
+$$;
+
+-- Saves a steered job where it belongs now, and keeps what was done. Says how it stands.
+CREATE FUNCTION codemint.steer_job(p_job codemint.jobs, p_action text, p_note text) RETURNS text
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+  v_job codemint.jobs;
+BEGIN
+  v_job := codemint.place_job(codemint.conclude_job(p_job, NULL, NULL), interval '0');
+  PERFORM codemint.save_job(v_job);
+  INSERT INTO codemint.job_actions (job_id, action, note)
+  VALUES (v_job.id, p_action, nullif(btrim(p_note), ''));
+  -- There may be work again, or room for another job's.
+  PERFORM pg_notify('codemint_jobs', '');
+  RETURN codemint.describe_job(v_job);
+END
+$$;
+
+-- One sentence on where a job stands.
+CREATE FUNCTION codemint.describe_job(p_job codemint.jobs) RETURNS text
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+  SELECT format('job %s is %s%s%s with %s of %s codes%s', p_job.id, p_job.state,
+    CASE WHEN p_job.paused AND p_job.finished_at IS NULL THEN ', paused' END,
+    CASE WHEN p_job.held AND p_job.finished_at IS NULL THEN ', held' END,
+    p_job.issued, p_job.count,
+    CASE WHEN p_job.outstanding > 0
+         THEN format('; %s more were asked for and count if they come', p_job.outstanding) END)
+$$;
+
+-- Stops a job for good. Codes already issued stay; calls that are out have their outcome first.
+CREATE FUNCTION codemint.cancel_job(p_job bigint, p_note text DEFAULT NULL) RETURNS text
+LANGUAGE plpgsql
+SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+  v_job codemint.jobs := codemint.lock_job(p_job);
+BEGIN
+  IF v_job.state = 'cancelled' OR v_job.ends_as = 'cancelled' THEN
+    RETURN codemint.describe_job(v_job);
+  END IF;
+  IF v_job.state NOT IN ('queued', 'running') THEN
+    RAISE EXCEPTION '%: there is nothing to cancel', codemint.describe_job(v_job)
+      USING ERRCODE = 'object_not_in_prerequisite_state';
+  END IF;
+  v_job.state := 'ending';
+  v_job.ends_as := 'cancelled';
+  v_job.error_code := 'cancelled';
+  v_job.error_message := coalesce(nullif(btrim(p_note), ''), 'cancelled by ' || session_user);
+  RETURN codemint.steer_job(v_job, 'cancel', p_note);
+END
+$$;
+
+-- Lets a job take no new call until it is resumed.
+CREATE FUNCTION codemint.pause_job(p_job bigint, p_note text DEFAULT NULL) RETURNS text
+LANGUAGE plpgsql
+SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+  v_job codemint.jobs := codemint.lock_job(p_job);
+BEGIN
+  IF v_job.state NOT IN ('queued', 'running') THEN
+    RAISE EXCEPTION '%: there is nothing to pause', codemint.describe_job(v_job)
+      USING ERRCODE = 'object_not_in_prerequisite_state';
+  END IF;
+  IF v_job.paused THEN
+    RETURN codemint.describe_job(v_job);
+  END IF;
+  v_job.paused := true;
+  RETURN codemint.steer_job(v_job, 'pause', p_note);
+END
+$$;
+
+-- Lets a paused job go on. One that is held stays so: resuming resolves nothing.
+CREATE FUNCTION codemint.resume_job(p_job bigint, p_note text DEFAULT NULL) RETURNS text
+LANGUAGE plpgsql
+SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+  v_job codemint.jobs := codemint.lock_job(p_job);
+BEGIN
+  IF NOT v_job.paused THEN
+    RETURN codemint.describe_job(v_job);
+  END IF;
+  v_job.paused := false;
+  RETURN codemint.steer_job(v_job, 'resume', p_note);
+END
+$$;
+
+-- Opens a failed or cancelled job again for what it lacks, or one that is held because its reward
+-- was refused. Codes that are its surplus are taken first; only the rest is asked for.
+CREATE FUNCTION codemint.retry_job(p_job bigint, p_note text DEFAULT NULL) RETURNS text
+LANGUAGE plpgsql
+SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+  v_job   codemint.jobs := codemint.lock_job(p_job);
+  v_taken integer;
+BEGIN
+  IF v_job.state = 'completed' OR v_job.state IN ('queued', 'running') AND NOT v_job.held THEN
+    RETURN codemint.describe_job(v_job);
+  END IF;
+  IF v_job.state = 'ending' THEN
+    RAISE EXCEPTION '%: it can be retried when it has ended', codemint.describe_job(v_job)
+      USING ERRCODE = 'object_not_in_prerequisite_state';
+  END IF;
+  IF EXISTS (SELECT FROM codemint.calls c WHERE c.job_id = p_job AND c.held_at IS NOT NULL) THEN
+    RAISE EXCEPTION '%: decide its doubtful calls first, see codemint.doubts',
+      codemint.describe_job(v_job) USING ERRCODE = 'object_not_in_prerequisite_state';
+  END IF;
+  UPDATE codemint.codes c SET surplus = false
+  WHERE c.id IN (
+    SELECT s.id FROM codemint.codes s
+    WHERE s.job_id = p_job AND s.surplus AND s.call_id IS NOT NULL
+    ORDER BY s.id
+    LIMIT v_job.count - v_job.issued - v_job.outstanding);
+  GET DIAGNOSTICS v_taken = ROW_COUNT;
+  v_job.issued := v_job.issued + v_taken;
+  v_job.surplus := v_job.surplus - v_taken;
+  v_job.state := CASE WHEN v_job.started_at IS NULL THEN 'queued' ELSE 'running' END;
+  v_job.finished_at := NULL;
+  v_job.held := false;
+  v_job.stalls := 0;
+  v_job.error_code := NULL;
+  v_job.error_message := NULL;
+  RETURN codemint.steer_job(v_job, 'retry', p_note);
+END
+$$;
+
+-- Changes the priority of a job that has not ended, running or not.
+CREATE FUNCTION codemint.set_priority(
+  p_job bigint, p_priority integer, p_note text DEFAULT NULL
+) RETURNS text
+LANGUAGE plpgsql
+SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+  v_job codemint.jobs := codemint.lock_job(p_job);
+BEGIN
+  IF v_job.finished_at IS NOT NULL THEN
+    RAISE EXCEPTION '%: its priority is of no account', codemint.describe_job(v_job)
+      USING ERRCODE = 'object_not_in_prerequisite_state';
+  END IF;
+  IF p_priority IS NULL OR p_priority NOT BETWEEN 0 AND 9 THEN
+    RAISE EXCEPTION 'priority must be from 0 (first) to 9 (last)'
+      USING ERRCODE = 'invalid_parameter_value';
+  END IF;
+  IF v_job.priority <> p_priority THEN
+    UPDATE codemint.jobs j SET priority = p_priority, updated_at = clock_timestamp()
+    WHERE j.id = p_job;
+    INSERT INTO codemint.job_actions (job_id, action, note)
+    VALUES (p_job, format('priority %s', p_priority), nullif(btrim(p_note), ''));
+  END IF;
+  RETURN format('job %s has priority %s', p_job, p_priority);
+END
+$$;
+
+COMMENT ON TABLE codemint.job_actions IS 'What operators did to jobs: who, when and why.';
+COMMENT ON COLUMN codemint.job_actions.action IS 'cancel, pause, resume, retry, or a priority.';
+COMMENT ON COLUMN codemint.job_actions.note IS 'Why, in the person''s words.';
+COMMENT ON COLUMN codemint.job_actions.done_by IS 'The role that was logged in.';
+COMMENT ON FUNCTION codemint.cancel_job(bigint, text) IS
+  'Stops a job for good; it ends when its calls that are out have their outcome.';
+COMMENT ON FUNCTION codemint.pause_job(bigint, text) IS 'No new call until resume_job.';
+COMMENT ON FUNCTION codemint.resume_job(bigint, text) IS
+  'Lets a paused job go on. One that is held stays so.';
+COMMENT ON FUNCTION codemint.retry_job(bigint, text) IS
+  'Opens a failed or cancelled job for what it lacks, or one held because its reward was refused.';
+COMMENT ON FUNCTION codemint.set_priority(bigint, integer, text) IS
+  'Changes the priority, 0 to 9, of a job that has not ended.';

@@ -1,0 +1,172 @@
+"use strict";
+// Shows the facts that arrive as server-sent events. Everything is put in as text, never as HTML.
+// Elements are kept and changed where they are, so that focus, selection and the reader's place stay.
+
+const byId = (id) => document.getElementById(id);
+const number = new Intl.NumberFormat("en");
+
+function element(name, className, text) {
+  const made = document.createElement(name);
+  if (className) made.className = className;
+  if (text !== undefined) made.textContent = text;
+  return made;
+}
+
+function setText(target, text) {
+  if (target.textContent !== text) target.textContent = text;
+}
+
+function duration(seconds) {
+  const s = Math.max(0, Math.round(seconds));
+  if (s < 60) return `${s} s`;
+  if (s < 3600) return `${Math.floor(s / 60)} min ${s % 60} s`;
+  if (s < 86400) return `${Math.floor(s / 3600)} h ${Math.floor((s % 3600) / 60)} min`;
+  return `${Math.floor(s / 86400)} d ${Math.floor((s % 86400) / 3600)} h`;
+}
+
+// Brings a list in line with items: one <li> each, known by its key, made once, filled each time.
+function keep(list, items, key, make, fill) {
+  const known = new Map([...list.children].map((child) => [child.dataset.key, child]));
+  let place = list.firstElementChild;
+  for (const item of items) {
+    const name = String(key(item));
+    let child = known.get(name);
+    known.delete(name);
+    if (!child) {
+      child = make();
+      child.dataset.key = name;
+    }
+    fill(child, item);
+    if (child !== place) list.insertBefore(child, place);
+    else place = place.nextElementSibling;
+  }
+  for (const gone of known.values()) gone.remove();
+}
+
+function makeJob() {
+  const item = element("li");
+  const row = element("div", "row");
+  row.append(element("strong"), element("span", "tags row"), element("span", "push"));
+  const bar = element("progress");
+  item.append(row, bar, element("div", "soft"));
+  return item;
+}
+
+function fillJob(item, job) {
+  const [row, bar, below] = item.children;
+  setText(row.children[0], `Job ${job.id}`);
+  const tags = [job.state];
+  if (job.held) tags.push("held");
+  if (job.paused) tags.push("paused");
+  keep(row.children[1], tags, (t) => t, () => element("span"), (tag, text) => {
+    tag.className = `tag ${text}`;
+    setText(tag, text);
+  });
+  setText(row.children[2], `${number.format(job.issued)} of ${number.format(job.count)} codes`);
+  bar.max = job.count;
+  bar.value = job.issued;
+  bar.setAttribute("aria-label", `Job ${job.id}: codes issued`);
+  const facts = [`reward ${job.reward_id}`];
+  if (job.seconds_left !== null && job.state === "running") {
+    facts.push(`about ${duration(job.seconds_left)} left`);
+  }
+  if (job.outstanding > 0) facts.push(`${number.format(job.outstanding)} being asked for`);
+  if (job.surplus > 0) facts.push(`${number.format(job.surplus)} surplus`);
+  if (job.error_code) facts.push([job.error_code, job.error_message].filter(Boolean).join(": "));
+  setText(below, facts.join(" · "));
+}
+
+function makeDoubt() {
+  const item = element("li");
+  const row = element("div", "row");
+  row.append(element("strong"), element("span", "tag doubt"), element("span", "push"));
+  item.append(row, element("div", "soft"), element("code"));
+  return item;
+}
+
+function fillDoubt(item, doubt) {
+  const [row, below, statement] = item.children;
+  const isHeld = doubt.held_at !== null;
+  setText(row.children[0], `Job ${doubt.job_id}, ${doubt.size} codes`);
+  setText(row.children[1], isHeld ? "held for you" : "being found out");
+  setText(row.children[2], `for ${duration(doubt.seconds)}`);
+  const why = isHeld ? doubt.hold_reason : doubt.error_message || doubt.error_code;
+  const facts = [`call ${doubt.call_id}`, `reward ${doubt.reward_id}`, why];
+  if (isHeld) facts.push(`${number.format(doubt.codes_found)} codes found that could be its`);
+  setText(below, facts.filter(Boolean).join(" · "));
+  statement.hidden = !isHeld;
+  statement.tabIndex = isHeld ? 0 : -1;
+  setText(statement, isHeld ? doubt.what_to_do : "");
+}
+
+function makeLine() {
+  const item = element("li");
+  const row = element("div", "row");
+  row.append(element("strong"), element("span", "soft"), element("span", "push soft"));
+  item.append(row);
+  return item;
+}
+
+function fillWorker(item, worker) {
+  const [name, facts, age] = item.firstElementChild.children;
+  setText(name, worker.host);
+  setText(facts, `process ${worker.process} · ${worker.version}${worker.draining ? " · draining" : ""}`);
+  setText(age, `up ${duration((Date.now() - Date.parse(worker.started_at)) / 1000)}`);
+}
+
+function fillSync(item, problem) {
+  const [name, facts, count] = item.firstElementChild.children;
+  setText(name, problem.system);
+  setText(facts, [`reward ${problem.reward_id}`, problem.error].filter(Boolean).join(" · "));
+  setText(count, `${number.format(problem.codes)} codes`);
+}
+
+function accountFacts(account) {
+  const facts = [["State", account.state]];
+  const limit = account.requests_per_second;
+  const pace = account.current_requests_per_second ?? limit;
+  if (limit === null) facts.push(["Pace", "no daemon yet"]);
+  else if (pace !== limit) facts.push(["Pace", `${Number(pace.toFixed(2))} of ${limit} requests/s`]);
+  else facts.push(["Pace", `${limit} requests/s`]);
+  facts.push(["In flight", `${account.in_flight} of ${account.max_in_flight ?? "?"}`]);
+  facts.push(["Workers", String(account.workers)]);
+  return facts;
+}
+
+function showAccount(account) {
+  keep(byId("account"), accountFacts(account), ([name]) => name, () => {
+    const fact = element("div");
+    fact.append(element("dt"), element("dd"));
+    return fact;
+  }, (fact, [name, value]) => {
+    setText(fact.children[0], name);
+    setText(fact.children[1], value);
+  });
+  const trouble = byId("trouble");
+  trouble.hidden = !account.reason;
+  trouble.classList.toggle("bad", account.state === "blocked" || account.state === "failing" || account.state === "suspended");
+  const until = account.paused_until ? `, until ${new Date(account.paused_until).toLocaleTimeString()}` : "";
+  setText(trouble, account.reason
+    ? `Nothing is sent: ${[account.reason, account.message].filter(Boolean).join(": ")}${until}` : "");
+}
+
+function show(facts) {
+  if (facts.error) {
+    setText(byId("link"), facts.error);
+    return;
+  }
+  setText(byId("link"), "live");
+  if (facts.account) showAccount(facts.account);
+  keep(byId("job-list"), facts.jobs, (job) => job.id, makeJob, fillJob);
+  byId("no-jobs").hidden = facts.jobs.length > 0;
+  byId("doubts-part").hidden = facts.doubts.length === 0;
+  keep(byId("doubts"), facts.doubts, (doubt) => doubt.call_id, makeDoubt, fillDoubt);
+  const problems = facts.sync_problems ?? [];
+  byId("sync-part").hidden = problems.length === 0;
+  keep(byId("sync"), problems, (p) => `${p.reward_id} ${p.system}`, makeLine, fillSync);
+  keep(byId("workers"), facts.workers, (worker) => worker.id, makeLine, fillWorker);
+}
+
+const events = new EventSource("events");
+events.addEventListener("status", (event) => show(JSON.parse(event.data)));
+events.addEventListener("error", () => setText(byId("link"), "connection lost; trying again"));

@@ -1,0 +1,129 @@
+import Foundation
+import Hummingbird
+import Ledger
+import NIOCore
+import ServiceLifecycle
+
+/// What is answered on which path. Everything is GET, nothing changes anything, and nothing holds
+/// the value of a code.
+struct WebRoutes: Sendable {
+  let health: Health
+  let registry: MetricsRegistry
+  let desk: OverviewDesk
+  let board: StatusBoard
+  private let listeners = Listeners()
+  private let start = Date().timeIntervalSince1970
+
+  init(health: Health, registry: MetricsRegistry, desk: OverviewDesk) {
+    self.health = health
+    self.registry = registry
+    self.desk = desk
+    board = StatusBoard(desk: desk)
+  }
+
+  var router: Router<BasicRequestContext> {
+    let router = Router(options: .autoGenerateHeadEndpoints)
+    router.get("/") { _, _ in Self.page("text/html; charset=utf-8", PackageResources.page_html) }
+    router.get("/page.css") { _, _ in
+      Self.page("text/css; charset=utf-8", PackageResources.page_css)
+    }
+    router.get("/page.js") { _, _ in
+      Self.page("text/javascript; charset=utf-8", PackageResources.page_js)
+    }
+    router.get("/healthz") { _, _ in Self.verdict(health.illness) }
+    router.get("/readyz") { _, _ in Self.verdict(await unreadiness()) }
+    router.get("/metrics") { _, _ in
+      Self.response(.ok, ExpositionText.contentType, ByteBuffer(string: await metrics()))
+    }
+    router.get("/status.json") { _, _ in
+      let snapshot = await board.snapshot()
+      return Self.response(
+        snapshot.isLedgerUp ? .ok : .serviceUnavailable,
+        "application/json",
+        ByteBuffer(string: snapshot.json)
+      )
+    }
+    router.get("/events") { _, _ in events() }
+    return router
+  }
+
+  private func unreadiness() async -> String? {
+    if let reason = health.unreadiness { return reason }
+    return await board.snapshot().isLedgerUp ? nil : "the database does not answer"
+  }
+
+  private func metrics() async -> String {
+    var text = ExpositionText()
+    text.begin(MetricCatalogue.build)
+    text.sample(MetricCatalogue.build.name, [("version", Version.current)], 1)
+    registry.write(MetricCatalogue.worker, to: &text)
+    MetricCatalogue.write(try? await desk.gauges(), to: &text)
+    ProcessMetrics.write(start: start, to: &text)
+    return text.text
+  }
+
+  /// The facts whenever they have changed, as server-sent events (WHATWG HTML, section 9.2), until
+  /// the browser goes or the daemon stops.
+  private func events() -> Response {
+    guard listeners.enter() else {
+      return Self.response(
+        .serviceUnavailable,
+        "text/plain",
+        ByteBuffer(string: "too many follow\n")
+      )
+    }
+    let board = board
+    let listeners = listeners
+    var response = Self.response(.ok, "text/event-stream", ByteBuffer())
+    response.body = ResponseBody { writer in
+      defer { listeners.leave() }
+      var shown = ""
+      var silence = 0
+      while !Task.isShuttingDownGracefully, !Task.isCancelled {
+        let snapshot = await board.snapshot()
+        silence += 1
+        if snapshot.json != shown {
+          shown = snapshot.json
+          silence = 0
+          try await writer.write(ByteBuffer(string: "event: status\ndata: \(shown)\n\n"))
+        } else if silence >= 15 {
+          silence = 0
+          try await writer.write(ByteBuffer(string: ": still here\n\n"))
+        }
+        try? await cancelWhenGracefulShutdown { try await Task.sleep(for: .seconds(1)) }
+      }
+      try await writer.finish(nil)
+    }
+    return response
+  }
+
+  private static func verdict(_ complaint: String?) -> Response {
+    response(
+      complaint == nil ? .ok : .serviceUnavailable,
+      "text/plain; charset=utf-8",
+      ByteBuffer(string: (complaint ?? "ok") + "\n")
+    )
+  }
+
+  private static func page(_ type: String, _ bytes: [UInt8]) -> Response {
+    response(.ok, type, ByteBuffer(bytes: bytes))
+  }
+
+  private static func response(_ status: HTTPResponse.Status, _ type: String, _ body: ByteBuffer)
+    -> Response
+  {
+    Response(
+      status: status,
+      headers: [
+        .contentType: type,
+        .cacheControl: "no-store",
+        .xContentTypeOptions: "nosniff",
+        .contentSecurityPolicy: """
+        default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; \
+        base-uri 'none'; form-action 'none'; frame-ancestors 'none'
+        """,
+      ],
+      body: ResponseBody(byteBuffer: body)
+    )
+  }
+}

@@ -1,0 +1,124 @@
+import AsyncHTTPClient
+import Foundation
+import LocalPostgres
+import NIOCore
+import Testing
+
+@Suite("The web surface", .timeLimit(.minutes(3)))
+struct WebTests {
+  @Test("health, readiness, the page, its facts and the metrics, and never a code or the key")
+  func everything() async throws {
+    try await Stage.play { stage in
+      let web = try Web()
+      let daemon = try stage.daemon(["CODEMINT_HTTP_LISTEN": web.address])
+      try await daemon.errors.line("web surface")
+      try await stage.database.insert(
+        Job(Reward.first, 700, prefix: "SUMMER"),
+        Job(Reward.unknown, 5)
+      )
+      try await stage.database.allEnded()
+
+      #expect(try await web.get("/healthz") == .init(status: 200, body: "ok\n"))
+      #expect(try await web.get("/readyz") == .init(status: 200, body: "ok\n"))
+      let page = try await web.get("/")
+      #expect(page.status == 200 && page.body.contains("<title>codemint</title>"))
+      #expect(try await web.get("/page.css").status == 200)
+      #expect(try await web.get("/page.js").status == 200)
+      #expect(try await web.get("/nothing").status == 404)
+
+      let facts = try await web.get("/status.json")
+      let object = try #require(
+        try JSONSerialization.jsonObject(with: Data(facts.body.utf8)) as? [String: Any]
+      )
+      let jobs = try #require(object["jobs"] as? [[String: Any]])
+      #expect(Set(jobs.compactMap { $0["state"] as? String }) == ["completed", "failed"])
+      let metrics = try await web.get("/metrics")
+      for line in [
+        "codemint_ledger_up 1", #"codemint_calls_total{outcome="issued"} 2"#,
+        #"codemint_calls_total{outcome="rejected"} 1"#, "codemint_codes_total 700",
+        #"codemint_jobs_finished_total{state="failed"} 1"#, "codemint_workers 1",
+        #"codemint_account_state{state="open"} 1"#,
+      ] { #expect(metrics.body.contains(line + "\n"), "\(line)") }
+      let event = try await web.firstEvent()
+      let lines = event.split(separator: "\n")
+      #expect(lines.count == 2 && lines.first == "event: status")
+      let data = try #require(lines.last?.dropFirst("data: ".count))
+      let shown = try #require(
+        try JSONSerialization.jsonObject(with: Data(data.utf8)) as? [String: Any]
+      )
+      #expect((shown["jobs"] as? [Any])?.count == 2)
+
+      let code = try await stage.database.texts("SELECT min(code) FROM codemint.codes")
+      for text in [facts.body, metrics.body, event] {
+        #expect(!text.contains("SUMMER") && !text.contains(stage.key))
+        #expect(code.allSatisfy { !text.contains($0) })
+      }
+    }
+  }
+
+  @Test("without its database the daemon is healthy and not ready, and says which")
+  func databaseGone() async throws {
+    try await Stage.playWithMortalServer { stage in
+      let web = try Web()
+      let daemon = try stage.daemon(["CODEMINT_HTTP_LISTEN": web.address])
+      try await daemon.errors.line("ready")
+      try await stage.server.stop(.immediate)
+      try await Patience.until { try await web.get("/readyz").status == 503 }
+      #expect(try await web.get("/readyz").body == "the database does not answer\n")
+      #expect(try await web.get("/healthz").status == 200)
+      #expect(try await web.get("/status.json").status == 503)
+      #expect(try await web.get("/metrics").body.contains("codemint_ledger_up 0\n"))
+    }
+  }
+
+  @Test("an address that is taken keeps no code from being provisioned")
+  func taken() async throws {
+    try await Stage.play { stage in
+      let port = stage.baseURL.replacing("http://", with: "")
+      let daemon = try stage.daemon(["CODEMINT_HTTP_LISTEN": port])
+      try await daemon.errors.line("the web surface cannot be served")
+      try await stage.database.insert(Job(Reward.first, 10))
+      try await stage.database.allEnded()
+      #expect(try await stage.database.unsound() == [])
+      daemon.send(SIGTERM)
+      #expect(try await daemon.end() == .status(0))
+    }
+  }
+}
+
+/// The web surface of one daemon, as a browser sees it.
+private struct Web {
+  struct Answer: Equatable {
+    let status: Int
+    let body: String
+  }
+
+  let address: String
+
+  init() throws {
+    address = "127.0.0.1:\(try FreePort.find())"
+  }
+
+  func get(_ path: String) async throws -> Answer {
+    let answer = try await HTTPClient.shared.execute(
+      HTTPClientRequest(url: "http://\(address)\(path)"),
+      timeout: .seconds(30)
+    )
+    let body = try await answer.body.collect(upTo: 1 << 20)
+    return Answer(status: Int(answer.status.code), body: String(buffer: body))
+  }
+
+  /// What the page is told first.
+  func firstEvent() async throws -> String {
+    let answer = try await HTTPClient.shared.execute(
+      HTTPClientRequest(url: "http://\(address)/events"),
+      timeout: .seconds(30)
+    )
+    var text = ""
+    for try await part in answer.body {
+      text += String(buffer: part)
+      if text.hasSuffix("\n\n") { break }
+    }
+    return text
+  }
+}

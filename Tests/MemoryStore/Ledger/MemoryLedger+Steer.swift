@@ -1,0 +1,78 @@
+public import Provisioning
+
+extension MemoryLedger {
+  /// Stops a job for good: `codemint.cancel_job`. Like all of these, false if the job is in a state
+  /// in which that cannot be done.
+  public mutating func cancel(_ id: JobID, note: String, now: Int64) -> Bool {
+    guard var job = jobs[id] else { return false }
+    if job.state == .cancelled || job.endsAs == .cancelled { return looked(at: job) }
+    guard job.state.takesCalls else { return false }
+    job.state = .ending
+    job.endsAs = .cancelled
+    job.errorCode = "cancelled"
+    job.errorMessage = note
+    return steered(job, now: now)
+  }
+
+  /// Lets a job take no new call: `codemint.pause_job`.
+  public mutating func pause(_ id: JobID, now: Int64) -> Bool {
+    guard var job = jobs[id], job.state.takesCalls else { return false }
+    if job.paused { return looked(at: job) }
+    job.paused = true
+    return steered(job, now: now)
+  }
+
+  /// Lets a paused job go on: `codemint.resume_job`.
+  public mutating func resume(_ id: JobID, now: Int64) -> Bool {
+    guard var job = jobs[id] else { return false }
+    if !job.paused { return looked(at: job) }
+    job.paused = false
+    return steered(job, now: now)
+  }
+
+  /// Opens a job again for what it lacks: `codemint.retry_job`.
+  public mutating func retry(_ id: JobID, now: Int64) -> Bool {
+    guard var job = jobs[id] else { return false }
+    if job.state == .completed || job.state.takesCalls && !job.held { return looked(at: job) }
+    let hasHeldCall = calls.values.contains { $0.call.job == id && $0.heldAt != nil }
+    guard job.state != .ending, !hasHeldCall else { return false }
+    let own = codes.filter { $0.value.job == id && $0.value.isSurplus && $0.value.call != nil }
+    for code in own.keys.sorted().prefix(job.room) {
+      guard let row = codes[code] else { continue }
+      codes[code] = CodeRow(code: row.code, job: row.job, call: row.call, isSurplus: false)
+      job.issued += 1
+      job.surplus -= 1
+    }
+    job.state = job.startedAt == nil ? .queued : .running
+    job.finishedAt = nil
+    job.held = false
+    job.stalls = 0
+    job.errorCode = nil
+    job.errorMessage = nil
+    return steered(job, now: now)
+  }
+
+  /// Changes a job's priority: `codemint.set_priority`.
+  public mutating func setPriority(_ id: JobID, _ priority: Int) -> Bool {
+    guard var job = jobs[id], job.finishedAt == nil else { return false }
+    job.priority = priority
+    jobs[id] = job
+    return looked(at: job)
+  }
+
+  /// Nothing is left to do; but the reward's row was locked, and so made if there was none.
+  private mutating func looked(at job: JobRow) -> Bool {
+    rewards[job.reward] = rewards[job.reward] ?? RewardRow()
+    return true
+  }
+
+  /// `codemint.steer_job`.
+  private mutating func steered(_ job: JobRow, now: Int64) -> Bool {
+    var job = job
+    conclude(&job, failure: nil, now: now)
+    place(&job, pause: 0, now: now)
+    jobs[job.id] = job
+    signals.append(.jobs)
+    return looked(at: job)
+  }
+}
