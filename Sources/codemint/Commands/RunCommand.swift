@@ -36,16 +36,19 @@ struct RunCommand: AsyncParsableCommand {
 
   func run() async throws {
     let settings = try options.load(overrides)
-    let logger = settings.makeLogger()
+    let sink = settings.makeSink()
+    let logger = Settings.logger(sink)
     let daemon = try Daemon(
       settings,
       environment: ProcessInfo.processInfo.environment,
       logger: logger
     )
+    let (options, overrides) = (options, overrides)
+    let reload = daemon.reload(to: sink) { try options.load(overrides) }
     var quiet = logger
     quiet.logLevel = .warning
     let configuration = ServiceGroupConfiguration(
-      services: ([daemon.secondSignal] + daemon.services).map {
+      services: ([daemon.secondSignal, reload] + daemon.services).map {
         .init(service: $0, successTerminationBehavior: .gracefullyShutdownGroup)
       },
       gracefulShutdownSignals: [.sigterm, .sigint],

@@ -99,6 +99,11 @@ struct Daemon {
   /// The service that makes a second signal end the process at once; the first of its group.
   var secondSignal: any Service { SecondSignalService(worker: worker, logger: logger) }
 
+  /// The service that takes over changed settings on SIGHUP.
+  func reload(to sink: LogSink, load: @escaping @Sendable () throws -> Settings) -> any Service {
+    ReloadService(worker: worker, logger: logger, sink: sink, load: load)
+  }
+
   /// Gives back connections, after the services have ended.
   func close() async {
     await client.shutdown()

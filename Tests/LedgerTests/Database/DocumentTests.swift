@@ -6,7 +6,10 @@ import Testing
 /// What the documents tell people to paste into psql has to work.
 @Suite("the SQL in the documents")
 struct DocumentTests {
-  @Test("every statement of docs/sql.md and of the README runs", arguments: ["docs/sql.md", "README.md"])
+  @Test(
+    "every statement of docs/sql.md and of the README runs",
+    arguments: ["docs/sql.md", "README.md"]
+  )
   func runs(document: String) async throws {
     let statements = try Self.blocks(of: document)
     #expect(statements.count >= 2)
