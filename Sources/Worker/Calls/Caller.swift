@@ -38,7 +38,7 @@ struct Caller: Sendable {
   /// - Returns: Why the call is to be given back; nil if its slot has come.
   private func waitForSlot(_ claimed: ClaimedCall, _ slot: Instant) async -> UnsentReason? {
     let call = claimed.call.id
-    let tolerance = SlotLimiter.tolerableLateness(spacing: claimed.spacing)
+    var tolerance = SlotLimiter.tolerableLateness(spacing: claimed.spacing)
     var slot = slot
     var moves = 0
     while true {
@@ -51,6 +51,9 @@ struct Caller: Sendable {
         guard let moved else { return .slotMissed }
         slot = context.clock.now + moved
         moves += 1
+        // Slots that were missed stay empty, which leaves the room for more lateness: a busy machine
+        // is not to miss one after another for the sake of milliseconds.
+        tolerance = max(tolerance, claimed.spacing / 2)
       } catch {
         guard context.board.mayStillSend(call, at: context.clock.now) else { return .leaseLost }
         if await !context.waitForDatabase(failures: context.outage.failed(error)) {

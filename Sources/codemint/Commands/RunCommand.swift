@@ -10,7 +10,7 @@ struct RunCommand: AsyncParsableCommand {
     commandName: "run",
     abstract: "Runs the daemon: turns job rows into codes until it is stopped.",
     discussion: """
-      SIGTERM and SIGINT drain: no new call is made, calls in flight are settled, and the daemon \
+      SIGHUP reads limits and log level again. SIGTERM and SIGINT drain: no new call is made, calls in flight are settled, and the daemon \
       ends with status 0 within the API's timeout and 5 seconds. If the database cannot be reached \
       by then it ends with 75 and names the calls that are not settled. A second signal ends it at \
       once.

@@ -13,6 +13,7 @@ struct ReloadService: Service {
 
   func run() async {
     let signals = await UnixSignalsSequence(trapping: .sighup)
+    logger.debug("SIGHUP reads limits and log level")
     for await _ in signals.cancelOnGracefulShutdown() { reload() }
   }
 
