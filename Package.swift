@@ -95,7 +95,9 @@ let package = Package(
         .embedInCode("Migrations/SQL/m0008_comments.sql"),
         .embedInCode("Migrations/SQL/m0009_steer.sql"),
         .embedInCode("Migrations/SQL/m0010_overview.sql"),
-        .embedInCode("Migrations/SQL/m0011_pace.sql"),
+        .embedInCode("Migrations/SQL/m0011_line.sql"),
+        .embedInCode("Migrations/SQL/m0012_pace.sql"),
+        .embedInCode("Migrations/SQL/m0013_watch.sql"),
         .embedInCode("Roles/SQL/grants.sql"),
       ],
       swiftSettings: strict
@@ -138,6 +140,19 @@ let package = Package(
       path: "Tests/Simulation",
       swiftSettings: strict
     ),
+    .target(name: "Backstage", path: "Tests/Backstage", swiftSettings: strictBesideNIO),
+    .executableTarget(
+      name: "storm",
+      dependencies: ["Backstage", "LocalPostgres", "Postgres", "Sandbox", argumentParser, logging],
+      path: "Tests/Storm",
+      swiftSettings: strictBesideNIO
+    ),
+    .executableTarget(
+      name: "simulate",
+      dependencies: ["Simulation"],
+      path: "Tests/Simulate",
+      swiftSettings: strict
+    ),
     .testTarget(name: "SimulationTests", dependencies: ["Simulation"], swiftSettings: strict),
     .testTarget(name: "HouseTests", swiftSettings: strict),
     .testTarget(name: "ProvisioningTests", dependencies: ["Provisioning"], swiftSettings: strict),
@@ -174,7 +189,8 @@ let package = Package(
     .testTarget(
       name: "EndToEndTests",
       dependencies: [
-        "codemint", "LocalPostgres", "Postgres", "Sandbox", asyncHTTPClient, logging, nioCore,
+        "Backstage", "codemint", "LocalPostgres", "Postgres", "Sandbox", asyncHTTPClient, logging,
+        nioCore,
       ],
       swiftSettings: strictBesideNIO
     ),

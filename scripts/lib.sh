@@ -79,7 +79,12 @@ need() {
   $1: $2"
 }
 
-# Installs what is missing. Does nothing at all, not even look for updates, if nothing is.
+has_pooler() {
+  command -v pgbouncer >/dev/null || [ -x /usr/sbin/pgbouncer ]
+}
+
+# Installs what is missing, for the tests too if "tests" is given. Does nothing at all, not even look
+# for updates, if nothing is.
 require_packages() {
   local reasons=""
   missing=()
@@ -88,14 +93,16 @@ require_packages() {
   command -v pkg-config >/dev/null || need pkg-config "tells the Swift compiler where libpq is"
   has_postgres_server || need postgresql "the server's programs, for a private server of its own"
   command -v openssl >/dev/null || need openssl "makes certificates for the tests"
+  [ "${1:-}" != tests ] || has_pooler ||
+    need pgbouncer "a pooler before the server, for the tests"
   [ ${#missing[@]} -gt 0 ] || return 0
 
   if ! command -v apt-get >/dev/null; then
     fail "codemint needs these packages, here by their names on Debian and Ubuntu:$reasons
 
 This system has no apt-get. Please install what goes by such names here, then run this again.
-On Fedora: libpq-devel zlib-devel pkgconf-pkg-config postgresql-server openssl
-On Arch:   postgresql-libs zlib pkgconf postgresql openssl"
+On Fedora: libpq-devel zlib-devel pkgconf-pkg-config postgresql-server openssl pgbouncer
+On Arch:   postgresql-libs zlib pkgconf postgresql openssl pgbouncer"
   fi
   say "These packages of the distribution are missing and will be installed:$reasons
 No database cluster is created and no service is started."
@@ -110,11 +117,12 @@ No database cluster is created and no service is started."
   fi
 }
 
-# Checks for all that building and running codemint need, and goes to the repository.
+# Checks for all that building and running codemint need, and its tests if "tests" is given, and goes
+# to the repository.
 prepare() {
   [ "$(uname -s)" = Linux ] || fail "codemint runs on Linux; this is $(uname -s)."
   require_swift
-  require_packages
+  require_packages "$@"
   cd "$repository"
 }
 

@@ -81,30 +81,64 @@ extension PostgresStore {
     }
   }
 
-  /// See `ReconcilingStore.decide`.
+  /// See `ReconcilingStore.putOff`.
+  public func putOff(_ reward: RewardID, worker: WorkerID, pause: Duration?, error: String)
+    async throws(StoreError)
+  {
+    try await translated { () throws(PostgresError) in
+      _ = try await run(
+        ReconcilingStatements.putOff,
+        [.uuid(reward.id.bits), .uuid(worker.id.bits), .interval(pause), .text(error)]
+      )
+    }
+  }
+
+  /// See `ReconcilingStore.decide`. Codes that the database refuses for their content are kept as
+  /// bytes beside it (protocol, rule 8).
   public func decide(_ decision: DoubtDecision, worker: WorkerID)
     async throws(StoreError) -> DecisionAnswer
   {
     try await translated { () throws(PostgresError) in
-      let row = try await run(
-        ReconcilingStatements.decide,
-        decision.parameters(worker: worker)
-      ).one()
-      return try row.text("outcome") == "done" ? .done : .changed
+      let rows: Rows
+      do throws(PostgresError) {
+        rows = try await run(ReconcilingStatements.decide, decision.parameters(worker: worker))
+      } catch {
+        guard error.isContentRefused else { throw error }
+        let refused = try await refused(decision.adopted.flatMap(\.codes) + decision.strays)
+        guard !refused.isEmpty else { throw error }
+        rows = try await run(
+          ReconcilingStatements.decideBesideRaw,
+          decision.without(refused).parameters(worker: worker)
+            + Parameter.rawColumns(of: decision.owned.filter { refused.contains($0.code.id) })
+        )
+      }
+      return try rows.one().text("outcome") == "done" ? .done : .changed
     }
   }
 
-  /// See `ReconcilingStore.conclude`.
+  /// See `ReconcilingStore.conclude`. Codes that the database refuses for their content are kept as
+  /// bytes beside it (protocol, rule 8).
   public func conclude(_ watch: WatchFinding, worker: WorkerID)
     async throws(StoreError) -> WatchAnswer
   {
-    let parameters: [Parameter] =
-      [
-        .uuid(watch.reward.id.bits), .uuid(worker.id.bits),
-        .timestamptz(microsecondsSinceUnixEpoch: watch.listedUntil.microseconds),
-      ] + Parameter.columns(of: watch.codes)
-    return try await translated { () throws(PostgresError) in
-      let row = try await run(ReconcilingStatements.concludeWatch, parameters).one()
+    try await translated { () throws(PostgresError) in
+      let row: Row
+      do throws(PostgresError) {
+        row = try await run(
+          ReconcilingStatements.concludeWatch,
+          watch.parameters(worker: worker, codes: watch.codes)
+        ).one()
+      } catch {
+        guard error.isContentRefused else { throw error }
+        let refused = try await refused(watch.codes)
+        guard !refused.isEmpty else { throw error }
+        let raw = watch.codes.filter { refused.contains($0.id) }.map { OwnedCode($0, of: nil) }
+        row = try await run(
+          ReconcilingStatements.concludeBesideRaw,
+          watch.parameters(worker: worker, codes: watch.codes.filter { !refused.contains($0.id) })
+            + Parameter.rawColumns(of: raw)
+        ).one()
+      }
       return switch try row.text("outcome") {
       case "done":
         .done(issued: try row.integer("issued"), surplus: try row.integer("surplus"))
@@ -112,5 +146,25 @@ extension PostgresStore {
       default: .lost
       }
     }
+  }
+
+  /// Which of these codes the database refuses for their content, found by halving.
+  private func refused(_ codes: [IssuedCode]) async throws(PostgresError) -> Set<CodeID> {
+    var refused: Set<CodeID> = []
+    var suspects = codes.isEmpty ? [] : [codes[...]]
+    while let some = suspects.popLast() {
+      do throws(PostgresError) {
+        _ = try await run(ReconcilingStatements.take, Parameter.columns(of: Array(some)))
+      } catch {
+        guard error.isContentRefused else { throw error }
+        if some.count == 1 {
+          refused.formUnion(some.map(\.id))
+        } else {
+          let half = some.startIndex + some.count / 2
+          suspects += [some[..<half], some[half...]]
+        }
+      }
+    }
+    return refused
   }
 }

@@ -20,10 +20,10 @@ public actor LocalPostgres {
 
   private nonisolated let password: String
   let binaries: String
-  private let account: ServerAccount
-  private let options: Options
-  private var keeper: DirectoryKeeper?
-  private var server: GuardedProcess?
+  let account: ServerAccount
+  let options: Options
+  private(set) var keeper: DirectoryKeeper?
+  private(set) var server: GuardedProcess?
   private var postmaster: pid_t?
   private var isSuspended = false
 
@@ -74,12 +74,18 @@ public actor LocalPostgres {
       case .smart: SIGTERM
       case .fast: SIGINT
       case .immediate: SIGQUIT
+      case .killed: SIGKILL
       }
+    let children = ProcessTable.children(of: postmaster)
     if server.status == nil { kill(postmaster, signal) }
     // In a task of its own: who is cancelled still wants the server stopped.
     let deadline = options.deadline
     let isStopped = await Task {
-      await Patience.wait(deadline, until: { server.status != nil })
+      await Patience.wait(deadline) {
+        // Children of a postmaster that was killed notice it by themselves, and a new one refuses
+        // to start beside them.
+        server.status != nil && !children.contains(where: ProcessTable.isAlive)
+      }
     }.value
     guard isStopped else {
       throw LocalPostgresError(.stopFailed, "the server did not stop in time\n\(log.tail())")
@@ -161,20 +167,23 @@ public actor LocalPostgres {
 
   // MARK: Launching
 
-  private nonisolated var log: ServerLog { ServerLog(path: "\(directory)/server.log") }
+  nonisolated var log: ServerLog { ServerLog(path: "\(directory)/server.log") }
 
-  private func launch() async throws(LocalPostgresError) {
+  func launch() async throws(LocalPostgresError) {
     guard let share = keeper?.share else {
       throw LocalPostgresError(.wrongState, "the server has been removed")
     }
     let data = "\(directory)/data"
+    // One that was killed has left its file behind.
+    let predecessor = PostmasterFile(data: data)?.process
     let server = try GuardedProcess(
       account.command(["\(binaries)/postgres", "-D", data, "-p", "\(port)"]),
       log: log.path,
       heir: share
     )
     let isReady = await Patience.wait(options.deadline) {
-      server.status != nil || PostmasterFile(data: data)?.isReady == true
+      server.status != nil
+        || PostmasterFile(data: data).map { $0.isReady && $0.process != predecessor } == true
     }
     guard isReady, server.status == nil, let file = PostmasterFile(data: data) else {
       throw LocalPostgresError(.startFailed, "the server did not come up\n\(log.tail())")

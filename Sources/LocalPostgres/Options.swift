@@ -46,6 +46,8 @@ extension LocalPostgres {
     case fast
     /// Ends at once, as in a crash; the next start recovers.
     case immediate
+    /// Kills the postmaster with SIGKILL; the next start recovers.
+    case killed
   }
 
   /// A way to reach the server.

@@ -17,6 +17,7 @@ struct PostmasterFile {
     guard let first = lines.first, let process = pid_t(first) else { return nil }
     self.process = process
     // The eighth line is the state (`miscadmin.h`, LOCK_FILE_LINE_PM_STATUS).
-    isReady = lines.count > 7 && lines[7].hasPrefix("ready")
+    // A standby never becomes ready, but "standby": then it answers questions.
+    isReady = lines.count > 7 && ["ready", "standby"].contains { lines[7].hasPrefix($0) }
   }
 }

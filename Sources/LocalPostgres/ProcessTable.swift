@@ -8,14 +8,23 @@ enum ProcessTable {
     return names.compactMap { pid_t($0) }.filter { self.parent(of: $0) == parent }
   }
 
+  /// Whether a process is there, and not merely waiting to be reaped.
+  static func isAlive(_ process: pid_t) -> Bool {
+    fields(of: process).map { $0.first != "Z" } ?? false
+  }
+
   private static func parent(of process: pid_t) -> pid_t? {
+    fields(of: process).flatMap { $0.count > 1 ? pid_t($0[1]) : nil }
+  }
+
+  /// The fields of `stat` behind the name.
+  private static func fields(of process: pid_t) -> [Substring]? {
     guard let content = FileManager.default.contents(atPath: "/proc/\(process)/stat") else {
       return nil
     }
     // The name, second of the fields, is in parentheses and may hold anything, also parentheses.
     let text = String(decoding: content, as: UTF8.self)
     guard let end = text.lastIndex(of: ")") else { return nil }
-    let fields = text[text.index(after: end)...].split(separator: " ")
-    return fields.count > 1 ? pid_t(fields[1]) : nil
+    return text[text.index(after: end)...].split(separator: " ")
   }
 }

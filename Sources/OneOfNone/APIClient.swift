@@ -62,10 +62,12 @@ public final class APIClient: CodeIssuer {
     let passage = gate.close()
     // A refusal for the pace is what the call's own report tells.
     if ending.status != 429 { note(ending) }
+    let outcome = Judgement(texts: texts).outcome(of: ending, body: passage)
     return CallReport(
-      outcome: Judgement(texts: texts).outcome(of: ending, body: passage),
+      outcome: outcome,
       httpStatus: ending.status,
-      duration: ContinuousClock.now - start
+      duration: ContinuousClock.now - start,
+      rawAnswer: ending.bodyWorthKeeping(outcome)
     )
   }
 

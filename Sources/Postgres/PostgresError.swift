@@ -27,6 +27,8 @@ public struct PostgresError: Error, Sendable {
     public static let unexpectedResult = Code(description: "the result is not what was expected")
     /// The statement does what this client has no way to do, such as COPY.
     public static let unsupported = Code(description: "not supported")
+    /// The server takes LISTEN, and notifications do not arrive.
+    public static let notificationsLost = Code(description: "notifications do not arrive")
     /// The system has no thread, descriptor or memory to give.
     public static let outOfResources = Code(description: "the system is out of resources")
   }

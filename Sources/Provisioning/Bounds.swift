@@ -27,6 +27,10 @@ public enum Bounds {
   public static let settleSeconds = 1...3600
   /// Bytes of one answer of the API that are read; a longer one is cut off and proves nothing.
   public static let answerBytes = 8 * 1024 * 1024
+  /// Bytes that are kept of an answer of success that cannot be read; the rest is cut off.
+  public static let unreadableAnswerBytes = 1024 * 1024
+  /// Pages of one listing, those before a restart included, after which it is given up.
+  public static let listingPages = 50_000
   /// How much a `createdAt` may be cut short: the API states no format, and one that counts whole
   /// seconds shows a code as older than the call that made it.
   public static let createdAtResolution: Duration = .seconds(2)
@@ -40,4 +44,12 @@ public enum Bounds {
   public static let rewardRefusals = 8
   /// Failures of the API in a row after which no call is sent before a probe is answered.
   public static let breakerFailures = 3
+  /// The pause after the first failure of a watched reward's listing; it doubles with every other.
+  public static let watchRetry: Duration = .seconds(30)
+  /// The longest such pause.
+  public static let longestWatchRetry: Duration = .seconds(3600)
+  /// How long a watched reward's list may fail without a break before the watch is given up.
+  public static let watchPatience: Duration = .seconds(24 * 3600)
+  /// How long a list may fail without a break before a person has to decide what waits for it.
+  public static let listingPatience: Duration = .seconds(15 * 60)
 }

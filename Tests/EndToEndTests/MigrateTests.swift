@@ -1,3 +1,4 @@
+import Backstage
 import Testing
 
 @Suite("codemint migrate", .timeLimit(.minutes(3)))

@@ -21,7 +21,7 @@ struct MisbehavingAPITests {
     try await Stage.play(api: SandboxConfiguration(faults: FaultPlan(rules: rules))) { stage in
       _ = try stage.daemon()
       let jobs = Self.faults.indices.flatMap { number in
-        [Job(Reward.numbered(number), 60), Job(Reward.numbered(number), 60)]
+        [Job(Reward.numbered(number), 60), Job(Reward.numbered(number), 60, prefix: "OWN")]
       }
       try await stage.database.insert(jobs)
       try await stage.database.allEnded()
@@ -34,12 +34,66 @@ struct MisbehavingAPITests {
       )
       #expect(made.isSuperset(of: stored))
       #expect(try await stage.database.number("SELECT count(*) FROM codemint.doubts") == 0)
-      // The codes beyond what was asked for are kept, and said to be so; so are those that an
-      // answer did not show and that listing found when the job had no room for them any more.
-      let surplus = try await stage.database.number(
-        "SELECT count(*) FROM codemint.codes WHERE surplus"
+      // Every code that was made for these jobs is there, those that no answer showed included. What
+      // is beyond the 60 of each job is kept, and said to be so.
+      for number in Self.faults.indices {
+        let reward = Reward.numbered(number)
+        let truth = stage.sandbox.truth.made(ofReward: reward).filter { $0.request != nil }
+        let rows = try await stage.database.texts(
+          "SELECT id FROM codemint.codes WHERE reward_id = '\(reward)'"
+        )
+        #expect(Set(truth.map(\.id)).isSubset(of: rows), "\(Self.faults[number])")
+        let surplus = try await stage.database.number(
+          "SELECT count(*) FROM codemint.codes WHERE surplus AND reward_id = '\(reward)'"
+        )
+        #expect(surplus == rows.count - 120, "\(Self.faults[number])")
+        #expect(rows.count == truth.count, "\(Self.faults[number])")
+      }
+    }
+  }
+
+  @Test("rule 8: a code with U+0000 in it is kept as bytes, wherever it shows; the job gets others")
+  func unstorableCode() async throws {
+    let nul = Fault.nulCharacter(count: 1)
+    let rules = [FaultRule(.generate, nul, times: 1), FaultRule(.list, nul)]
+    try await Stage.play(api: SandboxConfiguration(faults: FaultPlan(rules: rules))) { stage in
+      _ = try stage.daemon()
+      try await stage.database.insert(Job(Reward.first, 20))
+      try await stage.database.allEnded()
+      #expect(try await stage.database.unsound() == [])
+      #expect(stage.sandbox.truth.codes == 21)
+      #expect(try await stage.database.number("SELECT count(*) FROM codemint.codes") == 20)
+      let raw = try await stage.database.texts("SELECT id FROM codemint.raw_codes")
+      let made = stage.sandbox.truth.made(ofReward: Reward.first)
+      #expect(raw.count == 1 && Set(made.map(\.id)).isSuperset(of: raw))
+      #expect(
+        try await stage.database.holds(
+          "(SELECT get_byte(code, length(code) - 1) FROM codemint.raw_codes) = 0"
+        )
       )
-      #expect(surplus >= 22)
+      // Its own answer is there too, byte for byte.
+      #expect(try await stage.database.number("SELECT count(*) FROM codemint.answers") == 1)
+    }
+  }
+
+  @Test(
+    "rule 8: an answer that cannot be read is kept as bytes, and its codes are found by listing"
+  )
+  func unreadableAnswer() async throws {
+    let cut = FaultRule(.generate, .cut(keep: 0.5), times: 1)
+    try await Stage.play(api: SandboxConfiguration(faults: FaultPlan(rules: [cut]))) { stage in
+      _ = try stage.daemon()
+      try await stage.database.insert(Job(Reward.first, 20))
+      try await stage.database.allEnded()
+      #expect(try await stage.count() == Stage.Count(stored: 20, distinct: 20, made: 20))
+      let kept = try await stage.database.texts(
+        """
+        SELECT c.state || ' ' || (length(a.body) > 100)
+               || ' ' || starts_with(encode(a.body, 'escape'), '{"codes"')
+        FROM codemint.answers a JOIN codemint.calls c ON c.id = a.call_id
+        """
+      )
+      #expect(kept == ["adopted true true"])
     }
   }
 

@@ -26,6 +26,35 @@ struct LocalPostgresTests {
     try await server.remove()
   }
 
+  @Test("a postmaster that was killed leaves nothing that keeps the next one from starting")
+  func killed() async throws {
+    let server = try await LocalPostgres.start()
+    try server.sql("CREATE TABLE kept AS SELECT 1 AS value")
+    try await server.restart(.killed)
+    #expect(try server.sql("SELECT value FROM kept") == "1")
+    try await server.remove()
+  }
+
+  @Test("a standby follows, is promoted, and is followed in its turn")
+  func replication() async throws {
+    let first = try await LocalPostgres.start()
+    let second = try await LocalPostgres.start()
+    try await second.stop(.immediate)
+    try await second.follow(first)
+    #expect(try second.sql("SELECT pg_is_in_recovery()") == "t")
+    try first.sql("ALTER SYSTEM SET synchronous_standby_names = '*'")
+    try first.sql("SELECT pg_reload_conf()")
+    try first.sql("CREATE TABLE kept AS SELECT 1 AS value")
+    try await first.stop(.killed)
+    try second.promote()
+    #expect(try second.sql("SELECT value FROM kept") == "1")
+
+    try await first.follow(second)
+    #expect(try first.sql("SELECT pg_is_in_recovery()") == "t")
+    try await first.remove()
+    try await second.remove()
+  }
+
   @Test("makes databases of any name")
   func databases() async throws {
     let server = try await LocalPostgres.start()

@@ -40,6 +40,15 @@ extension MemoryStore {
     }
   }
 
+  /// See `ReconcilingStore.putOff`.
+  public func putOff(_ reward: RewardID, worker: WorkerID, pause: Duration?, error: String)
+    async throws(StoreError)
+  {
+    try request { ledger, now throws(StoreError) in
+      ledger.putOff(reward, worker: worker, pause: pause, error: error, now: now)
+    }
+  }
+
   /// See `ReconcilingStore.reserveSlot`.
   public func reserveSlot() async throws(StoreError) -> Duration? {
     try request { ledger, now throws(StoreError) in ledger.reserveSlot(now: now) }

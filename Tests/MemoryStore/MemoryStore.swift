@@ -116,7 +116,7 @@ public final class MemoryStore: Store {
     let now = self.now
     let outcome: Result<Value, StoreError> = state.withLock { state in
       let outcome = Result { () throws(StoreError) in try body(&state.ledger, now) }
-      let broken = state.ledger.brokenInvariants()
+      let broken = state.ledger.newlyBrokenInvariants()
       guard broken.isEmpty else {
         state.broken += broken
         return .failure(StoreError(.failed, broken.joined(separator: "; ")))

@@ -26,11 +26,12 @@ public struct Simulation {
   private let api: SimulatedAPI
   private let crew: Crew
 
-  /// Plays a seed through, on this thread.
-  public static func run(seed: UInt64) -> Report {
-    let simulation = Simulation(seed: seed)
+  /// Plays a seed through, on this thread, and reports the last so many events.
+  static func run(seed: UInt64, eventsShown: Int, sabotage: Sabotage?) -> Report {
+    let simulation = Simulation(seed: seed, eventsShown: eventsShown, sabotage)
     simulation.play()
     let (world, stage) = (simulation.world, simulation.stage)
+    stage.tally.seeds = 1
     return Report(
       seed: seed,
       failure: world.failure,
@@ -40,21 +41,25 @@ public struct Simulation {
     )
   }
 
-  private init(seed: UInt64) {
+  private init(seed: UInt64, eventsShown: Int, _ sabotage: Sabotage?) {
     self.seed = seed
-    world = World(seed: seed)
-    stage = Stage(world)
+    world = World(seed: seed, eventsShown: eventsShown)
+    stage = Stage(world, sabotage)
     api = SimulatedAPI(stage)
     crew = Crew(stage, api)
+    stage.api = api
+    stage.crew = crew
   }
 
   private func play() {
-    stage.store.change { ledger, _ in ledger.largestCall = 5 }
-    insertJobs()
+    let incidents = Incidents(stage: stage, api: api, crew: crew)
+    let rewards = Orders(stage: stage, api: api).insert()
     for _ in 0..<Int.random(in: 1...3, using: &world.random) { crew.hire(.usual) }
-    planIncidents()
+    incidents.plan(rewards)
     _ = world.run(atMost: .seconds(200)) { false }
-    calm()
+    world.note("all is calm")
+    stage.chaos.calm()
+    incidents.end()
     guard run(hours: 3, inSteps: .seconds(20), until: { stage.unfinished.isEmpty }) else {
       return world.fail("not finished after hours of calm: \(stage.unfinished)")
     }
@@ -79,63 +84,5 @@ public struct Simulation {
     }
     // What broke is the failure, not that time ran out.
     return true
-  }
-
-  private static let prefixes: [String?] = [nil, "A", "AB", "B"]
-
-  private func insertJobs() {
-    let rewards = Int.random(in: 1...3, using: &world.random)
-    if world.happens(0.1) { api.missing.insert(Samples.reward(1)) }
-    let isPrefixed = world.happens(0.6)
-    for _ in 0..<Int.random(in: 1...6, using: &world.random) {
-      let order = JobOrder(
-        reward: Samples.reward(Int.random(in: 1...rewards, using: &world.random)),
-        count: Int.random(in: 1...120, using: &world.random),
-        prefix: isPrefixed ? Self.prefixes.randomElement(using: &world.random) ?? nil : nil,
-        delay: world.happens(0.5) ? .zero : .nanoseconds(world.draw(.zero...(.seconds(120))))
-      )
-      stage.store.insert(order)
-    }
-    for _ in 0..<stage.chaos.strangers {
-      let reward = Samples.reward(Int.random(in: 1...rewards, using: &world.random))
-      let number = Int.random(in: 1...6, using: &world.random)
-      let prefix = Self.prefixes.randomElement(using: &world.random) ?? nil
-      world.at(world.now + world.draw(.zero...(.seconds(200)))) { [api] in
-        api.make(number, for: nil, of: reward, prefix: prefix)
-      }
-    }
-  }
-
-  private func planIncidents() {
-    for _ in 0..<stage.chaos.incidents {
-      let length = world.draw(.seconds(1)...(.seconds(70)))
-      let reward = Samples.reward(Int.random(in: 1...3, using: &world.random))
-      let kind = Int.random(in: 0..<9, using: &world.random)
-      world.at(world.now + world.draw(.zero...(.seconds(195)))) { [world, stage, api, crew] in
-        switch kind {
-        case 0..<3: crew.killOne(backAfter: length)
-        case 3..<6: crew.stopOne(for: length)
-        case 6:
-          world.note("the key is refused")
-          api.keyRefusedUntil = world.now + length
-        case 7:
-          world.note("reward \(reward) is refused")
-          api.rewardRefusedUntil[reward] = world.now + length
-        default:
-          world.note("the database is down")
-          stage.isDatabaseDown = true
-          world.at(world.now + length) { stage.isDatabaseDown = false }
-        }
-      }
-    }
-  }
-
-  private func calm() {
-    world.note("all is calm")
-    stage.chaos.calm()
-    stage.isDatabaseDown = false
-    api.keyRefusedUntil = 0
-    api.rewardRefusedUntil = [:]
-    crew.resumeAll()
   }
 }

@@ -20,7 +20,7 @@ struct LeaseTests {
     }
   }
 
-  @Test("nothing is sent on a lease that was not renewed in time")
+  @Test("rule 3: nothing is sent on a lease that was not renewed in time")
   func notRenewed() throws {
     let faults: @Sendable (ShakyStore.Question, Int) -> ShakyStore.Fault? = { question, _ in
       question == .renew ? .questionLost : nil
@@ -35,7 +35,7 @@ struct LeaseTests {
     }
   }
 
-  @Test("nothing is sent on a lease that the ledger has given up")
+  @Test("rule 3: nothing is sent on a lease that the ledger has given up")
   func takenAway() throws {
     try Trial.run(.init(script: Self.slowFirst)) { trial in
       trial.insert(100)

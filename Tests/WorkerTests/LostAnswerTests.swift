@@ -6,7 +6,7 @@ import Worker
 @Suite("lost answers")
 struct LostAnswerTests {
   @Test(
-    "a claim whose answer is lost is asked again with the same call",
+    "rule 1: a claim whose answer is lost is asked again with the same call",
     arguments: [ShakyStore.Fault.questionLost, .answerLost]
   )
   func claim(fault: ShakyStore.Fault) throws {

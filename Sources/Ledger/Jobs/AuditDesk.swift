@@ -18,6 +18,8 @@ public struct AuditDesk: Sendable {
     public let isSurplus: Bool
     /// Whether it is set aside for a person, its owner not being proven.
     public let isStray: Bool
+    /// Whether no column can hold it, so that it is kept as bytes and counts for nobody.
+    public let isRaw: Bool
   }
 
   /// Every code of the reward, with its place.
@@ -33,7 +35,8 @@ public struct AuditDesk: Sendable {
       codes[CodeID(UniqueID(bits: try row.uuid("id")))] = Entry(
         job: try row.optionalInt64("job_id").map(JobID.init),
         isSurplus: try row.bool("surplus"),
-        isStray: try row.bool("stray")
+        isStray: try row.bool("stray"),
+        isRaw: try row.bool("raw")
       )
     }
     return codes

@@ -30,8 +30,13 @@ public struct Migration: Hashable, Sendable {
     Migration(8, "comments", PackageResources.m0008_comments_sql),
     Migration(9, "steer", PackageResources.m0009_steer_sql),
     Migration(10, "overview", PackageResources.m0010_overview_sql),
-    Migration(11, "pace", PackageResources.m0011_pace_sql),
+    Migration(11, "line", PackageResources.m0011_line_sql),
+    Migration(12, "pace", PackageResources.m0012_pace_sql),
+    Migration(13, "watch", PackageResources.m0013_watch_sql),
   ]
+
+  /// The highest number there is.
+  static let newest = all.map(\.number).max() ?? 0
 
   private init(_ number: Int, _ name: String, _ text: [UInt8]) {
     self.number = number

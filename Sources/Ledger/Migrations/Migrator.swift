@@ -20,7 +20,7 @@ public struct Migrator: Sendable {
     for row in try await connection.query(MigrationStatements.applied) {
       applied[try row.integer("number")] = try row.text("checksum")
     }
-    if let highest = applied.keys.max(), highest > Migration.all.count {
+    if let highest = applied.keys.max(), highest > Migration.newest {
       return .ahead(number: highest)
     }
     for migration in Migration.all where applied[migration.number] != nil {

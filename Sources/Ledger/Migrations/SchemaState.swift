@@ -20,7 +20,7 @@ public enum SchemaState: Hashable, Sendable {
       "the schema lacks \(missing.count) migration(s) from \(missing[0].number) "
         + "(\(missing[0].name)) on: run `codemint migrate`"
     case .ahead(let number):
-      "the schema is at migration \(number), this codemint knows \(Migration.all.count): "
+      "the schema is at migration \(number), this codemint knows \(Migration.newest): "
         + "install the codemint that migrated it, or a later one"
     case .altered(let migration):
       "migration \(migration.number) (\(migration.name)) was applied with another text than this "

@@ -50,7 +50,12 @@ extension WatchCase {
       since: offset.map {
         Timestamp(microseconds: since + $0.low - Bounds.createdAtResolution.microseconds)
       },
-      now: Timestamp(microseconds: try row.timestamptz("now"))
+      now: Timestamp(microseconds: try row.timestamptz("now")),
+      isAwaited: try row.bool("awaited"),
+      failures: try row.integer("failures"),
+      failingSince: try row.optionalTimestamptz("failing_since").map(
+        Timestamp.init(microseconds:)
+      )
     )
   }
 }

@@ -9,7 +9,8 @@ enum ReconcilingStatements {
     """
 
   static let takeWatch: Statement = """
-    SELECT reward_id, since, known_first, known_last, offset_low_us, offset_high_us, now
+    SELECT reward_id, since, known_first, known_last, offset_low_us, offset_high_us, now, awaited,
+           failures, failing_since
     FROM codemint.take_watch($1, $2)
     """
 
@@ -21,19 +22,28 @@ enum ReconcilingStatements {
     SELECT codemint.leave_reward($1, $2, $3, $4)
     """
 
+  static let putOff: Statement = """
+    SELECT codemint.put_off_watch($1, $2, $3, $4)
+    """
+
   static let reserveSlot: Statement = """
     SELECT slot_us FROM codemint.reserve_slot()
     """
 
-  /// Codes that are stored, and codes that are set aside for another call of their reward and a
-  /// person: neither can be news of a doubtful call. A code that another reward's answer showed can.
+  /// Codes that are stored, as rows or as bytes, and codes that are set aside for another call of
+  /// their reward and a person: none can be news of a doubtful call. A code that another reward's
+  /// answer showed can, and one of a held call that is judged again.
   static let known: Statement = """
     SELECT id FROM codemint.codes WHERE id = ANY ($1::uuid[])
+    UNION ALL
+    SELECT id FROM codemint.raw_codes WHERE id = ANY ($1::uuid[])
     UNION ALL
     SELECT s.id FROM codemint.strays s
     WHERE s.id = ANY ($1::uuid[])
       AND NOT EXISTS (SELECT FROM codemint.calls c
-                      WHERE c.id = s.call_id AND c.reward_id <> s.reward_id)
+                      WHERE c.id = s.call_id
+                        AND (c.reward_id <> s.reward_id
+                             OR c.held_at IS NOT NULL AND NOT codemint.has_seen_all(c.hold_reason)))
     """
 
   /// Looks again under the reward's lock whether what was judged is still so.
@@ -46,6 +56,32 @@ enum ReconcilingStatements {
 
   static let concludeWatch: Statement = """
     SELECT outcome, issued, surplus
-    FROM codemint.conclude_watch($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
+    FROM codemint.conclude_watch($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, 0)
+    """
+
+  /// The same as `decide` where the database refuses some of the codes: those come as bytes.
+  static let decideBesideRaw: Statement = """
+    SELECT d.outcome,
+           CASE WHEN d.outcome = 'done'
+                THEN codemint.store_raw_codes($1, $25, $26, $27, $28, $29, $30) END
+    FROM codemint.decide_doubt(
+      $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20,
+      $21, $22, $23, $24) AS d (outcome)
+    """
+
+  /// The same as `concludeWatch` where the database refuses some of the codes.
+  static let concludeBesideRaw: Statement = """
+    SELECT w.outcome, w.issued, w.surplus,
+           CASE WHEN w.outcome = 'done'
+                THEN codemint.store_raw_codes($1, $12, $13, $14, $15, $16, $17) END
+    FROM codemint.conclude_watch(
+      $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, cardinality($13::uuid[])) AS w
+    """
+
+  /// Takes codes in and gives nothing back: it fails if the database refuses the content of one.
+  static let take: Statement = """
+    SELECT cardinality($1::uuid[]) + cardinality($2::text[]) + cardinality($3::text[])
+           + cardinality($4::text[]) + cardinality($5::jsonb[]) + cardinality($6::timestamptz[])
+           + cardinality($7::timestamptz[]) + cardinality($8::timestamptz[]) AS number
     """
 }

@@ -32,4 +32,13 @@ enum Ending: Sendable {
     case .cancelled: nil
     }
   }
+
+  /// The body of an answer of success that leaves the call in doubt: whatever it says of codes,
+  /// nothing else may ever say.
+  func bodyWorthKeeping(_ outcome: CallOutcome) -> [UInt8]? {
+    guard case .unknown = outcome, case .reply(let reply) = self,
+      (200..<300).contains(reply.status), !reply.body.isEmpty
+    else { return nil }
+    return reply.body
+  }
 }

@@ -76,9 +76,12 @@ extension Connection {
     return exchange()
   }
 
+  /// Whether statements are prepared: wanted, and not left behind on a pooler's other connections.
+  var preparesStatements: Bool { settings.preparesStatements && !isPooled }
+
   /// Runs a statement, prepared if that is wanted.
   private func run(_ query: Query) -> Link.Reply {
-    guard settings.preparesStatements else { return runUnprepared(query) }
+    guard preparesStatements else { return runUnprepared(query) }
     let isAlone = link.isIdle
     let answer = runPrepared(query)
     guard case .failure(let error) = answer, error.isPreparedStatementGone else { return answer }

@@ -21,6 +21,9 @@ public actor Connection {
   var link: Link
   nonisolated let interrupter: Interrupter
   var prepared = PreparedStatements()
+  /// Whether a pooler stands between here and the server, so that the next transaction may run on
+  /// another one of the server's processes: nothing may be left behind on one of them.
+  public nonisolated let isPooled: Bool
 
   /// What may be known without asking the connection's thread.
   private nonisolated let condition: Mutex<Condition>
@@ -46,18 +49,23 @@ public actor Connection {
       cancelTicket: link.makeCancelTicket()
     )
     interrupter.begin(until: deadline)
-    var refusal: PostgresError?
-    for statement in settings.openingStatements {
-      if case .failure(let error) = link.run(script: statement) {
-        refusal = error
-        break
+    let opening = Result { () throws(PostgresError) in
+      // What a pooler says at the start is its own number, not that of a process of the server.
+      let isPooled =
+        try link.run("SELECT pg_backend_pid()").get().one().integer(0)
+        != Int(link.serverProcess)
+      // What is set in a session behind a pooler is set for whoever comes next there.
+      for statement in isPooled ? [] : settings.openingStatements {
+        _ = try link.run(script: statement).get()
       }
+      return isPooled
     }
     if interrupter.end() != nil {
       throw PostgresError(.deadlineExceeded, "while connecting")
     }
-    if let refusal {
-      throw PostgresError(.connectFailed, refusal.description)
+    switch opening {
+    case .success(let isPooled): self.isPooled = isPooled
+    case .failure(let error): throw PostgresError(.connectFailed, error.description)
     }
     condition = Mutex(Condition())
     self.interrupter = interrupter

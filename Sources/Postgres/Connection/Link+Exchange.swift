@@ -9,6 +9,12 @@ extension Link {
     return collect()
   }
 
+  /// Runs one statement without parameters and without preparing it.
+  func run(_ sql: String) -> Reply {
+    guard sendUnprepared(sql, []) else { return .failure(sendError()) }
+    return collect()
+  }
+
   /// Reads a statement's results until the server is ready for the next one.
   ///
   /// To the very end: a statement that is its own transaction commits after its rows were sent, and

@@ -5,6 +5,10 @@
 /// Nothing is buffered and nothing runs beside: each step of the loop connects, waits or reads. The
 /// loop ends when its task is cancelled, and only then. Notifications sent while there was no
 /// connection are lost for ever, so every `listening` is the moment to look at the tables.
+///
+/// That LISTEN is taken proves little: a pooler in transaction mode takes it and passes nothing on,
+/// and another database takes it as well. With a `notifier` the listener is called by another
+/// connection, on a channel of its own, before it says that it listens and after every silence.
 public struct Listener: AsyncSequence, Sendable {
   /// What a listener has to tell.
   public enum Event: Sendable {
@@ -17,29 +21,37 @@ public struct Listener: AsyncSequence, Sendable {
     case lost(PostgresError)
   }
 
+  /// Notifies a channel on another connection, one on which the senders of notifications are too.
+  public typealias Notifier = @Sendable (_ channel: String) async throws(PostgresError) -> Void
+
   fileprivate let settings: ConnectionSettings
   fileprivate let channels: [String]
   fileprivate let trialInterval: Duration
   fileprivate let trialDeadline: Duration
   fileprivate let backoff: Backoff
+  fileprivate let notifier: Notifier?
 
   /// A listener that has not connected yet.
   /// - Parameters:
   ///   - trialInterval: After so much silence the server is asked for a sign of life: a connection
   ///     whose other end is gone looks just like one on which nothing happens.
   ///   - trialDeadline: How long the server may take for it.
+  ///   - notifier: Proves that notifications arrive; without one the server is only asked whether it
+  ///     is there.
   public init(
     _ settings: ConnectionSettings,
     channels: [String],
     trialInterval: Duration = .seconds(30),
     trialDeadline: Duration = .seconds(5),
-    backoff: Backoff = Backoff()
+    backoff: Backoff = Backoff(),
+    notifier: Notifier? = nil
   ) {
     self.settings = settings
     self.channels = channels
     self.trialInterval = trialInterval
     self.trialDeadline = trialDeadline
     self.backoff = backoff
+    self.notifier = notifier
   }
 
   /// Begins to listen, with the first call of `next`.
@@ -53,7 +65,11 @@ public struct Listener: AsyncSequence, Sendable {
     private var connection: Connection?
     private var arrived: ArraySlice<Notification> = []
     private var failures = 0
+    /// What this listener alone is called by.
+    private let trialChannel = "codemint_trial_\(UInt64.random(in: .min ... .max))"
     private var isLossKnown = false
+    /// Whether trying again soon is of no use: it is not an outage but the way things are set up.
+    private var isMisled = false
 
     fileprivate init(listener: Listener) {
       self.listener = listener
@@ -69,6 +85,8 @@ public struct Listener: AsyncSequence, Sendable {
           guard let connection else { return try await listen() }
           try await wait(on: connection)
         } catch {
+          // A connection on which they did arrive is half open now, and a new one will do.
+          isMisled = connection == nil && error.code == .notificationsLost
           connection = nil
           failures += 1
           if !isLossKnown, !Task.isCancelled {
@@ -87,13 +105,17 @@ public struct Listener: AsyncSequence, Sendable {
     ) async throws(PostgresError) -> Event {
       if failures > 0 {
         // Woken early only by cancellation, which connecting notices.
-        try? await Task.sleep(for: listener.backoff.pause(afterFailures: failures))
+        try? await Task.sleep(
+          for: isMisled
+            ? listener.trialInterval * 10 : listener.backoff.pause(afterFailures: failures)
+        )
       }
       let connection = try await Connection.open(listener.settings)
-      let statements = listener.channels.map { channel in
+      let statements = (listener.channels + [trialChannel]).map { channel in
         "LISTEN \"\(channel.split(separator: "\"", omittingEmptySubsequences: false).joined(separator: "\"\""))\""
       }
       try await connection.script(statements.joined(separator: "; "))
+      try await tryOut(connection)
       self.connection = connection
       isLossKnown = false
       return .listening
@@ -104,10 +126,32 @@ public struct Listener: AsyncSequence, Sendable {
       isolation actor: isolated (any Actor)? = #isolation
     ) async throws(PostgresError) {
       let notifications = try await connection.notifications(within: listener.trialInterval)
-      if notifications.isEmpty { try await connection.ping(deadline: listener.trialDeadline) }
-      arrived = notifications[...]
+      if notifications.isEmpty { try await tryOut(connection) }
+      arrived += notifications
       // Only now: a server that lets us in and throws us out again must not be hammered either.
       failures = 0
+    }
+
+    /// Makes sure that the other end is there, and that notifications arrive if somebody can send
+    /// one.
+    private mutating func tryOut(
+      _ connection: Connection,
+      isolation actor: isolated (any Actor)? = #isolation
+    ) async throws(PostgresError) {
+      guard let notifier = listener.notifier else {
+        return try await connection.ping(deadline: listener.trialDeadline)
+      }
+      let end = Moment.after(listener.trialDeadline)
+      try await notifier(trialChannel)
+      while true {
+        let notifications = try await connection.notifications(within: end.remaining)
+        arrived += notifications.filter { $0.channel != trialChannel }
+        if notifications.contains(where: { $0.channel == trialChannel }) { return }
+        guard !notifications.isEmpty else {
+          await connection.close()
+          throw PostgresError(.notificationsLost, "one that was sent as a trial did not come")
+        }
+      }
     }
   }
 }

@@ -18,15 +18,15 @@ public struct ConnectionSettings: Sendable {
   public var tcpUserTimeout: Duration? = .seconds(20)
   /// When the system probes a silent connection, unless the URL says; nil leaves it to the system.
   public var keepalives: Keepalives? = Keepalives()
-  /// The server's own limit on a statement; nil sends nothing.
+  /// The server's own limit on a statement; nil sends nothing. Behind a pooler, neither this nor the
+  /// other two limits of the server are sent, since others use the same sessions.
   public var statementTimeout: Duration?
   /// The server's own limit on the wait for a lock; nil sends nothing.
   public var lockTimeout: Duration?
   /// The server's own limit on a transaction's idling; nil sends nothing.
   public var idleInTransactionTimeout: Duration?
-  /// Whether statements are prepared once for each connection. Must be off behind PgBouncer in
-  /// transaction mode before its version 1.21, where a prepared statement is left behind on another
-  /// connection.
+  /// Whether statements are prepared once for each connection. Behind a pooler, which a connection
+  /// notices by itself, none is.
   public var preparesStatements = true
   /// Whether to try the hosts of a multi-host URL in random order. Left out where libpq is older
   /// than 16 and does not know how.
@@ -91,8 +91,8 @@ public struct ConnectionSettings: Sendable {
     return options
   }
 
-  /// What to set after connecting. PgBouncer refuses unknown parameters in the startup packet, so
-  /// these are statements, and only those that were asked for.
+  /// What to set after connecting, unless it is a pooler. PgBouncer refuses unknown parameters in
+  /// the startup packet, so these are statements, and only those that were asked for.
   var openingStatements: [String] {
     let timeouts: [(String, Duration?)] = [
       ("statement_timeout", statementTimeout),

@@ -44,6 +44,12 @@ public struct IssuedCode: Hashable, Sendable {
     self.externalIDs = externalIDs
     self.syncStatus = syncStatus
   }
+
+  /// Whether its text begins with these bytes, as the database's `starts_with` sees it; a String's
+  /// own `hasPrefix` compares characters, of which several bytes can be one.
+  public func hasPrefix(_ prefix: String) -> Bool {
+    code.utf8.starts(with: prefix.utf8)
+  }
 }
 
 extension IssuedCode: CustomStringConvertible, CustomDebugStringConvertible, CustomReflectable {

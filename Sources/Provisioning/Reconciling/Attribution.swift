@@ -20,30 +20,43 @@ public enum Attribution {
 
   private static func judge(_ pool: CallPool, _ unknown: Listing, isFinal: Bool) -> Verdict {
     let found = unknown.codes.filter(pool.fits)
-    if found.count == pool.size, unknown.nulls == 0 {
-      return .decided(adopted: assign(found, to: pool.calls.map(\.call)), absent: [])
+    let calls = pool.calls.map(\.call)
+    if found.count == pool.size, unknown.nulls == 0, let all = explain(found, by: pool) {
+      return .decided(adopted: all, absent: [])
     }
     guard isFinal else { return .open }
     guard unknown.nulls == 0 else { return .held(reason: .nulls, strays: found) }
-    let calls = pool.calls.map(\.call)
-    if let made = subset(of: calls, summingTo: found.count) {
-      return .decided(
-        adopted: assign(found, to: made),
-        absent: calls.filter { !made.contains($0) }
-      )
+    if let made = explain(found, by: pool) {
+      let adopted = Set(made.map(\.call.id))
+      return .decided(adopted: made, absent: calls.filter { !adopted.contains($0.id) })
     }
     // The prefix is what makes the codes this call's: every one of them has to have it.
     if calls.count == 1, let call = calls.first, let prefix = call.prefix,
-      found.count < call.size, found.allSatisfy({ $0.code.hasPrefix(prefix) })
+      found.count < call.size, found.allSatisfy({ $0.hasPrefix(prefix) })
     {
       return .decided(adopted: [Adoption(call: call, codes: found)], absent: [])
     }
-    return .held(reason: .unexplained, strays: found)
+    let isNumberExplained = subset(of: calls, summingTo: found.count) != nil
+    return .held(reason: isNumberExplained ? .indistinct : .unexplained, strays: found)
+  }
+
+  /// Calls of a pool that together asked for exactly these codes, with the codes of each; nil if
+  /// there are none.
+  ///
+  /// Calls that asked for the same prefix, or all for none, have interchangeable codes: which of
+  /// several explanations is taken does not matter. Where prefixes differ it does, and a call is
+  /// given only codes that begin with its own. If the API does not take prefixes literally no
+  /// explanation is left, and a person has to say which call made what (protocol, rule 15).
+  private static func explain(_ codes: [IssuedCode], by pool: CallPool) -> [Adoption]? {
+    let calls = pool.calls.map(\.call)
+    guard pool.isMixed else {
+      return subset(of: calls, summingTo: codes.count).map { assign(codes, to: $0) }
+    }
+    return PrefixTree(calls).explain(codes)
   }
 
   /// Calls whose sizes add up to exactly this number, oldest first; empty for zero, nil if there
-  /// are none. Which of several subsets is taken does not matter, since the codes of a pool are
-  /// interchangeable.
+  /// are none.
   static func subset(of calls: [Call], summingTo number: Int) -> [Call]? {
     guard number >= 0, number <= calls.reduce(0, { $0 + $1.size }) else { return nil }
     // The last call with which each sum was first reached, and the sum before it.
@@ -67,24 +80,12 @@ public enum Attribution {
     return chosen.reversed().map { calls[$0] }
   }
 
-  /// Gives each call as many codes as it asked for: first those that begin with its prefix, the
-  /// longest prefix choosing first, then whatever is left.
+  /// Gives each call as many codes as it asked for.
   private static func assign(_ codes: [IssuedCode], to calls: [Call]) -> [Adoption] {
-    var rest = codes.sorted { $0.id < $1.id }
-    var given: [CallID: [IssuedCode]] = [:]
-    let choosing = calls.sorted { ($0.prefix?.count ?? 0) > ($1.prefix?.count ?? 0) }
-    for call in choosing {
-      guard let prefix = call.prefix else { continue }
-      let own = Array(rest.filter { $0.code.hasPrefix(prefix) }.prefix(call.size))
-      let taken = Set(own.map(\.id))
-      rest.removeAll { taken.contains($0.id) }
-      given[call.id] = own
+    var rest = codes.sorted { $0.id < $1.id }[...]
+    return calls.map { call in
+      defer { rest = rest.dropFirst(call.size) }
+      return Adoption(call: call, codes: Array(rest.prefix(call.size)))
     }
-    for call in choosing {
-      let missing = call.size - (given[call.id]?.count ?? 0)
-      given[call.id, default: []] += rest.prefix(missing)
-      rest.removeFirst(min(missing, rest.count))
-    }
-    return calls.map { Adoption(call: $0, codes: given[$0.id] ?? []) }
   }
 }

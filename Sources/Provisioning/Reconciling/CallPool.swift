@@ -8,9 +8,13 @@ public struct CallPool: Hashable, Sendable {
   /// How many codes its calls asked for together.
   public var size: Int { calls.reduce(0) { $0 + $1.call.size } }
 
+  /// Whether its calls asked for different prefixes, so that it matters which of them a code is
+  /// given to.
+  public var isMixed: Bool { Set(calls.map(\.call.prefix)).count > 1 }
+
   /// Whether a code can have come of one of the calls.
   public func fits(_ code: IssuedCode) -> Bool {
-    prefixes.isEmpty || prefixes.contains { code.code.hasPrefix($0) }
+    prefixes.isEmpty || prefixes.contains { code.hasPrefix($0) }
   }
 
   /// Sorts calls into pools. A prefix tells pools apart only where it is known to be literal, and
@@ -33,6 +37,6 @@ public struct CallPool: Hashable, Sendable {
   }
 
   private static func overlap(_ one: String, _ other: String) -> Bool {
-    one.hasPrefix(other) || other.hasPrefix(one)
+    one.utf8.starts(with: other.utf8) || other.utf8.starts(with: one.utf8)
   }
 }

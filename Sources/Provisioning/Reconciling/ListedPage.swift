@@ -35,4 +35,26 @@ public enum ListingFailure: Error, Hashable, Sendable {
   case stale
   /// Pages did not fit together, however often the listing was begun anew.
   case unstable
+  /// It had not come to its end after `Bounds.listingPages` pages.
+  case endless
+
+  /// Whether it is the list that failed, and not this side that did not ask.
+  public var isOfTheList: Bool {
+    switch self {
+    case .notAsked: false
+    case .refused, .failed, .stale, .unstable, .endless: true
+    }
+  }
+
+  /// A sentence for people; holds no secret and no code value.
+  public var message: String {
+    switch self {
+    case .refused(let code, let message): "the API does not list it: \(code): \(message)"
+    case .notAsked(let cause): "it was not asked for: \(cause)"
+    case .failed(let cause): cause
+    case .stale: "a cache answered, or codes that must be there were missing"
+    case .unstable: "the pages did not fit together"
+    case .endless: "no end after \(Bounds.listingPages) pages"
+    }
+  }
 }

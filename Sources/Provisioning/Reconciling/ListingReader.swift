@@ -27,6 +27,7 @@ public struct ListingReader: Sendable {
   private let mustShow: Set<CodeID>
   private let window: ClosedRange<Timestamp>?
   private let pageSize: Int
+  private let mostPages: Int
   private var offset = 0
   private var seen: Set<CodeID> = []
   private var anchor: CodeID?
@@ -34,6 +35,7 @@ public struct ListingReader: Sendable {
   private var oldest: Timestamp?
   private var order = Order.unseen
   private var pagesOfNulls = 0
+  private var pages = 0
 
   /// What the codes seen so far say of the order that was asked for.
   private enum Order {
@@ -57,15 +59,19 @@ public struct ListingReader: Sendable {
   /// - Parameters:
   ///   - mustShow: Codes that a fresh listing shows.
   ///   - window: When the codes that matter were created, by the API's clock; nil to take all.
+  ///   - mostPages: Pages after which it is given up: a list without an end must not be read, and
+  ///     its codes remembered, for ever.
   public init(
     mustShow: [CodeID],
     window: ClosedRange<Timestamp>?,
-    pageSize: Int = ListingReader.pageSize
+    pageSize: Int = ListingReader.pageSize,
+    mostPages: Int = Bounds.listingPages
   ) {
     precondition(pageSize > 1, "pages overlap by one code")
     self.mustShow = Set(mustShow)
     self.window = window
     self.pageSize = pageSize
+    self.mostPages = mostPages
   }
 
   /// The first page.
@@ -76,6 +82,8 @@ public struct ListingReader: Sendable {
     gathered = []
     if page.isCached { return .failed(.stale) }
     if page.count == 0 { return finish() }
+    pages += 1
+    if pages >= mostPages { return .failed(.endless) }
     pagesOfNulls = page.codes.isEmpty ? pagesOfNulls + 1 : 0
     if pagesOfNulls > Self.mostPagesOfNulls { return .failed(.unstable) }
     if expectsEnd || !showsAnchor(page) { return restart() }

@@ -27,8 +27,20 @@ public struct Adoption: Hashable, Sendable {
 public enum HoldReason: String, Hashable, Sendable, CaseIterable {
   /// No subset of the calls explains the number of codes found.
   case unexplained = "number_unexplained"
+  /// The number is explained, but not with codes that begin with their call's prefix: which call
+  /// made which cannot be told.
+  case indistinct = "prefixes_indistinct"
   /// The listing has null items, each of which may be a code of the pool.
   case nulls = "listing_has_nulls"
   /// The list is gone or forbidden, or has failed for too long.
   case unlistable = "listing_failed"
+
+  /// Whether all that the calls can have made has been set aside, out of a whole listing; if not,
+  /// their codes may be upstream and unknown.
+  public var hasSeenAll: Bool {
+    switch self {
+    case .unexplained, .indistinct: true
+    case .nulls, .unlistable: false
+    }
+  }
 }

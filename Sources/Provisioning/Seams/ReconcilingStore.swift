@@ -20,6 +20,11 @@ public protocol ReconcilingStore: Sendable {
   func leave(_ reward: RewardID, worker: WorkerID, pause: Duration, listingFailed: Bool)
     async throws(StoreError)
 
+  /// Puts a round of a watch off, because the list could not be had for this reason, or gives the
+  /// watch up where the pause is nil. Jobs whose calls waited for the listing are then held.
+  func putOff(_ reward: RewardID, worker: WorkerID, pause: Duration?, error: String)
+    async throws(StoreError)
+
   /// A slot for a request that makes no codes, from the same budget as all others.
   /// - Returns: The time until the slot; nil if the account may not send now.
   func reserveSlot() async throws(StoreError) -> Duration?

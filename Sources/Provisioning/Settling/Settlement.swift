@@ -23,7 +23,8 @@ public struct Settlement: Hashable, Sendable {
   public let codes: [IssuedCode]
   /// Codes of the answer that name another reward: kept, but never counted.
   public let strays: [IssuedCode]
-  /// The body, where the answer is to be kept as bytes because it cannot be stored as rows.
+  /// The body, where the answer is to be kept as bytes because it cannot be read, or not be stored
+  /// as rows.
   public let rawAnswer: [UInt8]?
   /// What follows for the job.
   public let job: JobEffect

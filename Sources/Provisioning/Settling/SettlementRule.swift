@@ -36,7 +36,11 @@ public enum SettlementRule {
       let effects = effects(of: rejection, team: team, failures: failures, random: &random)
       return blank.rejected(rejection, effects)
     case .unknown(let reason):
-      return blank.doubted(reason, pause: apiPause(failures, &random))
+      return blank.doubted(
+        reason,
+        pause: apiPause(failures, &random),
+        rawAnswer: report.rawAnswer
+      )
     }
   }
 

@@ -126,7 +126,7 @@ struct Reconciler: Sendable {
   {
     context.logger.info(
       "listing proves nothing",
-      metadata: ["reward": "\(doubt.reward)", "error": "\(failure)"]
+      metadata: ["reward": "\(doubt.reward)", "error": "\(failure.message)"]
     )
     if doubt.isUnlistable(failure) {
       var decision = DoubtDecision(reward: doubt.reward, judged: doubt.calls.map(\.call.id))
@@ -198,7 +198,7 @@ extension DoubtCase {
   fileprivate func isUnlistable(_ failure: ListingFailure) -> Bool {
     if case .refused = failure { return now >= lingerEnd }
     guard failure.isOfTheList, let failingSince else { return false }
-    return now.microseconds - failingSince.microseconds >= Self.patience.microseconds
+    return now.microseconds - failingSince.microseconds >= Bounds.listingPatience.microseconds
   }
 
   /// How long a failed listing is left alone: longer the longer it has failed, up to a minute.
@@ -209,15 +209,4 @@ extension DoubtCase {
   }
 
   private static let firstPause: Duration = .seconds(2)
-  private static let patience: Duration = .seconds(15 * 60)
-}
-
-extension ListingFailure {
-  /// Whether it is the list that failed, and not this side that did not ask.
-  fileprivate var isOfTheList: Bool {
-    switch self {
-    case .notAsked: false
-    case .refused, .failed, .stale, .unstable: true
-    }
-  }
 }

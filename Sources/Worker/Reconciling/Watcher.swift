@@ -16,10 +16,28 @@ struct Watcher: Sendable {
   /// - Parameter takenAt: When the case was asked for, on this worker's clock. From before the
   ///   question, so that the end of the listing is never thought earlier than it was.
   func look(at watch: WatchCase, takenAt: Instant) async throws(StoreError) {
-    let worker = context.configuration.id
     let window = watch.since.map { $0...Timestamp(microseconds: .max) }
-    let listing = await lister.list(watch.reward, mustShow: watch.newestKnown, window: window)
-    guard case .success(let unknown) = listing else {
+    switch await lister.list(watch.reward, mustShow: watch.newestKnown, window: window) {
+    case .failure(let failure):
+      try await listingFailed(failure, watch)
+    case .success(let unknown):
+      let elapsed = context.clock.now - takenAt
+      let finding = WatchFinding(
+        reward: watch.reward,
+        listedUntil: Timestamp(microseconds: watch.now.microseconds + elapsed.microseconds),
+        codes: unknown.codes
+      )
+      try await conclude(finding)
+    }
+  }
+
+  /// A list that is gone, forbidden or failing is asked for again ever less often, and in the end
+  /// given up; operators see all of it in `codemint.watches`.
+  private func listingFailed(_ failure: ListingFailure, _ watch: WatchCase)
+    async throws(StoreError)
+  {
+    let worker = context.configuration.id
+    guard failure.isOfTheList else {
       return try await context.store.leave(
         watch.reward,
         worker: worker,
@@ -27,13 +45,19 @@ struct Watcher: Sendable {
         listingFailed: false
       )
     }
-    let elapsed = context.clock.now - takenAt
-    let finding = WatchFinding(
-      reward: watch.reward,
-      listedUntil: Timestamp(microseconds: watch.now.microseconds + elapsed.microseconds),
-      codes: unknown.codes
+    let pause = watch.pause(after: failure)
+    if pause == nil {
+      context.logger.warning(
+        "watch given up: see codemint.watches",
+        metadata: ["reward": "\(watch.reward)", "error": "\(failure.message)"]
+      )
+    }
+    try await context.store.putOff(
+      watch.reward,
+      worker: worker,
+      pause: pause,
+      error: failure.message
     )
-    try await conclude(finding)
   }
 
   /// Calls that were in flight while the listing ran may have made what it showed, so the finding

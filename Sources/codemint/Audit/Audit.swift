@@ -62,6 +62,8 @@ struct Audit {
         .temporaryFailure,
         "the pages of the listing did not fit together; try again when it is quiet"
       )
+    case .endless:
+      CommandError(.unavailable, "the listing has \(failure.message)")
     }
   }
 }

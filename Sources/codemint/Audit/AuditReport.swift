@@ -20,6 +20,8 @@ struct AuditReport: Encodable {
   let surplus: Int
   /// Codes that are upstream and set aside in `codemint.strays`.
   let strays: Int
+  /// Codes that no column can hold, kept as bytes in `codemint.raw_codes`.
+  let raw: Int
   /// Calls that are sending or in doubt: they explain differences.
   let openCalls: Int
   /// Codes that are upstream and not in the ledger.
@@ -28,7 +30,7 @@ struct AuditReport: Encodable {
   let unknownThere: [Missing]
 
   enum CodingKeys: String, CodingKey {
-    case reward, upstream, nulls, ledger, surplus, strays
+    case reward, upstream, nulls, ledger, surplus, strays, raw
     case openCalls = "open_calls"
     case unknownHere = "unknown_here"
     case unknownThere = "unknown_there"
@@ -42,13 +44,14 @@ struct AuditReport: Encodable {
     openCalls: Int
   ) {
     let listed = Set(upstream)
-    let stored = ledger.filter { !$0.value.isStray }
+    let stored = ledger.filter { !$0.value.isStray && !$0.value.isRaw }
     self.reward = reward.description
     self.upstream = listed.count
     self.nulls = nulls
     self.ledger = stored.count
     self.openCalls = openCalls
     surplus = stored.values.count { $0.isSurplus }
+    raw = ledger.values.count { $0.isRaw }
     strays = listed.count { ledger[$0]?.isStray == true }
     unknownHere = listed.filter { ledger[$0] == nil }.sorted().map(\.description)
     let missing = stored.filter { !listed.contains($0.key) }
@@ -70,6 +73,7 @@ struct AuditReport: Encodable {
     ]
     if nulls > 0 { lines.append("  \(nulls) items of the listing are null") }
     if strays > 0 { lines.append("  \(strays) are set aside in codemint.strays for a person") }
+    if raw > 0 { lines.append("  \(raw) are kept as bytes in codemint.raw_codes") }
     if openCalls > 0 {
       lines.append("  \(openCalls) call(s) are sending or in doubt and may explain differences")
     }

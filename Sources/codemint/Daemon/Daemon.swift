@@ -65,7 +65,9 @@ struct Daemon {
       drainLimit: settings.api.timeout + .seconds(5)
     )
     wakeService = WakeService(
-      listener: Listener(listening, channels: ["codemint_jobs", "codemint_limits"]),
+      listening,
+      from: settings.database.listenURL == nil ? .databaseURL : .databaseListenURL,
+      pool: pool,
       worker: worker,
       logger: logger
     )

@@ -1,3 +1,4 @@
+import Backstage
 import Foundation
 
 /// A port at which everybody who connects is thrown out again, and counted.

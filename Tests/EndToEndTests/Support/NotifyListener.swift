@@ -1,3 +1,4 @@
+import Backstage
 import Foundation
 
 /// The service manager's end of `NOTIFY_SOCKET`: each datagram is a line.

@@ -1,3 +1,12 @@
+// The promises of codemint, kept by the real binary: each test starts `codemint` as anybody would,
+// against a real Postgres and the stand-in for the API, and looks at what it did from outside.
+//
+// `Stage` gives a test its own database and its own stand-in, and ends what the test started.
+// `Backstage` runs the binary. `Database` is the test's own eye on the ledger. Nothing here waits for
+// time to pass: lines, exits, datagrams and changes of tables are signals; only where there is none,
+// `Patience` looks again and again.
+
+import Backstage
 import Foundation
 import LocalPostgres
 import Logging

@@ -1,3 +1,4 @@
+import Backstage
 import LocalPostgres
 import Postgres
 import Synchronization

@@ -141,7 +141,7 @@ struct AnswerTests {
   }
 
   @Test(
-    "codes of another reward are kept as strays and never counted",
+    "rule 7: codes of another reward are kept as strays and never counted",
     arguments: LedgerKind.allCases
   )
   func foreign(kind: LedgerKind) async throws {
@@ -159,7 +159,7 @@ struct AnswerTests {
   }
 
   @Test(
-    "answers without a new code pause the job, and five in a row fail it",
+    "rule 7: answers without a new code pause the job, and five in a row fail it",
     arguments: LedgerKind.allCases
   )
   func stalls(kind: LedgerKind) async throws {

@@ -27,7 +27,7 @@ struct ClaimTests {
     }
   }
 
-  @Test("a claim that is repeated finds itself", arguments: LedgerKind.allCases)
+  @Test("rule 1: a claim that is repeated finds itself", arguments: LedgerKind.allCases)
   func repeats(kind: LedgerKind) async throws {
     try await Scene.lend(kind) { scene in
       _ = try await scene.insert(700)
@@ -90,7 +90,10 @@ struct ClaimTests {
     }
   }
 
-  @Test("a closed reward claims nothing, another one goes on", arguments: LedgerKind.allCases)
+  @Test(
+    "rule 2: a closed reward claims nothing, another one goes on",
+    arguments: LedgerKind.allCases
+  )
   func closed(kind: LedgerKind) async throws {
     try await Scene.lend(kind) { scene in
       _ = try await scene.insert(5000)

@@ -2,7 +2,7 @@ import MemoryStore
 import Provisioning
 import Testing
 
-@Suite("evidence beats lease")
+@Suite("rule 6: evidence beats lease")
 struct EvidenceTests {
   @Test(
     "a late answer is recorded whatever was thought of the call meanwhile",

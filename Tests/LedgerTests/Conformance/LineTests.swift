@@ -12,7 +12,94 @@ struct LineTests {
       let two = try await scene.insert(1500, priority: 3)
       var order: [JobID] = []
       for _ in 0..<7 { order.append(try await scene.claim().call.job) }
-      #expect(order == [one, two, one, two, two, late, late])
+      #expect(order == [one, one, two, two, two, late, late])
+    }
+  }
+
+  @Test(
+    "a small job waits for two calls of the big ones and no longer",
+    arguments: LedgerKind.allCases
+  )
+  func newcomer(kind: LedgerKind) async throws {
+    try await Scene.lend(kind) { scene in
+      let big = [
+        try await scene.insert(1_000_000), try await scene.insert(1_000_000, of: Scene.otherReward),
+      ]
+      for _ in 0..<5 { _ = try await scene.claim() }
+      for _ in 0..<6 {
+        let small = try await scene.insert(10)
+        let next = [try await scene.claim().call.job, try await scene.claim().call.job]
+        #expect(next.contains(small) && next.contains { big.contains($0) })
+      }
+    }
+  }
+
+  @Test(
+    "a big job has half of the calls, however many small ones come, and the small ones in order",
+    arguments: LedgerKind.allCases
+  )
+  func stream(kind: LedgerKind) async throws {
+    try await Scene.lend(kind) { scene in
+      let big = try await scene.insert(1_000_000)
+      var small: [JobID] = []
+      var served: [JobID] = []
+      _ = try await scene.claim()
+      for _ in 0..<20 {
+        small.append(try await scene.insert(10))
+        small.append(try await scene.insert(10, of: Scene.otherReward))
+        try await scene.ledger.pass(.milliseconds(1))
+        served.append(try await scene.claim().call.job)
+      }
+      #expect(served.count { $0 == big } == 10)
+      #expect(served.filter { $0 != big } == Array(small.prefix(10)))
+    }
+  }
+
+  @Test(
+    "a job that was late, resumed or given back is a newcomer among the newcomers",
+    arguments: LedgerKind.allCases
+  )
+  func comeBack(kind: LedgerKind) async throws {
+    try await Scene.lend(kind) { scene in
+      let big = try await scene.insert(1_000_000)
+      _ = try await scene.claim()
+      let paused = try await scene.insert(10)
+      try await scene.ledger.edit(.pause(paused))
+      let late = try await scene.insert(10, delay: .seconds(1))
+      try await scene.ledger.pass(.seconds(2))
+      let new = try await scene.insert(10)
+      try await scene.ledger.pass(.seconds(1))
+      try await scene.ledger.edit(.resume(paused))
+      try await scene.tend()
+      var order: [JobID] = []
+      for _ in 0..<6 { order.append(try await scene.claim().call.job) }
+      #expect(order.filter { $0 != big } == [late, new, paused])
+    }
+  }
+
+  @Test(
+    "a job behind many whose rewards cannot be served is served at once",
+    arguments: LedgerKind.allCases
+  )
+  func blocked(kind: LedgerKind) async throws {
+    let limits = Limits(
+      requestsPerSecond: 1000,
+      burst: 1000,
+      maxInFlight: 100,
+      maxInFlightPerReward: 1
+    )
+    try await Scene.lend(kind, limits: limits) { scene in
+      _ = try await scene.insert(1000)
+      let first = try await scene.claim()
+      for _ in 0..<120 { _ = try await scene.insert(10, priority: 0) }
+      let open = try await scene.insert(10, of: Scene.otherReward)
+      var claim = try await scene.ask()
+      // It may take somebody to set those aside that are in the way.
+      if claim == .nothing(wait: .zero, due: nil) { claim = try await scene.ask() }
+      guard case .call(let claimed) = claim else { throw MissingRow("call: \(claim)") }
+      #expect(claimed.call.job == open)
+      try await scene.settle(first, scene.answer(first))
+      #expect(try await scene.job(try await scene.claim().call.job).priority == 0)
     }
   }
 

@@ -9,7 +9,7 @@ extension Lockstep {
     case 6..<13: try await decide()
     case 13..<15: try await takeWatch()
     case 15..<18: try await conclude()
-    case 18: try await give()
+    case 18: Bool.random(using: &random) ? try await give() : try await putOff()
     default: try await ask()
     }
   }
@@ -32,7 +32,7 @@ extension Lockstep {
     for call in doubt.calls.map(\.call) {
       switch Int.random(in: 0..<8, using: &random) {
       case 0..<3:
-        var codes = mint.make(Int.random(in: 1...call.size, using: &random), of: call.reward)
+        var codes = made(Int.random(in: 1...call.size, using: &random), of: call.reward)
         if Int.random(in: 0..<6, using: &random) == 0, codes.count < call.size {
           codes += shown.filter { $0.reward == call.reward }.prefix(1)
         }
@@ -40,8 +40,8 @@ extension Lockstep {
       case 3..<6: decision.absent.append(call.id)
       case 6:
         decision.held.append(call.id)
-        decision.holdReason = .unexplained
-        decision.strays = mint.make(2, of: call.reward)
+        decision.holdReason = HoldReason.allCases.randomElement(using: &random)
+        decision.strays = made(2, of: call.reward)
         shown += decision.strays
       default: break
       }
@@ -49,6 +49,24 @@ extension Lockstep {
     let one = try await memory.store.decide(decision, worker: worker)
     compare(one, try await postgres.store.decide(decision, worker: worker))
     return "decide \(one)"
+  }
+
+  /// Codes with the prefix of some jobs or without, at times with one that cannot be stored.
+  private mutating func made(_ number: Int, of reward: RewardID) -> [IssuedCode] {
+    let prefix = ["CODE-", "A", "A"].randomElement(using: &random) ?? ""
+    guard Int.random(in: 0..<6, using: &random) == 0 else {
+      return mint.make(number, of: reward, prefix: prefix)
+    }
+    return mint.make(number - 1, of: reward, prefix: prefix) + mint.make(1, of: reward, bad: true)
+  }
+
+  private mutating func putOff() async throws -> String {
+    guard let (worker, watch) = watches.popLast() else { return "nothing" }
+    let pause: Duration? = Bool.random(using: &random) ? .seconds(2) : nil
+    for ledger in [memory, postgres] {
+      try await ledger.store.putOff(watch.reward, worker: worker, pause: pause, error: "gone")
+    }
+    return "put off"
   }
 
   private mutating func takeWatch() async throws -> String {
@@ -63,7 +81,7 @@ extension Lockstep {
     guard let (worker, watch) = watches.popLast() else { return "nothing" }
     var codes: [IssuedCode] = []
     if Bool.random(using: &random) {
-      codes = mint.make(Int.random(in: 1...3, using: &random), of: watch.reward)
+      codes = made(Int.random(in: 1...5, using: &random), of: watch.reward)
       codes += shown.filter { $0.reward == watch.reward }.suffix(2)
       var seen: Set<CodeID> = []
       codes = codes.filter { seen.insert($0.id).inserted }

@@ -22,7 +22,7 @@ struct RefusalTests {
   }
 
   @Test(
-    "a job refused while calls are outstanding is ending until the last is settled",
+    "rule 16: a job refused while calls are outstanding is ending until the last is settled",
     arguments: LedgerKind.allCases
   )
   func ending(kind: LedgerKind) async throws {
@@ -68,7 +68,7 @@ struct RefusalTests {
   }
 
   @Test(
-    "a 403 that the team's check shares blocks the account with the check's own words",
+    "rule 17: a 403 that the team's check shares blocks the account with the check's own words",
     arguments: LedgerKind.allCases
   )
   func team(kind: LedgerKind) async throws {
@@ -85,7 +85,7 @@ struct RefusalTests {
   }
 
   @Test(
-    "a 403 of one reward pauses it alone, and after the bound holds its jobs",
+    "rule 17: a 403 of one reward pauses it alone, and after the bound holds its jobs",
     arguments: LedgerKind.allCases
   )
   func reward(kind: LedgerKind) async throws {

@@ -81,6 +81,57 @@ struct InsertTests {
     }
   }
 
+  @Test("a producer with rights on the whole table still writes none of codemint's own columns")
+  func ownColumns() async throws {
+    try await Logins.lend { logins in
+      let shop = try await logins.login(nil)
+      try await logins.owner.script(
+        """
+        GRANT USAGE ON SCHEMA codemint TO PUBLIC;
+        GRANT INSERT, SELECT ON codemint.jobs TO PUBLIC;
+        ALTER TABLE codemint.jobs DISABLE ROW LEVEL SECURITY;
+        """
+      )
+      _ = try await shop.query(
+        """
+        INSERT INTO codemint.jobs
+          (reward_id, count, state, paused, held, issued, outstanding, surplus, error_code,
+           error_message, next_call_at, created_by, created_at, started_at, finished_at,
+           updated_at, ends_as, stalls, turn)
+        VALUES (gen_random_uuid(), 7, 'completed', true, true, 7, 0, 3, 'a', 'b', now(), 'else',
+                'epoch', 'epoch', 'epoch', 'epoch', 'failed', 4, 99)
+        """
+      )
+      let row = try await logins.owner.query(
+        """
+        SELECT created_by <> 'else' AND created_at > now() - interval '1 hour'
+               AND updated_at = created_at AND next_call_at = created_at AS own
+        FROM codemint.jobs
+        """
+      )
+      #expect(try row.one().bool("own"))
+      let job = try #require(try await logins.owner.facts().jobs.values.first)
+      #expect(job.state == .queued && !job.paused && !job.held && job.turn == 0)
+      #expect(job.issued == 0 && job.outstanding == 0 && job.surplus == 0 && job.stalls == 0)
+      #expect(job.errorCode == nil && job.errorMessage == nil && job.startedAt == nil)
+      #expect(job.finishedAt == nil && job.endsAs == nil)
+    }
+  }
+
+  @Test("a row that is restored stays as it was")
+  func restored() async throws {
+    try await RealLedger.lend { ledger in
+      try await ledger.bystander.script(
+        """
+        INSERT INTO codemint.jobs (reward_id, count, state, issued, created_at, finished_at)
+        VALUES (gen_random_uuid(), 7, 'completed', 7, 'epoch', 'epoch');
+        """
+      )
+      let job = try #require(try await ledger.bystander.facts().jobs.values.first)
+      #expect(job.state == .completed && job.issued == 7 && job.createdAt == 0 && job.turn == nil)
+    }
+  }
+
   @Test("a dedupe_key is taken once for ever")
   func dedupe() async throws {
     try await RealLedger.lend { ledger in

@@ -6,7 +6,9 @@ import Testing
 
 @Suite("locks")
 struct LockTests {
-  @Test("a claim that waits while another connection doubts a call of the reward does not claim")
+  @Test(
+    "rule 2: a claim that waits while another connection doubts a call of its reward takes none"
+  )
   func doubtWhileClaiming() async throws {
     try await RealLedger.lend { ledger in
       try await ledger.announce(Scene.fast)

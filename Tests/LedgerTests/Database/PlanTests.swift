@@ -1,62 +1,137 @@
 import Ledger
+import MemoryStore
 import Postgres
+import Provisioning
 import Testing
 
 @Suite("plans")
 struct PlanTests {
-  @Test("the next job is read off the line's index, without a sort")
-  func candidate() async throws {
-    try await RealLedger.lend { ledger in
-      try await ledger.bystander.script(
-        """
+  /// Jobs in every place where they could be in the way: ahead of the others on rewards that are
+  /// closed, paused or full, in the line on rewards of their own, and in the waiting room.
+  private static func backlog(_ number: Int) -> String {
+    """
+    INSERT INTO codemint.rewards (reward_id, closed_at)
+      VALUES ('00000000-0000-4000-8000-00000000000c', now());
+    INSERT INTO codemint.rewards (reward_id, paused_until)
+      VALUES ('00000000-0000-4000-8000-00000000000d', now() + interval '1 hour');
+    INSERT INTO codemint.rewards (reward_id, in_flight)
+      VALUES ('00000000-0000-4000-8000-00000000000e', 1000);
+    INSERT INTO codemint.rewards (reward_id, closed_at)
+      SELECT gen_random_uuid(), now() FROM generate_series(1, \(number));
+    INSERT INTO codemint.jobs (reward_id, count, priority)
+      SELECT reward_id, 5, 0 FROM codemint.rewards
+      WHERE in_flight > 0 OR closed_at IS NOT NULL OR paused_until IS NOT NULL;
+    DO $$
+    BEGIN
+      FOR n IN 1..250 LOOP
         INSERT INTO codemint.jobs (reward_id, count, priority)
-        SELECT gen_random_uuid(), 1, n % 10 FROM generate_series(1, 5000) AS n;
-        INSERT INTO codemint.rewards (reward_id)
-        SELECT reward_id FROM codemint.jobs WHERE id % 2 = 0;
-        ANALYZE;
-        """
-      )
-      let query = try #require(Self.candidateQuery)
-      var plan = ""
-      for row in try await ledger.bystander.query(Statement("EXPLAIN \(query)")) {
-        plan += try row.text(0) + "\n"
+        VALUES ('00000000-0000-4000-8000-00000000000c', 5, 0);
+      END LOOP;
+    END $$;
+    INSERT INTO codemint.jobs (reward_id, count, priority)
+      SELECT r.reward_id, 5, 1 FROM codemint.rewards r, generate_series(1, \(number))
+      WHERE r.reward_id::text LIKE '00000000-0000-4000-8000-00000000000_';
+    INSERT INTO codemint.jobs (reward_id, count, run_at)
+      SELECT gen_random_uuid(), 5, now() + interval '1 day' FROM generate_series(1, \(number));
+    INSERT INTO codemint.jobs (reward_id, count)
+      SELECT gen_random_uuid(), 5 FROM generate_series(1, \(number));
+    INSERT INTO codemint.jobs (reward_id, count)
+      SELECT '\(Scene.reward)', 1000 FROM generate_series(1, \(number));
+    ANALYZE;
+    """
+  }
+
+  @Test("a claim reads as much of the ledger as before, however many jobs wait or are in the way")
+  func claim() async throws {
+    try await RealLedger.lend { ledger in
+      try await ledger.announce(Scene.fast)
+      _ = try await ledger.insert(100_000, of: Scene.reward)
+      _ = try await ledger.insert(100_000, of: Scene.otherReward)
+      let few = try await pagesOfClaim(ledger)
+      try await ledger.bystander.script(Self.backlog(5000), deadline: .seconds(120))
+      // Somebody has to set those aside that are in the way, a hundred arrivals at a time.
+      var asked = 0
+      while case .nothing(wait: .zero, _) = try await ledger.store.claim(request()) {
+        asked += 1
+        try #require(asked < 100)
       }
-      #expect(plan.contains("Index Scan using jobs_line on jobs"), "\(plan)")
-      #expect(!plan.contains("Sort"), "\(plan)")
-      #expect(!plan.contains("Seq Scan on jobs"), "\(plan)")
+      let many = try await pagesOfClaim(ledger)
+      // The trees of the indexes are higher by a page or two.
+      #expect(many < few * 2, "\(many) pages against \(few)")
+      let plans = try await plans(
+        of: "SELECT codemint.claim_call(gen_random_uuid(), gen_random_uuid(), '1 min', 500, '1 s')",
+        ledger.bystander
+      )
+      #expect(plans.contains("Index") && plans.contains("codemint.rewards"), "\(plans)")
+      for table in ["jobs", "rewards"] {
+        #expect(!plans.contains("Seq Scan on \(table)"), "\(plans)")
+      }
+      #expect(!plans.contains("Sort"), "\(plans)")
     }
   }
 
-  @Test("what falls due is read off indexes")
+  @Test("tending reads what falls due, not what waits")
   func tending() async throws {
     try await RealLedger.lend { ledger in
-      try await ledger.bystander.script(
-        """
-        INSERT INTO codemint.jobs (reward_id, count, run_at)
-        SELECT gen_random_uuid(), 1, now() + interval '1 day' FROM generate_series(1, 5000);
-        ANALYZE;
-        """
+      try await ledger.announce(Scene.fast)
+      _ = try await ledger.insert(100_000, of: Scene.reward)
+      try await ledger.bystander.script(Self.backlog(5000), deadline: .seconds(120))
+      let plans = try await plans(
+        of: """
+          SELECT codemint.line_up(), codemint.next_tending(), codemint.next_reopening(now()),
+                 codemint.next_due(now())
+          """,
+        ledger.bystander
       )
-      let rows = try await ledger.bystander.query(
-        """
-        EXPLAIN SELECT next_call_at FROM codemint.jobs
-        WHERE turn IS NULL AND next_call_at IS NOT NULL ORDER BY next_call_at LIMIT 1
-        """
-      )
-      let plan = try rows.map { try $0.text(0) }.joined(separator: "\n")
-      #expect(plan.contains("using jobs_waiting") && !plan.contains("Sort"), "\(plan)")
+      #expect(plans.contains("jobs_waiting"), "\(plans)")
+      #expect(plans.contains("Index Cond: (next_call_at <="), "\(plans)")
+      #expect(plans.contains("using rewards_paused"), "\(plans)")
+      #expect(!plans.contains("Seq Scan on jobs"), "\(plans)")
     }
   }
 
-  /// The query of `next_candidate` itself, with numbers for the function's variables.
-  private static var candidateQuery: String? {
-    let text = Migration.all[1].sql
-    let head = "SELECT j.id, j.reward_id\n  FROM codemint.jobs j"
-    guard let start = text.ranges(of: head).first?.lowerBound,
-      let end = text[start...].ranges(of: "LIMIT 1\n").first?.upperBound
-    else { return nil }
-    return String(text[start..<end])
-      .replacing("p_account.max_in_flight_per_reward", with: "2")
-      .replacing("p_now", with: "clock_timestamp()")
+  private func request() -> ClaimRequest {
+    var random = SystemRandomNumberGenerator()
+    return ClaimRequest(
+      call: CallID(UniqueID(random: &random)),
+      worker: Samples.worker(1),
+      lease: .seconds(60)
+    )
+  }
+
+  /// How many pages a claim looks at, once the connection knows the functions: work, not time.
+  private func pagesOfClaim(_ ledger: RealLedger) async throws -> Int {
+    var pages = 0
+    for _ in 0..<8 {
+      try await ledger.bystander.script("BEGIN")
+      let rows = try await ledger.bystander.query(
+        """
+        EXPLAIN (ANALYZE, BUFFERS)
+        SELECT * FROM codemint.claim_call(gen_random_uuid(), $1, '1 min', 500, '1 s')
+        """,
+        [.uuid(Samples.worker(1).id.bits)]
+      )
+      let lines = try rows.map { try $0.text(0) }
+      try await ledger.bystander.script("ROLLBACK")
+      let buffers = try #require(lines.first { $0.contains("Buffers: shared") })
+      pages = buffers.matches(of: /(hit|read)=(\d+)/).reduce(0) { $0 + (Int($1.2) ?? 0) }
+    }
+    return pages
+  }
+
+  /// The plans of every statement that runs within this one.
+  private func plans(of statement: String, _ connection: Connection) async throws -> String {
+    let notices = try await connection.script(
+      """
+      LOAD 'auto_explain';
+      SET auto_explain.log_min_duration = 0;
+      SET auto_explain.log_nested_statements = on;
+      SET client_min_messages = log;
+      BEGIN;
+      \(statement);
+      ROLLBACK;
+      """
+    )
+    return notices.map(\.message).joined(separator: "\n")
   }
 }

@@ -83,7 +83,7 @@ struct RoleTests {
     }
   }
 
-  @Test("the daemon's role deletes no job and no code, and steers nothing as operators do")
+  @Test("rule 19: the daemon's role deletes no job and no code, and steers nothing as operators do")
   func worker() async throws {
     try await Logins.lend { logins in
       let daemon = try await logins.login(.worker)

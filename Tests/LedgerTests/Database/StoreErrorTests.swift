@@ -44,7 +44,7 @@ struct StoreErrorTests {
     }
   }
 
-  @Test("a warning with a commit counts as a lost answer")
+  @Test("rule 1: a warning with a commit counts as a lost answer")
   func warning() async throws {
     try await RealLedger.lend { ledger in
       try await ledger.announce(Scene.fast)

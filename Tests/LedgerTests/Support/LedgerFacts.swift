@@ -11,6 +11,8 @@ struct LedgerFacts: Hashable, Sendable {
   var workers: [WorkerID: WorkerRow] = [:]
   /// Strays by the call that showed them.
   var strays: [CodeID: CallID] = [:]
+  /// Codes kept as bytes by the call that they were found for.
+  var rawCodes: [CodeID: CallID] = [:]
   var answers: [CallID: [UInt8]] = [:]
 
   /// The job that a test has only one of.
@@ -35,6 +37,7 @@ struct LedgerFacts: Hashable, Sendable {
       + Self.compare("code", codes, other.codes) + Self.compare("reward", rewards, other.rewards)
       + Self.compare("worker", workers, other.workers)
       + Self.compare("stray", strays, other.strays)
+      + Self.compare("raw code", rawCodes, other.rawCodes)
       + Self.compare("answer", answers.mapValues(\.count), other.answers.mapValues(\.count))
       + (account == other.account ? [] : ["account: \(account)\n      != \(other.account)"])
   }

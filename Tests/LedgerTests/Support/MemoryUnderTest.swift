@@ -45,6 +45,7 @@ struct MemoryUnderTest: LedgerUnderTest {
     facts.account = ledger.account
     facts.workers = ledger.workers
     facts.strays = ledger.strays.compactMapValues(\.call)
+    facts.rawCodes = ledger.rawCodes
     facts.answers = ledger.answers
     return facts
   }

@@ -1,11 +1,33 @@
 import MemoryStore
 import Postgres
 import Provisioning
+import Testing
 
 extension PostgresUnderTest {
   func facts(withCodes: Bool) async throws -> LedgerFacts {
-    try await bystander.facts(withCodes: withCodes)
+    let wrong = try await bystander.query(Self.wrongHeads)
+    #expect(wrong.isEmpty, "a line's heads are not those that refresh_line would find")
+    return try await bystander.facts(withCodes: withCodes)
   }
+
+  /// Jobs in a line of which neither their reward's heads nor an arrival know, and heads of lines
+  /// in which nobody stands.
+  private static let wrongHeads: Statement = """
+    SELECT
+    FROM (SELECT DISTINCT ON (j.reward_id) j.reward_id, j.priority,
+                 CASE WHEN j.turn = 0 THEN j.next_call_at END AS due,
+                 CASE WHEN j.turn = 0 THEN j.id END AS job
+          FROM codemint.jobs j WHERE j.turn IS NOT NULL
+          ORDER BY j.reward_id, j.priority, j.turn, j.next_call_at, j.id) f
+    FULL JOIN codemint.rewards r ON r.reward_id = f.reward_id
+    WHERE ((r.line_priority, r.newcomer_due, r.newcomer_job) IS DISTINCT FROM
+           (f.priority, f.due, f.job)
+           OR r.round_turn IS DISTINCT FROM
+              (SELECT min(j.turn) FROM codemint.jobs j
+               WHERE j.reward_id = f.reward_id AND j.priority = f.priority AND j.turn > 0))
+      AND NOT EXISTS (SELECT FROM codemint.arrivals a
+                      WHERE a.reward_id = coalesce(f.reward_id, r.reward_id))
+    """
 }
 
 extension Connection {
@@ -37,6 +59,10 @@ extension Connection {
     for row in try await query("SELECT id, call_id FROM codemint.strays") {
       let id = CodeID(UniqueID(bits: try row.uuid("id")))
       facts.strays[id] = CallID(UniqueID(bits: try row.uuid("call_id")))
+    }
+    for row in try await query("SELECT id, call_id FROM codemint.raw_codes") {
+      let id = CodeID(UniqueID(bits: try row.uuid("id")))
+      facts.rawCodes[id] = CallID(UniqueID(bits: try row.uuid("call_id")))
     }
     for row in try await query("SELECT call_id, body FROM codemint.answers") {
       facts.answers[CallID(UniqueID(bits: try row.uuid("call_id")))] = try row.bytea("body")
@@ -104,6 +130,7 @@ extension CallRow {
     settledAt = try row.optionalTimestamptz("settled_at")
     heldAt = try row.optionalTimestamptz("held_at")
     holdReason = try row.optionalText("hold_reason")
+    isShort = try row.bool("is_short")
   }
 }
 
@@ -150,6 +177,10 @@ extension RewardRow {
     watchStep = try row.optionalInteger("watch_step")
     watchAt = try row.optionalTimestamptz("watch_at")
     watchedSince = try row.optionalTimestamptz("watched_since")
+    watchFailures = try row.integer("watch_failures")
+    watchFailingSince = try row.optionalTimestamptz("watch_failing_since")
+    watchError = try row.optionalText("watch_error")
+    watchEnded = try row.optionalText("watch_ended")
   }
 }
 
@@ -167,6 +198,7 @@ extension AccountRow {
       maxInFlightPerReward: try row.optionalInteger("set_max_in_flight_per_reward")
     )
     pace = try row.pace()
+    newcomerLast = try row.bool("newcomer_last")
     failures = try row.integer("failures")
     failedAt = try row.optionalTimestamptz("failed_at")
     breaker = try row.optionalText("breaker").flatMap(Breaker.init)

@@ -31,11 +31,18 @@ final class Scene: Sendable {
     limits: Limits = fast,
     _ body: (Scene) async throws -> Void
   ) async throws {
-    try await withLedger(kind) { ledger in
-      let scene = Scene(ledger)
-      try await scene.tend(limits: limits)
-      try await body(scene)
-    }
+    try await withLedger(kind) { try await over($0, limits: limits, body) }
+  }
+
+  /// Lets a worker announce itself at this ledger.
+  static func over(
+    _ ledger: any LedgerUnderTest,
+    limits: Limits = fast,
+    _ body: (Scene) async throws -> Void
+  ) async throws {
+    let scene = Scene(ledger)
+    try await scene.tend(limits: limits)
+    try await body(scene)
   }
 
   func now() async throws -> Int64 { try await ledger.now() }
@@ -52,13 +59,14 @@ final class Scene: Sendable {
   func insert(
     _ count: Int,
     of reward: RewardID = reward,
+    prefix: String? = nil,
     priority: Int = Bounds.defaultPriority,
     delay: Duration = .zero
   ) async throws -> JobID {
     let order = JobOrder(
       reward: reward,
       count: count,
-      prefix: nil,
+      prefix: prefix,
       priority: priority,
       delay: delay
     )

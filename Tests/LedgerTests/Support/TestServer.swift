@@ -1,3 +1,4 @@
+import Foundation
 import Ledger
 import LocalPostgres
 import Postgres
@@ -35,6 +36,7 @@ struct TestServer: Sendable {
       let connection = try await Connection.open(settings)
       if template == .manualClock { try await connection.script(Self.clock) }
       _ = try await Migrator(connection).migrate()
+      if let changes = try Self.schemaChanges() { try await connection.script(changes) }
       await connection.close()
     }
   }
@@ -84,9 +86,18 @@ struct TestServer: Sendable {
     Self.free.withLock { $0.append(name) }
   }
 
+  /// SQL that spoils the schema, so that `scripts/mutate` can show that a test notices.
+  private static func schemaChanges() throws -> String? {
+    guard let path = ProcessInfo.processInfo.environment["CODEMINT_TEST_SCHEMA_CHANGES"] else {
+      return nil
+    }
+    return try String(contentsOfFile: path, encoding: .utf8)
+  }
+
   private static let emptying = """
     TRUNCATE codemint.jobs, codemint.calls, codemint.codes, codemint.rewards, codemint.accounts,
-      codemint.workers, codemint.strays, codemint.answers, codemint.job_actions RESTART IDENTITY;
+      codemint.workers, codemint.strays, codemint.raw_codes, codemint.answers,
+      codemint.job_actions, codemint.arrivals RESTART IDENTITY;
     ALTER SEQUENCE codemint.turns RESTART;
     INSERT INTO codemint.accounts (name) VALUES ('default');
     UPDATE test.clock SET now = to_timestamp(\(startOfTime / 1_000_000));

@@ -6,11 +6,15 @@ enum ContentRule {
     var texts = [settlement.call.prefix, settlement.errorCode, settlement.errorMessage]
     if case .fails(let code, let message) = settlement.job { texts += [code, message] }
     let all = settlement.codes + settlement.strays
-    texts += all.map(\.code) + all.map(\.status)
     let isTextRefused = texts.contains { $0?.utf8.contains(0) ?? false }
-    guard !isTextRefused, !all.contains(where: { escapesNull($0.externalIDs) }) else {
+    guard !isTextRefused, !all.contains(where: refuses) else {
       throw StoreError(.contentRefused, "a value has the wrong form")
     }
+  }
+
+  /// Whether a code can be stored only as bytes.
+  static func refuses(_ code: IssuedCode) -> Bool {
+    code.code.utf8.contains(0) || code.status.utf8.contains(0) || escapesNull(code.externalIDs)
   }
 
   /// Whether a JSON text has the escape `\u0000`; `\\u0000` is a backslash and five characters.

@@ -46,15 +46,20 @@ extension MemoryLedger {
     )
   }
 
-  /// The job whose turn it is, of those whose reward is open.
+  /// The job whose turn it is, of those whose reward is open: `codemint.next_candidate`.
   private func candidate(_ limits: Limits, now: Int64) -> JobRow? {
-    let line = jobs.values.filter { job in
+    let open = jobs.values.filter { job in
       guard job.turn != nil else { return false }
       let reward = rewards[job.reward] ?? RewardRow()
       return reward.closedAt == nil && reward.inFlight < limits.maxInFlightPerReward
         && reward.pausedUntil ?? .min <= now
     }
-    return line.min { ($0.priority, $0.turn ?? 0, $0.id) < ($1.priority, $1.turn ?? 0, $1.id) }
+    let first = open.map(\.priority).min()
+    let newcomer = open.filter { $0.priority == first && $0.turn == 0 }
+      .min { ($0.nextCallAt ?? 0, $0.id) < ($1.nextCallAt ?? 0, $1.id) }
+    let next = open.filter { $0.priority == first && $0.turn != 0 }
+      .min { ($0.turn ?? 0) < ($1.turn ?? 0) }
+    return account.newcomerLast ? next ?? newcomer : newcomer ?? next
   }
 
   private mutating func take(
@@ -90,6 +95,7 @@ extension MemoryLedger {
     job.state = .running
     job.outstanding += size
     job.startedAt = job.startedAt ?? now
+    account.newcomerLast = job.turn == 0
     job.turn = job.room > 0 ? nextTurn() : nil
     job.nextCallAt = job.room > 0 ? job.nextCallAt : nil
     jobs[job.id] = job

@@ -72,8 +72,10 @@ extension MemoryLedger {
     for call in decision.absent { declareAbsent(call, now: now) }
     hold(decision.held, reason: decision.holdReason, now: now)
     if let call = decision.held.first.flatMap({ calls[$0] }) {
-      keep(decision.strays, of: call.call)
+      keep(decision.strays.filter { !ContentRule.refuses($0) }, of: call.call)
+      keepRaw(decision.strays, of: call.call.id)
     }
+    stallIfRaw(decision.adopted, now: now)
     rewards[id]?.giveBack()
     rewards[id]?.reconcileAt = nil
     rewards[id]?.listingFailingSince = nil
@@ -86,10 +88,10 @@ extension MemoryLedger {
   public func known(_ asked: [CodeID]) -> Set<CodeID> {
     Set(
       asked.filter { id in
-        if codes[id] != nil { return true }
+        if codes[id] != nil || rawCodes[id] != nil { return true }
         guard let stray = strays[id] else { return false }
         guard let call = stray.call.flatMap({ calls[$0] }) else { return true }
-        return call.call.reward == stray.code.reward
+        return call.call.reward == stray.code.reward && (call.heldAt == nil || call.hasSeenAll)
       }
     )
   }
@@ -100,10 +102,21 @@ extension MemoryLedger {
     return row.reconciler == worker && row.reconcilerUntil ?? .min >= now
   }
 
+  /// Held calls among them, unless a whole listing has shown all that they made.
   private func doubts(of reward: RewardID) -> [CallRow] {
     calls.values
-      .filter { $0.call.reward == reward && $0.state == .inDoubt && $0.heldAt == nil }
+      .filter { row in
+        row.call.reward == reward && row.state == .inDoubt
+          && (row.heldAt == nil || !row.hasSeenAll)
+      }
       .sorted { ($0.createdAt, $0.call.id) < ($1.createdAt, $1.call.id) }
+  }
+}
+
+extension CallRow {
+  /// Whether all that it can have made has been set aside with it: `codemint.has_seen_all`.
+  fileprivate var hasSeenAll: Bool {
+    holdReason.flatMap(HoldReason.init)?.hasSeenAll ?? false
   }
 }
 

@@ -6,6 +6,16 @@ extension MemoryLedger {
     brokenJobs() + brokenCounters() + brokenCodes()
   }
 
+  /// The same about those that depend on a table that has changed since the last time of asking.
+  mutating func newlyBrokenInvariants() -> [String] {
+    defer { touched = [] }
+    let jobs = touched.isDisjoint(with: [.jobs, .calls]) ? [] : brokenJobs()
+    let counters =
+      touched.isDisjoint(with: [.calls, .rewards, .account]) ? [] : brokenCounters()
+    let codes = touched.isDisjoint(with: [.jobs, .calls, .codes]) ? [] : brokenCodes()
+    return jobs + counters + codes
+  }
+
   private func brokenJobs() -> [String] {
     var broken: [String] = []
     let holding = calls.values.filter(\.state.holdsRoom)

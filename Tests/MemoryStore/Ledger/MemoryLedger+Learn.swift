@@ -43,11 +43,13 @@ extension MemoryLedger {
     account.offsetHigh = newLow > newHigh ? high : newHigh
   }
 
-  /// What the API's clock is ahead; nil if its `createdAt` is not believed.
+  /// What the API's clock is ahead, less surely the longer ago it was measured; nil if its
+  /// `createdAt` is not believed.
   func offset(now: Int64) -> ClockOffset? {
     guard let low = account.offsetLow, let high = account.offsetHigh,
       account.offsetDistrustedUntil ?? .min <= now
     else { return nil }
-    return ClockOffset(low: low, high: high)
+    let drift = max(0, min(now - (account.offsetMeasuredAt ?? now), Self.day)) / 1000
+    return ClockOffset(low: low - drift, high: high + drift)
   }
 }

@@ -13,7 +13,7 @@ extension MemoryLedger {
     } else if job.turn == nil {
       let due = job.nextCallAt ?? job.runAt
       job.nextCallAt = max(due, now)
-      if due <= now { job.turn = nextTurn() }
+      if due <= now { job.turn = 0 }
     }
   }
 

@@ -25,6 +25,7 @@ extension MemoryLedger {
     let finding = apply(settlement, to: &row, &job, &reward, held: held, now: now)
     let wasHeld = row.heldAt != nil
     if held > 0 || settlement.result == .issued { row.record(settlement, now: now) }
+    if held > 0, settlement.reward == .watched { row.isShort = true }
     calls[call.id] = row
     if row.holdReason != nil, settlement.result == .issued {
       for code in settlement.codes { strays[code.id] = nil }

@@ -36,7 +36,11 @@ extension MemoryLedger {
     if job.state == .completed || job.state.takesCalls && !job.held { return looked(at: job) }
     let hasHeldCall = calls.values.contains { $0.call.job == id && $0.heldAt != nil }
     guard job.state != .ending, !hasHeldCall else { return false }
-    let own = codes.filter { $0.value.job == id && $0.value.isSurplus && $0.value.call != nil }
+    let isLiteral = rewards[job.reward]?.prefixLiteral ?? true
+    let own = codes.filter { _, row in
+      row.job == id && row.isSurplus && row.call != nil
+        && (!isLiteral || row.code.hasPrefix(job.prefix ?? ""))
+    }
     for code in own.keys.sorted().prefix(job.room) {
       guard let row = codes[code] else { continue }
       codes[code] = CodeRow(code: row.code, job: row.job, call: row.call, isSurplus: false)

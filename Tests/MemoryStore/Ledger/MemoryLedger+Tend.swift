@@ -54,10 +54,7 @@ extension MemoryLedger {
   private mutating func lineUp(now: Int64) {
     let due = jobs.values.filter { $0.turn == nil && $0.nextCallAt ?? .max <= now }
       .sorted { ($0.nextCallAt ?? 0, $0.id) < ($1.nextCallAt ?? 0, $1.id) }
-    for job in due.prefix(1000) {
-      let turn = nextTurn()
-      jobs[job.id]?.turn = turn
-    }
+    for job in due.prefix(1000) { jobs[job.id]?.turn = 0 }
     if !due.isEmpty { signals.append(.jobs) }
   }
 

@@ -3,21 +3,62 @@ import Provisioning
 extension MemoryLedger {
   /// Records the codes of one doubtful call that were found upstream: `codemint.adopt_call`.
   mutating func adopt(_ adoption: Adoption, now: Int64) {
-    guard var row = calls[adoption.call.id], var job = jobs[row.call.job] else { return }
-    let stored = store(adoption.codes, of: row.call, room: row.call.size, job: &job)
-    for code in adoption.codes { strays[code.id] = nil }
-    job.outstanding -= row.call.size
-    job.issued += stored.issued
-    job.stalls = 0
+    guard var row = calls[adoption.call.id] else { return }
+    let storable = adoption.codes.filter { !ContentRule.refuses($0) }
+    let stored = credit(row.call, held: row.call.size, room: row.call.size, storable, now: now)
+    keepRaw(adoption.codes, of: row.call.id)
     row.end(.adopted, now: now)
     row.received = stored.issued
     calls[row.call.id] = row
     if stored.issued < row.call.size {
       watch(row.call.reward, because: row.call.id, step: 0, now: now)
     }
+  }
+
+  /// Takes in codes that were found for a call: `codemint.credit_call`.
+  mutating func credit(_ call: Call, held: Int, room: Int, _ found: [IssuedCode], now: Int64)
+    -> Stored
+  {
+    guard var job = jobs[call.job] else { return Stored() }
+    var stored = store(found, of: call, room: room, job: &job)
+    for code in found { strays[code.id] = nil }
+    stored.issued += stored.returned
+    job.outstanding -= held
+    job.issued += stored.issued
+    job.surplus += stored.surplus
+    if stored.issued > 0 { job.stalls = 0 }
+    if held > 0, let row = calls[call.id], row.holdReason != nil { release(&job, of: row) }
     conclude(&job, failure: nil, now: now)
     place(&job, pause: 0, now: now)
     jobs[job.id] = job
+    return stored
+  }
+
+  /// Keeps what of these codes no column can hold: `codemint.store_raw_codes`.
+  mutating func keepRaw(_ shown: [IssuedCode], of call: CallID) {
+    for code in shown where ContentRule.refuses(code) && rawCodes[code.id] == nil {
+      rawCodes[code.id] = call
+    }
+  }
+
+  /// Calls of which nothing else was found made no progress for their jobs.
+  mutating func stallIfRaw(_ adopted: [Adoption], now: Int64) {
+    let stalled = adopted.filter { adoption in
+      adoption.codes.contains(where: ContentRule.refuses)
+        && calls[adoption.call.id]?.received == 0
+    }
+    for id in Set(stalled.map(\.call.job)).sorted() {
+      guard var job = jobs[id] else { continue }
+      job.stalls += 1
+      let failure = JobFailure(
+        code: "no_progress",
+        message: "\(job.stalls) calls in a row made no code that can be stored"
+      )
+      let isEnough = job.stalls >= Bounds.answersWithoutProgress
+      conclude(&job, failure: isEnough ? failure : nil, now: now)
+      place(&job, pause: 0, now: now)
+      jobs[id] = job
+    }
   }
 
   /// A doubtful call is judged not to have happened: `codemint.declare_absent`.
@@ -27,6 +68,7 @@ extension MemoryLedger {
     calls[call] = row
     watch(row.call.reward, because: call, step: 0, now: now)
     job.outstanding -= row.call.size
+    if row.holdReason != nil { release(&job, of: row) }
     conclude(&job, failure: nil, now: now)
     place(&job, pause: 0, now: now)
     jobs[job.id] = job

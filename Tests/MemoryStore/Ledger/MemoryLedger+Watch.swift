@@ -1,12 +1,18 @@
 public import Provisioning
 
 extension MemoryLedger {
-  /// A reward is to be listed again: `codemint.watch_reward`.
+  /// A reward is to be listed again: `codemint.watch_reward`. Here nothing fails over, so that there
+  /// is no step -2.
   mutating func watch(_ reward: RewardID, because call: CallID, step: Int, now: Int64) {
     guard var row = rewards[reward], let claimed = calls[call] else { return }
+    let due = now + (step < 0 ? 0 : Self.minute)
+    let isPending = row.watchAt != nil && row.watchStep ?? 0 < 0
+    if row.watchAt == nil { row.forgetWatchFailures() }
+    row.giveBack()
     row.watchCall = call
-    row.watchStep = step
-    row.watchAt = now + (step < 0 ? 0 : Self.minute)
+    row.watchStep = isPending ? min(step, row.watchStep ?? 0) : step
+    row.watchAt = isPending ? min(due, row.watchAt ?? due) : due
+    row.watchEnded = nil
     if step < 0 { row.pausedUntil = max(row.pausedUntil ?? .min, now + Self.minute / 2) }
     let since =
       claimed.sendAt == nil ? jobs[claimed.call.job]?.createdAt ?? now : claimed.createdAt
@@ -27,17 +33,38 @@ extension MemoryLedger {
       reward: id,
       newestKnown: reward.newestKnown,
       since: offset(now: now).map { Timestamp(microseconds: since + $0.low) },
-      now: Timestamp(microseconds: now)
+      now: Timestamp(microseconds: now),
+      failures: reward.watchFailures,
+      failingSince: reward.watchFailingSince.map(Timestamp.init(microseconds:))
     )
+  }
+
+  /// Puts a round of a watch off, or gives the watch up: `codemint.put_off_watch`.
+  public mutating func putOff(
+    _ reward: RewardID,
+    worker: WorkerID,
+    pause: Duration?,
+    error: String,
+    now: Int64
+  ) {
+    guard var row = rewards[reward], row.reconciler == worker else { return }
+    row.giveBack()
+    row.watchAt = pause.map { now + $0.microseconds }
+    row.watchEnded = pause == nil ? "unlistable" : nil
+    row.watchFailures += 1
+    row.watchFailingSince = row.watchFailingSince ?? now
+    row.watchError = error
+    rewards[reward] = row
   }
 
   /// Concludes one round of a watch: `codemint.conclude_watch`.
   public mutating func conclude(_ watch: WatchFinding, worker: WorkerID, now: Int64)
     -> WatchAnswer
   {
-    guard isHeld(watch.reward, by: worker, now: now), var reward = rewards[watch.reward] else {
+    guard isHeld(watch.reward, by: worker, now: now), let reward = rewards[watch.reward] else {
       return .lost
     }
+    let found = watch.codes.filter { !ContentRule.refuses($0) }
     if !watch.codes.isEmpty, reward.closedAt != nil {
       rewards[watch.reward]?.giveBack()
       return .lost
@@ -47,40 +74,71 @@ extension MemoryLedger {
         && $0.createdAt <= watch.listedUntil.microseconds
     }
     if !watch.codes.isEmpty, isInFlight { return .wait }
-    let stored = take(watch.codes, for: reward, now: now)
-    let step = reward.watchStep ?? 0
-    reward.giveBack()
-    if step < 0 { reward.pausedUntil = nil }
-    reward.watchStep = step + 1
-    reward.watchAt =
-      Self.watchPauses.indices.contains(step + 1)
-      ? now + Self.watchPauses[step + 1] : nil
-    if step >= 3 { reward.watchedSince = nil }
-    rewards[watch.reward] = reward
+    var (issued, surplus) = (0, 0)
+    if !found.isEmpty, let call = reward.watchCall.flatMap({ calls[$0] })?.call {
+      let rest = takeKeptBack(found, of: watch.reward, issued: &issued, now: now)
+      surplus = keepRest(rest, foundFor: call, now: now)
+    }
+    if let call = reward.watchCall { keepRaw(watch.codes, of: call) }
+    endRound(of: watch.reward, now: now)
     signals.append(.jobs)
-    return .done(issued: stored.issued, surplus: stored.surplus)
+    return .done(issued: issued, surplus: surplus)
   }
 
-  /// Codes that an answer has kept back count for its job as long as nothing has been asked again;
-  /// whatever comes to light later is surplus.
-  private mutating func take(_ shown: [IssuedCode], for reward: RewardRow, now: Int64) -> Stored {
-    guard let call = reward.watchCall.flatMap({ calls[$0] })?.call, var job = jobs[call.job] else {
-      return Stored()
+  /// Gives codes to the calls whose answers kept them back: `codemint.take_kept_back`.
+  private mutating func takeKeptBack(
+    _ found: [IssuedCode],
+    of reward: RewardID,
+    issued: inout Int,
+    now: Int64
+  ) -> [IssuedCode] {
+    guard rewards[reward]?.watchStep ?? 0 < 0 else { return found }
+    let short = calls.values.filter { $0.isShort && $0.call.reward == reward }
+    let choosing = short.sorted { one, other in
+      (-(one.call.prefix?.utf8.count ?? 0), one.createdAt, one.call.id)
+        < (-(other.call.prefix?.utf8.count ?? 0), other.createdAt, other.call.id)
     }
-    var room = 0
-    if reward.watchStep ?? 0 < 0, job.state.takesCalls {
+    var rest = found
+    for call in choosing.map(\.call) {
+      guard let job = jobs[call.job], job.state.takesCalls else { continue }
       let counted = codes.values.filter { $0.call == call.id && !$0.isSurplus }.count
-      room = max(0, min(job.room, call.size - counted))
+      let room = min(job.room, call.size - counted)
+      guard room > 0 else { continue }
+      let own = Array(rest.filter { $0.hasPrefix(call.prefix ?? "") }.prefix(room))
+      let taken = Set(own.map(\.id))
+      rest.removeAll { taken.contains($0.id) }
+      issued += credit(call, held: 0, room: room, own, now: now).issued
     }
-    var stored = store(shown, of: call, room: room, job: &job)
-    for code in shown { strays[code.id] = nil }
-    stored.issued += stored.returned
-    job.issued += stored.issued
-    job.surplus += stored.surplus
-    conclude(&job, failure: nil, now: now)
-    place(&job, pause: 0, now: now)
-    jobs[job.id] = job
-    return stored
+    return rest
+  }
+
+  /// What may be a held call's is set aside for it, since it has no outcome yet; everything else is
+  /// surplus: `codemint.keep_rest`.
+  private mutating func keepRest(_ rest: [IssuedCode], foundFor call: Call, now: Int64) -> Int {
+    let held = calls.values.filter { $0.call.reward == call.reward && $0.heldAt != nil }
+      .min { ($0.createdAt, $0.call.id) < ($1.createdAt, $1.call.id) }
+    guard let held else { return credit(call, held: 0, room: 0, rest, now: now).surplus }
+    keep(rest, of: held.call)
+    return 0
+  }
+
+  /// One listing of a watch is done: `codemint.end_round`.
+  private mutating func endRound(of id: RewardID, now: Int64) {
+    guard var reward = rewards[id] else { return }
+    let before = reward.watchStep ?? 0
+    let step = max(before + 1, 0)
+    reward.giveBack()
+    if before < 0 { reward.pausedUntil = nil }
+    reward.watchStep = step
+    reward.watchAt =
+      Self.watchPauses.indices.contains(step) ? now + Self.watchPauses[step] : nil
+    reward.forgetWatchFailures()
+    reward.watchEnded = step > 3 ? "listed" : nil
+    if step > 3 { reward.watchedSince = nil }
+    rewards[id] = reward
+    for (call, row) in calls where row.isShort && row.call.reward == id {
+      calls[call]?.isShort = false
+    }
   }
 
   /// Whether a reward is due to be reconciled, or a watched one to be listed again.
@@ -95,6 +153,12 @@ extension MemoryLedger {
 }
 
 extension RewardRow {
+  fileprivate mutating func forgetWatchFailures() {
+    watchFailures = 0
+    watchFailingSince = nil
+    watchError = nil
+  }
+
   fileprivate func isWatchDue(now: Int64) -> Bool {
     guard let watchAt, watchAt <= now else { return false }
     return closedAt == nil && isFree(now: now)

@@ -4,20 +4,34 @@ public import Provisioning
 /// nothing here waits, and a copy is a snapshot.
 public struct MemoryLedger: Hashable, Sendable {
   /// The jobs by number.
-  public internal(set) var jobs: [JobID: JobRow] = [:]
+  public internal(set) var jobs: [JobID: JobRow] = [:] {
+    didSet { touched.insert(.jobs) }
+  }
   /// Every call by id.
-  public internal(set) var calls: [CallID: CallRow] = [:]
+  public internal(set) var calls: [CallID: CallRow] = [:] {
+    didSet { touched.insert(.calls) }
+  }
   /// Every code by its id.
-  public internal(set) var codes: [CodeID: CodeRow] = [:]
+  public internal(set) var codes: [CodeID: CodeRow] = [:] {
+    didSet { touched.insert(.codes) }
+  }
   /// What is known of each reward.
-  public internal(set) var rewards: [RewardID: RewardRow] = [:]
+  public internal(set) var rewards: [RewardID: RewardRow] = [:] {
+    didSet { touched.insert(.rewards) }
+  }
   /// The account.
-  public internal(set) var account = AccountRow()
+  public internal(set) var account = AccountRow() {
+    didSet { touched.insert(.account) }
+  }
   /// The workers that live, or died without a word.
   public internal(set) var workers: [WorkerID: WorkerRow] = [:]
   /// Codes whose owner is not proven.
-  public internal(set) var strays: [CodeID: CodeRow] = [:]
-  /// Answers that could not be stored as rows.
+  public internal(set) var strays: [CodeID: CodeRow] = [:] {
+    didSet { touched.insert(.codes) }
+  }
+  /// Codes that no column of a database can hold, with the call that each was found for.
+  public internal(set) var rawCodes: [CodeID: CallID] = [:]
+  /// Answers that could not be read or not be stored as rows.
   public internal(set) var answers: [CallID: [UInt8]] = [:]
   /// What was told to listeners and not taken yet.
   public internal(set) var signals: [Signal] = []
@@ -25,6 +39,9 @@ public struct MemoryLedger: Hashable, Sendable {
   /// Codes that a call asks for at most. A simulation asks for a few, so that jobs of few codes
   /// have many calls.
   public var largestCall = Bounds.callSize.upperBound
+
+  /// What may have changed since the invariants were last checked.
+  var touched = Touched.all
 
   /// Whether somebody has tended, which is how a database learns where it is.
   var isClusterKnown = false
@@ -51,7 +68,7 @@ public struct MemoryLedger: Hashable, Sendable {
         runAt: now + order.delay.microseconds,
         createdAt: now
       )
-      job.nextCallAt = job.runAt
+      job.nextCallAt = max(job.runAt, now)
       job.turn = job.runAt <= now ? 0 : nil
       jobs[id] = job
       return id
@@ -80,6 +97,12 @@ public struct MemoryLedger: Hashable, Sendable {
     }
     rewards[row.call.reward, default: RewardRow()].inFlight -= 1
     account.inFlight -= 1
+  }
+
+  /// Takes a lease away before its time.
+  public mutating func expire(_ call: CallID, now: Int64) {
+    guard calls[call]?.state == .sending else { return }
+    calls[call]?.leaseExpiresAt = now - 1
   }
 
   /// Judges that a doubtful call never happened, as a reconciler does; its reward reopens with the

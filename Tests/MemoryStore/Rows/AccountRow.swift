@@ -12,6 +12,8 @@ public struct AccountRow: Hashable, Sendable {
   public var nextSlot: Int64?
   /// The pace that was lowered last; nil if none ever was.
   public var pace: Pace?
+  /// Whether the last call was a newcomer's, so that the next one is the round's.
+  public var newcomerLast = false
   /// Failures of the API in a row.
   public var failures = 0
   /// When the last of them, or of the 429s, was counted.

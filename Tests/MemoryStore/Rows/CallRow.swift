@@ -30,6 +30,8 @@ public struct CallRow: Hashable, Sendable {
   public var heldAt: Int64?
   /// Why it did.
   public var holdReason: String?
+  /// Whether its answer was not what was asked for, and its reward has not been listed since.
+  public var isShort = false
 
   /// A row as a claim inserts it.
   public init(

@@ -26,7 +26,7 @@ public struct RewardRow: Hashable, Sendable {
   public var newestKnown: [CodeID] = []
   /// Whether codes begin with the prefix that is asked for; nil until an answer has shown it.
   public var prefixLiteral: Bool?
-  /// The call because of which it is watched.
+  /// The latest call because of which it is watched.
   public var watchCall: CallID?
   /// How many listings of the watch are done; -1 if one more comes first.
   public var watchStep: Int?
@@ -34,6 +34,14 @@ public struct RewardRow: Hashable, Sendable {
   public var watchAt: Int64?
   /// Since when it is suspected of codes that the ledger does not know.
   public var watchedSince: Int64?
+  /// How often in a row it could not be listed when the watch was due.
+  public var watchFailures = 0
+  /// Since when.
+  public var watchFailingSince: Int64?
+  /// Why.
+  public var watchError: String?
+  /// How its last watch ended: listed or unlistable.
+  public var watchEnded: String?
 
   /// A reward that is met for the first time.
   public init() {}

@@ -11,14 +11,19 @@ public final class CodeMint: Sendable {
   /// How many codes were made.
   public var made: Int { count.withLock { $0 } }
 
-  /// New codes of a reward.
-  public func make(_ number: Int, of reward: RewardID) -> [IssuedCode] {
+  /// New codes of a reward; `bad` ones hold a character that no database takes.
+  public func make(
+    _ number: Int,
+    of reward: RewardID,
+    prefix: String = "CODE-",
+    bad: Bool = false
+  ) -> [IssuedCode] {
     (0..<number).map { _ in
       let serial = count.withLock { count in
         count += 1
         return count
       }
-      return Self.code(serial, of: reward)
+      return Self.code(serial, of: reward, text: "\(prefix)\(serial)\(bad ? "\u{0}" : "")")
     }
   }
 

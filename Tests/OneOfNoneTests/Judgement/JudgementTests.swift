@@ -20,7 +20,7 @@ struct JudgementTests {
     )
   }
 
-  @Test("the table of statuses, every status from 100 to 599")
+  @Test("rule 5: the table of statuses, every status from 100 to 599")
   func statuses() {
     let request: Set = [400, 404, 405, 410, 413, 415, 422, 307, 308]
     for status in 100...599 {
@@ -74,7 +74,7 @@ struct JudgementTests {
     }
   }
 
-  @Test("after the body went out, an ending without an answer proves nothing")
+  @Test("rule 5: after the body went out, an ending without an answer proves nothing")
   func sent() {
     #expect(outcome(.tooLarge(status: 201)) == .unknown(.tooLarge))
     #expect(outcome(.tooLarge(status: 400)) == .unknown(.tooLarge))

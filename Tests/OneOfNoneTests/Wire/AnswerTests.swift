@@ -44,6 +44,32 @@ struct AnswerTests {
     #expect(wire.posts == 1)
   }
 
+  @Test("rule 8: an answer of success that cannot be read is kept as bytes, up to a bound")
+  func keptBytes() async throws {
+    let cut = #"{"codes":[{"id":"#
+    let long = cut + String(repeating: " ", count: 2 * Bounds.unreadableAnswerBytes)
+    let answers: [(status: String, body: String, kept: Int?)] = [
+      ("201 Created", cut, cut.utf8.count), ("200 OK", cut, cut.utf8.count),
+      ("201 Created", long, Bounds.unreadableAnswerBytes), ("500 Failed", cut, nil),
+      ("303 See Other", cut, nil), ("400 Bad Request", cut, nil),
+    ]
+    for answer in answers {
+      _ = try await trial { peer, moment in
+        if case .body = moment { peer.send(Sample.http(answer.status, answer.body)) }
+      } _: { client in
+        let report = await client.generate()
+        #expect(report.rawAnswer?.count == answer.kept, "\(answer.status)")
+        if let raw = report.rawAnswer { #expect(answer.body.utf8.starts(with: raw)) }
+        #expect(!String(reflecting: report).contains("123, 34"))
+      }
+    }
+    _ = try await trial { peer, moment in
+      if case .body = moment { peer.send(Sample.created) }
+    } _: { client in
+      #expect(await client.generate().rawAnswer == nil)
+    }
+  }
+
   @Test("a key that the API repeats shows in no report")
   func keyInAnswer() async throws {
     let body = #"{"code":"bad_\#(testKey)","message":"the key \#(testKey) is\u0000 wrong"}"#

@@ -99,7 +99,7 @@ struct ExactlyOnceTests {
     #expect(wire.heads.count == 1)
   }
 
-  @Test("a reset after the head is not sent or unknown, and never sent again")
+  @Test("rule 4: a reset after the head is not sent or unknown, and never sent again")
   func resetAfterHead() async throws {
     let wire = try await trial { peer, moment in
       if case .head = moment { peer.reset() }
@@ -186,7 +186,7 @@ struct ExactlyOnceTests {
     #expect(wire.posts > 0)
   }
 
-  @Test("every ending of many calls at once stands for at most one request each")
+  @Test("rule 4: every ending of many calls at once stands for at most one request each")
   func manyAtOnce() async throws {
     let wire = try await trial { peer, moment in
       guard case .body(let number) = moment else { return }

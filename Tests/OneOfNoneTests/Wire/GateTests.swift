@@ -6,7 +6,7 @@ import Testing
 
 @Suite("The gate in the request's body")
 struct GateTests {
-  @Test("a lost lease lets out a head at most, and not one byte of the body")
+  @Test("rule 3: a lost lease lets out a head at most, and not one byte of the body")
   func leaseLost() async throws {
     let asked = Mutex(0)
     let wire = try await trial { peer, moment in

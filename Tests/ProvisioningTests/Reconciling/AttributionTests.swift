@@ -79,6 +79,140 @@ struct AttributionTests {
     #expect(decide(doubt([5]), found: 5, nulls: 1).holdReason == .nulls)
   }
 
+  /// Calls with these sizes and prefixes, and what is decided once these texts are found.
+  private func decide(
+    _ calls: [(size: Int, prefix: String?)],
+    finding texts: [String],
+    isLiteral: Bool = false,
+    isFinal: Bool = true
+  ) -> DoubtDecision {
+    let doubtful = calls.enumerated().flatMap { place, call in
+      doubt([call.size], prefix: call.prefix).calls.map {
+        DoubtfulCall(
+          call: Call(
+            id: CallID(Samples.id(100 + place)),
+            job: JobID(Int64(place)),
+            reward: Samples.reward,
+            prefix: call.prefix,
+            size: call.size
+          ),
+          earliest: $0.earliest,
+          latest: $0.latest
+        )
+      }
+    }
+    let model = doubt([1])
+    let mixed = DoubtCase(
+      reward: model.reward,
+      calls: doubtful,
+      newestKnown: [],
+      prefixIsLiteral: isLiteral,
+      offset: nil,
+      now: model.now,
+      failingSince: nil
+    )
+    let codes = texts.enumerated().map { Samples.code($0, value: $1) }
+    let unknown = Listing(codes: codes, nulls: 0)
+    return DoubtDecision(mixed, Attribution.judge(mixed, unknown: unknown, isFinal: isFinal))
+  }
+
+  /// The codes that each call was given, by its place.
+  private func given(_ decision: DoubtDecision) -> [Int64: [String]] {
+    Dictionary(
+      uniqueKeysWithValues: decision.adopted.map {
+        ($0.call.job.number, $0.codes.map(\.code).sorted())
+      }
+    )
+  }
+
+  @Test("rule 11: while no prefix is known to be literal, no call is given another prefix's codes")
+  func mixedSubset() {
+    // Either call alone explains the number; only one of them explains the codes.
+    let calls: [(Int, String?)] = [(2, "SPRING"), (2, "SUMMER")]
+    for isLiteral in [false, true] {
+      let decision = decide(calls, finding: ["SUMMER1", "SUMMER2"], isLiteral: isLiteral)
+      #expect(given(decision) == [1: ["SUMMER1", "SUMMER2"]])
+      #expect(decision.absent == [CallID(Samples.id(100))])
+    }
+    let all = ["SUMMER1", "SPRING1", "SUMMER2", "SPRING2"]
+    let decision = decide(calls, finding: all, isFinal: false)
+    #expect(given(decision) == [0: ["SPRING1", "SPRING2"], 1: ["SUMMER1", "SUMMER2"]])
+  }
+
+  @Test("rules 11 and 15: codes that do not tell calls of different prefixes apart are a person's")
+  func indistinct() {
+    let calls: [(Int, String?)] = [(2, "SPRING"), (2, "SUMMER")]
+    for texts in [["a1", "a2"], ["a1", "a2", "a3", "a4"], ["SPRING1", "SUMMER1"]] {
+      #expect(decide(calls, finding: texts, isFinal: false).isEmpty)
+      let decision = decide(calls, finding: texts)
+      #expect(decision.held.count == 2 && decision.holdReason == .indistinct)
+      #expect(decision.strays.count == texts.count)
+    }
+    #expect(decide(calls, finding: ["a1"]).holdReason == .unexplained)
+    #expect(decide(calls, finding: []).absent.count == 2)
+    // Calls with one prefix are interchangeable, whatever the API makes of it.
+    let alike: [(Int, String?)] = [(2, "SPRING"), (2, "SPRING")]
+    #expect(decide(alike, finding: ["a1", "a2"]).adopted.count == 1)
+  }
+
+  @Test("rule 11: a prefix that begins another one, or none, takes what the longer one leaves")
+  func nested() {
+    let calls: [(Int, String?)] = [(1, nil), (2, "AB"), (2, "A")]
+    for isLiteral in [false, true] {
+      let all = ["x", "AB1", "AB2", "A1", "AB3"]
+      let decision = decide(calls, finding: all, isLiteral: isLiteral, isFinal: false)
+      #expect(given(decision)[1]?.allSatisfy { $0.hasPrefix("AB") } == true)
+      #expect(given(decision)[2]?.allSatisfy { $0.hasPrefix("A") } == true)
+      #expect(given(decision).values.reduce(0) { $0 + $1.count } == 5)
+      let two = decide(calls, finding: ["A1", "AC2"], isLiteral: isLiteral)
+      #expect(given(two) == [2: ["A1", "AC2"]])
+    }
+  }
+
+  @Test(
+    "rule 11: mixed prefixes are explained exactly where brute force explains them",
+    arguments: 1...40
+  )
+  func mixedBruteForce(seed: UInt64) {
+    var random = SeededRandom(seed: seed)
+    let prefixes: [String?] = [nil, "A", "AB", "B"]
+    let calls: [(size: Int, prefix: String?)] = (0..<Int.random(in: 2...5, using: &random)).map {
+      _ in
+      (Int.random(in: 1...3, using: &random), prefixes.randomElement(using: &random) ?? nil)
+    }
+    let endings = ["A", "AB", "B", "C"]
+    let texts = (0..<Int.random(in: 0...8, using: &random)).map {
+      (endings.randomElement(using: &random) ?? "") + "-\($0)"
+    }
+    guard Set(calls.map(\.prefix)).count > 1 else { return }
+    let isExplained = (0..<1 << calls.count).contains { chosen in
+      let some = calls.indices.filter { chosen >> $0 & 1 == 1 }.map { calls[$0] }
+      return canShare(
+        texts[...],
+        among: some.flatMap { Array(repeating: $0.prefix, count: $0.size) }
+      )
+    }
+    let decision = decide(calls, finding: texts)
+    #expect(decision.held.isEmpty == isExplained)
+    for adoption in decision.adopted {
+      #expect(adoption.codes.count == adoption.call.size)
+      #expect(adoption.codes.allSatisfy { $0.hasPrefix(adoption.call.prefix ?? "") })
+    }
+    if isExplained { #expect(given(decision).values.reduce(0) { $0 + $1.count } == texts.count) }
+  }
+
+  /// Whether each code can have a place of its own, tried one by one.
+  private func canShare(_ texts: ArraySlice<String>, among places: [String?]) -> Bool {
+    guard texts.count == places.count else { return false }
+    guard let text = texts.first else { return true }
+    return places.indices.contains { place in
+      guard text.hasPrefix(places[place] ?? "") else { return false }
+      var rest = places
+      rest.remove(at: place)
+      return canShare(texts.dropFirst(), among: rest)
+    }
+  }
+
   @Test("rule 11: only a literal prefix tells pools apart, and not where one begins another")
   func pools() {
     func count(_ prefixes: [String?], isLiteral: Bool = true) -> Int {

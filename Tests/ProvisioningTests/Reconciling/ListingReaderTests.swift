@@ -88,4 +88,163 @@ struct ListingReaderTests {
     }.end
     #expect(end == .finished && pages > 4)
   }
+
+  /// Codes that were created one after another, the newest first.
+  private func newestFirst(_ number: Int) -> [IssuedCode] {
+    (0..<number).map { Samples.code($0, createdAt: Int64(number - $0) * 10) }
+  }
+
+  private func page(
+    _ codes: [IssuedCode],
+    nulls: Int = 0,
+    trailing: Int = 0,
+    isCached: Bool = false
+  )
+    -> ListedPage
+  {
+    ListedPage(codes: codes, nulls: nulls, trailingNulls: trailing, isCached: isCached)
+  }
+
+  @Test("rule 10: a page out of a cache proves nothing")
+  func cached() {
+    var reader = ListingReader(mustShow: [], window: nil, pageSize: 2)
+    _ = reader.received(page([Samples.code(1), Samples.code(2)]))
+    #expect(reader.received(page([], isCached: true)) == .failed(.stale))
+  }
+
+  @Test("rule 10: a list ends at an empty page, never at a short one")
+  func shortPages() {
+    let codes = newestFirst(7)
+    for largest in 2...8 {
+      var reader = ListingReader(mustShow: [], window: nil, pageSize: 1000)
+      var pages: [Int] = []
+      let (end, read) = read(&reader) { offset, _ in
+        let page = Array(codes.dropFirst(offset).prefix(largest))
+        pages.append(page.count)
+        return page
+      }
+      #expect(end == .finished && read.count == 7 && pages.last == 0)
+    }
+    var none = ListingReader(mustShow: [], window: nil)
+    #expect(none.received(page([])) == .finished)
+  }
+
+  @Test(
+    "rule 10: pages overlap, and one that lacks its predecessor's last code restarts the listing"
+  )
+  func restart() {
+    let codes = newestFirst(6)
+    var reader = ListingReader(mustShow: [], window: nil, pageSize: 3)
+    #expect(reader.first == .fetch(offset: 0, limit: 3))
+    #expect(reader.received(page(Array(codes[0..<3]))) == .fetch(offset: 2, limit: 3))
+    #expect(reader.gathered.count == 3)
+    // A code has gone, so that all behind it moved up and the overlap with them.
+    #expect(reader.received(page(Array(codes[3..<6]))) == .fetch(offset: 0, limit: 3))
+    #expect(reader.restarts == 1 && reader.gathered.isEmpty)
+    for _ in 0..<ListingReader.mostRestarts {
+      _ = reader.received(page(Array(codes[0..<3])))
+      _ = reader.received(page(Array(codes[3..<6])))
+    }
+    #expect(reader.received(page([])) != .finished || reader.restarts > ListingReader.mostRestarts)
+  }
+
+  @Test("rule 10: it is read no further than the window where the order is seen to hold")
+  func windowStop() {
+    let codes = newestFirst(100)
+    let window = Timestamp(microseconds: 905)...Timestamp(microseconds: 960)
+    var reader = ListingReader(mustShow: [codes[0].id], window: window, pageSize: 4)
+    var pages = 0
+    let (end, read) = read(&reader) { offset, limit in
+      pages += 1
+      return Array(codes.dropFirst(offset).prefix(limit))
+    }
+    #expect(end == .finished && pages == 4)
+    #expect(read.map(\.createdAt?.microseconds) == [960, 950, 940, 930, 920, 910])
+  }
+
+  @Test("rule 10: past the window it goes on until the newest clean answer's codes have shown")
+  func windowAndStale() {
+    let codes = newestFirst(20)
+    let window = Timestamp(microseconds: 195)...Timestamp(microseconds: 300)
+    var reader = ListingReader(mustShow: [codes[15].id], window: window, pageSize: 4)
+    var last = 0
+    let end = read(&reader) { offset, limit in
+      last = offset
+      return Array(codes.dropFirst(offset).prefix(limit))
+    }.end
+    #expect(end == .finished && last == 12)
+  }
+
+  @Test("rule 10: a list that does not keep the order, or does not tell, is read to its end")
+  func orderNotHeld() {
+    let window = Timestamp(microseconds: 195)...Timestamp(microseconds: 300)
+    let reversed = Array(newestFirst(20).reversed())
+    var shuffled = newestFirst(20)
+    shuffled.swapAt(0, 2)
+    let silent = newestFirst(19) + [Samples.code(19, createdAt: nil)]
+    for codes in [reversed, shuffled, [silent[19]] + silent[..<19]] {
+      var reader = ListingReader(mustShow: [], window: window, pageSize: 4)
+      var last = 0
+      let (end, read) = read(&reader) { offset, limit in
+        last = offset
+        return Array(codes.dropFirst(offset).prefix(limit))
+      }
+      #expect(end == .finished && last >= codes.count)
+      #expect(read.contains { $0.createdAt?.microseconds == 200 } || codes[0].createdAt == nil)
+    }
+  }
+
+  @Test("rule 10: a code without a date may be of the window, and each null is counted once")
+  func nullsAndSilence() {
+    let window = Timestamp(microseconds: 100)...Timestamp(microseconds: 200)
+    let items: [IssuedCode?] =
+      [nil, Samples.code(1, createdAt: nil), nil, Samples.code(2, createdAt: 5), nil, nil]
+    for size in 3...7 {
+      var reader = ListingReader(mustShow: [], window: window, pageSize: size)
+      let (end, read) = read(&reader) { offset, limit in
+        Array(items.dropFirst(offset).prefix(limit))
+      }
+      #expect(end == .finished && read.map(\.id) == [Samples.code(1).id])
+      #expect(reader.nulls == 4)
+    }
+  }
+
+  @Test("rule 10: a list without an end is given up after a bound of pages, restarts included")
+  func endless() {
+    var reader = ListingReader(mustShow: [], window: nil, pageSize: 2, mostPages: 50)
+    var next = 0
+    var pages = 0
+    var anchor = Samples.code(0)
+    let end = read(&reader) { _, _ in
+      pages += 1
+      next += 1
+      defer { anchor = Samples.code(next) }
+      return [anchor, Samples.code(next)]
+    }.end
+    #expect(end == .failed(.endless) && pages == 50)
+  }
+
+  @Test("rule 14: a watch whose list fails waits ever longer, and is given up after a day")
+  func watchPatience() {
+    func pause(_ failures: Int, failingFor hours: Int64?, isAwaited: Bool = false) -> Duration? {
+      let now: Int64 = 1_000_000_000_000
+      return WatchCase(
+        reward: Samples.reward,
+        newestKnown: [],
+        since: nil,
+        now: Timestamp(microseconds: now),
+        isAwaited: isAwaited,
+        failures: failures,
+        failingSince: hours.map { Timestamp(microseconds: now - $0 * 3_600_000_000) }
+      ).pause(after: .failed("http_500"))
+    }
+    #expect(pause(0, failingFor: nil) == .seconds(30))
+    #expect(pause(1, failingFor: 0) == .seconds(60))
+    #expect(pause(6, failingFor: 1) == .seconds(1920))
+    #expect(pause(500, failingFor: 23) == .seconds(3600))
+    #expect(pause(500, failingFor: 24) == nil)
+    // Calls wait for this one: a person has to decide sooner.
+    #expect(pause(3, failingFor: 0, isAwaited: true) != nil)
+    #expect(pause(3, failingFor: 1, isAwaited: true) == nil)
+  }
 }

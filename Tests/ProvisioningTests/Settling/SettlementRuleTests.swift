@@ -37,6 +37,26 @@ struct SettlementRuleTests {
     #expect(settlement.account.pause(for: .unreachable) != nil)
   }
 
+  @Test("rule 8: the bytes of an answer that could not be read are recorded with the doubt")
+  func unreadableBytes() {
+    var random = SeededRandom(seed: 1)
+    let settlement = SettlementRule.settle(
+      Self.call,
+      by: Samples.worker,
+      report: CallReport(
+        outcome: .unknown(.unreadable("not JSON")),
+        httpStatus: 201,
+        duration: .zero,
+        rawAnswer: Array(repeating: 7, count: Bounds.unreadableAnswerBytes + 1)
+      ),
+      team: nil,
+      failures: .none,
+      random: &random
+    )
+    #expect(settlement.result == .inDoubt)
+    #expect(settlement.rawAnswer?.count == Bounds.unreadableAnswerBytes)
+  }
+
   @Test("unsent for another reason: the call is given back and nobody waits")
   func otherwiseUnsent() {
     for (reason, code) in [(UnsentReason.leaseLost, "lease_lost"), (.draining, "draining")] {

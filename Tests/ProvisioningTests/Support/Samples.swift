@@ -17,14 +17,15 @@ enum Samples {
     _ number: Int,
     reward: RewardID = reward,
     value: String = secretValue,
-    externalIDs: [UInt8] = Array("{}".utf8)
+    externalIDs: [UInt8] = Array("{}".utf8),
+    createdAt: Int64? = 1
   ) -> IssuedCode {
     IssuedCode(
       id: CodeID(id(1000 + number)),
       reward: reward,
       code: value,
       status: "available",
-      createdAt: Timestamp(microseconds: 1),
+      createdAt: createdAt.map(Timestamp.init(microseconds:)),
       expiresAt: nil,
       updatedAt: nil,
       externalIDs: externalIDs,

@@ -37,6 +37,7 @@ struct SourceTests {
       "CODEMINT_LEASE_SECONDS": "60",
       "CODEMINT_POLL_SECONDS": "0.25",
       "CODEMINT_RECONCILE_SETTLE_SECONDS": "20",
+      "CODEMINT_HTTP_LISTEN": "[::1]:80",
       "CODEMINT_LOG_LEVEL": "debug",
       "CODEMINT_LOG_FORMAT": "json",
       "PATH": "/bin",
@@ -50,6 +51,7 @@ struct SourceTests {
     #expect(settings.limits == limits)
     #expect(settings.lease == .seconds(60) && settings.poll == .milliseconds(250))
     #expect(settings.settle == .seconds(20))
+    #expect(settings.listen == .address(host: "::1", port: 80))
     #expect(settings.log.level == .debug && settings.log.format == .json)
     #expect(settings.origins.count == Setting.allCases.count)
   }
@@ -73,6 +75,7 @@ struct SourceTests {
         poll:
           seconds: 2
         reconcile: {settle_seconds: 30}
+        http: {listen: "localhost:9000"}
         log:
           level: debug   # much
           format: json
@@ -86,6 +89,7 @@ struct SourceTests {
     #expect(settings.limits == limits)
     #expect(settings.lease == .seconds(60) && settings.poll == .seconds(2))
     #expect(settings.settle == .seconds(30))
+    #expect(settings.listen == .address(host: "localhost", port: 9000))
     #expect(settings.log.level == .debug && settings.log.format == .json)
     #expect(settings.origins.count == Setting.allCases.count - 1)
   }

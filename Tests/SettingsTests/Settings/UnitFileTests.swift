@@ -15,7 +15,7 @@ struct UnitFileTests {
     try #require(try value(key).first.flatMap(Double.init))
   }
 
-  @Test("the watchdog bites before the default lease is over, and kills")
+  @Test("rule 19: the watchdog bites before the default lease is over, and kills")
   func watchdog() throws {
     #expect(try Self.seconds("WatchdogSec") < Settings().lease.seconds)
     #expect(try Self.value("WatchdogSignal") == ["SIGKILL"])

@@ -1,17 +1,26 @@
 /// How often things go wrong in one world; drawn by its seed, so that some are calm and some wild.
 struct Chaos {
+  /// What kind of world it is.
+  let bounds: Bounds
   /// A request to the database fails before it does anything.
   var databaseFails = 0.0
   /// A commit's acknowledgement is lost.
   var acknowledgementLost = 0.0
   /// A request to generate codes meets a fault of any kind.
   var generateFault = 0.0
+  /// A request leaves at the last moment of its lease, its worker dies, and it takes effect at the
+  /// last moment that the linger allows for.
+  var lastMoment = 0.0
+  /// A request takes effect after the linger, up to hours later.
+  var effectIsLate = 0.0
   /// A page of a listing fails.
   var listFails = 0.0
   /// A page is out of date by up to the settle time.
   var listStale = 0.0
   /// A page has a null in the place of a code.
   var listNull = 0.0
+  /// A page takes seconds.
+  var listSlow = 0.0
   /// The list comes oldest first, whatever was asked.
   var ignoresOrder = false
   /// Items of a page at most.
@@ -20,32 +29,89 @@ struct Chaos {
   var isPrefixLiteral = true
   /// How far the API's clock is ahead, in microseconds.
   var clockOffset: Int64 = 0
+  /// How much faster than true it runs, in parts of one.
+  var clockDrift = 0.0
   /// `createdAt` is cut to this, in microseconds.
   var clockResolution: Int64 = 1
   /// How often somebody else makes codes on a reward.
-  var strangers = 0
+  var rivals = 0
+  /// Somebody else makes codes at the moment when a call does.
+  var rivalEcho = 0.0
   /// How often a worker dies, or is stopped, or something is down.
   var incidents = 0
+  /// How often an operator steps in.
+  var operations = 0
+  /// How often the clock of the API or of the database is set, either way.
+  var clockSteps = 0
+  /// How often a lease is taken away before its time.
+  var thefts = 0
+
+  /// Within which of the bounds of the protocol a world stays.
+  struct Bounds {
+    /// Nobody but codemint makes codes.
+    var isAlone = true
+    /// A request takes effect within its linger or never.
+    var isTimely = true
+    /// The clocks of the API and of the database go steadily.
+    var isSteady = true
+    /// A lease ends at its time.
+    var isLeased = true
+
+    /// Whether a call judged absent has made nothing and never will.
+    var isJudgementExact: Bool { isAlone && isTimely && isSteady && isLeased }
+
+    static func draw(in world: World) -> Bounds {
+      switch Int.random(in: 0..<10, using: &world.random) {
+      case 5: Bounds(isAlone: false)
+      case 6: Bounds(isTimely: false)
+      case 7: Bounds(isSteady: false)
+      case 8: Bounds(isLeased: false)
+      case 9:
+        Bounds(
+          isAlone: world.happens(0.5),
+          isTimely: world.happens(0.5),
+          isSteady: world.happens(0.5),
+          isLeased: world.happens(0.5)
+        )
+      default: Bounds()
+      }
+    }
+  }
 
   init(in world: World) {
-    let wildness = Double.random(in: 0...1, using: &world.random)
+    bounds = Bounds.draw(in: world)
+    let wildness = Double.random(in: 0.2...1, using: &world.random)
     func rate(_ most: Double) -> Double {
-      world.happens(0.3) ? 0 : Double.random(in: 0...most, using: &world.random) * wildness
+      world.happens(0.25) ? 0 : Double.random(in: 0...most, using: &world.random) * wildness
     }
+    func number(_ most: Int) -> Int { Int.random(in: 1...most, using: &world.random) }
     databaseFails = rate(0.1)
     acknowledgementLost = rate(0.1)
-    generateFault = rate(0.8)
-    listFails = rate(0.3)
+    generateFault = rate(0.6)
+    listFails = rate(0.2)
     listStale = rate(0.6)
-    listNull = rate(0.03)
+    listNull = rate(0.02)
+    listSlow = rate(0.2)
     ignoresOrder = world.happens(0.25)
     pageSize = [1000, 1000, 11, 5].randomElement(using: &world.random) ?? 1000
     isPrefixLiteral = world.happens(0.7)
     clockOffset =
       world.happens(0.5) ? 0 : .random(in: -90_000_000...90_000_000, using: &world.random)
+    clockDrift = world.happens(0.6) ? 0 : .random(in: -0.0005...0.0005, using: &world.random)
     clockResolution = [1, 1000, 1_000_000].randomElement(using: &world.random) ?? 1
-    strangers = world.happens(0.3) ? .random(in: 1...4, using: &world.random) : 0
     incidents = Int.random(in: 0...12, using: &world.random)
+    operations = world.happens(0.3) ? number(4) : 0
+    if world.happens(0.2) {
+      lastMoment = 0.2
+      listStale = 0.8
+    }
+    if !bounds.isAlone {
+      rivals = number(4)
+      rivalEcho = rate(0.5)
+    }
+    if !bounds.isTimely { effectIsLate = 0.2 + rate(0.6) }
+    if !bounds.isSteady { clockSteps = number(4) }
+    if !bounds.isLeased { thefts = number(6) }
   }
 
   /// The same world with nothing going wrong any more; what it is like by nature stays.
@@ -53,10 +119,17 @@ struct Chaos {
     databaseFails = 0
     acknowledgementLost = 0
     generateFault = 0
+    lastMoment = 0
+    effectIsLate = 0
     listFails = 0
     listStale = 0
     listNull = 0
-    strangers = 0
+    listSlow = 0
+    rivals = 0
+    rivalEcho = 0
     incidents = 0
+    operations = 0
+    clockSteps = 0
+    thefts = 0
   }
 }

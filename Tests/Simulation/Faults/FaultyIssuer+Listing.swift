@@ -4,14 +4,20 @@ extension FaultyIssuer {
   func list(_ reward: RewardID, offset: Int, limit: Int) async -> Result<
     ListedPage, ListingFailure
   > {
-    let (world, chaos) = (api.stage.world, api.stage.chaos)
-    await pause(world.draw(.milliseconds(1)...(.milliseconds(200))))
+    let chaos = stage.chaos
+    let longest: Duration = world.happens(chaos.listSlow) ? .seconds(8) : .milliseconds(200)
+    await pause(world.draw(.milliseconds(1)...longest))
     if Task.isCancelled { return .failure(.failed("cancelled")) }
-    if api.missing.contains(reward) { return .failure(.refused(code: "http_404", message: "gone")) }
-    if api.keyRefusedUntil > world.now || world.happens(chaos.listFails) {
+    if api.missing.contains(reward) || api.unlistableUntil[reward] ?? 0 > world.now {
+      return .failure(.refused(code: "http_404", message: "gone"))
+    }
+    if max(api.keyRefusedUntil, api.listFailsUntil) > world.now || world.happens(chaos.listFails) {
       return .failure(.failed("http_500"))
     }
-    let staleness = world.happens(chaos.listStale) ? world.draw(.zero...settle) : 0
+    let isStale = world.happens(chaos.listStale)
+    let isAtTheBound = isStale && world.happens(0.5)
+    let staleness =
+      isAtTheBound ? settle.nanoseconds : isStale ? world.draw(.zero...settle) : 0
     var shown = (api.codes[reward] ?? []).filter { $0.at <= world.now - staleness }.map(\.code)
     if !chaos.ignoresOrder { shown.reverse() }
     let page = shown.dropFirst(offset).prefix(min(limit, chaos.pageSize))
@@ -23,14 +29,14 @@ extension FaultyIssuer {
       nulls = 1
       trailing = place == codes.count ? 1 : 0
     }
-    world.note("\(host.name) lists \(offset)+\(page.count) of \(shown.count), \(nulls) null")
+    let isCached = world.happens(chaos.listFails / 10)
+    let marks = "\(nulls > 0 ? ", a null" : "")\(isCached ? ", cached" : "")"
+    world.note(
+      "\(host.name) lists \(reward.short) \(offset)+\(page.count) of \(shown.count), "
+        + "\(staleness / 1_000_000) ms old\(marks)"
+    )
     return .success(
-      ListedPage(
-        codes: codes,
-        nulls: nulls,
-        trailingNulls: trailing,
-        isCached: world.happens(chaos.listFails / 10)
-      )
+      ListedPage(codes: codes, nulls: nulls, trailingNulls: trailing, isCached: isCached)
     )
   }
 }

@@ -7,97 +7,146 @@ struct FaultyIssuer: CodeIssuer {
   let timeout: Duration
   let settle: Duration
 
-  private var stage: Stage { api.stage }
-  private var world: World { api.stage.world }
+  var stage: Stage { api.stage }
+  var world: World { api.stage.world }
 
   func generate(_ call: Call, mayStillSend: @escaping @Sendable () -> Bool) async -> CallReport {
     let start = world.now
-    let fate = Fate.draw(in: stage)
-    await pause(
-      world.draw(.milliseconds(1)...(world.happens(0.03) ? .seconds(20) : .milliseconds(90)))
-    )
-    if fate == .noConnection { return report(.unsent(.noConnection("refused")), start) }
-    guard mayStillSend() else { return report(.unsent(.leaseLost), start) }
+    let isLastMoment = world.happens(stage.chaos.lastMoment)
+    let fate = isLastMoment ? Fate(ending: .silence) : Fate.draw(in: stage)
+    if isLastMoment {
+      await hesitate(call)
+    } else {
+      await pause(
+        world.draw(.milliseconds(1)...(world.happens(0.03) ? .seconds(20) : .milliseconds(90)))
+      )
+    }
+    if case .noConnection = fate.ending {
+      return report(.unsent(.noConnection("refused")), start)
+    }
+    guard mayStillSend() else {
+      host.isCutOff = false
+      return report(.unsent(.leaseLost), start)
+    }
     stage.handOver(call, host)
     api.arrived(call)
+    if isLastMoment {
+      make(call, .all, at: world.now + (timeout + settle - .milliseconds(1)).nanoseconds)
+      stage.crew?.kill(host, backAfter: .seconds(1))
+      // Nothing of a dead host goes on after this.
+      await pause(1)
+      return report(.unknown(.timeout), start)
+    }
+    return await answer(call, fate, start)
+  }
+
+  private func answer(_ call: Call, _ fate: Fate, _ start: Int64) async -> CallReport {
     let sent = world.now
     if let refusal = refusal(of: call, fate) {
       await pause(world.draw(.milliseconds(1)...(.milliseconds(300))))
       return report(.rejected(refusal), start)
     }
-    let answerAt = schedule(call, fate, sent: sent)
-    try? await world.sleep(until: min(answerAt, sent + timeout.nanoseconds))
-    let isLate = world.now >= sent + timeout.nanoseconds
-    if Task.isCancelled || isLate && (answerAt > world.now || world.happens(0.5)) {
+    let made = sent + delay(fate.moment)
+    make(call, fate.making, at: made, bad: fate.ending.isUnstorable)
+    if case .silence = fate.ending {
+      try? await world.sleep(until: sent + timeout.nanoseconds)
+      return report(.unknown(.timeout), start)
+    }
+    let answered =
+      fate.moment == .soon || fate.moment == .slowly
+      ? made + world.draw(.milliseconds(1)...(.milliseconds(400)))
+      : sent + world.draw(.milliseconds(1)...(.seconds(3)))
+    let end = sent + timeout.nanoseconds
+    try? await world.sleep(until: min(answered, end))
+    // A host that was stopped finds an answer that came in time, or has hung up.
+    if Task.isCancelled || answered > end || world.now > end && world.happens(0.5) {
       return report(.unknown(.timeout), start)
     }
     return report(outcome(call, fate), start)
   }
 
   /// Sees to it that codes are made, whatever becomes of the host.
-  /// - Returns: When the answer comes.
-  private func schedule(_ call: Call, _ fate: Fate, sent: Int64) -> Int64 {
-    let number = fate.number(of: call.size, &world.random)
-    let never = Int64.max
-    let made: Int64
-    let answered: Int64
-    switch fate {
-    case .hangs: return never
-    case .generatesAfterHangUp:
-      made = sent + world.draw(timeout...(timeout + settle - .milliseconds(1)))
-      answered = never
-    case .slow:
-      made = sent + world.draw(.zero...timeout)
-      answered = made + world.draw(.zero...(.seconds(10)))
-    default:
-      made = sent + world.draw(.milliseconds(1)...(.milliseconds(400)))
-      answered = made + world.draw(.milliseconds(1)...(.milliseconds(400)))
-    }
-    if number > 0 {
-      let api = api
-      let isBad = fate == .unstorable
-      world.at(made) {
-        api.make(number, for: call.id, of: call.reward, prefix: call.prefix, bad: isBad)
+  private func make(_ call: Call, _ making: Fate.Making, at time: Int64, bad: Bool = false) {
+    let number = Fate(making: making).number(of: call.size, &world.random)
+    stage.expects(number, of: call)
+    guard number > 0 else { return }
+    let (api, world) = (api, world)
+    world.at(time) {
+      api.make(number, for: call.id, of: call.reward, prefix: call.prefix, bad: bad)
+      guard world.happens(api.stage.chaos.rivalEcho) else { return }
+      let others = world.happens(0.5) ? call.size : Int.random(in: 1...6, using: &world.random)
+      world.at(world.now + world.draw(.zero...(.seconds(3)))) {
+        api.make(others, for: nil, of: call.reward, prefix: call.prefix)
       }
     }
-    return answered
+  }
+
+  /// From the moment of sending until codes are made.
+  private func delay(_ moment: Fate.Moment) -> Int64 {
+    switch moment {
+    case .soon: world.draw(.milliseconds(1)...(.milliseconds(400)))
+    case .slowly: world.draw(.zero...timeout)
+    case .afterHangUp: world.draw(timeout...(timeout + settle - .milliseconds(1)))
+    case .tooLate:
+      world.draw(timeout + settle...(world.happens(0.5) ? .seconds(200) : .seconds(6 * 3600)))
+    }
+  }
+
+  /// Waits with the connection until the lease has almost run out, while nobody on this host can
+  /// renew it.
+  private func hesitate(_ call: Call) async {
+    world.note("\(host.name) is cut off from the database")
+    host.isCutOff = true
+    let end = stage.leaseEnd(of: call) ?? world.now
+    try? await world.sleep(until: end - world.draw(.milliseconds(1)...(.milliseconds(300))))
   }
 
   private func refusal(of call: Call, _ fate: Fate) -> Rejection? {
-    func rejection(_ scope: Rejection.Scope, _ status: Int) -> Rejection {
-      Rejection(scope: scope, status: status, code: "http_\(status)", message: "refused")
+    if api.keyRefusedUntil > world.now { return Fate.rejection(.credentials, 401) }
+    if api.missing.contains(call.reward) { return Fate.rejection(.request, 404) }
+    if api.rewardRefusedUntil[call.reward] ?? 0 > world.now {
+      return Fate.rejection(.forbidden, 403)
     }
-    if api.keyRefusedUntil > world.now { return rejection(.credentials, 401) }
-    if api.missing.contains(call.reward) { return rejection(.request, 404) }
-    if api.rewardRefusedUntil[call.reward] ?? 0 > world.now { return rejection(.forbidden, 403) }
-    return fate == .throttled ? rejection(.pace(pause: .seconds(3)), 429) : nil
+    if case .refused(let rejection) = fate.ending { return rejection }
+    return nil
   }
 
   private func outcome(_ call: Call, _ fate: Fate) -> CallOutcome {
-    let made = api.made(by: call)
-    var shown = made
-    var nulls = 0
-    switch fate {
-    case .resetBefore, .resetAfter: return .unknown(.connectionLost("reset"))
-    case .failsBefore, .failsAfter, .partial:
-      return .unknown(.status(500, code: "http_500", message: "failed"))
-    case .nulls:
-      shown.removeLast()
-      nulls = 1
-    case .keepsBack: shown.removeFirst(Int.random(in: 0...shown.count, using: &world.random))
-    case .doubled: if let last = shown.last { shown = shown.dropFirst() + [last] }
-    case .foreign:
-      let others = api.codes.keys.sorted().filter { $0 != call.reward }
-      if let other = others.first, let code = api.codes[other]?.last?.code { shown.append(code) }
-    case .works, .noConnection, .hangs, .generatesAfterHangUp, .short, .long, .throttled,
-      .unstorable, .slow:
-      break
+    switch fate.ending {
+    case .broken(let reason): return .unknown(reason)
+    case .noConnection, .silence, .refused: return .unknown(.timeout)
+    case .answered(let showing):
+      // What an API makes beyond the size of a call and does not show, nobody can suspect.
+      let (codes, nulls) = shown(api.made(by: call), fate.making == .more ? .plain : showing)
+      return .issued(Answer(codes: codes, nulls: nulls, body: Array("body".utf8)))
     }
-    return .issued(Answer(codes: shown, nulls: nulls, body: Array("body".utf8)))
+  }
+
+  /// What an answer shows of the codes that were made.
+  private func shown(_ made: [IssuedCode], _ showing: Fate.Showing) -> ([IssuedCode], Int) {
+    var shown = made
+    if let first = made.first, showing != .plain { stage.amiss.insert(first.reward) }
+    switch showing {
+    case .plain, .unstorable: break
+    case .nulls:
+      guard !shown.isEmpty else { break }
+      shown.removeLast()
+      return (shown, 1)
+    case .keepsBack: shown.removeFirst(Int.random(in: 0...shown.count, using: &world.random))
+    case .doubled:
+      guard let last = shown.last else { break }
+      shown = shown.dropFirst(Int.random(in: 0...1, using: &world.random)) + [last]
+    case .foreign:
+      let reward = made.first?.reward
+      let others = api.codes.keys.sorted().filter { $0 != reward }
+      if let other = others.first, let code = api.codes[other]?.last?.code { shown.append(code) }
+    }
+    return (shown, 0)
   }
 
   func checkTeam() async -> TeamAnswer {
     await pause(world.draw(.milliseconds(1)...(.milliseconds(90))))
+    if world.happens(stage.chaos.listFails) { return .unreachable("timeout") }
     return api.keyRefusedUntil > world.now
       ? .refused(code: "http_401", message: "refused") : .accepted
   }
@@ -108,5 +157,12 @@ struct FaultyIssuer: CodeIssuer {
 
   private func report(_ outcome: CallOutcome, _ start: Int64) -> CallReport {
     CallReport(outcome: outcome, httpStatus: nil, duration: .nanoseconds(world.now - start))
+  }
+}
+
+extension Fate.Ending {
+  /// Whether the answer holds what no database takes.
+  fileprivate var isUnstorable: Bool {
+    if case .answered(.unstorable) = self { true } else { false }
   }
 }

@@ -34,6 +34,14 @@ extension FaultyStore {
     }
   }
 
+  func putOff(_ reward: RewardID, worker: WorkerID, pause: Duration?, error: String)
+    async throws(StoreError)
+  {
+    try await request("put off") { () throws(StoreError) in
+      try await base.putOff(reward, worker: worker, pause: pause, error: error)
+    }
+  }
+
   func reserveSlot() async throws(StoreError) -> Duration? {
     try await request("slot") { () throws(StoreError) in try await base.reserveSlot() }
   }

@@ -13,6 +13,9 @@ struct FaultyStore: Store {
       let tending = try await base.tend(worker)
       for expired in tending.expired {
         stage.world.note("\(host.name) finds \(expired.call.short) expired")
+        if stage.sabotage == .expiredIsRetried {
+          base.change { ledger, now in ledger.judgeAbsent(expired.call, now: now) }
+        }
       }
       return tending
     }
@@ -26,7 +29,12 @@ struct FaultyStore: Store {
   private func committed(_ request: ClaimRequest) async throws(StoreError) -> Claim {
     let isNew = base.ledger.calls[request.call] == nil
     let claim = try await base.claim(request)
-    if isNew, case .call(let claimed) = claim { stage.claimed(claimed.call, host) }
+    if isNew, case .call(let claimed) = claim {
+      stage.claimed(claimed.call, host)
+      if stage.sabotage == .claimsAreForgotten {
+        base.change { ledger, now in ledger.lose(claimed.call.id, now: now) }
+      }
+    }
     return claim
   }
 
@@ -44,8 +52,9 @@ struct FaultyStore: Store {
     do throws(StoreError) {
       settled = .success(
         try await request(name) { () throws(StoreError) in
-          let receipt = try await base.settle(settlement, thenClaim: nil).settled.get()
+          let receipt = try await ended(settlement)
           stage.world.note("\(host.name) \(name): \(receipt.issued)+\(receipt.surplus)")
+          stage.settled(settlement, receipt)
           return receipt
         }
       )
@@ -72,6 +81,14 @@ struct FaultyStore: Store {
     }
   }
 
+  private func ended(_ settlement: Settlement) async throws(StoreError) -> SettleReceipt {
+    guard stage.sabotage == .endsAreForgotten else {
+      return try await base.settle(settlement, thenClaim: nil).settled.get()
+    }
+    var copy = base.ledger
+    return try copy.settle(settlement, now: stage.databaseClock.now.nanoseconds / 1000)
+  }
+
   func recordProbe(_ answer: TeamAnswer, retryAfter pause: Duration) async throws(StoreError) {
     try await request("probe") { () throws(StoreError) in
       try await base.recordProbe(answer, retryAfter: pause)
@@ -89,7 +106,7 @@ struct FaultyStore: Store {
   ) async throws(StoreError) -> Value {
     let world = stage.world
     await travel()
-    guard !stage.isDatabaseDown, !world.happens(stage.chaos.databaseFails) else {
+    guard !stage.isDatabaseDown, !host.isCutOff, !world.happens(stage.chaos.databaseFails) else {
       throw StoreError(.unavailable, "the database is down")
     }
     let value: Value
@@ -101,7 +118,8 @@ struct FaultyStore: Store {
     }
     stage.checkCommit()
     await travel()
-    guard !world.happens(stage.chaos.acknowledgementLost) else {
+    guard !host.isCutOff, !world.happens(stage.chaos.acknowledgementLost) else {
+      stage.tally.lostAcknowledgements += 1
       world.note("\(host.name) \(name): acknowledgement lost")
       throw StoreError(.unavailable, "the acknowledgement was lost")
     }

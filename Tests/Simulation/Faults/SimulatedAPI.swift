@@ -13,12 +13,18 @@ final class SimulatedAPI: @unchecked Sendable {
 
   /// All codes of a reward, in the order in which they were made.
   private(set) var codes: [RewardID: [Made]] = [:]
+  /// The call that each code was made for, as far as it was one of ours.
+  private(set) var maker: [CodeID: CallID] = [:]
   /// Calls whose body has arrived.
   private(set) var handedOver: Set<CallID> = []
   /// Nobody is let in until then.
   var keyRefusedUntil: Int64 = 0
   /// A reward that is refused until then.
   var rewardRefusedUntil: [RewardID: Int64] = [:]
+  /// A reward whose list is refused until then.
+  var unlistableUntil: [RewardID: Int64] = [:]
+  /// No list can be had until then.
+  var listFailsUntil: Int64 = 0
   /// A reward that does not exist.
   var missing: Set<RewardID> = []
   private var lastSerial = 0
@@ -47,7 +53,7 @@ final class SimulatedAPI: @unchecked Sendable {
     -> [IssuedCode]
   {
     let (world, chaos) = (stage.world, stage.chaos)
-    let instant = world.now / 1000 + chaos.clockOffset
+    let instant = stage.apiClock / 1000
     let created = instant - instant % chaos.clockResolution
     let made = (0..<number).map { place in
       lastSerial += 1
@@ -67,8 +73,9 @@ final class SimulatedAPI: @unchecked Sendable {
       return Made(code: code, call: call, at: world.now)
     }
     codes[reward, default: []] += made
+    for code in made { maker[code.code.id] = call }
     world.note("API makes \(number) for \(call?.short ?? "somebody else")")
-    if call != nil { stage.madeUpstream(made) }
+    if let call { stage.made(made.map(\.code.id), for: call) } else { stage.rivals += number }
     return made.map(\.code)
   }
 
@@ -81,4 +88,9 @@ final class SimulatedAPI: @unchecked Sendable {
 extension CallID {
   /// Enough of it to tell it from others in a log.
   var short: String { String(description.prefix(8)) }
+}
+
+extension RewardID {
+  /// What tells the few rewards of a simulation apart.
+  var short: String { "r" + description.suffix(1) }
 }

@@ -6,6 +6,8 @@ final class Host: TaskExecutor, @unchecked Sendable {
 
   let name: String
   private(set) var state = State.running
+  /// Whether it cannot reach the database.
+  var isCutOff = false
   private let world: World
   private var parked: [UnownedJob] = []
 

@@ -4,8 +4,9 @@
 // world draws the next job to run by its seed, and moves the time to the next sleeper only when
 // nothing is runnable, so one seed decides every interleaving and every fault. Faults/ holds the
 // outside as it must be reckoned with: a store that loses acknowledgements, and an API with a truth
-// of its own that hangs, lies and generates late. `Simulation` plays one seed through and checks
-// the invariants of the protocol after every commit and every request.
+// of its own that hangs, lies and generates late. Laws/ is what has to hold after every commit and
+// every request. Play/ is what happens: the jobs, the workers, and what befalls them. `Simulation`
+// plays one seed through.
 
 import MemoryStore
 import Provisioning
@@ -23,15 +24,16 @@ final class World: @unchecked Sendable {
   private(set) var failure: String?
   /// Jobs that were run.
   private(set) var steps = 0
-  let log = EventLog()
+  let log: EventLog
 
   private var ready: [(host: Host, job: UnownedJob)] = []
   private var timers = TimerQueue()
   private var sleepers: [Int: UnsafeContinuation<Void, Never>] = [:]
   private var lastSleeper = 0
 
-  init(seed: UInt64) {
+  init(seed: UInt64, eventsShown: Int) {
     random = SeededRandom(seed: seed)
+    log = EventLog(shown: eventsShown)
   }
 
   /// Runs jobs and passes time until the condition holds.

@@ -32,6 +32,14 @@ extension ShakyStore {
     }
   }
 
+  func putOff(_ reward: RewardID, worker: WorkerID, pause: Duration?, error: String)
+    async throws(StoreError)
+  {
+    try await ask(.reconcile) { () throws(StoreError) in
+      try await memory.putOff(reward, worker: worker, pause: pause, error: error)
+    }
+  }
+
   func reserveSlot() async throws(StoreError) -> Duration? {
     try await ask(.reconcile) { () throws(StoreError) in try await memory.reserveSlot() }
   }

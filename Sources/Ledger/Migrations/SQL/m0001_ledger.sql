@@ -70,8 +70,10 @@ CREATE TABLE codemint.jobs (
                AND issued + outstanding < count))
 );
 
--- The line: who is next. A job joins it when it is due and leaves it when it needs no call.
-CREATE INDEX jobs_line ON codemint.jobs (priority, turn, id) WHERE turn IS NOT NULL;
+-- The line of each reward: who is next. A job joins it when it is due and leaves it when it needs no
+-- call. m0011_line.sql says in what order.
+CREATE INDEX jobs_line ON codemint.jobs (reward_id, priority, turn, next_call_at, id)
+  WHERE turn IS NOT NULL;
 -- The waiting room: jobs whose time has yet to come (run_at, a pause).
 CREATE INDEX jobs_waiting ON codemint.jobs (next_call_at)
   WHERE turn IS NULL AND next_call_at IS NOT NULL;
@@ -102,6 +104,7 @@ CREATE TABLE codemint.calls (
   resolved_by      text,
   resolved_at      timestamptz,
   resolution_note  text,
+  is_short         boolean     NOT NULL DEFAULT false,
 
   CONSTRAINT "only a call in doubt is held"
     CHECK (held_at IS NULL OR state = 'in_doubt'),
@@ -117,6 +120,7 @@ CREATE TABLE codemint.calls (
 CREATE INDEX calls_by_job ON codemint.calls (job_id, created_at);
 CREATE INDEX calls_leases ON codemint.calls (lease_expires_at) WHERE state = 'sending';
 CREATE INDEX calls_in_doubt ON codemint.calls (reward_id) WHERE state = 'in_doubt';
+CREATE INDEX calls_short ON codemint.calls (reward_id) WHERE is_short;
 
 -- Codes have no foreign keys: five hundred rows a call would each look up their job and call
 -- again. Only settle_call writes here, with both rows locked.
@@ -162,11 +166,28 @@ CREATE TABLE codemint.rewards (
   watch_step            integer,
   watch_at              timestamptz,
   watched_since         timestamptz,
+  line_priority         smallint,
+  newcomer_due          timestamptz,
+  newcomer_job          bigint,
+  round_turn            bigint,
+  watch_failures        integer     NOT NULL DEFAULT 0,
+  watch_failing_since   timestamptz,
+  watch_error           text,
+  watch_ended           text,
   created_at            timestamptz NOT NULL DEFAULT clock_timestamp(),
 
-  CONSTRAINT "calls in flight are counted down once each" CHECK (in_flight >= 0)
+  CONSTRAINT "calls in flight are counted down once each" CHECK (in_flight >= 0),
+  CONSTRAINT "a watch ends listed or unlistable"
+    CHECK (watch_ended IS NULL
+           OR watch_ended IN ('listed', 'unlistable') AND watch_at IS NULL)
 );
 
+-- The heads of the lines, in the order in which they are served.
+CREATE INDEX rewards_newcomers ON codemint.rewards (line_priority, newcomer_due, newcomer_job)
+  WHERE newcomer_job IS NOT NULL AND closed_at IS NULL;
+CREATE INDEX rewards_round ON codemint.rewards (line_priority, round_turn)
+  WHERE round_turn IS NOT NULL AND closed_at IS NULL;
+CREATE INDEX rewards_paused ON codemint.rewards (paused_until) WHERE closed_at IS NULL;
 CREATE INDEX rewards_closed ON codemint.rewards (closed_at) WHERE closed_at IS NOT NULL;
 CREATE INDEX rewards_watched ON codemint.rewards (watch_at) WHERE watch_at IS NOT NULL;
 
@@ -187,6 +208,7 @@ CREATE TABLE codemint.accounts (
   pace                     double precision,
   pace_at                  timestamptz,
   pace_reason              text,
+  newcomer_last            boolean          NOT NULL DEFAULT false,
   failures                 integer          NOT NULL DEFAULT 0,
   failed_at                timestamptz,
   breaker                  text,
@@ -252,14 +274,80 @@ CREATE TABLE codemint.answers (
   stored_at timestamptz NOT NULL DEFAULT clock_timestamp()
 );
 
--- A new job takes its place: in the line if it is due, else in the waiting room.
+-- Codes upstream that no text or jsonb column can hold: their fields byte for byte. They count for
+-- nobody, and what can be stored is never kept waiting for them.
+CREATE TABLE codemint.raw_codes (
+  id           uuid        PRIMARY KEY,
+  reward_id    uuid        NOT NULL,
+  call_id      uuid,
+  code         bytea       NOT NULL,
+  status       bytea       NOT NULL,
+  external_ids bytea       NOT NULL,
+  found_at     timestamptz NOT NULL DEFAULT clock_timestamp()
+);
+
+CREATE INDEX raw_codes_by_reward ON codemint.raw_codes (reward_id);
+
+-- Rewards whose line has got new jobs that nobody has looked at yet. An INSERT leaves one, so that
+-- it need not wait for any lock, and nobody for the end of a producer's transaction.
+CREATE TABLE codemint.arrivals (
+  reward_id uuid        NOT NULL,
+  priority  smallint    NOT NULL,
+  due_at    timestamptz NOT NULL,
+  job_id    bigint      NOT NULL
+);
+
+CREATE INDEX arrivals_line ON codemint.arrivals (priority, due_at, job_id);
+CREATE INDEX arrivals_by_reward ON codemint.arrivals (reward_id);
+
+-- What is served first is also what dies first: without vacuuming, every look at the head of a line
+-- steps over the rows that were served before. A share of the table, as is the default, would let
+-- that grow with the backlog.
+ALTER TABLE codemint.jobs SET (
+  fillfactor = 80, autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 10000);
+ALTER TABLE codemint.rewards SET (
+  fillfactor = 50, autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 2000);
+ALTER TABLE codemint.arrivals SET (
+  autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 2000);
+ALTER TABLE codemint.accounts SET (fillfactor = 10);
+
+-- A new job takes its place: in the line if it is due, else in the waiting room. What codemint alone
+-- writes is as it has to be, whatever the producer wrote; but a row that comes from somebody who may
+-- update it as well is a restored one, and stays as it is.
 CREATE FUNCTION codemint.place_new_job() RETURNS trigger
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
 AS $$
+DECLARE
+  v_now timestamptz := clock_timestamp();
 BEGIN
-  NEW.next_call_at := NEW.run_at;
-  NEW.turn := CASE WHEN NEW.run_at <= clock_timestamp() THEN 0 END;
+  IF (NEW.state, NEW.paused, NEW.held, NEW.issued, NEW.outstanding, NEW.surplus, NEW.stalls)
+       IS DISTINCT FROM ('queued', false, false, 0, 0, 0, 0)
+     OR NEW.created_by IS DISTINCT FROM current_user
+     OR num_nonnulls(NEW.error_code, NEW.error_message, NEW.next_call_at, NEW.started_at,
+                     NEW.finished_at, NEW.ends_as, NEW.turn) > 0
+  THEN
+    IF has_table_privilege('codemint.jobs', 'UPDATE') THEN
+      RETURN NEW;
+    END IF;
+    NEW.state := 'queued';
+    NEW.paused := false;
+    NEW.held := false;
+    NEW.issued := 0;
+    NEW.outstanding := 0;
+    NEW.surplus := 0;
+    NEW.stalls := 0;
+    NEW.created_by := current_user;
+    NEW.error_code := NULL;
+    NEW.error_message := NULL;
+    NEW.started_at := NULL;
+    NEW.finished_at := NULL;
+    NEW.ends_as := NULL;
+  END IF;
+  NEW.created_at := v_now;
+  NEW.updated_at := v_now;
+  NEW.next_call_at := greatest(NEW.run_at, v_now);
+  NEW.turn := CASE WHEN NEW.run_at <= v_now THEN 0 END;
   RETURN NEW;
 END
 $$;
@@ -267,16 +355,23 @@ $$;
 CREATE TRIGGER place_new_job BEFORE INSERT ON codemint.jobs
   FOR EACH ROW EXECUTE FUNCTION codemint.place_new_job();
 
--- One wake for each INSERT statement, however many rows it has.
+-- One arrival for each reward and one wake for each INSERT statement, however many rows it has.
 CREATE FUNCTION codemint.wake_workers() RETURNS trigger
 LANGUAGE plpgsql
+SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
+  INSERT INTO codemint.arrivals (reward_id, priority, due_at, job_id)
+  SELECT DISTINCT ON (i.reward_id) i.reward_id, i.priority, i.next_call_at, i.id
+  FROM inserted i
+  WHERE i.turn IS NOT NULL
+  ORDER BY i.reward_id, i.priority, i.next_call_at, i.id;
   PERFORM pg_notify('codemint_jobs', '');
   RETURN NULL;
 END
 $$;
 
 CREATE TRIGGER wake_workers AFTER INSERT ON codemint.jobs
+  REFERENCING NEW TABLE AS inserted
   FOR EACH STATEMENT EXECUTE FUNCTION codemint.wake_workers();

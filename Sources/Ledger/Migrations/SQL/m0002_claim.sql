@@ -3,6 +3,19 @@
 -- Locks are taken in the order reward, job, call, account, and a function waits only for the
 -- first of each kind, so that no two of them can wait for each other.
 
+-- Who is to be served, as next_candidate sees it without any lock.
+CREATE TYPE codemint.candidate AS (
+  job_id        bigint,
+  reward_id     uuid,
+  -- Its turn then; 0 for a newcomer.
+  turn          bigint,
+  -- Whether both a newcomer and the round wanted this call, and whose the last one was.
+  is_contested  boolean,
+  newcomer_last boolean,
+  -- Whether so many arrivals cannot be served that others may be behind them.
+  is_crowded    boolean
+);
+
 -- Takes the next call of the job whose turn it is.
 --
 -- The worker makes p_call, so that a claim whose acknowledgement was lost finds itself when it is
@@ -35,11 +48,12 @@ LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-  v_now     timestamptz := clock_timestamp();
-  v_call    codemint.calls;
-  v_reward  codemint.rewards;
-  v_job     codemint.jobs;
-  v_account codemint.accounts;
+  v_now       timestamptz := clock_timestamp();
+  v_call      codemint.calls;
+  v_candidate codemint.candidate;
+  v_reward    codemint.rewards;
+  v_job       codemint.jobs;
+  v_account   codemint.accounts;
 BEGIN
   outcome := 'nothing';
   SELECT * INTO v_call FROM codemint.calls c WHERE c.id = p_call;
@@ -54,9 +68,12 @@ BEGIN
     IF NOT codemint.may_send(v_account) THEN
       RETURN;
     END IF;
-    SELECT c.job_id, c.reward_id INTO v_job.id, v_job.reward_id
-    FROM codemint.next_candidate(v_account, v_now) c;
-    IF v_job.id IS NULL THEN
+    SELECT * INTO v_candidate FROM codemint.next_candidate(v_account, v_now);
+    IF v_candidate.is_crowded AND codemint.meet_arrivals() THEN
+      wait_us := 0;
+      RETURN;
+    END IF;
+    IF v_candidate.job_id IS NULL THEN
       wait_us := codemint.next_reopening(v_now);
       RETURN;
     END IF;
@@ -65,12 +82,14 @@ BEGIN
       RETURN;
     END IF;
 
-    v_reward := codemint.lock_reward(v_job.reward_id);
-    SELECT * INTO v_job FROM codemint.jobs j WHERE j.id = v_job.id FOR UPDATE;
+    v_reward := codemint.lock_reward(v_candidate.reward_id);
+    SELECT * INTO v_job FROM codemint.jobs j WHERE j.id = v_candidate.job_id FOR UPDATE;
     SELECT * INTO v_account FROM codemint.accounts a WHERE a.name = 'default' FOR UPDATE;
     v_now := clock_timestamp();
-    IF NOT codemint.may_take(v_account, v_reward, v_job, v_now) THEN
-      -- Somebody was faster: nothing has been written, ask again at once.
+    IF NOT codemint.may_take(v_account, v_reward, v_job, v_now)
+       OR NOT codemint.is_still_next(v_account, v_job, v_candidate) THEN
+      -- Somebody was faster, or the head of the line is out of date: ask again at once.
+      PERFORM codemint.refresh_line(v_candidate.reward_id);
       wait_us := 0;
       RETURN;
     END IF;
@@ -125,25 +144,6 @@ AS $$
          AND coalesce(p_reward.paused_until, '-infinity') <= p_now
          AND p_job.turn IS NOT NULL
          AND codemint.may_send(p_account)
-$$;
-
--- The job whose turn it is, of those whose reward is open; null if there is none. Only a hint,
--- found without a lock: the rows are asked again under theirs.
-CREATE FUNCTION codemint.next_candidate(
-  p_account codemint.accounts, p_now timestamptz, OUT job_id bigint, OUT reward_id uuid
-)
-LANGUAGE sql STABLE
-SET search_path = pg_catalog, pg_temp
-AS $$
-  SELECT j.id, j.reward_id
-  FROM codemint.jobs j
-  LEFT JOIN codemint.rewards r ON r.reward_id = j.reward_id
-  WHERE j.turn IS NOT NULL
-    AND r.closed_at IS NULL
-    AND coalesce(r.in_flight, 0) < p_account.max_in_flight_per_reward
-    AND coalesce(r.paused_until, '-infinity') <= p_now
-  ORDER BY j.priority, j.turn, j.id
-  LIMIT 1
 $$;
 
 -- Requests a second that are sent now. What was lowered comes back to what is configured by the
@@ -261,8 +261,10 @@ BEGIN
       next_call_at = CASE WHEN v_room > v_call.size THEN j.next_call_at END,
       updated_at = p_now
   WHERE j.id = p_job.id;
+  PERFORM codemint.refresh_line(p_job.reward_id);
   UPDATE codemint.accounts a
-  SET in_flight = a.in_flight + 1, next_slot_at = v_next.following
+  SET in_flight = a.in_flight + 1, next_slot_at = v_next.following,
+      newcomer_last = p_job.turn = 0
   WHERE a.name = 'default';
   RETURN v_call;
 END

@@ -21,7 +21,7 @@ BEGIN
     -- A job that stood nowhere, because it was paused, held or ended, still has its run_at.
     p_job.next_call_at := coalesce(p_job.next_call_at, p_job.run_at);
     IF p_job.next_call_at <= v_now THEN
-      p_job.turn := nextval('codemint.turns');
+      p_job.turn := 0;
       p_job.next_call_at := v_now;
     END IF;
   END IF;
@@ -126,7 +126,7 @@ $$;
 -- meanwhile, into the job while the job is open and has room, else as surplus.
 --
 -- The last codes of the arrays, one for each of p_stray_rewards, name another reward and are kept
--- as strays. p_raw is the body of an answer that could not be stored as rows.
+-- as strays. p_raw is the body of an answer that could not be read or not be stored as rows.
 CREATE FUNCTION codemint.settle_call(
   p_call uuid, p_job bigint, p_reward uuid, p_prefix text, p_size integer, p_worker uuid,
   p_result text, p_http_status integer, p_error_code text, p_error_message text,
@@ -145,45 +145,27 @@ LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-  v_now      timestamptz := clock_timestamp();
-  v_reward   codemint.rewards;
-  v_job      codemint.jobs;
-  v_call     codemint.calls;
-  v_landed   boolean := false;
-  v_held     integer;
-  v_own      integer;
-  v_room     integer;
-  v_returned integer;
-  v_code     text := p_job_fails_code;
-  v_message  text := p_job_fails_message;
-  v_pause    interval := interval '0';
-  v_watch    integer;
+  v_reward codemint.rewards;
+  v_job    codemint.jobs;
+  v_call   codemint.calls;
+  v_landed boolean;
+  v_held   integer;
+  v_own    integer := cardinality(p_ids) - cardinality(p_stray_rewards);
+  v_end    record;
 BEGIN
   issued := 0;
   surplus := 0;
   v_reward := codemint.lock_reward(p_reward);
-  IF p_raw IS NOT NULL THEN
-    INSERT INTO codemint.answers (call_id, body) VALUES (p_call, p_raw) ON CONFLICT DO NOTHING;
-  END IF;
-  IF cardinality(p_stray_rewards) > 0 THEN
-    v_own := cardinality(p_ids) - cardinality(p_stray_rewards);
-    PERFORM codemint.store_strays(p_call, p_stray_rewards, p_ids[v_own + 1:],
-      p_codes[v_own + 1:], p_statuses[v_own + 1:], p_sync[v_own + 1:], p_external[v_own + 1:],
-      p_created[v_own + 1:], p_expires[v_own + 1:], p_updated[v_own + 1:]);
-    p_ids := p_ids[:v_own];
-    p_codes := p_codes[:v_own];
-    p_statuses := p_statuses[:v_own];
-    p_sync := p_sync[:v_own];
-    p_external := p_external[:v_own];
-    p_created := p_created[:v_own];
-    p_expires := p_expires[:v_own];
-    p_updated := p_updated[:v_own];
+  IF p_raw IS NOT NULL OR v_own < cardinality(p_ids) THEN
+    PERFORM codemint.set_aside(p_call, p_raw, p_stray_rewards, v_own, p_ids, p_codes, p_statuses,
+      p_sync, p_external, p_created, p_expires, p_updated);
   END IF;
   SELECT * INTO v_job FROM codemint.jobs j WHERE j.id = p_job FOR UPDATE;
   IF NOT FOUND THEN
     -- A failover lost the job itself. Its codes exist, so they are kept where people look.
-    PERFORM codemint.store_strays(p_call, array_fill(p_reward, ARRAY[cardinality(p_ids)]),
-      p_ids, p_codes, p_statuses, p_sync, p_external, p_created, p_expires, p_updated);
+    PERFORM codemint.store_strays(p_call, array_fill(p_reward, ARRAY[v_own]), p_ids[:v_own],
+      p_codes[:v_own], p_statuses[:v_own], p_sync[:v_own], p_external[:v_own],
+      p_created[:v_own], p_expires[:v_own], p_updated[:v_own]);
     RETURN;
   END IF;
   job_before := v_job.state;
@@ -200,76 +182,31 @@ BEGIN
   -- What the call still holds of its job's room, and how it counts in what is in flight.
   v_landed := v_call.state = 'sending';
   v_held := CASE WHEN v_call.state IN ('sending', 'in_doubt') THEN v_call.size ELSE 0 END;
-
-  IF p_result = 'issued' THEN
-    v_room := v_held + CASE WHEN v_job.state IN ('queued', 'running')
-                            THEN v_job.count - v_job.issued - v_job.outstanding ELSE 0 END;
-    SELECT s.issued, s.surplus, s.returned INTO issued, surplus, v_returned
-    FROM codemint.store_codes(p_job, p_call, p_reward, v_room, p_ids, p_codes, p_statuses,
-                              p_sync, p_external, p_created, p_expires, p_updated) s;
-    -- Codes that came back from surplus, this job's own perhaps, no longer count as such.
-    SELECT j.surplus INTO v_job.surplus FROM codemint.jobs j WHERE j.id = p_job;
-    issued := issued + v_returned;
-    v_job.outstanding := v_job.outstanding - v_held;
-    v_job.issued := v_job.issued + issued;
-    v_job.surplus := v_job.surplus + surplus;
-    v_call.state := CASE WHEN v_call.state = 'adopted' THEN 'adopted' ELSE 'issued' END;
-    IF issued > 0 THEN
-      v_job.stalls := 0;
-    ELSIF v_held > 0 THEN
-      v_job.stalls := v_job.stalls + 1;
-      v_pause := p_stall_pause;
-      IF v_job.stalls >= p_stall_limit THEN
-        v_code := 'no_progress';
-        v_message := format('%s answers in a row held no new code of this reward', v_job.stalls);
-      END IF;
-    END IF;
-  ELSIF p_result = 'in_doubt' THEN
-    IF v_call.state = 'sending' THEN
-      v_call.state := 'in_doubt';
-      v_reward.closed_at := coalesce(v_reward.closed_at, v_now);
-      v_reward.reconcile_at := NULL;
-    ELSIF v_call.state = 'absent' THEN
-      -- It holds no room that could be kept for it, and may have made codes all the same.
-      v_watch := 0;
-    END IF;
-  ELSIF v_held > 0 THEN
-    v_call.state := p_result;
-    v_job.outstanding := v_job.outstanding - v_held;
-  END IF;
+  SELECT * INTO v_end
+  FROM codemint.end_call(v_job, v_call, v_held, p_result, p_job_fails_code, p_job_fails_message,
+    p_stall_pause, p_stall_limit, p_ids[:v_own], p_codes[:v_own], p_statuses[:v_own],
+    p_sync[:v_own], p_external[:v_own], p_created[:v_own], p_expires[:v_own], p_updated[:v_own]);
+  issued := v_end.issued;
+  surplus := v_end.surplus;
+  call_state := v_end.state;
+  job_after := v_end.job_after;
 
   UPDATE codemint.calls c
-  SET state = v_call.state,
-      lease_expires_at = CASE WHEN v_call.state = 'in_doubt' THEN c.lease_expires_at END,
-      held_at = CASE WHEN v_call.state = 'in_doubt' THEN c.held_at END,
+  SET state = call_state,
+      lease_expires_at = CASE WHEN call_state = 'in_doubt' THEN c.lease_expires_at END,
+      held_at = CASE WHEN call_state = 'in_doubt' THEN c.held_at END,
       http_status = coalesce(p_http_status, c.http_status),
       error_code = p_error_code,
       error_message = p_error_message,
       received = coalesce(p_received, c.received),
       duration_ms = coalesce(p_duration_ms, c.duration_ms),
-      settled_at = CASE WHEN v_call.state = 'in_doubt' THEN NULL
-                        ELSE coalesce(c.settled_at, v_now) END,
-      updated_at = v_now
+      is_short = c.is_short OR p_reward_effect = 'watched' AND v_held > 0,
+      settled_at = CASE WHEN call_state = 'in_doubt' THEN NULL
+                        ELSE coalesce(c.settled_at, clock_timestamp()) END,
+      updated_at = clock_timestamp()
   WHERE c.id = p_call AND (v_held > 0 OR p_result = 'issued');
-  call_state := v_call.state;
 
-  IF v_call.hold_reason IS NOT NULL AND p_result = 'issued' THEN
-    -- What was set aside for it and for a person is accounted for now.
-    DELETE FROM codemint.strays s WHERE s.id = ANY (p_ids);
-  END IF;
-  IF v_call.held_at IS NOT NULL AND v_call.state <> 'in_doubt' THEN
-    v_job := codemint.release_job(v_job, p_call);
-  END IF;
-  v_job := codemint.conclude_job(v_job, v_code, v_message);
-  v_job := codemint.place_job(v_job, v_pause);
-  PERFORM codemint.save_job(v_job);
-  job_after := v_job.state;
-
-  IF v_reward.closed_at IS NOT NULL AND v_call.state <> 'in_doubt' AND NOT EXISTS (
-       SELECT FROM codemint.calls c
-       WHERE c.reward_id = p_reward AND c.state = 'in_doubt' AND c.held_at IS NULL) THEN
-    v_reward.closed_at := NULL;
-  END IF;
+  v_reward := codemint.close_or_reopen(v_reward, v_landed AND call_state = 'in_doubt');
   -- Only the ending that lands teaches: an answer that is repeated or comes late is not the newest.
   IF v_landed AND p_result = 'issued' AND p_reward_effect = 'proven' THEN
     v_reward := codemint.learn_from_answer(v_reward, p_prefix, p_ids, p_codes);
@@ -279,10 +216,10 @@ BEGIN
                                        p_reward_limit, p_error_code, p_error_message);
   IF p_reward_effect = 'watched' AND v_held > 0 THEN
     -- The answer was not what was asked for: it is listed once before anything is asked again.
-    v_watch := -1;
-  END IF;
-  IF v_watch IS NOT NULL THEN
-    PERFORM codemint.watch_reward(p_reward, p_call, v_watch);
+    PERFORM codemint.watch_reward(p_reward, p_call, -1);
+  ELSIF p_result = 'in_doubt' AND v_call.state = 'absent' THEN
+    -- It holds no room that could be kept for it, and may have made codes all the same.
+    PERFORM codemint.watch_reward(p_reward, p_call, 0);
   END IF;
   PERFORM codemint.apply_account_effect(
     v_landed, v_call.send_at, p_account_effect, p_account_pause, p_account_reason,
@@ -291,6 +228,108 @@ BEGIN
     -- Its worker stops, or was too late: the others need not wait for their next poll.
     PERFORM pg_notify('codemint_jobs', '');
   END IF;
+END
+$$;
+
+-- Keeps what of an answer is no row of codes: its body, if it could not be read or stored, and
+-- behind the first p_own codes those that name another reward.
+CREATE FUNCTION codemint.set_aside(
+  p_call uuid, p_raw bytea, p_stray_rewards uuid[], p_own integer,
+  p_ids uuid[], p_codes text[], p_statuses text[], p_sync text[], p_external jsonb[],
+  p_created timestamptz[], p_expires timestamptz[], p_updated timestamptz[]
+) RETURNS void
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+  IF p_raw IS NOT NULL THEN
+    INSERT INTO codemint.answers (call_id, body) VALUES (p_call, p_raw) ON CONFLICT DO NOTHING;
+  END IF;
+  PERFORM codemint.store_strays(p_call, p_stray_rewards, p_ids[p_own + 1:],
+    p_codes[p_own + 1:], p_statuses[p_own + 1:], p_sync[p_own + 1:], p_external[p_own + 1:],
+    p_created[p_own + 1:], p_expires[p_own + 1:], p_updated[p_own + 1:]);
+END
+$$;
+
+-- What the ending of a call means for its job, and the state that the call has from now on.
+-- p_held is what the call still holds of the job's room.
+CREATE FUNCTION codemint.end_call(
+  p_job codemint.jobs, p_call codemint.calls, p_held integer, p_result text,
+  p_code text, p_message text, p_stall_pause interval, p_stall_limit integer,
+  p_ids uuid[], p_codes text[], p_statuses text[], p_sync text[], p_external jsonb[],
+  p_created timestamptz[], p_expires timestamptz[], p_updated timestamptz[],
+  OUT issued integer, OUT surplus integer, OUT state text, OUT job_after text
+)
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+  v_room     integer;
+  v_returned integer;
+  v_pause    interval := interval '0';
+BEGIN
+  issued := 0;
+  surplus := 0;
+  state := p_call.state;
+  IF p_result = 'issued' THEN
+    v_room := p_held + CASE WHEN p_job.state IN ('queued', 'running')
+                            THEN p_job.count - p_job.issued - p_job.outstanding ELSE 0 END;
+    SELECT s.issued, s.surplus, s.returned INTO issued, surplus, v_returned
+    FROM codemint.store_codes(p_job.id, p_call.id, p_call.reward_id, v_room, p_ids, p_codes,
+                              p_statuses, p_sync, p_external, p_created, p_expires, p_updated) s;
+    -- Codes that came back from surplus, this job's own perhaps, no longer count as such.
+    SELECT j.surplus INTO p_job.surplus FROM codemint.jobs j WHERE j.id = p_job.id;
+    issued := issued + v_returned;
+    p_job.outstanding := p_job.outstanding - p_held;
+    p_job.issued := p_job.issued + issued;
+    p_job.surplus := p_job.surplus + surplus;
+    state := CASE WHEN state = 'adopted' THEN 'adopted' ELSE 'issued' END;
+    IF issued > 0 THEN
+      p_job.stalls := 0;
+    ELSIF p_held > 0 THEN
+      p_job.stalls := p_job.stalls + 1;
+      v_pause := p_stall_pause;
+      IF p_job.stalls >= p_stall_limit THEN
+        p_code := 'no_progress';
+        p_message := format('%s answers in a row held no new code of this reward', p_job.stalls);
+      END IF;
+    END IF;
+    IF p_call.hold_reason IS NOT NULL THEN
+      -- What was set aside for it and for a person is accounted for now.
+      DELETE FROM codemint.strays s WHERE s.id = ANY (p_ids);
+    END IF;
+  ELSIF p_result = 'in_doubt' THEN
+    state := CASE WHEN state = 'sending' THEN 'in_doubt' ELSE state END;
+  ELSIF p_held > 0 THEN
+    state := p_result;
+    p_job.outstanding := p_job.outstanding - p_held;
+  END IF;
+  IF p_call.held_at IS NOT NULL AND state <> 'in_doubt' THEN
+    p_job := codemint.release_job(p_job, p_call.id);
+  END IF;
+  p_job := codemint.conclude_job(p_job, p_code, p_message);
+  p_job := codemint.place_job(p_job, v_pause);
+  PERFORM codemint.save_job(p_job);
+  job_after := p_job.state;
+END
+$$;
+
+-- A reward closes with a call that falls in doubt, and reopens with the last one that is decided.
+CREATE FUNCTION codemint.close_or_reopen(p_reward codemint.rewards, p_doubted boolean)
+RETURNS codemint.rewards
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+  IF p_doubted THEN
+    p_reward.closed_at := coalesce(p_reward.closed_at, clock_timestamp());
+    p_reward.reconcile_at := NULL;
+  ELSIF p_reward.closed_at IS NOT NULL AND NOT EXISTS (
+       SELECT FROM codemint.calls c
+       WHERE c.reward_id = p_reward.reward_id AND c.state = 'in_doubt' AND c.held_at IS NULL) THEN
+    p_reward.closed_at := NULL;
+  END IF;
+  RETURN p_reward;
 END
 $$;
 
@@ -341,18 +380,22 @@ BEGIN
 END
 $$;
 
--- Writes back what of a job the daemon's functions change.
+-- Writes back what of a job the daemon's functions change; its reward is locked.
 CREATE FUNCTION codemint.save_job(p_job codemint.jobs) RETURNS void
-LANGUAGE sql
+LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
 AS $$
+BEGIN
   UPDATE codemint.jobs j
   SET state = p_job.state, paused = p_job.paused, held = p_job.held, issued = p_job.issued,
       outstanding = p_job.outstanding, surplus = p_job.surplus, error_code = p_job.error_code,
       error_message = p_job.error_message, next_call_at = p_job.next_call_at,
       started_at = p_job.started_at, finished_at = p_job.finished_at, ends_as = p_job.ends_as,
-      stalls = p_job.stalls, turn = p_job.turn, updated_at = clock_timestamp()
-  WHERE j.id = p_job.id
+      stalls = p_job.stalls, turn = p_job.turn, priority = p_job.priority,
+      updated_at = clock_timestamp()
+  WHERE j.id = p_job.id;
+  PERFORM codemint.refresh_line(p_job.reward_id);
+END
 $$;
 
 -- Keeps codes whose owner is not proven.
@@ -404,6 +447,7 @@ BEGIN
       SET held = true, turn = NULL, next_call_at = NULL, error_code = p_code,
           error_message = p_message, updated_at = v_now
       WHERE j.reward_id = p_reward.reward_id AND j.state IN ('queued', 'running') AND NOT j.held;
+      PERFORM codemint.refresh_line(p_reward.reward_id);
       p_reward.failures := 0;
     END IF;
   END IF;

@@ -1,6 +1,106 @@
 -- Reconciling: what doubtful calls did is found out by listing upstream, and decided here, in one
 -- transaction under the reward's lock.
 
+-- A code as a listing showed it. Statements bring codes as one array a column, which is what travels
+-- well; from there on they are passed around as one array of these.
+CREATE TYPE codemint.shown_code AS (
+  id           uuid,
+  code         text,
+  status       text,
+  sync_status  text,
+  external_ids jsonb,
+  created_at   timestamptz,
+  expires_at   timestamptz,
+  updated_at   timestamptz
+);
+
+-- Codes that came as columns.
+CREATE FUNCTION codemint.zip_codes(
+  p_ids uuid[], p_codes text[], p_statuses text[], p_sync text[], p_external jsonb[],
+  p_created timestamptz[], p_expires timestamptz[], p_updated timestamptz[]
+) RETURNS codemint.shown_code[]
+LANGUAGE sql IMMUTABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+  SELECT coalesce(array_agg(ROW(u.id, u.code, u.status, u.sync, u.external, u.created, u.expires,
+                                u.updated)::codemint.shown_code ORDER BY u.place), '{}')
+  FROM unnest(p_ids, p_codes, p_statuses, p_sync, p_external, p_created, p_expires, p_updated)
+    WITH ORDINALITY
+    AS u (id, code, status, sync, external, created, expires, updated, place)
+$$;
+
+-- Stores codes that were found for a call: up to p_room of the new ones count for its job, the rest
+-- is surplus. p_held is what the call gives back of its job's room.
+CREATE FUNCTION codemint.credit_call(
+  p_call codemint.calls, p_held integer, p_room integer, p_found codemint.shown_code[],
+  OUT issued integer, OUT surplus integer
+)
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+  v_job    codemint.jobs;
+  v_stored record;
+BEGIN
+  SELECT * INTO v_job FROM codemint.jobs j WHERE j.id = p_call.job_id FOR UPDATE;
+  SELECT s.* INTO v_stored
+  FROM (SELECT array_agg(f.id) AS ids, array_agg(f.code) AS codes,
+               array_agg(f.status) AS statuses, array_agg(f.sync_status) AS sync,
+               array_agg(f.external_ids) AS external, array_agg(f.created_at) AS created,
+               array_agg(f.expires_at) AS expires, array_agg(f.updated_at) AS updated
+        FROM unnest(p_found) AS f) AS own
+  CROSS JOIN LATERAL codemint.store_codes(p_call.job_id, p_call.id, p_call.reward_id, p_room,
+    own.ids, own.codes, own.statuses, own.sync, own.external, own.created, own.expires,
+    own.updated) AS s;
+  DELETE FROM codemint.strays s WHERE s.id IN (SELECT f.id FROM unnest(p_found) AS f);
+  issued := v_stored.issued + v_stored.returned;
+  surplus := v_stored.surplus;
+  -- Codes that came back from surplus, this job's own perhaps, no longer count as such.
+  SELECT j.surplus + v_stored.surplus INTO v_job.surplus
+    FROM codemint.jobs j WHERE j.id = v_job.id;
+  v_job.outstanding := v_job.outstanding - p_held;
+  v_job.issued := v_job.issued + issued;
+  v_job.stalls := CASE WHEN issued > 0 THEN 0 ELSE v_job.stalls END;
+  IF p_held > 0 AND p_call.hold_reason IS NOT NULL THEN
+    v_job := codemint.release_job(v_job, p_call.id);
+  END IF;
+  v_job := codemint.conclude_job(v_job, NULL, NULL);
+  PERFORM codemint.save_job(codemint.place_job(v_job, interval '0'));
+END
+$$;
+
+-- How far two clocks can have drifted apart since p_from, in microseconds: by one in a thousand.
+CREATE FUNCTION codemint.clock_drift(p_from timestamptz, p_to timestamptz) RETURNS bigint
+LANGUAGE sql IMMUTABLE STRICT
+SET search_path = pg_catalog, pg_temp
+AS $$
+  SELECT greatest(codemint.microseconds(p_from, p_to), 0) / 1000
+$$;
+
+-- How far the API's clock is ahead of this one, in microseconds, less surely the longer ago it was
+-- measured; null if its createdAt is not
+-- believed now.
+CREATE FUNCTION codemint.clock_offset(OUT low_us bigint, OUT high_us bigint)
+LANGUAGE sql VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $$
+  SELECT a.offset_low_us - d.us, a.offset_high_us + d.us
+  FROM codemint.accounts a
+  CROSS JOIN LATERAL (
+    SELECT coalesce(codemint.clock_drift(a.offset_measured_at, clock_timestamp()), 0) AS us) d
+  WHERE a.name = 'default'
+    AND coalesce(a.offset_distrusted_until, '-infinity') <= clock_timestamp()
+$$;
+
+-- Whether a call that is held for this reason has had all that it can have made set aside, out of a
+-- whole listing; if not, its codes may be upstream and unknown.
+CREATE FUNCTION codemint.has_seen_all(p_reason text) RETURNS boolean
+LANGUAGE sql IMMUTABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+  SELECT p_reason IN ('number_unexplained', 'prefixes_indistinct')
+$$;
+
 -- Takes a closed reward whose doubt can be worked on: nothing of it is in flight, and no other
 -- worker has it. One reconciler a reward at a time; its lease runs out with it.
 --
@@ -17,8 +117,7 @@ LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-  v_reward  codemint.rewards;
-  v_account codemint.accounts;
+  v_reward codemint.rewards;
 BEGIN
   now := clock_timestamp();
   IF NOT codemint.may_list() THEN
@@ -36,17 +135,12 @@ BEGIN
   END IF;
   UPDATE codemint.rewards r SET reconciler = p_worker, reconciler_until = now + p_lease
   WHERE r.reward_id = v_reward.reward_id;
-  SELECT * INTO v_account FROM codemint.accounts a WHERE a.name = 'default';
   reward_id := v_reward.reward_id;
   known_first := v_reward.newest_known[1];
   known_last := v_reward.newest_known[2];
   prefix_literal := coalesce(v_reward.prefix_literal, false);
   failing_since := v_reward.listing_failing_since;
-  IF v_account.offset_low_us IS NOT NULL
-     AND coalesce(v_account.offset_distrusted_until, '-infinity') <= now THEN
-    offset_low_us := v_account.offset_low_us;
-    offset_high_us := v_account.offset_high_us;
-  END IF;
+  SELECT o.low_us, o.high_us INTO offset_low_us, offset_high_us FROM codemint.clock_offset() o;
   FOR call_id, job_id, prefix, size, earliest, latest IN
     -- A call that a failover lost and its settlement brought back has no slot: it was sent at any
     -- time since its job was inserted.
@@ -54,7 +148,10 @@ BEGIN
            coalesce(c.lease_expires_at, c.updated_at) + p_linger
     FROM codemint.calls c
     JOIN codemint.jobs j ON j.id = c.job_id
-    WHERE c.reward_id = v_reward.reward_id AND c.state = 'in_doubt' AND c.held_at IS NULL
+    -- A held call is judged again with the others, unless a whole listing has shown all that it
+    -- made: its codes may be there by now, and would be taken for another's.
+    WHERE c.reward_id = v_reward.reward_id AND c.state = 'in_doubt'
+      AND (c.held_at IS NULL OR NOT codemint.has_seen_all(c.hold_reason))
     ORDER BY c.created_at, c.id
   LOOP
     RETURN NEXT;
@@ -146,32 +243,37 @@ LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-  v_now    timestamptz := clock_timestamp();
   v_reward codemint.rewards;
   v_call   uuid;
 BEGIN
   v_reward := codemint.lock_reward(p_reward);
-  IF v_reward.reconciler IS DISTINCT FROM p_worker OR v_reward.reconciler_until < v_now
+  IF v_reward.reconciler IS DISTINCT FROM p_worker OR v_reward.reconciler_until < clock_timestamp()
      OR v_reward.in_flight > 0
      OR p_calls IS DISTINCT FROM ARRAY(
           SELECT c.id FROM codemint.calls c
-          WHERE c.reward_id = p_reward AND c.state = 'in_doubt' AND c.held_at IS NULL
+          WHERE c.reward_id = p_reward AND c.state = 'in_doubt'
+            AND (c.held_at IS NULL OR NOT codemint.has_seen_all(c.hold_reason))
           ORDER BY c.id)
      OR EXISTS (SELECT FROM codemint.codes c WHERE c.id = ANY (p_ids)) THEN
     outcome := 'changed';
     RETURN;
   END IF;
   FOREACH v_call IN ARRAY p_adopted LOOP
-    PERFORM codemint.adopt_call(v_call, array_position(p_adopted, v_call), p_places, p_ids,
-      p_codes, p_statuses, p_sync, p_external, p_created, p_expires, p_updated);
+    PERFORM codemint.adopt_call(v_call, ARRAY(
+      SELECT ROW(u.id, u.code, u.status, u.sync, u.external, u.created, u.expires,
+                 u.updated)::codemint.shown_code
+      FROM unnest(p_places, p_ids, p_codes, p_statuses, p_sync, p_external, p_created, p_expires,
+                  p_updated)
+        AS u (place, id, code, status, sync, external, created, expires, updated)
+      WHERE u.place = array_position(p_adopted, v_call)
+      ORDER BY u.id));
   END LOOP;
   FOREACH v_call IN ARRAY p_absent LOOP
     PERFORM codemint.declare_absent(v_call);
   END LOOP;
-  PERFORM codemint.hold_calls(p_held, p_hold_reason);
-  PERFORM codemint.store_strays(p_held[1], array_fill(p_reward, ARRAY[cardinality(p_stray_ids)]),
-    p_stray_ids, p_stray_codes, p_stray_statuses, p_stray_sync, p_stray_external,
-    p_stray_created, p_stray_expires, p_stray_updated);
+  PERFORM codemint.hold_calls(p_held, p_hold_reason, codemint.zip_codes(p_stray_ids,
+    p_stray_codes, p_stray_statuses, p_stray_sync, p_stray_external, p_stray_created,
+    p_stray_expires, p_stray_updated));
   UPDATE codemint.rewards r
   SET reconciler = NULL, reconciler_until = NULL, reconcile_at = NULL,
       listing_failing_since = NULL,
@@ -187,50 +289,26 @@ $$;
 
 -- Records the codes of one doubtful call that were found upstream. Fewer than it asked for leave
 -- room to be asked for again, and the reward watched.
-CREATE FUNCTION codemint.adopt_call(
-  p_call uuid, p_place integer, p_places integer[],
-  p_ids uuid[], p_codes text[], p_statuses text[], p_sync text[], p_external jsonb[],
-  p_created timestamptz[], p_expires timestamptz[], p_updated timestamptz[]
-) RETURNS void
+CREATE FUNCTION codemint.adopt_call(p_call uuid, p_found codemint.shown_code[]) RETURNS void
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-  v_now    timestamptz := clock_timestamp();
   v_call   codemint.calls;
-  v_job    codemint.jobs;
-  v_stored record;
+  v_issued integer;
 BEGIN
-  SELECT j.* INTO v_job FROM codemint.jobs j
+  PERFORM FROM codemint.jobs j
   WHERE j.id = (SELECT c.job_id FROM codemint.calls c WHERE c.id = p_call) FOR UPDATE;
   SELECT * INTO v_call FROM codemint.calls c WHERE c.id = p_call FOR UPDATE;
-  SELECT s.* INTO v_stored
-  FROM (SELECT array_agg(u.id ORDER BY u.id) AS ids, array_agg(u.code ORDER BY u.id) AS codes,
-               array_agg(u.status ORDER BY u.id) AS statuses,
-               array_agg(u.sync ORDER BY u.id) AS sync,
-               array_agg(u.external ORDER BY u.id) AS external,
-               array_agg(u.created ORDER BY u.id) AS created,
-               array_agg(u.expires ORDER BY u.id) AS expires,
-               array_agg(u.updated ORDER BY u.id) AS updated
-        FROM unnest(p_places, p_ids, p_codes, p_statuses, p_sync, p_external, p_created,
-                    p_expires, p_updated)
-          AS u (place, id, code, status, sync, external, created, expires, updated)
-        WHERE u.place = p_place) AS own
-  CROSS JOIN LATERAL codemint.store_codes(v_job.id, p_call, v_call.reward_id, v_call.size, own.ids,
-    own.codes, own.statuses, own.sync, own.external, own.created, own.expires, own.updated) AS s;
-  DELETE FROM codemint.strays s WHERE s.id = ANY (p_ids);
-  v_job.outstanding := v_job.outstanding - v_call.size;
-  v_job.issued := v_job.issued + v_stored.issued;
+  SELECT s.issued INTO v_issued
+    FROM codemint.credit_call(v_call, v_call.size, v_call.size, p_found) s;
   UPDATE codemint.calls c
-  SET state = 'adopted', received = v_stored.issued, lease_expires_at = NULL, settled_at = v_now,
-      updated_at = v_now
+  SET state = 'adopted', received = v_issued, lease_expires_at = NULL, held_at = NULL,
+      settled_at = clock_timestamp(), updated_at = clock_timestamp()
   WHERE c.id = p_call;
-  IF v_stored.issued < v_call.size THEN
+  IF v_issued < v_call.size THEN
     PERFORM codemint.watch_reward(v_call.reward_id, p_call, 0);
   END IF;
-  v_job.stalls := 0;
-  v_job := codemint.conclude_job(v_job, NULL, NULL);
-  PERFORM codemint.save_job(codemint.place_job(v_job, interval '0'));
 END
 $$;
 
@@ -254,13 +332,19 @@ BEGIN
   RETURNING * INTO v_call;
   PERFORM codemint.watch_reward(v_call.reward_id, p_call, 0);
   v_job.outstanding := v_job.outstanding - v_call.size;
+  IF v_call.hold_reason IS NOT NULL THEN
+    v_job := codemint.release_job(v_job, p_call);
+  END IF;
   v_job := codemint.conclude_job(v_job, NULL, NULL);
   PERFORM codemint.save_job(codemint.place_job(v_job, interval '0'));
 END
 $$;
 
--- Doubtful calls that cannot be decided wait for a person, and their jobs with them.
-CREATE FUNCTION codemint.hold_calls(p_calls uuid[], p_reason text) RETURNS void
+-- Doubtful calls that cannot be decided wait for a person, and their jobs with them. The codes that
+-- could be theirs are set aside for all of them together: found_at is what they have in common.
+CREATE FUNCTION codemint.hold_calls(
+  p_calls uuid[], p_reason text, p_found codemint.shown_code[]
+) RETURNS void
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
 AS $$
@@ -285,232 +369,61 @@ BEGIN
   END LOOP;
   UPDATE codemint.calls c
   SET held_at = v_now, hold_reason = p_reason, updated_at = v_now
-  WHERE c.id = ANY (p_calls) AND c.state = 'in_doubt' AND c.held_at IS NULL;
+  WHERE c.id = ANY (p_calls) AND c.state = 'in_doubt';
+  PERFORM codemint.keep_for_held(p_calls[1], p_found);
 END
 $$;
 
--- A reward is watched: listed again after 1 minute, 10 minutes, 1 hour and 24 hours.
---
--- With p_step -1 it is listed at once as well, and no call of it is made before that (but no
--- longer than half a minute, should the listing fail).
-CREATE FUNCTION codemint.watch_reward(p_reward uuid, p_call uuid, p_step integer) RETURNS void
+-- Sets codes aside for a held call and those that are held with it.
+CREATE FUNCTION codemint.keep_for_held(p_call uuid, p_found codemint.shown_code[]) RETURNS void
 LANGUAGE sql
 SET search_path = pg_catalog, pg_temp
 AS $$
-  UPDATE codemint.rewards r
-  SET watch_call = p_call, watch_step = p_step,
-      watch_at = clock_timestamp()
-                 + CASE WHEN p_step < 0 THEN interval '0' ELSE interval '1 minute' END,
-      paused_until = CASE WHEN p_step < 0
-                          THEN greatest(r.paused_until, clock_timestamp() + interval '30 seconds')
-                          ELSE r.paused_until END,
-      watched_since = least(r.watched_since,
-        (SELECT CASE WHEN c.send_at IS NULL THEN j.created_at ELSE c.created_at END
-         FROM codemint.calls c JOIN codemint.jobs j ON j.id = c.job_id WHERE c.id = p_call))
-  WHERE r.reward_id = p_reward
+  INSERT INTO codemint.strays
+    (id, call_id, reward_id, code, status, sync_status, external_ids, created_at, expires_at,
+     updated_at, found_at)
+  SELECT f.id, c.id, c.reward_id, f.code, f.status, f.sync_status, f.external_ids, f.created_at,
+         f.expires_at, f.updated_at, c.held_at
+  FROM unnest(p_found) AS f
+  CROSS JOIN codemint.calls c
+  WHERE c.id = p_call AND NOT EXISTS (SELECT FROM codemint.codes k WHERE k.id = f.id)
+  ON CONFLICT (id) DO UPDATE SET found_at = excluded.found_at
 $$;
 
--- Takes a reward whose watch is due.
-CREATE FUNCTION codemint.take_watch(
-  p_worker uuid, p_lease interval,
-  OUT reward_id uuid, OUT since timestamptz, OUT known_first uuid, OUT known_last uuid,
-  OUT offset_low_us bigint, OUT offset_high_us bigint, OUT now timestamptz
-)
+-- Keeps codes that no text or jsonb column can hold, and that a listing showed: their fields as
+-- bytes. p_calls says what each was found for; a null is the call because of which the reward is
+-- watched. A call of which nothing else was found made no progress for its job, which fails after
+-- p_stall_limit such calls in a row: else it would be asked again for ever.
+CREATE FUNCTION codemint.store_raw_codes(
+  p_reward uuid, p_calls uuid[], p_ids uuid[], p_codes bytea[], p_statuses bytea[],
+  p_external bytea[], p_stall_limit integer
+) RETURNS void
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-  v_reward  codemint.rewards;
-  v_account codemint.accounts;
+  v_job codemint.jobs;
 BEGIN
-  now := clock_timestamp();
-  IF NOT codemint.may_list() THEN
-    RETURN;
-  END IF;
-  SELECT * INTO v_reward FROM codemint.rewards r
-  WHERE r.watch_at <= now AND r.closed_at IS NULL
-    AND coalesce(r.reconcile_at, '-infinity') <= now
-    AND coalesce(r.reconciler_until, '-infinity') < now
-  ORDER BY r.watch_at, r.reward_id
-  LIMIT 1
-  FOR UPDATE SKIP LOCKED;
-  IF NOT FOUND THEN
-    RETURN;
-  END IF;
-  UPDATE codemint.rewards r SET reconciler = p_worker, reconciler_until = now + p_lease
-  WHERE r.reward_id = v_reward.reward_id;
-  SELECT * INTO v_account FROM codemint.accounts a WHERE a.name = 'default';
-  reward_id := v_reward.reward_id;
-  since := coalesce(v_reward.watched_since, v_reward.created_at);
-  known_first := v_reward.newest_known[1];
-  known_last := v_reward.newest_known[2];
-  IF v_account.offset_low_us IS NOT NULL
-     AND coalesce(v_account.offset_distrusted_until, '-infinity') <= now THEN
-    offset_low_us := v_account.offset_low_us;
-    offset_high_us := v_account.offset_high_us;
-  END IF;
+  INSERT INTO codemint.raw_codes (id, reward_id, call_id, code, status, external_ids)
+  SELECT u.id, r.reward_id, coalesce(u.call, r.watch_call), u.code, u.status, u.external
+  FROM unnest(p_calls, p_ids, p_codes, p_statuses, p_external)
+    AS u (call, id, code, status, external)
+  JOIN codemint.rewards r ON r.reward_id = p_reward
+  ON CONFLICT (id) DO NOTHING;
+  FOR v_job IN
+    SELECT j.* FROM codemint.jobs j
+    WHERE j.id IN (SELECT c.job_id FROM codemint.calls c
+                   WHERE c.id = ANY (p_calls) AND c.state = 'adopted' AND c.received = 0)
+    ORDER BY j.id
+    FOR UPDATE
+  LOOP
+    v_job.stalls := v_job.stalls + 1;
+    v_job := codemint.conclude_job(v_job,
+      CASE WHEN v_job.stalls >= p_stall_limit THEN 'no_progress' END,
+      format('%s calls in a row made no code that can be stored', v_job.stalls));
+    PERFORM codemint.save_job(codemint.place_job(v_job, interval '0'));
+  END LOOP;
 END
 $$;
 
--- Concludes one round of a watch with the codes that a listing showed and the ledger did not know.
---
--- They are recorded as surplus only when every call that was in flight while the listing ran (made
--- before p_listed_until) has its outcome: until then the answer is 'wait', and the same codes are
--- brought again. If one fell in doubt, the round is void and the reward goes to who reconciles it.
--- p_listed_until is the database's clock at the listing's end, or later.
-CREATE FUNCTION codemint.conclude_watch(
-  p_reward uuid, p_worker uuid, p_listed_until timestamptz,
-  p_ids uuid[], p_codes text[], p_statuses text[], p_sync text[], p_external jsonb[],
-  p_created timestamptz[], p_expires timestamptz[], p_updated timestamptz[],
-  OUT outcome text, OUT issued integer, OUT surplus integer
-)
-LANGUAGE plpgsql
-SET search_path = pg_catalog, pg_temp
-AS $$
-DECLARE
-  v_now      timestamptz := clock_timestamp();
-  v_reward   codemint.rewards;
-  v_job      codemint.jobs;
-  v_call     codemint.calls;
-  v_room     integer;
-  v_returned integer;
-BEGIN
-  issued := 0;
-  surplus := 0;
-  v_reward := codemint.lock_reward(p_reward);
-  IF v_reward.reconciler IS DISTINCT FROM p_worker OR v_reward.reconciler_until < v_now THEN
-    outcome := 'changed';
-    RETURN;
-  END IF;
-  IF cardinality(p_ids) > 0 AND v_reward.closed_at IS NOT NULL THEN
-    -- A doubt comes first: what was found may be its, and its reconciler needs the reward.
-    UPDATE codemint.rewards r SET reconciler = NULL, reconciler_until = NULL
-    WHERE r.reward_id = p_reward;
-    outcome := 'changed';
-    RETURN;
-  END IF;
-  IF cardinality(p_ids) > 0 AND EXISTS (
-    SELECT FROM codemint.calls c
-    WHERE c.reward_id = p_reward AND c.state = 'sending' AND c.created_at <= p_listed_until) THEN
-    outcome := 'wait';
-    RETURN;
-  END IF;
-  SELECT j.* INTO v_job FROM codemint.jobs j
-  WHERE j.id = (SELECT c.job_id FROM codemint.calls c WHERE c.id = v_reward.watch_call) FOR UPDATE;
-  SELECT c.* INTO v_call FROM codemint.calls c WHERE c.id = v_reward.watch_call FOR UPDATE;
-  -- What an answer of fewer codes than were asked for has kept back belongs to the job as long as
-  -- nothing has been asked again; whatever comes to light later is surplus.
-  v_room := CASE WHEN v_reward.watch_step < 0 AND v_job.state IN ('queued', 'running')
-                 THEN least(v_job.count - v_job.issued - v_job.outstanding,
-                            v_call.size - (SELECT count(*)::integer FROM codemint.codes c
-                                           WHERE c.job_id = v_job.id AND c.call_id = v_call.id
-                                             AND NOT c.surplus))
-                 ELSE 0 END;
-  v_room := greatest(v_room, 0);
-  SELECT s.issued, s.surplus, s.returned INTO issued, surplus, v_returned
-  FROM codemint.store_codes(v_job.id, v_call.id, p_reward, v_room, p_ids, p_codes, p_statuses,
-                            p_sync, p_external, p_created, p_expires, p_updated) s;
-  DELETE FROM codemint.strays s WHERE s.id = ANY (p_ids);
-  SELECT j.surplus INTO v_job.surplus FROM codemint.jobs j WHERE j.id = v_job.id;
-  issued := issued + v_returned;
-  v_job.issued := v_job.issued + issued;
-  v_job.surplus := v_job.surplus + surplus;
-  v_job := codemint.conclude_job(v_job, NULL, NULL);
-  PERFORM codemint.save_job(codemint.place_job(v_job, interval '0'));
-  UPDATE codemint.rewards r
-  SET reconciler = NULL, reconciler_until = NULL,
-      paused_until = CASE WHEN r.watch_step >= 0 THEN r.paused_until END,
-      watch_step = r.watch_step + 1,
-      watch_at = v_now + (ARRAY['1 minute', '9 minutes', '50 minutes', '23 hours']::interval[])
-                         [r.watch_step + 2],
-      watched_since = CASE WHEN r.watch_step < 3 THEN r.watched_since END
-  WHERE r.reward_id = p_reward;
-  PERFORM pg_notify('codemint_jobs', '');
-  outcome := 'done';
-END
-$$;
-
--- What an operator decides about a doubtful call: 'adopt' takes the codes that were found for it
--- and set aside as strays, 'absent' frees its room. Who, when and why are kept.
-CREATE FUNCTION codemint.resolve_call(p_call uuid, p_decision text, p_note text) RETURNS text
-LANGUAGE plpgsql
-SECURITY DEFINER
-SET search_path = pg_catalog, pg_temp
-AS $$
-DECLARE
-  v_call   codemint.calls;
-  v_reward codemint.rewards;
-  v_job    codemint.jobs;
-  v_stored record;
-BEGIN
-  IF p_decision NOT IN ('adopt', 'absent') THEN
-    RAISE EXCEPTION 'the decision is "adopt" or "absent", not "%"', p_decision
-      USING ERRCODE = 'invalid_parameter_value';
-  END IF;
-  IF coalesce(btrim(p_note), '') = '' THEN
-    RAISE EXCEPTION 'a note says why: it is kept with the call'
-      USING ERRCODE = 'invalid_parameter_value';
-  END IF;
-  SELECT * INTO v_call FROM codemint.calls c WHERE c.id = p_call;
-  IF NOT FOUND THEN
-    RAISE EXCEPTION 'there is no call %', p_call USING ERRCODE = 'no_data_found';
-  END IF;
-  v_reward := codemint.lock_reward(v_call.reward_id);
-  SELECT * INTO v_job FROM codemint.jobs j WHERE j.id = v_call.job_id FOR UPDATE;
-  SELECT * INTO v_call FROM codemint.calls c WHERE c.id = p_call FOR UPDATE;
-  IF v_call.state <> 'in_doubt' OR v_call.held_at IS NULL THEN
-    RAISE EXCEPTION 'call % is % and not held: there is nothing to resolve', p_call,
-      CASE WHEN v_call.state = 'in_doubt' THEN 'in doubt, codemint is working on it,'
-           ELSE v_call.state END
-      USING ERRCODE = 'object_not_in_prerequisite_state';
-  END IF;
-  UPDATE codemint.calls c
-  SET resolved_by = session_user, resolved_at = clock_timestamp(), resolution = p_decision,
-      resolution_note = p_note
-  WHERE c.id = p_call;
-  IF p_decision = 'absent' THEN
-    PERFORM codemint.declare_absent(p_call);
-  ELSE
-    WITH taken AS (
-      DELETE FROM codemint.strays s
-      WHERE s.id IN (
-        SELECT t.id FROM codemint.strays t
-        WHERE t.reward_id = v_call.reward_id
-          AND (t.call_id = p_call OR t.call_id IN (
-                 SELECT h.id FROM codemint.calls h
-                 WHERE h.reward_id = v_call.reward_id AND h.held_at = v_call.held_at))
-          AND (v_call.prefix IS NULL OR NOT coalesce(v_reward.prefix_literal, false)
-               OR starts_with(t.code, v_call.prefix))
-          AND NOT EXISTS (SELECT FROM codemint.codes k WHERE k.id = t.id)
-        ORDER BY t.id
-        LIMIT v_call.size
-        FOR UPDATE)
-      RETURNING s.*)
-    SELECT array_agg(1) AS places, array_agg(t.id ORDER BY t.id) AS ids,
-           array_agg(t.code ORDER BY t.id) AS codes,
-           array_agg(t.status ORDER BY t.id) AS statuses,
-           array_agg(t.sync_status ORDER BY t.id) AS sync,
-           array_agg(t.external_ids ORDER BY t.id) AS external,
-           array_agg(t.created_at ORDER BY t.id) AS created,
-           array_agg(t.expires_at ORDER BY t.id) AS expires,
-           array_agg(t.updated_at ORDER BY t.id) AS updated
-      INTO v_stored FROM taken t;
-    IF v_stored.ids IS NULL THEN
-      RAISE EXCEPTION 'no codes were found for call %: there is nothing to adopt', p_call
-        USING ERRCODE = 'object_not_in_prerequisite_state';
-    END IF;
-    UPDATE codemint.calls c SET held_at = NULL WHERE c.id = p_call;
-    PERFORM codemint.adopt_call(p_call, 1, v_stored.places, v_stored.ids, v_stored.codes,
-      v_stored.statuses, v_stored.sync, v_stored.external, v_stored.created, v_stored.expires,
-      v_stored.updated);
-  END IF;
-  SELECT * INTO v_job FROM codemint.jobs j WHERE j.id = v_call.job_id;
-  v_job := codemint.release_job(v_job, p_call);
-  PERFORM codemint.save_job(codemint.place_job(v_job, interval '0'));
-  PERFORM pg_notify('codemint_jobs', '');
-  RETURN format('call %s is %s; job %s is %s with %s of %s codes', p_call,
-    (SELECT c.state FROM codemint.calls c WHERE c.id = p_call), v_job.id,
-    (SELECT j.state FROM codemint.jobs j WHERE j.id = v_job.id),
-    (SELECT j.issued FROM codemint.jobs j WHERE j.id = v_job.id), v_job.count);
-END
-$$;
+COMMENT ON TYPE codemint.shown_code IS 'A code as a listing showed it.';

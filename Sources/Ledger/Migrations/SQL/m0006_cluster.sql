@@ -56,9 +56,8 @@ BEGIN
     ORDER BY c.reward_id, c.created_at DESC
   LOOP
     PERFORM codemint.lock_reward(v_suspect.reward_id);
-    PERFORM codemint.watch_reward(v_suspect.reward_id, v_suspect.id, -1);
-    UPDATE codemint.rewards r
-    SET paused_until = clock_timestamp() + interval '1 year', watched_since = least(r.watched_since, p_since)
+    PERFORM codemint.watch_reward(v_suspect.reward_id, v_suspect.id, -2);
+    UPDATE codemint.rewards r SET watched_since = least(r.watched_since, p_since)
     WHERE r.reward_id = v_suspect.reward_id;
   END LOOP;
 END

@@ -42,7 +42,7 @@ SELECT c.id AS call_id, c.job_id, c.reward_id, c.prefix, c.size, c.send_at, c.le
        c.http_status, c.error_code, c.error_message, r.closed_at AS reward_closed_at,
        clock_timestamp() - c.updated_at AS since, c.held_at, c.hold_reason,
        (SELECT count(*) FROM codemint.strays s
-        WHERE s.reward_id = c.reward_id AND c.held_at IS NOT NULL) AS codes_found,
+        WHERE s.reward_id = c.reward_id AND s.found_at = c.held_at) AS codes_found,
        CASE WHEN c.held_at IS NOT NULL
             THEN format('SELECT codemint.resolve_call(%L, ''adopt'' or ''absent'', ''why'')', c.id)
             ELSE 'none: codemint is finding out' END AS what_to_do

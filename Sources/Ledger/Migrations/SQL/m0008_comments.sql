@@ -24,13 +24,14 @@ COMMENT ON COLUMN codemint.jobs.surplus IS
 COMMENT ON COLUMN codemint.jobs.error_code IS 'Why it failed or is held, in the API''s own words.';
 COMMENT ON COLUMN codemint.jobs.error_message IS 'The message that goes with error_code.';
 COMMENT ON COLUMN codemint.jobs.next_call_at IS
-  'When the next call may be claimed; null when the job needs none.';
+  'When the next call may be claimed, or could be first; null when the job needs none.';
 COMMENT ON COLUMN codemint.jobs.created_by IS 'The role that inserted it.';
 COMMENT ON COLUMN codemint.jobs.started_at IS 'When its first call was claimed.';
 COMMENT ON COLUMN codemint.jobs.finished_at IS 'When it became completed, failed or cancelled.';
 COMMENT ON COLUMN codemint.jobs.ends_as IS 'While ending: what it will be, failed or cancelled.';
 COMMENT ON COLUMN codemint.jobs.stalls IS 'Answers in a row that held no new code.';
-COMMENT ON COLUMN codemint.jobs.turn IS 'Its place in the line; null when it stands in none.';
+COMMENT ON COLUMN codemint.jobs.turn IS
+  'Its place in the round; 0 for a newcomer, whose place is next_call_at; null if it is in no line.';
 COMMENT ON TABLE codemint.calls IS
   'Every request to generate codes, committed as sending before it was sent.';
 COMMENT ON COLUMN codemint.calls.state IS
@@ -77,8 +78,6 @@ COMMENT ON COLUMN codemint.calls.resolution IS 'What a person decided: adopt or 
 COMMENT ON COLUMN codemint.calls.resolution_note IS 'Why, in the person''s words.';
 COMMENT ON COLUMN codemint.accounts.offset_low_us IS
   'The API''s clock is at least so many microseconds ahead of this one, as answers have shown.';
-COMMENT ON FUNCTION codemint.resolve_call(uuid, text, text) IS
-  'Decides a held call: adopt takes the codes found for it, absent frees its room. Say why.';
 COMMENT ON TABLE codemint.accounts IS 'The API account: limits, pace, and why it may be waiting.';
 COMMENT ON COLUMN codemint.accounts.next_slot_at IS 'The rate limiter''s one number of state.';
 COMMENT ON COLUMN codemint.accounts.in_flight IS 'Calls that are sending.';
@@ -86,7 +85,20 @@ COMMENT ON COLUMN codemint.accounts.blocked_at IS
   'Since when the API refuses the key; probed with GET /v1/team.';
 COMMENT ON TABLE codemint.workers IS 'Daemons that live, or died without a word.';
 COMMENT ON TABLE codemint.strays IS 'Codes found upstream whose owner is not proven.';
-COMMENT ON TABLE codemint.answers IS 'Answers that could not be stored as rows, byte for byte.';
+COMMENT ON TABLE codemint.answers IS
+  'Answers that could not be read or not be stored as rows: their bytes, for a person to look at.';
+COMMENT ON TABLE codemint.raw_codes IS
+  'Codes found upstream that no text column can hold (U+0000), as bytes. They count for no job.';
+COMMENT ON COLUMN codemint.raw_codes.call_id IS 'The call that made it, as far as listing tells.';
+COMMENT ON COLUMN codemint.calls.is_short IS
+  'Its answer was not what was asked for, and its reward has not been listed since.';
+COMMENT ON COLUMN codemint.rewards.watch_call IS 'The latest call because of which it is watched.';
+COMMENT ON COLUMN codemint.rewards.watch_step IS
+  'Listings of the watch done so far; -1 if one more comes first, -2 if calls wait for that one.';
+COMMENT ON COLUMN codemint.rewards.watch_failures IS
+  'How often in a row it could not be listed when the watch was due.';
+COMMENT ON COLUMN codemint.rewards.watch_ended IS
+  'How its last watch ended: listed, or unlistable if its list could not be had for too long.';
 COMMENT ON VIEW codemint.job_status IS 'Every job with progress, pace, doubts, sync and last error.';
 COMMENT ON COLUMN codemint.job_status.time_left IS 'At the pace so far.';
 COMMENT ON VIEW codemint.call_log IS 'Every request, newest first.';

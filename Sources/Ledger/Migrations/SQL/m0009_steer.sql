@@ -127,6 +127,16 @@ BEGIN
 END
 $$;
 
+-- Whether a code can be what a job asked for: it begins with the job's prefix, unless the API is known
+-- not to take that literally. A watch finds codes of other jobs of the reward too.
+CREATE FUNCTION codemint.may_be_of(p_job codemint.jobs, p_code text) RETURNS boolean
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+  SELECT starts_with(p_code, coalesce(p_job.prefix, '')) OR EXISTS (
+    SELECT FROM codemint.rewards r WHERE r.reward_id = p_job.reward_id AND NOT r.prefix_literal)
+$$;
+
 -- Opens a failed or cancelled job again for what it lacks, or one that is held because its reward
 -- was refused. Codes that are its surplus are taken first; only the rest is asked for.
 CREATE FUNCTION codemint.retry_job(p_job bigint, p_note text DEFAULT NULL) RETURNS text
@@ -153,6 +163,7 @@ BEGIN
   WHERE c.id IN (
     SELECT s.id FROM codemint.codes s
     WHERE s.job_id = p_job AND s.surplus AND s.call_id IS NOT NULL
+      AND codemint.may_be_of(v_job, s.code)
     ORDER BY s.id
     LIMIT v_job.count - v_job.issued - v_job.outstanding);
   GET DIAGNOSTICS v_taken = ROW_COUNT;
@@ -188,8 +199,8 @@ BEGIN
       USING ERRCODE = 'invalid_parameter_value';
   END IF;
   IF v_job.priority <> p_priority THEN
-    UPDATE codemint.jobs j SET priority = p_priority, updated_at = clock_timestamp()
-    WHERE j.id = p_job;
+    v_job.priority := p_priority;
+    PERFORM codemint.save_job(v_job);
     INSERT INTO codemint.job_actions (job_id, action, note)
     VALUES (p_job, format('priority %s', p_priority), nullif(btrim(p_note), ''));
   END IF;

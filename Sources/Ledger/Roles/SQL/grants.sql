@@ -19,15 +19,16 @@ GRANT EXECUTE ON FUNCTION codemint.current_pace(codemint.accounts, timestamptz)
   TO codemint_producer, codemint_operator;
 
 -- Readers: codes, and the jobs that they belong to.
-GRANT SELECT ON codemint.jobs, codemint.codes, codemint.strays, codemint.answers,
-                codemint.job_status
+GRANT SELECT ON codemint.jobs, codemint.codes, codemint.strays, codemint.raw_codes,
+                codemint.answers, codemint.job_status
   TO codemint_reader;
 
 -- The daemon. It never deletes a job or a code: an id that was seen once is known for ever.
 GRANT SELECT, INSERT, UPDATE ON ALL TABLES IN SCHEMA codemint TO codemint_worker;
 REVOKE INSERT, UPDATE ON codemint.migrations FROM codemint_worker;
 REVOKE INSERT ON codemint.jobs, codemint.accounts FROM codemint_worker;
-GRANT DELETE ON codemint.calls, codemint.strays, codemint.workers TO codemint_worker;
+GRANT DELETE ON codemint.arrivals, codemint.calls, codemint.strays, codemint.workers
+  TO codemint_worker;
 GRANT USAGE ON ALL SEQUENCES IN SCHEMA codemint TO codemint_worker;
 
 -- Operators: everything but what a code is worth, which is in the columns `code` and in bodies

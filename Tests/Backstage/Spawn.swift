@@ -1,17 +1,17 @@
-import Foundation
+package import Foundation
 
 /// The system refused something that a test needs.
-struct SystemRefusal: Error, CustomStringConvertible {
-  let description: String
+package struct SystemRefusal: Error, CustomStringConvertible {
+  package let description: String
 
   /// - Parameter number: What the call left in `errno`.
-  init(_ call: String, _ number: Int32 = errno) {
+  package init(_ call: String, _ number: Int32 = errno) {
     description = "\(call): \(String(cString: strerror(number)))"
   }
 }
 
 /// Starts programs with exactly what they are given: environment, outputs, nothing else.
-enum Spawn {
+package enum Spawn {
   /// - Parameters:
   ///   - path: The program.
   ///   - arguments: Those after its name.
@@ -19,7 +19,7 @@ enum Spawn {
   ///   - output: Where it writes to people.
   ///   - errors: Where it complains and logs.
   /// - Returns: Its process id.
-  static func run(
+  package static func run(
     _ path: String,
     _ arguments: [String],
     environment: [String: String] = [:],
@@ -72,7 +72,7 @@ enum Spawn {
   }
 
   /// A pipe whose ends no other program inherits.
-  static func pipe() throws -> (reading: Int32, writing: Int32) {
+  package static func pipe() throws -> (reading: Int32, writing: Int32) {
     var ends: [Int32] = [-1, -1]
     guard Glibc.pipe(&ends) == 0 else { throw SystemRefusal("pipe") }
     for end in ends { _ = fcntl(end, F_SETFD, FD_CLOEXEC) }

@@ -1,13 +1,13 @@
 import Foundation
 
 /// What came out of a pipe, line by line, as it came.
-final class Lines: Sendable {
+package final class Lines: Sendable {
   /// The output ended, and what was waited for had not come.
-  struct Missing: Error, CustomStringConvertible {
+  package struct Missing: Error, CustomStringConvertible {
     let text: String
     let lines: [String]
 
-    var description: String {
+    package var description: String {
       "no line has \"\(text)\" in it; there are:\n\(lines.joined(separator: "\n"))"
     }
   }
@@ -20,16 +20,19 @@ final class Lines: Sendable {
 
   private let output = Watched(Output())
 
+  /// Nothing has come yet.
+  package init() {}
+
   /// Every line so far.
-  var all: [String] { output.now.lines }
+  package var all: [String] { output.now.lines }
 
   /// How many lines so far have this text in them.
-  func count(_ text: String) -> Int { all.count { $0.contains(text) } }
+  package func count(_ text: String) -> Int { all.count { $0.contains(text) } }
 
   /// Waits for the line that is the `number`th with this text in it.
   /// - Throws: `Missing` if the output ends before.
   @discardableResult
-  func line(_ text: String, number: Int = 1) async throws -> String {
+  package func line(_ text: String, number: Int = 1) async throws -> String {
     try await output.first { output in
       let found = output.lines.filter { $0.contains(text) }
       if found.count >= number { return found[number - 1] }
@@ -40,17 +43,17 @@ final class Lines: Sendable {
 
   /// Waits for the end of the output.
   /// - Returns: All lines.
-  func whole() async throws -> [String] {
+  package func whole() async throws -> [String] {
     try await output.first { $0.isEnded ? $0.lines : nil }
   }
 
   /// Takes in one line that did not come from a pipe.
-  func add(_ line: String) {
+  package func add(_ line: String) {
     output.change { $0.lines.append(line) }
   }
 
   /// Reads a descriptor to its end on a thread of its own, and closes it.
-  func read(_ descriptor: Int32) {
+  package func read(_ descriptor: Int32) {
     Thread.detachNewThread { [output] in
       var chunk = [UInt8](repeating: 0, count: 65_536)
       while true {

@@ -15,11 +15,13 @@ final class Crew: @unchecked Sendable {
 
   private final class Member: @unchecked Sendable {
     let host: Host
+    let clock: WorldClock
     let worker: Worker
     var isGone = false
 
-    init(_ host: Host, _ worker: Worker) {
+    init(_ host: Host, _ clock: WorldClock, _ worker: Worker) {
       self.host = host
+      self.clock = clock
       self.worker = worker
     }
   }
@@ -29,12 +31,14 @@ final class Crew: @unchecked Sendable {
   private var members: [Member] = []
   private var hired = 0
   private var isHiring = true
+  private let rate: Double
 
   private var world: World { stage.world }
 
   init(_ stage: Stage, _ api: SimulatedAPI) {
     self.stage = stage
     self.api = api
+    rate = [0.5, 3, 20].randomElement(using: &stage.world.random) ?? 20
   }
 
   /// Starts a worker on a host of its own.
@@ -42,6 +46,7 @@ final class Crew: @unchecked Sendable {
     hired += 1
     let host = Host("w\(hired)", in: world)
     let configuration = configuration(temper)
+    let clock = WorldClock(world, start: world.draw(.zero...(.seconds(1000))))
     let worker = Worker(
       configuration: configuration,
       store: FaultyStore(base: stage.store, host: host, stage: stage),
@@ -51,11 +56,11 @@ final class Crew: @unchecked Sendable {
         timeout: configuration.apiTimeout,
         settle: configuration.settle
       ),
-      clock: WorldClock(world: world, start: world.draw(.zero...(.seconds(1000)))),
+      clock: clock,
       random: SeededRandom(seed: world.random.next()),
       logger: Logger(label: "simulation") { _ in SwiftLogNoOpLogHandler() }
     )
-    let member = Member(host, worker)
+    let member = Member(host, clock, worker)
     members.append(member)
     world.note("\(host.name) starts")
     Task(executorPreference: host) {
@@ -65,12 +70,18 @@ final class Crew: @unchecked Sendable {
   }
 
   /// A worker dies, with everything that it had in hand; another one takes its place.
-  func killOne(backAfter pause: Int64) {
+  func killOne(backAfter pause: Duration) {
     guard let member = living.randomElement(using: &world.random) else { return }
-    world.note("\(member.host.name) dies")
-    member.host.die()
-    member.isGone = true
-    world.at(world.now + pause) { [self] in
+    kill(member.host, backAfter: pause)
+  }
+
+  /// The worker of a host dies.
+  func kill(_ host: Host, backAfter pause: Duration) {
+    world.note("\(host.name) dies")
+    stage.tally.crashes += 1
+    host.die()
+    for member in members where member.host === host { member.isGone = true }
+    world.at(world.now + pause.nanoseconds) { [self] in
       if isHiring { hire(.usual) }
     }
   }
@@ -81,6 +92,7 @@ final class Crew: @unchecked Sendable {
       member.host.state == .running
     else { return }
     world.note("\(member.host.name) is stopped")
+    stage.tally.stops += 1
     member.host.stop()
     world.at(world.now + pause) { [world] in
       world.note("\(member.host.name) is resumed")
@@ -88,8 +100,28 @@ final class Crew: @unchecked Sendable {
     }
   }
 
+  /// A worker cannot reach the database for a while.
+  func cutOffOne(for pause: Int64) {
+    guard let member = living.randomElement(using: &world.random) else { return }
+    world.note("\(member.host.name) is cut off from the database")
+    member.host.isCutOff = true
+    world.at(world.now + pause) { member.host.isCutOff = false }
+  }
+
+  /// The clock of a worker's machine goes ahead, as it does when a virtual machine is moved.
+  func setAheadOne(by time: Int64) {
+    guard let member = living.randomElement(using: &world.random) else { return }
+    world.note("the clock of \(member.host.name) goes ahead by \(time / 1_000_000) ms")
+    stage.tally.clockSteps += 1
+    member.clock.step(time)
+  }
+
+  /// Whoever is stopped or cut off goes on.
   func resumeAll() {
-    for member in living { member.host.resume() }
+    for member in living {
+      member.host.isCutOff = false
+      member.host.resume()
+    }
   }
 
   func drainAll() {
@@ -109,7 +141,7 @@ final class Crew: @unchecked Sendable {
       host: "host",
       process: hired,
       version: "0.0.0",
-      limits: Limits(requestsPerSecond: 20, burst: 2, maxInFlight: 4, maxInFlightPerReward: 2),
+      limits: Limits(requestsPerSecond: rate, burst: 2, maxInFlight: 4, maxInFlightPerReward: 2),
       lease: .seconds(isUsual ? 15 : 3600),
       poll: .seconds(isUsual ? 5 : 3600),
       apiTimeout: .seconds(30),

@@ -1,7 +1,7 @@
 import Synchronization
 
 /// A value that changes, and whose changes can be waited for.
-final class Watched<Value: Sendable>: Sendable {
+package final class Watched<Value: Sendable>: Sendable {
   private struct State {
     var value: Value
     /// Counts the changes, so that none is missed between a look and a wait.
@@ -12,15 +12,15 @@ final class Watched<Value: Sendable>: Sendable {
 
   private let state: Mutex<State>
 
-  init(_ value: Value) {
+  package init(_ value: Value) {
     state = Mutex(State(value: value))
   }
 
   /// The value now.
-  var now: Value { state.withLock { $0.value } }
+  package var now: Value { state.withLock { $0.value } }
 
   /// Changes the value and lets everybody who waits look again.
-  func change(_ body: @Sendable (inout Value) -> Void) {
+  package func change(_ body: @Sendable (inout Value) -> Void) {
     let waiters = state.withLock { state in
       body(&state.value)
       state.version += 1
@@ -32,7 +32,9 @@ final class Watched<Value: Sendable>: Sendable {
 
   /// Waits until `look` finds what it looks for.
   /// - Throws: What `look` throws, or `CancellationError`.
-  func first<Found: Sendable>(_ look: @Sendable (Value) throws -> Found?) async throws -> Found {
+  package func first<Found: Sendable>(_ look: @Sendable (Value) throws -> Found?) async throws
+    -> Found
+  {
     while true {
       let (found, version) = try state.withLock { (try look($0.value), $0.version) }
       if let found { return found }

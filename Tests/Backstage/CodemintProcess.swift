@@ -1,26 +1,31 @@
-import Foundation
+package import Foundation
 import Synchronization
 
 /// One run of the binary.
-final class CodemintProcess: Sendable {
+package final class CodemintProcess: Sendable {
   /// How a process ended.
-  enum Ending: Equatable, Sendable {
+  package enum Ending: Equatable, Sendable {
     case status(Int32)
     case signal(Int32)
   }
 
   /// Its process id. Signals go through `send`, which knows whether it is still this process's.
-  let process: pid_t
+  package let process: pid_t
   /// Lines of standard output.
-  let output = Lines()
+  package let output = Lines()
   /// Lines of standard error: the log, and complaints.
-  let errors = Lines()
+  package let errors = Lines()
 
   private let ending = Watched<Ending?>(nil)
   private let isGone = Mutex(false)
 
   /// Starts `codemint`. Nothing is in its environment but what is given here.
-  init(_ arguments: [String], environment: [String: String]) throws {
+  /// - Parameter program: Another build of it.
+  package init(
+    _ arguments: [String],
+    environment: [String: String],
+    program: String = Binary.path
+  ) throws {
     var environment = environment
     // Where the toolchain's libraries are, if the tests need to be told too.
     environment["LD_LIBRARY_PATH"] = ProcessInfo.processInfo.environment["LD_LIBRARY_PATH"]
@@ -33,7 +38,7 @@ final class CodemintProcess: Sendable {
     output.read(outputReading)
     errors.read(errorsReading)
     process = try Spawn.run(
-      Binary.path,
+      program,
       arguments,
       environment: environment,
       output: outputWriting,
@@ -44,27 +49,30 @@ final class CodemintProcess: Sendable {
   }
 
   /// Sends a signal, unless the process has ended.
-  func send(_ signal: Int32) {
+  package func send(_ signal: Int32) {
     isGone.withLock { isGone in
       if !isGone { _ = kill(process, signal) }
     }
   }
 
+  /// Whether it has ended.
+  package var hasEnded: Bool { ending.now != nil }
+
   /// Waits for the end, and until everything that it wrote has been read.
-  func end() async throws -> Ending {
+  package func end() async throws -> Ending {
     let ending = try await ending.first { $0 }
     _ = try await everything()
     return ending
   }
 
   /// Kills the process if it still runs, and waits for its end even if the test is cancelled.
-  func bury() async {
+  package func bury() async {
     send(SIGKILL)
     _ = try? await Task { try await ending.first { $0 } }.value
   }
 
   /// Everything that it has written, when both outputs have ended.
-  func everything() async throws -> [String] {
+  package func everything() async throws -> [String] {
     try await output.whole() + errors.whole()
   }
 

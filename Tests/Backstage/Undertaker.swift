@@ -1,8 +1,8 @@
-import Foundation
+package import Foundation
 
 /// Ends what tests have started if the tests themselves are killed: a small shell that is told each
 /// birth and each end, and kills whoever is left when the pipe ends.
-enum Undertaker {
+package enum Undertaker {
   private static let script = """
     left=' '
     while read -r event process; do
@@ -25,9 +25,11 @@ enum Undertaker {
     return process == nil ? nil : writing
   }()
 
-  static func born(_ process: pid_t) { tell("born \(process)\n") }
+  /// A process that has to end with the tests.
+  package static func born(_ process: pid_t) { tell("born \(process)\n") }
 
-  static func ended(_ process: pid_t) { tell("ended \(process)\n") }
+  /// It has ended, and its id may be somebody else's by now.
+  package static func ended(_ process: pid_t) { tell("ended \(process)\n") }
 
   /// A line this short is written whole, whoever else writes.
   private static func tell(_ line: String) {

@@ -1,0 +1,174 @@
+-- The line: whose call is next.
+--
+-- Priority goes first. Within one, newcomers and the round take turns, if there are both: newcomers
+-- are jobs that have had no call since they became due, the longest waiting first; the round is all
+-- others, one call each. So a new job waits for two calls and no longer, however many jobs are in
+-- the round, and newcomers, however many come, leave the round every other call.
+--
+-- Each reward has a line of its own (the index jobs_line), and its row knows the line's heads. A
+-- claim compares the heads of open rewards and never steps over a job that cannot be served:
+-- rewards that are closed are not in the index of heads, and of those that are paused or full there
+-- are never more than calls that made them so. The heads are kept by refresh_line, which whoever
+-- takes a job out of the line or moves it calls under the reward's lock. A job joins without that
+-- lock, for who inserts it must wait for nobody; it leaves an arrival, which is as good as a head
+-- until somebody who has the lock finds it.
+
+-- Finds the heads of a reward's line again; the reward is locked.
+--
+-- Its plans are pinned to the indexes: statistics that are out of date, as after a large INSERT,
+-- must not make it sort a backlog.
+CREATE FUNCTION codemint.refresh_line(p_reward uuid) RETURNS void
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+SET enable_seqscan = off
+SET enable_bitmapscan = off
+SET enable_sort = off
+AS $$
+DECLARE
+  v_first record;
+  v_round bigint;
+BEGIN
+  -- First of all: an arrival that is seen here has been committed, so the next statement sees its
+  -- job. A few at a time; those that are left do no harm.
+  DELETE FROM codemint.arrivals a
+  WHERE a.ctid = ANY (ARRAY(
+    SELECT s.ctid FROM codemint.arrivals s WHERE s.reward_id = p_reward LIMIT 10000));
+  SELECT j.priority, j.turn, j.next_call_at, j.id INTO v_first
+  FROM codemint.jobs j
+  WHERE j.reward_id = p_reward AND j.turn IS NOT NULL
+  ORDER BY j.priority, j.turn, j.next_call_at, j.id
+  LIMIT 1;
+  SELECT j.turn INTO v_round
+  FROM codemint.jobs j
+  WHERE j.reward_id = p_reward AND j.priority = v_first.priority AND j.turn > 0
+  ORDER BY j.turn
+  LIMIT 1;
+  UPDATE codemint.rewards r
+  SET line_priority = v_first.priority,
+      newcomer_due = CASE WHEN v_first.turn = 0 THEN v_first.next_call_at END,
+      newcomer_job = CASE WHEN v_first.turn = 0 THEN v_first.id END,
+      round_turn = v_round
+  WHERE r.reward_id = p_reward
+    AND (r.line_priority, r.newcomer_due, r.newcomer_job, r.round_turn) IS DISTINCT FROM
+        (v_first.priority, CASE WHEN v_first.turn = 0 THEN v_first.next_call_at END,
+         CASE WHEN v_first.turn = 0 THEN v_first.id END, v_round);
+END
+$$;
+
+-- The job whose call is next, of those whose reward is open; none if there is none. Only a hint,
+-- found without a lock: the rows are asked again under theirs. Its plans are pinned as well.
+CREATE FUNCTION codemint.next_candidate(p_account codemint.accounts, p_now timestamptz)
+RETURNS codemint.candidate
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+SET enable_seqscan = off
+SET enable_bitmapscan = off
+SET enable_sort = off
+AS $$
+DECLARE
+  v_limit    integer := p_account.max_in_flight_per_reward;
+  v_seen     integer;
+  v_arrival  record;
+  v_newcomer record;
+  v_round    record;
+  v_next     codemint.candidate;
+BEGIN
+  SELECT a.* INTO v_arrival
+  FROM (SELECT * FROM codemint.arrivals f ORDER BY f.priority, f.due_at, f.job_id LIMIT 100) a
+  LEFT JOIN LATERAL (
+    SELECT o.* FROM codemint.rewards o WHERE o.reward_id = a.reward_id LIMIT 1) r ON true
+  WHERE r.closed_at IS NULL AND coalesce(r.in_flight, 0) < v_limit
+    AND coalesce(r.paused_until, '-infinity') <= p_now
+  ORDER BY a.priority, a.due_at, a.job_id
+  LIMIT 1;
+  IF NOT FOUND THEN
+    SELECT count(*) INTO v_seen FROM (SELECT FROM codemint.arrivals LIMIT 100) a;
+  END IF;
+  SELECT r.reward_id, r.line_priority AS priority, r.newcomer_due AS due_at,
+         r.newcomer_job AS job_id INTO v_newcomer
+  FROM codemint.rewards r
+  WHERE r.newcomer_job IS NOT NULL AND r.closed_at IS NULL AND r.in_flight < v_limit
+    AND coalesce(r.paused_until, '-infinity') <= p_now
+  ORDER BY r.line_priority, r.newcomer_due, r.newcomer_job
+  LIMIT 1;
+  SELECT r.reward_id, r.line_priority AS priority, r.round_turn AS turn INTO v_round
+  FROM codemint.rewards r
+  WHERE r.round_turn IS NOT NULL AND r.closed_at IS NULL AND r.in_flight < v_limit
+    AND coalesce(r.paused_until, '-infinity') <= p_now
+  ORDER BY r.line_priority, r.round_turn
+  LIMIT 1;
+
+  IF v_newcomer.job_id IS NULL OR (v_arrival.priority, v_arrival.due_at, v_arrival.job_id)
+                                < (v_newcomer.priority, v_newcomer.due_at, v_newcomer.job_id) THEN
+    SELECT v_arrival.reward_id, v_arrival.priority, v_arrival.due_at, v_arrival.job_id
+      INTO v_newcomer;
+  END IF;
+  v_next.newcomer_last := p_account.newcomer_last;
+  v_next.is_contested := coalesce(v_newcomer.priority = v_round.priority, false);
+  v_next.is_crowded := coalesce(v_seen = 100, false);
+  IF v_newcomer.priority < v_round.priority OR v_round.priority IS NULL
+     OR v_next.is_contested AND NOT p_account.newcomer_last THEN
+    v_next.job_id := v_newcomer.job_id;
+    v_next.reward_id := v_newcomer.reward_id;
+    v_next.turn := 0;
+  ELSE
+    v_next.reward_id := v_round.reward_id;
+    v_next.turn := v_round.turn;
+    SELECT j.id INTO v_next.job_id
+    FROM codemint.jobs j
+    WHERE j.reward_id = v_round.reward_id AND j.priority = v_round.priority
+      AND j.turn = v_round.turn;
+  END IF;
+  RETURN v_next;
+END
+$$;
+
+-- Whether what a candidate was chosen for still holds, now that its rows are locked.
+CREATE FUNCTION codemint.is_still_next(
+  p_account codemint.accounts, p_job codemint.jobs, p_candidate codemint.candidate
+) RETURNS boolean
+LANGUAGE sql IMMUTABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+  SELECT p_job.turn = p_candidate.turn
+         AND (NOT p_candidate.is_contested
+              OR p_account.newcomer_last = p_candidate.newcomer_last)
+$$;
+
+-- The arrivals at the front cannot be served: they find their place in their rewards' lines, so
+-- that nobody steps over them again. Waits for nobody; says whether it found one a place.
+CREATE FUNCTION codemint.meet_arrivals() RETURNS boolean
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+  v_reward uuid;
+  v_met    boolean := false;
+BEGIN
+  FOR v_reward IN
+    SELECT DISTINCT a.reward_id
+    FROM (SELECT f.reward_id FROM codemint.arrivals f
+          ORDER BY f.priority, f.due_at, f.job_id LIMIT 100) a
+    ORDER BY a.reward_id
+  LOOP
+    PERFORM FROM codemint.rewards r WHERE r.reward_id = v_reward FOR UPDATE SKIP LOCKED;
+    CONTINUE WHEN NOT FOUND;
+    PERFORM codemint.refresh_line(v_reward);
+    v_met := true;
+  END LOOP;
+  RETURN v_met;
+END
+$$;
+
+COMMENT ON TABLE codemint.arrivals IS
+  'Rewards whose line has got new jobs that nobody has looked at yet.';
+COMMENT ON COLUMN codemint.arrivals.due_at IS 'Since when the first of the new jobs waits.';
+COMMENT ON COLUMN codemint.arrivals.job_id IS 'The first of the new jobs.';
+COMMENT ON COLUMN codemint.rewards.line_priority IS 'The best priority in its line.';
+COMMENT ON COLUMN codemint.rewards.newcomer_due IS
+  'Since when the first newcomer of that priority waits.';
+COMMENT ON COLUMN codemint.rewards.newcomer_job IS 'The first newcomer of that priority.';
+COMMENT ON COLUMN codemint.rewards.round_turn IS 'The first turn of that priority.';
+COMMENT ON COLUMN codemint.accounts.newcomer_last IS
+  'Whether the last call was a newcomer''s, so that the next one is the round''s.';
+COMMENT ON TYPE codemint.candidate IS 'Whose call is next, as seen without a lock.';

@@ -1,0 +1,170 @@
+import Ledger
+import MemoryStore
+import Postgres
+import Provisioning
+import Testing
+
+@Suite("rule 15: what a person decides")
+struct ResolveTests {
+  @Test("'adopt' takes the codes that were set aside; who, when and why are kept")
+  func adopt() async throws {
+    try await Held.lend { held in
+      let words = try await held.resolve(held.calls[0], "adopt", "the vendor's log shows it")
+      #expect(words.contains("is adopted") && words.contains("3 of 10 codes"))
+      let facts = try await held.connection.facts()
+      #expect(try facts.call(held.calls[0]).state == .adopted)
+      let job = try facts.job(held.job)
+      #expect(job.issued == 3 && job.outstanding == 0 && !job.held && job.errorCode == nil)
+      #expect(facts.strays.isEmpty && facts.codes.count == 3)
+      let kept = try await held.connection.query(
+        """
+        SELECT resolution, resolution_note, resolved_by = session_user AS own,
+               resolved_at = clock_timestamp() AS now
+        FROM codemint.calls
+        """
+      ).one()
+      #expect(try kept.text("resolution") == "adopt")
+      #expect(try kept.text("resolution_note") == "the vendor's log shows it")
+      #expect(try kept.bool("own") && kept.bool("now"))
+    }
+  }
+
+  @Test("'absent' frees the room, and the reward is watched")
+  func absent() async throws {
+    try await Held.lend { held in
+      _ = try await held.resolve(held.calls[0], "absent", "nothing was charged")
+      let facts = try await held.connection.facts()
+      #expect(try facts.call(held.calls[0]).state == .absent)
+      let job = try facts.job(held.job)
+      #expect(job.outstanding == 0 && job.issued == 0 && job.turn != nil && !job.held)
+      #expect(try facts.reward(Scene.reward).watchAt != nil)
+      #expect(facts.strays.count == 3)
+    }
+  }
+
+  @Test("rule 16: resolving never resumes a paused job")
+  func paused() async throws {
+    for decision in ["adopt", "absent"] {
+      try await Held.lend { held in
+        try await held.connection.script("UPDATE codemint.jobs SET paused = true")
+        _ = try await held.resolve(held.calls[0], decision, "why")
+        let job = try await held.connection.facts().job(held.job)
+        #expect(job.paused && !job.held && job.turn == nil && job.nextCallAt == nil)
+      }
+    }
+  }
+
+  @Test("what cannot be meant is refused in words, and changes nothing")
+  func refused() async throws {
+    try await Held.lend { held in
+      let before = try await held.connection.facts()
+      let call = held.calls[0]
+      let unknown = Samples.call(99)
+      try await held.refuses(call, "perhaps", "why", "22023", "\"adopt\" or \"absent\"")
+      try await held.refuses(call, "adopt", "  ", "22023", "a note says why")
+      try await held.refuses(unknown, "absent", "why", "P0002", "there is no call \(unknown)")
+      #expect(try await held.connection.facts().differences(from: before) == [])
+      _ = try await held.resolve(call, "absent", "why")
+      try await held.refuses(call, "absent", "again", "55000", "is absent and not held")
+    }
+  }
+
+  @Test("a call that codemint is still working on is not a person's to decide")
+  func notHeld() async throws {
+    try await Held.lend(isHeld: false) { held in
+      try await held.refuses(held.calls[0], "absent", "why", "55000", "codemint is working on it")
+    }
+  }
+
+  @Test("'adopt' needs codes that were found")
+  func nothingFound() async throws {
+    try await Held.lend(strays: []) { held in
+      try await held.refuses(held.calls[0], "adopt", "why", "55000", "no codes were found")
+    }
+  }
+
+  @Test("of two calls held together the second finds what the first has left")
+  func together() async throws {
+    for first in ["absent", "adopt"] {
+      let strays = CodeMint().make(12, of: Scene.reward)
+      try await Held.lend(prefixes: [nil, nil], strays: strays) { held in
+        _ = try await held.resolve(held.calls[0], first, "why")
+        _ = try await held.resolve(held.calls[1], "adopt", "why")
+        let facts = try await held.connection.facts()
+        let adopted = facts.codes.values.filter { $0.call == held.calls[1] }
+        #expect(adopted.count == (first == "absent" ? 10 : 2))
+      }
+    }
+  }
+
+  @Test("'adopt' gives a call none of the codes that begin with another held call's prefix")
+  func prefixes() async throws {
+    let mint = CodeMint()
+    let spring = mint.make(4, of: Scene.reward, prefix: "SPRING")
+    let summer = mint.make(5, of: Scene.reward, prefix: "SUMMER")
+    try await Held.lend(prefixes: ["SUMMER", "SPRING"], strays: spring + summer) { held in
+      _ = try await held.resolve(held.calls[0], "adopt", "why")
+      let codes = try await held.connection.facts().codes
+      #expect(Set(codes.keys) == Set(summer.map(\.id)))
+    }
+  }
+}
+
+/// A reward with held calls, one for each prefix, and codes that were set aside for them.
+private struct Held {
+  let connection: Connection
+  let job: JobID
+  let calls: [CallID]
+
+  static func lend(
+    prefixes: [String?] = [nil],
+    isHeld: Bool = true,
+    strays: [IssuedCode] = CodeMint().make(3, of: Scene.reward),
+    _ body: (Held) async throws -> Void
+  ) async throws {
+    try await PostgresUnderTest.lend { ledger in
+      guard let postgres = ledger as? PostgresUnderTest else { return }
+      try await Scene.over(ledger) { scene in
+        var jobs: [JobID] = []
+        var calls: [CallID] = []
+        for prefix in prefixes {
+          jobs.append(try await scene.insert(10, prefix: prefix))
+          calls.append(try await scene.claim().call.id)
+        }
+        try await scene.ledger.pass(.seconds(11))
+        try await scene.tend()
+        if isHeld {
+          let doubt = try await scene.doubt()
+          try await scene.decide(doubt) { decision in
+            decision.held = doubt.calls.map(\.call.id)
+            decision.holdReason = .unexplained
+            decision.strays = strays
+          }
+        }
+        try await body(Held(connection: postgres.bystander, job: jobs[0], calls: calls))
+      }
+    }
+  }
+
+  func resolve(_ call: CallID, _ decision: String, _ note: String) async throws -> String {
+    try await connection.query(
+      "SELECT codemint.resolve_call($1, $2, $3) AS words",
+      [.uuid(call.id.bits), .text(decision), .text(note)]
+    ).one().text("words")
+  }
+
+  func refuses(
+    _ call: CallID,
+    _ decision: String,
+    _ note: String,
+    _ sqlState: String,
+    _ words: String
+  ) async throws {
+    do {
+      _ = try await resolve(call, decision, note)
+      Issue.record("not refused: \(words)")
+    } catch let error as PostgresError {
+      #expect(error.sqlState == sqlState && error.message.contains(words), "\(error)")
+    }
+  }
+}

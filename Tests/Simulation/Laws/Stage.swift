@@ -1,0 +1,219 @@
+import MemoryStore
+import Provisioning
+
+/// What everybody in one simulation shares, and the laws that hold after every step.
+///
+/// The ledger checks itself after every request (`MemoryLedger.brokenInvariants`). The laws here
+/// know more than the ledger: which requests were sent, and which codes they made.
+final class Stage: @unchecked Sendable {
+  let world: World
+  let store: MemoryStore
+  let databaseClock: WorldClock
+  var chaos: Chaos
+  /// What the ledger is made to do wrong.
+  let sabotage: Sabotage?
+  var isDatabaseDown = false
+  /// How far the API's clock has been set ahead, in nanoseconds.
+  var apiAhead: Int64 = 0
+  /// Rewards of which a call made or showed another number of codes than it was asked for.
+  var amiss: Set<RewardID> = []
+  /// Codes that somebody else made.
+  var rivals = 0
+  var tally = Tally()
+  /// Set once, when there are workers.
+  weak var crew: Crew?
+  weak var api: SimulatedAPI?
+
+  /// Codes that were made for a call and are not in the ledger yet.
+  private var unaccounted: [CodeID: Call] = [:]
+  private var history = History()
+  private let start: Int64
+
+  init(_ world: World, _ sabotage: Sabotage?) {
+    self.world = world
+    self.sabotage = sabotage
+    start = world.now
+    chaos = Chaos(in: world)
+    databaseClock = WorldClock(world)
+    store = MemoryStore(clock: databaseClock)
+    world.note("the world: \(chaos)")
+  }
+
+  /// What the API's clock shows, in nanoseconds.
+  var apiClock: Int64 {
+    let drifted = Int64(Double(world.now - start) * chaos.clockDrift)
+    return world.now + drifted + chaos.clockOffset * 1000 + apiAhead
+  }
+
+  /// When the lease of a call ends, by the world's time.
+  func leaseEnd(of call: Call) -> Int64? {
+    store.ledger.calls[call.id]?.leaseExpiresAt.map { $0 * 1000 - databaseClock.ahead }
+  }
+
+  /// A call was committed as `sending`.
+  func claimed(_ call: Call, _ host: Host) {
+    world.note(
+      "\(host.name) claims \(call.id.short) of job \(call.job), \(call.size) of \(call.reward.short)"
+    )
+    tally.calls += 1
+    let isDoubted = store.ledger.calls.values.contains {
+      $0.call.reward == call.reward && $0.state == .inDoubt && $0.heldAt == nil
+    }
+    if isDoubted { world.fail("call \(call.id.short) was claimed beside a doubtful one") }
+  }
+
+  /// A request's body leaves for the API.
+  func handOver(_ call: Call, _ host: Host) {
+    world.note("\(host.name) sends \(call.id.short)")
+    guard let row = store.ledger.calls[call.id] else {
+      return world.fail("call \(call.id.short) was sent before it was committed")
+    }
+    guard chaos.bounds.isSteady, chaos.bounds.isLeased else { return }
+    if row.state != .sending {
+      world.fail("call \(call.id.short) was sent when it was \(row.state.rawValue)")
+    }
+  }
+
+  /// The API is going to make so many codes for a call.
+  func expects(_ number: Int, of call: Call) {
+    if number != 0, number != call.size { amiss.insert(call.reward) }
+  }
+
+  /// Codes exist upstream from now on.
+  func made(_ codes: [CodeID], for id: CallID) {
+    let ledger = store.ledger
+    guard let call = ledger.calls[id] else {
+      return world.fail("codes were made for a call that the ledger does not know")
+    }
+    for code in codes { unaccounted[code] = call.call }
+    if call.state == .absent, chaos.bounds.isJudgementExact {
+      world.fail("call \(id.short) made codes after it was judged absent")
+    }
+    checkCodes()
+  }
+
+  /// Something was committed, or refused.
+  func checkCommit() {
+    if let first = store.brokenInvariants.first { world.fail(first) }
+    checkCodes()
+  }
+
+  /// The end of a call was committed.
+  func settled(_ settlement: Settlement, _ receipt: SettleReceipt) {
+    let ledger = store.ledger
+    let call = settlement.call
+    if receipt.job != nil, settlement.codes.contains(where: { ledger.codes[$0.id] == nil }) {
+      world.fail("codes that the answer of call \(call.id.short) proved are not in the ledger")
+    }
+    if settlement.result == .unsent, api?.handedOver.contains(call.id) ?? false {
+      world.fail("call \(call.id.short) was given back and had been sent")
+    }
+    look(ledger, settlement.codes, call.id)
+  }
+
+  /// A reconciler's decision was committed, or refused.
+  func decided(_ decision: DoubtDecision, _ answer: DecisionAnswer, _ host: Host) {
+    let counts = [decision.adopted.count, decision.absent.count, decision.held.count]
+    world.note("\(host.name) decides \(counts) for \(decision.reward.short): \(answer)")
+    tally.voidDecisions += answer == .changed ? 1 : 0
+    guard answer == .done else { return }
+    checkCodes()
+    let absent = Set(decision.absent)
+    if chaos.bounds.isJudgementExact,
+      let call = unaccounted.values.first(where: { absent.contains($0.id) })
+    {
+      world.fail("call \(call.id.short) was judged absent and had made codes")
+    }
+    look(store.ledger, decision.adopted.flatMap(\.codes), nil)
+    tally.doubts += decision.judged.count
+    tally.adopted += counts[0]
+    tally.absent += counts[1]
+    tally.held += counts[2]
+  }
+
+  /// What a round of a watch found was committed, or refused.
+  func concluded(_ watch: WatchFinding, _ answer: WatchAnswer, _ host: Host) {
+    world.note("\(host.name) watched \(watch.reward.short), found \(watch.codes.count): \(answer)")
+    look(store.ledger, watch.codes, nil)
+  }
+
+  private func look(_ ledger: MemoryLedger, _ codes: [IssuedCode], _ call: CallID?) {
+    let moved = history.look(at: ledger, codes.map(\.id), call.map { [$0] } ?? [])
+    if let moved { world.fail(moved) }
+  }
+
+  /// Every code upstream that is ours is in the ledger, or its call is sending or in doubt, or its
+  /// reward is watched.
+  private func checkCodes() {
+    guard !unaccounted.isEmpty else { return }
+    let ledger = store.ledger
+    var lost: [Call: Int] = [:]
+    for (id, call) in unaccounted {
+      if ledger.codes[id] != nil || ledger.strays[id] != nil || ledger.rawCodes[id] != nil {
+        unaccounted[id] = nil
+        continue
+      }
+      let isOpen = ledger.calls[call.id]?.state.holdsRoom ?? false
+      if !isOpen, ledger.rewards[call.reward]?.watchAt == nil { lost[call, default: 0] += 1 }
+    }
+    for (reward, calls) in Dictionary(grouping: lost, by: \.key.reward) {
+      // What a call made beyond its size was never asked for.
+      let number = calls.reduce(0) { $0 + min($1.value, $1.key.size) }
+      if number > mistaken(reward, ledger), let call = calls.map(\.key.id).min() {
+        world.fail("codes of call \(call.short) are lost")
+      }
+    }
+  }
+
+  /// Codes of somebody else that count as ours: so many of ours can be overlooked in their place,
+  /// since nobody can tell them apart. Where clocks are set there is no bound: `createdAt` misleads
+  /// until an answer contradicts it.
+  private func mistaken(_ reward: RewardID, _ ledger: MemoryLedger) -> Int {
+    guard chaos.bounds.isSteady else { return .max }
+    guard rivals > 0, let api else { return 0 }
+    return (api.codes[reward] ?? []).count { made in
+      made.call == nil && !(ledger.codes[made.code.id]?.isSurplus ?? true)
+    }
+  }
+
+  /// Looks at the end whether every code is in the ledger, or its call is held; and whether none
+  /// was asked for twice.
+  func checkEnd() {
+    let ledger = store.ledger
+    checkCodes()
+    let overlooked = unaccounted.filter { ledger.calls[$0.value.id]?.heldAt == nil }
+    if rivals == 0, chaos.bounds.isSteady, let call = overlooked.values.map(\.id).min() {
+      world.fail("codes of call \(call.short) are not in the ledger at the end")
+    }
+    tally.overlooked = overlooked.count
+    let moved = history.look(at: ledger, Array(ledger.codes.keys), Array(ledger.calls.keys))
+    if let moved { world.fail(moved) }
+    for row in ledger.codes.values where row.isSurplus && chaos.bounds.isJudgementExact {
+      guard let call = api?.maker[row.code.id], !amiss.contains(row.code.reward) else { continue }
+      world.fail("call \(call.short) made what its job had no room for: it was asked for twice")
+    }
+    tally.codes = ledger.codes.count
+    tally.surplus = ledger.codes.values.count(where: \.isSurplus)
+    tally.rivals = rivals
+    tally.events = world.log.count
+    tally.steps = world.steps
+  }
+
+  /// Jobs that are neither finished nor held with a reason, and doubts that nobody has decided.
+  var unfinished: [String] {
+    let ledger = store.ledger
+    let reasons = ledger.calls.values.filter { $0.heldAt != nil && $0.holdReason != nil }
+    let explained = Set(reasons.map(\.call.job))
+    let jobs = ledger.jobs.values.filter {
+      !$0.state.isTerminal && !($0.held && ($0.errorCode != nil || explained.contains($0.id)))
+    }
+    let doubts = ledger.calls.values.filter {
+      $0.state == .sending || $0.state == .inDoubt && $0.heldAt == nil
+    }
+    return jobs.map { "job \($0.id) is \($0.state.rawValue), \($0.issued) of \($0.count)" }
+      + doubts.map { "call \($0.call.id.short) is \($0.state.rawValue)" }
+  }
+
+  /// Whether a reward is still to be listed again.
+  var isWatching: Bool { store.ledger.rewards.values.contains { $0.watchAt != nil } }
+}

@@ -1,0 +1,95 @@
+import MemoryStore
+import Provisioning
+
+/// What befalls workers, database and API from outside, planned when a simulation begins.
+struct Incidents {
+  let stage: Stage
+  let api: SimulatedAPI
+  let crew: Crew
+
+  private var world: World { stage.world }
+
+  /// Plans them for the time of chaos.
+  func plan(_ rewards: Int) {
+    let chaos = stage.chaos
+    for _ in 0..<chaos.incidents { planOne(.random(in: 1...rewards, using: &world.random)) }
+    for _ in 0..<chaos.clockSteps { at { setClock() } }
+    for _ in 0..<chaos.thefts { at { takeLease() } }
+    for _ in 0..<chaos.operations { at { Operator(stage: stage).act() } }
+    for _ in 0..<chaos.rivals {
+      let reward = Samples.reward(Int.random(in: 1...rewards, using: &world.random))
+      let number = Int.random(in: 1...6, using: &world.random)
+      let prefix = Orders.prefixes.randomElement(using: &world.random) ?? nil
+      at { api.make(number, for: nil, of: reward, prefix: prefix) }
+    }
+  }
+
+  /// Everything that lasts is over.
+  func end() {
+    stage.isDatabaseDown = false
+    api.keyRefusedUntil = 0
+    api.rewardRefusedUntil = [:]
+    crew.resumeAll()
+    Operator(stage: stage).resumeAll()
+  }
+
+  private func at(_ action: @escaping () -> Void) {
+    world.at(world.now + world.draw(.zero...(.seconds(195))), action)
+  }
+
+  private func planOne(_ number: Int) {
+    let length = world.draw(.seconds(1)...(.seconds(70)))
+    let reward = Samples.reward(number)
+    let kind = Int.random(in: 0..<13, using: &world.random)
+    at { [world, stage, api, crew] in
+      let end = world.now + length
+      switch kind {
+      case 0..<3: crew.killOne(backAfter: .nanoseconds(length))
+      case 3..<6: crew.stopOne(for: length)
+      case 6:
+        world.note("the key is refused")
+        api.keyRefusedUntil = end
+      case 7:
+        world.note("reward \(reward) is refused")
+        api.rewardRefusedUntil[reward] = end
+      case 8:
+        world.note("the list of reward \(reward) is refused")
+        api.unlistableUntil[reward] = world.happens(0.5) ? end : end + 3_600_000_000_000
+      case 9:
+        world.note("no list can be had")
+        api.listFailsUntil = world.happens(0.7) ? end : end + 1_500_000_000_000
+      case 10: crew.cutOffOne(for: length)
+      case 11: crew.setAheadOne(by: length / 4)
+      default:
+        world.note("the database is down")
+        stage.isDatabaseDown = true
+        world.at(end) { stage.isDatabaseDown = false }
+      }
+    }
+  }
+
+  /// The clock of the database or of the API is set, either way.
+  private func setClock() {
+    let far = world.happens(0.3) ? Duration.seconds(3600) : .seconds(30)
+    let time = world.draw(.zero - far...far)
+    stage.tally.clockSteps += 1
+    if world.happens(0.5) {
+      world.note("the database's clock is set by \(time / 1_000_000) ms")
+      stage.databaseClock.step(time)
+    } else {
+      world.note("the API's clock is set by \(time / 1_000_000) ms")
+      stage.apiAhead += time
+    }
+  }
+
+  /// A lease runs out before its worker can know.
+  private func takeLease() {
+    stage.store.change { [stage] ledger, now in
+      let sending = ledger.calls.values.filter { $0.state == .sending }.map(\.call.id).sorted()
+      guard let call = sending.randomElement(using: &stage.world.random) else { return }
+      stage.world.note("the lease of \(call.short) is taken away")
+      stage.tally.thefts += 1
+      ledger.expire(call, now: now)
+    }
+  }
+}

@@ -1,0 +1,66 @@
+/// What happened in simulations, in numbers.
+public struct Tally: Hashable, Sendable {
+  /// Simulations.
+  public var seeds = 0
+  /// Jobs of the tasks that were run.
+  public var steps = 0
+  /// Events that were noted.
+  public var events = 0
+  /// Workers that died.
+  public var crashes = 0
+  /// Workers that were stopped and resumed.
+  public var stops = 0
+  /// Times that a clock was set.
+  public var clockSteps = 0
+  /// Leases that were taken away before their time.
+  public var thefts = 0
+  /// Commits whose acknowledgement was lost.
+  public var lostAcknowledgements = 0
+  /// Calls that were claimed.
+  public var calls = 0
+  /// Doubtful calls that were decided.
+  public var doubts = 0
+  /// Those that were found upstream.
+  public var adopted = 0
+  /// Those judged not to have happened.
+  public var absent = 0
+  /// Those that wait for a person.
+  public var held = 0
+  /// Decisions that came to nothing because the facts had changed.
+  public var voidDecisions = 0
+  /// Codes in the ledger.
+  public var codes = 0
+  /// Those of them that no job has room for.
+  public var surplus = 0
+  /// Codes of ours that are not in the ledger at the end, where clocks were set or somebody else made
+  /// codes, which is where that can happen.
+  public var overlooked = 0
+  /// Codes that somebody else made.
+  public var rivals = 0
+
+  /// Nothing yet.
+  public init() {}
+
+  /// Both together.
+  public static func + (one: Tally, other: Tally) -> Tally {
+    var sum = one
+    for part in parts { sum[keyPath: part.path] += other[keyPath: part.path] }
+    return sum
+  }
+
+  /// The numbers with their names.
+  public var summary: String {
+    Self.parts.map { "\($0.name) \(self[keyPath: $0.path])" }.joined(separator: ", ")
+  }
+
+  private static var parts: [(name: String, path: WritableKeyPath<Tally, Int>)] {
+    [
+      ("seeds", \.seeds), ("steps", \.steps), ("events", \.events), ("crashes", \.crashes),
+      ("stops", \.stops), ("clock steps", \.clockSteps), ("leases taken away", \.thefts),
+      ("lost acknowledgements", \.lostAcknowledgements), ("calls", \.calls),
+      ("doubts", \.doubts), ("adopted", \.adopted), ("absent", \.absent), ("held", \.held),
+      ("void decisions", \.voidDecisions), ("codes", \.codes), ("surplus", \.surplus),
+      ("overlooked", \.overlooked), ("made by others", \.rivals),
+    ]
+  }
+}

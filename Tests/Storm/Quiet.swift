@@ -1,0 +1,86 @@
+import Postgres
+
+/// The quiet after the storm: waits until everything has come to its end, and does what an operator
+/// has to do for that.
+struct Quiet {
+  /// Calls that needed a person.
+  private(set) var resolved = 0
+  /// Codes that only the watch of rewards brought to light.
+  private(set) var foundByWatch = 0
+
+  private let arena: Arena
+
+  init(_ arena: Arena) {
+    self.arena = arena
+  }
+
+  /// Waits for the end.
+  /// - Throws: `Broken` if it does not come in time.
+  mutating func settle() async throws {
+    let limit = Duration.seconds(arena.storm.patience)
+    let begin = ContinuousClock.now
+    while try await !isSettled() {
+      guard ContinuousClock.now - begin < limit else {
+        return await Stuck(arena).explain()
+      }
+      try await resolveHeld()
+      try await arena.fleet.tend()
+      try await Time.pass(.seconds(1))
+    }
+    try await hurryWatches(until: begin + limit)
+  }
+
+  private func isSettled() async throws -> Bool {
+    try await arena.eye.number(Self.open) == 0
+  }
+
+  /// How many jobs, calls and closed rewards are not at their end.
+  static let open = """
+    (SELECT count(*) FROM codemint.jobs WHERE finished_at IS NULL OR held)
+    + (SELECT count(*) FROM codemint.calls WHERE state IN ('sending', 'in_doubt'))
+    + (SELECT count(*) FROM codemint.rewards WHERE closed_at IS NOT NULL)
+    """
+
+  /// What is held is decided as its facts suggest: what was found is adopted.
+  private mutating func resolveHeld() async throws {
+    let held = try await arena.eye.rows(
+      "SELECT call_id::text AS call, codes_found FROM codemint.doubts WHERE held_at IS NOT NULL"
+    )
+    for row in held {
+      let decision = try row.int64("codes_found") > 0 ? "adopt" : "absent"
+      let call = try row.text("call")
+      do {
+        try await arena.eye.run(
+          "SELECT codemint.resolve_call('\(call)', '\(decision)', 'after the storm')"
+        )
+        resolved += 1
+      } catch let error as PostgresError where error.code == .server {
+        // Another call's resolution took the codes: the next look decides.
+        try await arena.eye.run(
+          "SELECT codemint.resolve_call('\(call)', 'absent', 'its codes went elsewhere')"
+        )
+        resolved += 1
+      }
+    }
+  }
+
+  /// A reward with a call judged absent is listed again for a day; here its times come at once, until
+  /// nothing is left that the ledger does not know.
+  private mutating func hurryWatches(until end: ContinuousClock.Instant) async throws {
+    let before = try await Judge(arena).unknown().count
+    var left = before
+    while left > 0, ContinuousClock.now < end, try await arena.eye.number(Self.watched) > 0 {
+      try await arena.eye.run(
+        """
+        UPDATE codemint.rewards SET watch_at = clock_timestamp()
+        WHERE watch_at > clock_timestamp() AND coalesce(reconciler_until, '-infinity') < clock_timestamp()
+        """
+      )
+      try await Time.pass(.seconds(3))
+      left = try await Judge(arena).unknown().count
+    }
+    foundByWatch = before - left
+  }
+
+  private static let watched = "SELECT count(*) FROM codemint.rewards WHERE watch_at IS NOT NULL"
+}
