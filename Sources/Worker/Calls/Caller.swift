@@ -44,6 +44,7 @@ struct Caller: Sendable {
     while true {
       await context.drain.wait(until: slot, on: context.clock)
       if context.isDraining { return .draining }
+      guard context.board.mayStillSend(call, at: context.clock.now) else { return .leaseLost }
       guard context.clock.now - slot > tolerance, moves < Self.mostMoves else { return nil }
       do throws(StoreError) {
         let moved = try await context.store.moveSlot(call, worker: context.configuration.id)
@@ -55,7 +56,6 @@ struct Caller: Sendable {
         // is not to miss one after another for the sake of milliseconds.
         tolerance = max(tolerance, claimed.spacing / 2)
       } catch {
-        guard context.board.mayStillSend(call, at: context.clock.now) else { return .leaseLost }
         if await !context.waitForDatabase(failures: context.outage.failed(error)) {
           return .draining
         }
