@@ -11,6 +11,8 @@ struct Arena: Sendable {
   let cluster: Cluster
   let sandbox: Sandbox
   let fleet: Fleet
+  /// The hosts that the daemons run on, if not this one.
+  let network: Network?
   let eye: Eye
   /// What every `codemint` here is started with.
   let environment: [String: String]
@@ -28,8 +30,15 @@ struct Arena: Sendable {
     _ body: @Sendable @escaping (Arena) async throws -> Verdict
   ) async throws -> Verdict {
     let key = "key-\(UUID().uuidString)"
+    let directory = try Self.makeDirectory()
+    defer { try? FileManager.default.removeItem(atPath: directory) }
+    let network = try storm.faketime.map {
+      try Network(hosts: storm.workers, directory: directory, faketime: $0)
+    }
+    let settings = try network.map { _ in try Network.serverSettings(directory: directory) }
     let sandbox = try Sandbox(
       SandboxConfiguration(
+        host: network == nil ? "127.0.0.1" : "0.0.0.0",
         apiKey: SandboxKey(key),
         seed: seed,
         latency: SandboxLatency(fixed: .milliseconds(30), jitter: .milliseconds(200)),
@@ -40,8 +49,12 @@ struct Arena: Sendable {
     return try await withThrowingTaskGroup(of: Void.self) { group in
       group.addTask { try await sandbox.run() }
       let port = try await sandbox.port()
-      let cluster = try await Cluster(isSynchronous: !storm.asynchronous, disks: storm.disks)
-      let arena = try await Arena(storm, seed, cluster, sandbox, port: port, key: key)
+      let cluster = try await Cluster(
+        isSynchronous: !storm.asynchronous,
+        disks: storm.disks,
+        settings: settings ?? []
+      )
+      let arena = try await Arena(storm, seed, cluster, sandbox, network, port: port, key: key)
       let result: Result<Verdict, any Error>
       do {
         result = .success(try await body(arena))
@@ -62,6 +75,7 @@ struct Arena: Sendable {
     _ seed: UInt64,
     _ cluster: Cluster,
     _ sandbox: Sandbox,
+    _ network: Network?,
     port: Int,
     key: String
   ) async throws {
@@ -69,7 +83,8 @@ struct Arena: Sendable {
     self.seed = seed
     self.cluster = cluster
     self.sandbox = sandbox
-    environment = [
+    self.network = network
+    let environment = [
       "CODEMINT_CONFIG": "/dev/null",
       "CODEMINT_DATABASE_URL": cluster.url,
       "CODEMINT_API_BASE_URL": "http://127.0.0.1:\(port)",
@@ -83,6 +98,7 @@ struct Arena: Sendable {
       "CODEMINT_POLL_SECONDS": "1",
       "CODEMINT_RECONCILE_SETTLE_SECONDS": "\(Patience.settle)",
     ]
+    self.environment = environment
     let program = storm.codemint ?? Binary.path
     let migration = try CodemintProcess(["migrate"], environment: environment, program: program)
     guard try await migration.end() == .status(0) else {
@@ -90,7 +106,22 @@ struct Arena: Sendable {
     }
     eye = try Eye(cluster.url)
     try await eye.run(Eye.memory)
-    fleet = Fleet(program: program, environment: environment, log: try Self.open(storm.log))
+    let berths = (1...storm.workers).map { number in
+      network?.berth(number, command: [program, "run"], environment: environment, port: port)
+        ?? Berth(program: program, arguments: ["run"], environment: environment)
+    }
+    fleet = Fleet(berths, log: try Self.open(storm.log))
+  }
+
+  /// A directory that the servers' own account may look into.
+  private static func makeDirectory() throws -> String {
+    let path = "/tmp/codemint-arena-\(UUID().uuidString)"
+    try FileManager.default.createDirectory(
+      atPath: path,
+      withIntermediateDirectories: false,
+      attributes: [.posixPermissions: 0o755]
+    )
+    return path
   }
 
   private static func open(_ path: String?) throws -> FileHandle? {
@@ -104,7 +135,7 @@ struct Arena: Sendable {
   /// The storm, the quiet after it, and the judgement.
   func storm() async throws -> Verdict {
     let begin = ContinuousClock.now
-    try await fleet.start(storm.workers)
+    try await fleet.start()
     try await Weather(self).blow(since: begin)
     try sandbox.setFaults(FaultPlan())
     Console.say("\(elapsed(since: begin)) s: quiet")

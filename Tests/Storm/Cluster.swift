@@ -28,16 +28,19 @@ actor Cluster {
   private var standby: LocalPostgres { servers[1 - primaryPlace] }
 
   /// Starts both servers.
-  /// - Parameter disks: Where two small file systems are, for the servers to fill up.
-  init(isSynchronous: Bool, disks: String?) async throws {
+  /// - Parameters:
+  ///   - disks: Where two small file systems are, for the servers to fill up.
+  ///   - settings: More lines for both servers' configuration.
+  init(isSynchronous: Bool, disks: String?, settings: [String]) async throws {
     var servers: [LocalPostgres] = []
     for name in ["a", "b"] {
       var options = LocalPostgres.Options()
-      options.configuration = [
-        "max_connections = 300", "max_wal_size = 128MB", "min_wal_size = 32MB",
-        "wal_keep_size = 64MB", "wal_retrieve_retry_interval = 200ms",
-        "log_min_messages = error", "log_min_error_statement = panic",
-      ]
+      options.configuration =
+        [
+          "max_connections = 300", "max_wal_size = 128MB", "min_wal_size = 32MB",
+          "wal_keep_size = 64MB", "wal_retrieve_retry_interval = 200ms",
+          "log_min_messages = error", "log_min_error_statement = panic",
+        ] + settings
       if let disks { options.parentDirectory = "\(disks)/\(name)" }
       servers.append(try await LocalPostgres.start(options))
     }

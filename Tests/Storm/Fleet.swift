@@ -15,28 +15,34 @@ actor Fleet {
 
   private(set) var tally = Tally()
   private var running: [CodemintProcess] = []
+  /// Which berth each of them has.
+  private var places: [pid_t: Int] = [:]
   /// Those that are suspended, or have been told to stop.
   private var busy: Set<pid_t> = []
   private var isClosed = false
-  private let program: String
-  private let environment: [String: String]
+  private let berths: [Berth]
   private let log: FileHandle?
 
-  init(program: String, environment: [String: String], log: FileHandle?) {
-    self.program = program
-    self.environment = environment
+  init(_ berths: [Berth], log: FileHandle?) {
+    self.berths = berths
     self.log = log
   }
 
-  /// Starts so many.
-  func start(_ number: Int) throws {
-    for _ in 0..<number { try add() }
+  /// Starts one in each berth.
+  func start() throws {
+    for place in berths.indices { try add(at: place) }
   }
 
-  private func add() throws {
+  private func add(at place: Int) throws {
     guard !isClosed else { return }
-    let worker = try CodemintProcess(["run"], environment: environment, program: program)
+    let berth = berths[place]
+    let worker = try CodemintProcess(
+      berth.arguments,
+      environment: berth.environment,
+      program: berth.program
+    )
     running.append(worker)
+    places[worker.process] = place
     tally.started += 1
   }
 
@@ -45,11 +51,12 @@ actor Fleet {
     -> CodemintProcess.Ending
   {
     let ending = try await worker.end()
+    let place = places.removeValue(forKey: worker.process) ?? 0
     running.removeAll { $0 === worker }
     busy.remove(worker.process)
     write(worker)
     try await Time.pass(pause)
-    try add()
+    try add(at: place)
     return ending
   }
 

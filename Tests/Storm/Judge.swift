@@ -44,6 +44,17 @@ struct Judge {
     verdict.unfinished = try await eye.number(Quiet.open)
     verdict.over = try await eye.number(Self.over)
     verdict.upstream = truth.count
+    if let network = arena.network {
+      verdict.partitions = arena.storm.partitions
+      for host in 1...network.hosts {
+        verdict.callsByHost["h\(host)"] = try await eye.number(
+          """
+          SELECT count(*) FROM codemint.calls c JOIN codemint.workers w ON w.id = c.worker
+          WHERE w.host = 'h\(host)' AND c.state IN ('issued', 'adopted')
+          """
+        )
+      }
+    }
     let unknown = try await unknown()
     verdict.lost = unknown.count
     verdict.strays = try await eye.number(Self.strays)

@@ -43,6 +43,17 @@ struct Storm: AsyncParsableCommand {
   @Option(help: "How often the primary's disk is full for some seconds; needs --disks.")
   var diskFull = 3
 
+  @Option(help: "How often a daemon's host loses the database or the API; needs --faketime.")
+  var partitions = 0
+
+  @Option(
+    help: """
+      Run every daemon on a host of its own, the last one with a wrong clock: the path of \
+      libfaketime. scripts/hosts does this, in a network namespace that it makes.
+      """
+  )
+  var faketime: String?
+
   @Flag(help: "Replicate asynchronously: each promotion loses the last commits.")
   var asynchronous = false
 

@@ -10,6 +10,8 @@ struct Verdict: Encodable {
   var suspensions = 0
   var drains = 0
   var deaths = 0
+  var partitions = 0
+  var callsByHost: [String: Int] = [:]
   // What happened to the database.
   var terminatedBackends = 0
   var restarts = 0
@@ -54,7 +56,8 @@ struct Verdict: Encodable {
   /// the audit has to find it.
   var isClean: Bool {
     let kept = lostCommitBytes > 0 ? lost == foundByAudit : lost == 0
-    return kept && double == 0 && phantom == 0 && over == 0 && unfinished == 0
+    let allWorked = callsByHost.values.allSatisfy { $0 > 0 }
+    return kept && allWorked && double == 0 && phantom == 0 && over == 0 && unfinished == 0
   }
 
   var text: String {
@@ -77,6 +80,12 @@ struct Verdict: Encodable {
       ("seed", "\(seed)"), ("seconds", "\(seconds)"),
       ("kills", "\(kills)"), ("daemons suspended", "\(suspensions)"),
       ("daemons told to stop", "\(drains)"), ("daemons that ended by themselves", "\(deaths)"),
+      ("hosts cut off", "\(partitions)"),
+      (
+        "calls by host",
+        callsByHost.sorted { $0.key < $1.key }.map { "\($0.key) \($0.value)" }
+          .joined(separator: ", ")
+      ),
       ("backends terminated", "\(terminatedBackends)"), ("database restarts", "\(restarts)"),
       ("database suspended", "\(serverSuspensions)"), ("promotions", "\(promotions)"),
       ("  commits lost by them", "\(lostCommitBytes) bytes, \(lostCalls) calls"),

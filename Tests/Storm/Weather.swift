@@ -24,6 +24,7 @@ struct Weather {
       try await withThrowingTaskGroup(of: Void.self) { storm in
         storm.addTask { try await kill() }
         storm.addTask { try await strikeDatabase() }
+        storm.addTask { try await cutCables() }
         try await storm.waitForAll()
       }
       group.cancelAll()
@@ -72,6 +73,21 @@ struct Weather {
     while true {
       try await Time.pass(dice.pause(around: .seconds(12)))
       await arena.cluster.terminateBackends()
+    }
+  }
+
+  /// Hosts lose the database, or the API, or both, for shorter or longer than a lease.
+  private func cutCables() async throws {
+    guard let network = arena.network else { return }
+    var dice = Dice(arena.seed, "cables")
+    let pause = length / Double(max(arena.storm.partitions, 1))
+    for _ in 0..<arena.storm.partitions {
+      try await Time.pass(dice.pause(around: pause * 0.3))
+      let host = Int.random(in: 1...network.hosts, using: &dice)
+      let cables = [[.database], [.api], Network.Cable.allCases].randomElement(using: &dice) ?? []
+      for cable in cables { try network.set(cable, of: host, isUp: false) }
+      try await Time.pass(dice.pause(around: max(pause * 0.7, .seconds(5))))
+      for cable in cables { try network.set(cable, of: host, isUp: true) }
     }
   }
 
