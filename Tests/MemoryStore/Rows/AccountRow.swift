@@ -8,6 +8,8 @@ public struct AccountRow: Hashable, Sendable {
   public var inFlight = 0
   /// The limiter's one number of state; nil for a past without beginning.
   public var nextSlot: Int64?
+  /// The last slot that a page of a look took; nil for none.
+  public var syncSlot: Int64?
   /// Whether the last call was a newcomer's, so that the next one is the round's.
   public var newcomerLast = false
   /// Failures of the API in a row.

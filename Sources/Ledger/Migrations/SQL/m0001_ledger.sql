@@ -32,6 +32,7 @@ CREATE TABLE codemint.jobs (
   ends_as       text,
   stalls        integer     NOT NULL DEFAULT 0,
   turn          bigint,
+  sync_done_at  timestamptz,
 
   CONSTRAINT "count must be from 1 to 1000000"
     CHECK (count BETWEEN 1 AND 1000000),
@@ -199,6 +200,7 @@ CREATE TABLE codemint.accounts (
   max_in_flight_per_reward integer,
   in_flight                integer          NOT NULL DEFAULT 0,
   next_slot_at             timestamptz      NOT NULL DEFAULT '-infinity',
+  sync_slot_at             timestamptz      NOT NULL DEFAULT '-infinity',
   newcomer_last            boolean          NOT NULL DEFAULT false,
   failures                 integer          NOT NULL DEFAULT 0,
   paused_until             timestamptz,
