@@ -96,9 +96,10 @@ let package = Package(
         .embedInCode("Migrations/SQL/m0009_steer.sql"),
         .embedInCode("Migrations/SQL/m0010_overview.sql"),
         .embedInCode("Migrations/SQL/m0011_line.sql"),
-        .embedInCode("Migrations/SQL/m0012_sync.sql"),
+        .embedInCode("Migrations/SQL/m0012_pace.sql"),
         .embedInCode("Migrations/SQL/m0013_watch.sql"),
-        .embedInCode("Migrations/SQL/m0014_settled.sql"),
+        .embedInCode("Migrations/SQL/m0014_sync.sql"),
+        .embedInCode("Migrations/SQL/m0015_settled.sql"),
         .embedInCode("Roles/SQL/grants.sql"),
       ],
       swiftSettings: strict

@@ -74,10 +74,10 @@ extension MemoryLedger {
   ) -> FollowSlot {
     guard isFollowed(reward, by: worker, now: now) else { return .lost }
     follows[reward]?.followerUntil = now + lease.microseconds
-    if let limits = account.limits, let last = account.syncSlot,
+    if let limiter = limiter(now: now), let last = account.syncSlot,
       jobs.values.contains(where: { $0.turn != nil })
     {
-      let next = last + 10 * SlotLimiter(limits).spacing
+      let next = last + 10 * limiter.spacing
       if next > now { return .wait(Self.wait(from: now, to: next)) }
     }
     guard let delay = reserveSlot(now: now) else { return .closed }

@@ -129,7 +129,7 @@ BEGIN
   END IF;
   IF EXISTS (SELECT FROM codemint.jobs j WHERE j.turn IS NOT NULL) THEN
     SELECT a.sync_slot_at
-           + 10 * interval '1 microsecond' * ceil(1010000 / a.requests_per_second)
+           + 10 * interval '1 microsecond' * ceil(1010000 / codemint.current_pace(a, v_now))
       INTO v_next
     FROM codemint.accounts a WHERE a.name = 'default';
     IF v_next > v_now THEN
