@@ -98,6 +98,8 @@ let package = Package(
         .embedInCode("Migrations/SQL/m0011_line.sql"),
         .embedInCode("Migrations/SQL/m0012_pace.sql"),
         .embedInCode("Migrations/SQL/m0013_watch.sql"),
+        .embedInCode("Migrations/SQL/m0014_sync.sql"),
+        .embedInCode("Migrations/SQL/m0015_settled.sql"),
         .embedInCode("Roles/SQL/grants.sql"),
       ],
       swiftSettings: strict

@@ -22,6 +22,8 @@ public final class APIClient: CodeIssuer {
   let texts: PublicText
   /// Whether the API has refused to list in an order that was asked for.
   let refusesOrder = Atomic(false)
+  /// The same for the order of changes.
+  let refusesOrderOfChanges = Atomic(false)
   /// What answers have said of the pace and nobody has taken yet.
   private let feedback = Mutex<PaceFeedback?>(nil)
   private let client: HTTPClient

@@ -25,6 +25,14 @@ public enum Bounds {
   /// Seconds that two listings of a doubtful reward lie apart, and that a request may still take
   /// effect after its timeout.
   public static let settleSeconds = 1...3600
+  /// How often the API is asked to copy a reward to a system once more.
+  public static let syncRetries = 0...100
+  /// Seconds from storing an unsettled code to the first look at its reward.
+  public static let syncFirstSeconds = 0.1...3600.0
+  /// Seconds between two looks at most.
+  public static let syncLongestSeconds = 0.1...86_400.0
+  /// Days that an unsettled code is followed.
+  public static let syncDays = 0.001...365.0
   /// Bytes of one answer of the API that are read; a longer one is cut off and proves nothing.
   public static let answerBytes = 8 * 1024 * 1024
   /// Bytes that are kept of an answer of success that cannot be read; the rest is cut off.

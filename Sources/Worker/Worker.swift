@@ -5,8 +5,8 @@
 // and fills its lanes; a lane runs one call after another: wait for the slot, send, settle, and
 // claim the next call in the same round trip (Calls/). The `LeaseKeeper` (Leases/) renews the
 // leases of what is in flight and tells the sender when one is lost. The `Reconciler`
-// (Reconciling/) finds out what doubtful calls did. Signals/ wakes and drains, Records/ are the
-// notes that several of them share.
+// (Reconciling/) finds out what doubtful calls did, the `Follower` (Syncing/) whether other systems
+// have the codes. Signals/ wakes and drains, Records/ are the notes that several of them share.
 //
 // Structured concurrency only: every task here is a child of `run()`, which is why a drain ends
 // when the last call is settled, and why a simulation can replay every interleaving.
@@ -20,6 +20,7 @@ public struct Worker: Sendable {
   private let dispatcher: Dispatcher
   private let leaseKeeper: LeaseKeeper
   private let reconciler: Reconciler
+  private let follower: Follower?
 
   /// A worker that is not running yet.
   ///
@@ -52,6 +53,7 @@ public struct Worker: Sendable {
     self.dispatcher = Dispatcher(context)
     self.leaseKeeper = LeaseKeeper(context)
     self.reconciler = Reconciler(context)
+    self.follower = configuration.sync.map { Follower(context, $0) }
   }
 
   /// Works until it is drained and the last call in flight is settled.
@@ -59,6 +61,7 @@ public struct Worker: Sendable {
     await withTaskGroup(of: Void.self) { services in
       services.addTask { await leaseKeeper.run() }
       services.addTask { await reconciler.run() }
+      if let follower { services.addTask { await follower.run() } }
       await dispatcher.run()
       services.cancelAll()
     }

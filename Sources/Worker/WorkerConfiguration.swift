@@ -21,6 +21,8 @@ public struct WorkerConfiguration: Sendable {
   /// How far two listings of a doubtful reward lie apart, and how long after its timeout a request
   /// may still take effect.
   public var settle: Duration
+  /// How codes are followed that other systems have yet to take; nil if they are not.
+  public var sync: SyncRules?
   /// The longest time between two signs of progress.
   public var progressInterval: Duration = .seconds(2)
 

@@ -26,7 +26,7 @@ struct Codemint: AsyncParsableCommand {
     version: Version.current,
     subcommands: [
       RunCommand.self, MigrateCommand.self, EnqueueCommand.self, StatusCommand.self,
-      WatchCommand.self,
+      WatchCommand.self, ExportCommand.self,
       CancelCommand.self, PauseCommand.self, ResumeCommand.self, RetryCommand.self,
       ResolveCommand.self, AuditCommand.self, DoctorCommand.self, SandboxCommand.self,
       DemoCommand.self,

@@ -93,6 +93,61 @@ struct SyncTests {
     }
   }
 
+  @Test("codes settle one after another where that is asked for, and order by their changes")
+  func spread() async throws {
+    let clock = ManualTime()
+    let sync = SyncShape(
+      pendingShare: 1,
+      errorShare: 0,
+      settleAfter: .seconds(2),
+      settleSpread: .seconds(10)
+    )
+    try await withSandbox(SandboxConfiguration(seed: 3, sync: sync), time: clock.time) {
+      (caller) async throws in
+      _ = try await caller.generate(100)
+      func pending() async throws -> Int {
+        let codes = try await caller.list("limit=1000").data()
+        return codes.count { $0.externalIds["shopify"]?.syncStatus == "pending" }
+      }
+      clock.advance(by: .milliseconds(1999))
+      #expect(try await pending() == 100)
+      clock.advance(by: .seconds(5))
+      #expect((20...80).contains(try await pending()))
+      let listed = try await caller.list("limit=1000&order_by=updatedAt").data()
+      let updates = listed.compactMap(\.updatedAt)
+      #expect(updates == updates.sorted(by: >) && Set(updates).count > 20)
+      clock.advance(by: .seconds(6))
+      #expect(try await pending() == 0)
+    }
+  }
+
+  @Test("the status of codes changes later where that is asked for, and updatedAt with it")
+  func fate() async throws {
+    let clock = ManualTime()
+    let configuration = SandboxConfiguration(
+      seed: 3,
+      sync: SyncShape(systems: []),
+      fate: FateShape(share: 0.5, after: .seconds(1), spread: .seconds(4))
+    )
+    try await withSandbox(configuration, time: clock.time) { (caller) async throws in
+      let fresh = try await caller.generate(200).codes()
+      #expect(fresh.allSatisfy { $0.status == "available" })
+      clock.advance(by: .seconds(5))
+      let codes = try await caller.list("limit=1000&order_by=updatedAt").data()
+      let changed = codes.filter { $0.status != "available" }
+      #expect((70...130).contains(changed.count))
+      #expect(Set(changed.map(\.status)) == ["reserved", "redeemed", "expired", "revoked"])
+      #expect(Array(codes.prefix(changed.count)).map(\.id) == changed.map(\.id))
+      for code in codes {
+        #expect((code.updatedAt == code.createdAt) == (code.status == "available"))
+      }
+      let redeemed = try await caller.list("limit=1000&status=redeemed").data()
+      #expect(redeemed.count == changed.count { $0.status == "redeemed" })
+      let shown = caller.sandbox.truth.shown(ofReward: Caller.reward, from: 0, count: 1000)
+      #expect(shown.ranges(of: "\"redeemed\"").count == redeemed.count)
+    }
+  }
+
   @Test("without systems external ids are empty")
   func noSystems() async throws {
     let configuration = SandboxConfiguration(sync: SyncShape(systems: []))

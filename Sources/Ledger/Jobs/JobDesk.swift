@@ -51,6 +51,19 @@ public struct JobDesk: Sendable {
     return found
   }
 
+  /// How far the codes of these jobs are in other systems.
+  public func sync(of jobs: [Int64]) async throws(PostgresError) -> [Int64: JobSync] {
+    var found: [Int64: JobSync] = [:]
+    for row in try await pool.query(JobStatements.sync, [.int8s(jobs)]) {
+      found[try row.int64("id")] = JobSync(
+        pending: try row.integer("sync_pending"),
+        error: try row.integer("sync_error"),
+        doneAt: try row.optionalText("sync_done_at")
+      )
+    }
+    return found
+  }
+
   /// Whether calls may be sent now, and if not, why.
   public func account() async throws(PostgresError) -> AccountStatus {
     try AccountStatus(try await pool.query(JobStatements.account).one())

@@ -33,6 +33,8 @@ public struct Migration: Hashable, Sendable {
     Migration(11, "line", PackageResources.m0011_line_sql),
     Migration(12, "pace", PackageResources.m0012_pace_sql),
     Migration(13, "watch", PackageResources.m0013_watch_sql),
+    Migration(14, "sync", PackageResources.m0014_sync_sql),
+    Migration(15, "settled", PackageResources.m0015_settled_sql),
   ]
 
   /// The highest number there is.

@@ -33,6 +33,13 @@ enum JobStatements {
     ORDER BY id DESC
     """
 
+  /// By itself, since it looks at codes: who asks every moment how jobs stand has no need of it.
+  static let sync: Statement = """
+    SELECT id, sync_pending, sync_error, sync_done_at::text
+    FROM codemint.job_status
+    WHERE id = ANY ($1::bigint[])
+    """
+
   static let account: Statement = """
     SELECT state, reason, message, paused_until::text, requests_per_second,
            current_requests_per_second, pace_reason, in_flight,

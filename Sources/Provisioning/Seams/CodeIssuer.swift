@@ -1,5 +1,5 @@
 /// The API as the worker sees it.
-public protocol CodeIssuer: Sendable {
+public protocol CodeIssuer: SyncingIssuer {
   /// Asks for the codes of one call, in one request that is never repeated below this level.
   ///
   /// Never throws: however it ends, the report says what that proves.

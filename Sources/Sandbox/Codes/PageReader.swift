@@ -14,12 +14,11 @@ struct PageReader {
     if let key = query.shuffle {
       return page(shuffled(query, total: total, key: key), total: total)
     }
-    if everyCode == true, query.key == .createdAt || derivation.outlook.neverChanges {
+    if everyCode == true, query.key == .createdAt || derivation.neverChanges {
       return page(inOrderOfMaking(query, total: total), total: total)
     }
-    var places = Array(0..<total)
+    var places = query.key == .updatedAt ? inOrderOfChange(total: total) : Array(0..<total)
     if everyCode == nil { places = places.filter { status(at: $0) == query.status } }
-    if query.key == .updatedAt { places = sortedByChange(places) }
     if query.descending { places.reverse() }
     let shown = places.dropFirst(query.offset).prefix(query.limit)
     return page(shown.map(run(at:)), total: places.count)
@@ -83,20 +82,42 @@ struct PageReader {
 
   private func status(at place: Int) -> CodeStatus {
     let run = run(at: place)
-    return derivation.status(of: run.number(at: 0))
+    return derivation.status(of: run.number(at: 0), born: run.batch.born, at: moment).0
   }
 
-  private func sortedByChange(_ places: [Int]) -> [Int] {
-    let keyed = places.map { place -> (changed: Int64, place: Int) in
-      let run = run(at: place)
-      let delay = derivation.changed(
-        run.number(at: 0),
-        born: run.batch.born,
-        at: moment,
-        calls: shelf.syncCalls
-      )
-      return (run.batch.createdAt + delay, place)
+  /// All places, the one that changed longest ago first. Most codes never change, so only the others
+  /// are sorted, and put in between.
+  private func inOrderOfChange(total: Int) -> [Int] {
+    var resting: [(changed: Int64, place: Int)] = []
+    var moved: [(changed: Int64, place: Int)] = []
+    resting.reserveCapacity(total)
+    for batch in shelf.batches where batch.firstPlace < total {
+      for number in batch.numbers {
+        let delay = derivation.changed(
+          number,
+          born: batch.born,
+          at: moment,
+          calls: shelf.syncCalls
+        )
+        let place = batch.firstPlace + Int(number - batch.firstNumber)
+        if delay == 0 {
+          resting.append((batch.createdAt, place))
+        } else {
+          moved.append((batch.createdAt + delay, place))
+        }
+      }
     }
-    return keyed.sorted { ($0.changed, $0.place) < ($1.changed, $1.place) }.map(\.place)
+    moved.sort { ($0.changed, $0.place) < ($1.changed, $1.place) }
+    var order: [Int] = []
+    order.reserveCapacity(total)
+    var next = moved[...]
+    for code in resting {
+      while let first = next.first, (first.changed, first.place) < (code.changed, code.place) {
+        order.append(first.place)
+        next = next.dropFirst()
+      }
+      order.append(code.place)
+    }
+    return order + next.map(\.place)
   }
 }

@@ -20,6 +20,8 @@ public struct SandboxConfiguration: Sendable {
   public var sync: SyncShape
   /// Share of codes, 0 to 1, that a customer claims the moment they exist: their status is `reserved`.
   public var takenShare: Double
+  /// What becomes of codes later.
+  public var fate: FateShape
   /// What the API's clock is ahead of this machine's; `createdAt` and its like are told by it.
   public var clockOffset: Duration
   /// How many requests any one second may see, all calls together; 429 answers the others. Without it
@@ -39,6 +41,7 @@ public struct SandboxConfiguration: Sendable {
     codes: CodeShape = CodeShape(),
     sync: SyncShape = SyncShape(),
     takenShare: Double = 0,
+    fate: FateShape = FateShape(),
     clockOffset: Duration = .zero,
     requestsPerSecond: Int? = nil,
     faults: FaultPlan = FaultPlan()
@@ -52,6 +55,7 @@ public struct SandboxConfiguration: Sendable {
     self.codes = codes
     self.sync = sync
     self.takenShare = takenShare
+    self.fate = fate
     self.clockOffset = clockOffset
     self.requestsPerSecond = requestsPerSecond
     self.faults = faults
@@ -76,6 +80,7 @@ public struct SandboxConfiguration: Sendable {
     try faults.validate()
     try codes.validate()
     try sync.validate()
+    try fate.validate()
   }
 }
 

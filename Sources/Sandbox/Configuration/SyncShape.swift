@@ -16,25 +16,29 @@ public struct SyncShape: Sendable, Hashable {
   public var errorShare: Double
   /// How long a pending code stays so.
   public var settleAfter: Duration
+  /// How much longer it may take, drawn for each code by itself.
+  public var settleSpread: Duration
 
   /// Defaults to Shopify only, a quarter of the codes pending for two seconds, one in 200 of those failing.
   public init(
     systems: Set<System> = [.shopify],
     pendingShare: Double = 0.25,
     errorShare: Double = 0.005,
-    settleAfter: Duration = .seconds(2)
+    settleAfter: Duration = .seconds(2),
+    settleSpread: Duration = .zero
   ) {
     self.systems = systems
     self.pendingShare = pendingShare
     self.errorShare = errorShare
     self.settleAfter = settleAfter
+    self.settleSpread = settleSpread
   }
 
   func validate() throws(SandboxError) {
     guard (0...1).contains(pendingShare), (0...1).contains(errorShare) else {
       throw .configuration("shares of pending and failing codes are between 0 and 1")
     }
-    guard settleAfter >= .zero else {
+    guard settleAfter >= .zero, settleSpread >= .zero else {
       throw .configuration("pending codes settle after no or some time, not a negative one")
     }
   }

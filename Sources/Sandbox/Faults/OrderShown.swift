@@ -4,6 +4,8 @@ public enum OrderShown: String, Sendable, Hashable, Codable {
   case ascending
   /// Newest first.
   case descending
+  /// Newest first, by the time of making.
+  case making
   /// By the dice, the same on every page of as many codes.
   case shuffled
 }

@@ -54,6 +54,7 @@ struct ListCall: Sendable {
     switch decision.order {
     case .ascending: bent.descending = false
     case .descending: bent.descending = true
+    case .making: (bent.descending, bent.key) = (true, .createdAt)
     case .shuffled: bent.shuffle = core.dice.shuffleKey
     case nil: break
     }

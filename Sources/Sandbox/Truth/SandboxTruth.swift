@@ -1,3 +1,5 @@
+internal import NIOCore
+
 /// What a sandbox really did, whatever it answered. Each query is a consistent picture of one moment.
 public struct SandboxTruth: Sendable {
   private let store: CodeStore
@@ -81,6 +83,15 @@ public struct SandboxTruth: Sendable {
         )
       }
     }
+  }
+
+  /// Some codes of a reward as the API shows them now, oldest first: a JSON array.
+  public func shown(ofReward reward: String, from first: Int, count: Int) -> String {
+    guard let id = UUIDBits(reward) else { return "[]" }
+    var query = ListQuery()
+    (query.offset, query.limit, query.descending) = (first, count, false)
+    let page = store.page(of: id, query)
+    return String(buffer: AnswerBody(writer: CodeWriter(derivation: store.derivation)).items(page))
   }
 
   /// The ids of every code of a reward, oldest first.

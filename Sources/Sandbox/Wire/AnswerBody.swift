@@ -30,6 +30,13 @@ struct AnswerBody: Sendable {
     return buffer
   }
 
+  /// `[...]` of a page, as it is.
+  func items(_ page: Page) -> ByteBuffer {
+    var buffer = allocator.buffer(capacity: writer.usualSize(of: page.count))
+    write(page, nil, into: &buffer)
+    return buffer
+  }
+
   private func write(_ page: Page, _ disguise: Disguise?, into buffer: inout ByteBuffer) {
     buffer.writeStaticString("[")
     if let disguise {

@@ -75,12 +75,17 @@ struct CodeWriter: Sendable {
     pen.write(frame.run.prefix)
     derivation.text.write(number, with: &pen)
     if blemish.contains(.nulInCode) { pen.write("\\u0000") }
-    write(derivation.status(of: number), blemish, with: &pen)
+    let (status, claimed) = derivation.status(
+      of: number,
+      born: frame.run.batch.born,
+      at: frame.moment
+    )
+    write(status, blemish, with: &pen)
     pen.write(",\"redeemedBy\":null,\"redeemedAt\":null,\"orderId\":null,\"externalOrderId\":null")
     pen.write(",\"createdAt\":\"")
     pen.write(frame.createdAt)
     pen.write("\",\"expiresAt\":null,\"externalIds\":{")
-    var changed: UInt64 = 0
+    var changed = claimed
     for (position, system) in derivation.outlook.systems.enumerated() {
       if position > 0 { pen.write(byte: UInt8(ascii: ",")) }
       let (standing, since) = derivation.outlook.standing(

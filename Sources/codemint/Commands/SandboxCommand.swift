@@ -36,6 +36,9 @@ struct SandboxCommand: AsyncParsableCommand {
   @Option(help: "Milliseconds until a pending code is settled.")
   var settleAfter = 5000
 
+  @Option(help: "Milliseconds more until it is, at random.")
+  var settleSpread = 0
+
   @Option(help: "The share of pending codes, 0 to 1, that settle as an error.")
   var errors = 0.0
 
@@ -81,7 +84,8 @@ struct SandboxCommand: AsyncParsableCommand {
       sync: SyncShape(
         pendingShare: pending,
         errorShare: errors,
-        settleAfter: .milliseconds(settleAfter)
+        settleAfter: .milliseconds(settleAfter),
+        settleSpread: .milliseconds(settleSpread)
       )
     )
     if let seed { configuration.seed = seed }

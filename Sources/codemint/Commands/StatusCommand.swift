@@ -9,7 +9,8 @@ struct StatusCommand: AsyncParsableCommand {
     abstract: "Shows how jobs stand, and whether calls may be sent.",
     discussion: """
       Without numbers it shows open jobs and the latest finished ones. The same and more is in the \
-      views codemint.job_status, codemint.account_status and codemint.doubts.
+      views codemint.job_status, codemint.account_status, codemint.doubts and \
+      codemint.sync_problems. SYNC tells how many codes Shopify and the like have yet to take.
       """
   )
 
@@ -33,10 +34,12 @@ struct StatusCommand: AsyncParsableCommand {
   func run() async throws {
     let settings = try options.load()
     let report = try await JobSession.run(settings) { desk in
-      Report(
+      let found =
+        jobs.isEmpty ? try await desk.recent(limit: limit) : try await desk.status(of: jobs)
+      let sync = try await desk.sync(of: found.map(\.id))
+      return Report(
         account: try await desk.account(),
-        jobs: jobs.isEmpty
-          ? try await desk.recent(limit: limit) : try await desk.status(of: jobs)
+        jobs: found.map { .init(status: $0, sync: sync[$0.id]) }
       )
     }
     if json {
@@ -53,7 +56,26 @@ struct StatusCommand: AsyncParsableCommand {
   /// What is shown.
   private struct Report: Encodable {
     let account: AccountStatus
-    let jobs: [JobStatus]
+    let jobs: [Entry]
+
+    /// One job; in JSON its members stand side by side.
+    struct Entry: Encodable {
+      let status: JobStatus
+      let sync: JobSync?
+
+      func encode(to encoder: any Encoder) throws {
+        try status.encode(to: encoder)
+        try sync?.encode(to: encoder)
+      }
+
+      /// How far its codes are in other systems, in few words.
+      var syncText: String {
+        guard let sync else { return "" }
+        if sync.pending == 0, sync.error == 0 { return sync.doneAt == nil ? "" : "done" }
+        let parts = [(sync.pending, "pending"), (sync.error, "error")]
+        return parts.filter { $0.0 > 0 }.map { "\($0.0) \($0.1)" }.joined(separator: ", ")
+      }
+    }
 
     var lines: [String] { [accountLine, ""] + (jobs.isEmpty ? ["no jobs"] : table.lines) }
 
@@ -76,15 +98,16 @@ struct StatusCommand: AsyncParsableCommand {
     private var table: TextTable {
       var table = TextTable([
         ("JOB", .right), ("STATE", .left), ("ISSUED", .right), ("COUNT", .right),
-        ("DOUBT", .right), ("CODES/S", .right), ("LEFT", .left), ("REWARD", .left),
-        ("ERROR", .left),
+        ("DOUBT", .right), ("CODES/S", .right), ("LEFT", .left), ("SYNC", .left),
+        ("REWARD", .left), ("ERROR", .left),
       ])
-      for job in jobs {
+      for entry in jobs {
+        let job = entry.status
         let flags = [job.paused ? "paused" : nil, job.held ? "held" : nil].compactMap { $0 }
         table.add([
           "\(job.id)", ([job.state] + flags).joined(separator: ","), "\(job.issued)",
           "\(job.count)", "\(job.inDoubt)", job.codesPerSecond.map { "\($0)" } ?? "",
-          job.timeLeft ?? "", job.reward,
+          job.timeLeft ?? "", entry.syncText, job.reward,
           [job.errorCode, job.errorMessage].compactMap { $0 }.joined(separator: ": "),
         ])
       }

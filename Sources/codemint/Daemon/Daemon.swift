@@ -40,6 +40,7 @@ struct Daemon {
       apiTimeout: settings.api.timeout,
       settle: settings.settle
     )
+    configuration.sync = settings.sync.follows ? settings.sync.rules : nil
     configuration.progressInterval = watch.progressInterval
     let health = Health()
     let registry = MetricsRegistry()

@@ -17,6 +17,8 @@ enum ExitStatus: Int32, Sendable, CaseIterable {
   case unavailable = 69
   /// codemint itself is at fault (EX_SOFTWARE).
   case software = 70
+  /// Something could not be written (EX_IOERR).
+  case ioError = 74
   /// It may go well later: the database could not be reached, say (EX_TEMPFAIL).
   case temporaryFailure = 75
   /// The database or the system does not permit it (EX_NOPERM).

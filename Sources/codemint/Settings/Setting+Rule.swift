@@ -6,6 +6,7 @@ extension Setting {
     case .whole(let range): "a whole number from \(range.lowerBound) to \(range.upperBound)"
     case .number(let range):
       "a number from \(Self.plain(range.lowerBound)) to \(Self.plain(range.upperBound))"
+    case .flag: "true or false"
     case .address: "HOST:PORT, with an IPv6 address in brackets, or empty to switch it off"
     case .choice(let words): "one of \(words.joined(separator: ", "))"
     }

@@ -28,6 +28,11 @@ enum Setting: String, CaseIterable, Sendable {
   case lease = "lease.seconds"
   case poll = "poll.seconds"
   case settle = "reconcile.settle_seconds"
+  case syncFollow = "sync.follow"
+  case syncRetries = "sync.retries"
+  case syncFirst = "sync.first_seconds"
+  case syncLongest = "sync.longest_seconds"
+  case syncDays = "sync.days"
   case httpListen = "http.listen"
   case logLevel = "log.level"
   case logFormat = "log.format"
@@ -40,6 +45,8 @@ enum Setting: String, CaseIterable, Sendable {
     case secret
     case whole(ClosedRange<Int>)
     case number(ClosedRange<Double>)
+    /// True or false.
+    case flag
     case choice([String])
     /// A host and a port, or empty.
     case address
@@ -56,6 +63,11 @@ enum Setting: String, CaseIterable, Sendable {
     case .lease: .whole(Bounds.leaseSeconds)
     case .poll: .number(Bounds.pollSeconds)
     case .settle: .whole(Bounds.settleSeconds)
+    case .syncFollow: .flag
+    case .syncRetries: .whole(Bounds.syncRetries)
+    case .syncFirst: .number(Bounds.syncFirstSeconds)
+    case .syncLongest: .number(Bounds.syncLongestSeconds)
+    case .syncDays: .number(Bounds.syncDays)
     case .httpListen: .address
     case .logLevel: .choice(Logger.Level.allCases.map(\.rawValue))
     case .logFormat: .choice(LogFormat.allCases.map(\.rawValue))
@@ -79,8 +91,8 @@ enum Setting: String, CaseIterable, Sendable {
     case .databaseURL: "database-url"
     case .apiKey: "api-key"
     case .databaseListenURL, .apiBaseURL, .apiTimeout, .apiCAFile, .requestsPerSecond, .burst,
-      .maxInFlight, .maxInFlightPerReward, .lease, .poll, .settle, .httpListen, .logLevel,
-      .logFormat:
+      .maxInFlight, .maxInFlightPerReward, .lease, .poll, .settle, .syncFollow,
+      .syncRetries, .syncFirst, .syncLongest, .syncDays, .httpListen, .logLevel, .logFormat:
       nil
     }
   }

@@ -43,6 +43,12 @@ struct SettingSource: Sendable {
     return number
   }
 
+  /// The value as true or false; nil if it is neither.
+  func flag(_ setting: Setting) -> Bool? {
+    guard case .bool(let flag) = content(setting, .bool) else { return nil }
+    return flag
+  }
+
   /// Asks the snapshot itself: it throws where a value has the wrong type, while the getters with
   /// a default take the default instead. Which rule was broken is said by the caller, who knows.
   private func content(_ setting: Setting, _ type: ConfigType) -> ConfigContent? {

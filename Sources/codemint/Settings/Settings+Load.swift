@@ -65,6 +65,12 @@ extension Settings {
     lease = reader.whole(.lease).map { .seconds($0) } ?? lease
     poll = reader.number(.poll).map { .seconds($0) } ?? poll
     settle = reader.whole(.settle).map { .seconds($0) } ?? settle
+    sync.follows = reader.flag(.syncFollow) ?? sync.follows
+    sync.rules.retries = reader.whole(.syncRetries) ?? sync.rules.retries
+    sync.rules.first = reader.number(.syncFirst).map { .seconds($0) } ?? sync.rules.first
+    sync.rules.longest = reader.number(.syncLongest).map { .seconds($0) } ?? sync.rules.longest
+    sync.rules.patience =
+      reader.number(.syncDays).map { .seconds($0 * 86_400) } ?? sync.rules.patience
     listen = reader.address(.httpListen) ?? listen
     log.level = reader.choice(.logLevel) ?? log.level
     log.format = reader.choice(.logFormat) ?? log.format
@@ -78,6 +84,16 @@ extension Settings {
           \(limits.maxInFlightPerReward) is more than \(Setting.maxInFlight.rawValue), which is \
           \(limits.maxInFlight) (\(reader.origin(.maxInFlight))); of all calls in flight, those of \
           one reward are a part
+          """
+      )
+    }
+    if sync.rules.longest < sync.rules.first {
+      reader.refuse(
+        .syncLongest,
+        because: """
+          \(Setting.plain(sync.rules.longest.seconds)) seconds are less than \
+          \(Setting.syncFirst.rawValue), which is \(Setting.plain(sync.rules.first.seconds)) \
+          (\(reader.origin(.syncFirst))); pauses grow from the one to the other
           """
       )
     }

@@ -23,6 +23,12 @@ struct Settings: Sendable {
     var caFile: String?
   }
 
+  /// Whether codes are followed until other systems have them, and how.
+  struct Sync: Sendable {
+    var follows = true
+    var rules = SyncRules.standard
+  }
+
   /// What is logged, and how.
   struct Log: Sendable {
     var level = Logger.Level.info
@@ -40,6 +46,7 @@ struct Settings: Sendable {
   /// How far two listings of a doubtful reward lie apart, and how long after its timeout a request
   /// may still take effect.
   var settle: Duration = .seconds(10)
+  var sync = Sync()
   /// Where the status page, the health checks and the metrics are to be had.
   var listen = ListenAddress.standard
   var log = Log()

@@ -41,6 +41,10 @@ struct SettingsReader {
     }
   }
 
+  mutating func flag(_ setting: Setting) -> Bool? {
+    value(setting) { source in source.flag(setting) }
+  }
+
   mutating func choice<Choice: RawRepresentable<String>>(_ setting: Setting) -> Choice? {
     value(setting) { source in source.text(setting).flatMap(Choice.init(rawValue:)) }
   }

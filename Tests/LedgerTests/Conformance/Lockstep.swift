@@ -15,6 +15,7 @@ struct Lockstep {
   private var answers: [String] = []
   var doubts: [(worker: WorkerID, doubt: DoubtCase)] = []
   var watches: [(worker: WorkerID, watch: WatchCase)] = []
+  var follows: [(worker: WorkerID, follow: FollowCase)] = []
   private(set) var claims = 0
   private(set) var settlements = 0
 
@@ -39,6 +40,7 @@ struct Lockstep {
     case 73..<76: try await probe()
     case 76..<79: try await edit()
     case 79..<82: try await pace()
+    case 82..<90: try await follow()
     default: try await reconcile()
     }
   }

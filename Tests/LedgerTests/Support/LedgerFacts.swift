@@ -14,6 +14,8 @@ struct LedgerFacts: Hashable, Sendable {
   /// Codes kept as bytes by the call that they were found for.
   var rawCodes: [CodeID: CallID] = [:]
   var answers: [CallID: [UInt8]] = [:]
+  var follows: [RewardID: FollowRow] = [:]
+  var resyncs: [ResyncKey: ResyncRow] = [:]
 
   /// The job that a test has only one of.
   func job(_ id: JobID) throws -> JobRow {
@@ -37,6 +39,8 @@ struct LedgerFacts: Hashable, Sendable {
       + Self.compare("code", codes, other.codes) + Self.compare("reward", rewards, other.rewards)
       + Self.compare("worker", workers, other.workers)
       + Self.compare("stray", strays, other.strays)
+      + Self.compare("follow", follows, other.follows)
+      + Self.compare("resync", resyncs, other.resyncs)
       + Self.compare("raw code", rawCodes, other.rawCodes)
       + Self.compare("answer", answers.mapValues(\.count), other.answers.mapValues(\.count))
       + (account == other.account ? [] : ["account: \(account)\n      != \(other.account)"])

@@ -47,6 +47,8 @@ struct MemoryUnderTest: LedgerUnderTest {
     facts.strays = ledger.strays.compactMapValues(\.call)
     facts.rawCodes = ledger.rawCodes
     facts.answers = ledger.answers
+    facts.follows = ledger.follows
+    facts.resyncs = ledger.resyncs
     return facts
   }
 

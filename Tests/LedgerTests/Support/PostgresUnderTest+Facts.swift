@@ -67,6 +67,7 @@ extension Connection {
     for row in try await query("SELECT call_id, body FROM codemint.answers") {
       facts.answers[CallID(UniqueID(bits: try row.uuid("call_id")))] = try row.bytea("body")
     }
+    try await addFollows(to: &facts)
     facts.account = try AccountRow(await query("SELECT * FROM codemint.accounts").one())
     return facts
   }
@@ -103,6 +104,7 @@ extension JobRow {
     endsAs = try row.optionalText("ends_as").flatMap(JobState.init)
     stalls = try row.integer("stalls")
     turn = try row.optionalInt64("turn")
+    syncDoneAt = try row.optionalTimestamptz("sync_done_at")
   }
 }
 
@@ -153,6 +155,8 @@ extension CodeRow {
       call: try row.optionalUuid("call_id").map { CallID(UniqueID(bits: $0)) },
       isSurplus: try row.bool("surplus")
     )
+    storedAt = try row.timestamptz("stored_at")
+    syncedAt = try row.optionalTimestamptz("synced_at")
   }
 }
 
@@ -191,6 +195,8 @@ extension AccountRow {
     inFlight = try row.integer("in_flight")
     let slot = try row.timestamptz("next_slot_at")
     nextSlot = slot == .min ? nil : slot
+    let sync = try row.timestamptz("sync_slot_at")
+    syncSlot = sync == .min ? nil : sync
     set = SetLimits(
       requestsPerSecond: try row.optionalDouble("set_requests_per_second"),
       burst: try row.optionalInteger("set_burst"),

@@ -5,17 +5,26 @@ enum ContentRule {
   static func check(_ settlement: Settlement) throws(StoreError) {
     var texts = [settlement.call.prefix, settlement.errorCode, settlement.errorMessage]
     if case .fails(let code, let message) = settlement.job { texts += [code, message] }
+    if texts.contains(where: { $0?.utf8.contains(0) ?? false }) { throw refusal }
     let all = settlement.codes + settlement.strays
-    let isTextRefused = texts.contains { $0?.utf8.contains(0) ?? false }
-    guard !isTextRefused, !all.contains(where: refuses) else {
-      throw StoreError(.contentRefused, "a value has the wrong form")
-    }
+    if all.contains(where: refuses) { throw refusal }
+  }
+
+  /// The states of codes, without their values.
+  static func check(_ codes: [IssuedCode]) throws(StoreError) {
+    if codes.contains(where: refusesState) { throw refusal }
   }
 
   /// Whether a code can be stored only as bytes.
   static func refuses(_ code: IssuedCode) -> Bool {
-    code.code.utf8.contains(0) || code.status.utf8.contains(0) || escapesNull(code.externalIDs)
+    code.code.utf8.contains(0) || refusesState(code)
   }
+
+  private static func refusesState(_ code: IssuedCode) -> Bool {
+    code.status.utf8.contains(0) || escapesNull(code.externalIDs)
+  }
+
+  private static let refusal = StoreError(.contentRefused, "a value has the wrong form")
 
   /// Whether a JSON text has the escape `\u0000`; `\\u0000` is a backslash and five characters.
   private static func escapesNull(_ json: [UInt8]) -> Bool {

@@ -11,12 +11,21 @@ extension MemoryLedger {
   /// Takes in the codes of one answer: `codemint.store_codes`. New ones count for the job up to
   /// `room`, the rest is surplus; known ones stay where they are, except that an answer takes its
   /// own codes back from surplus.
-  mutating func store(_ shown: [IssuedCode], of call: Call, room: Int, job: inout JobRow) -> Stored
-  {
+  mutating func store(
+    _ shown: [IssuedCode],
+    of call: Call,
+    room: Int,
+    job: inout JobRow,
+    now: Int64
+  ) -> Stored {
+    defer { follow(shown, of: call.reward, now: now) }
     var stored = Stored()
     for code in shown where codes[code.id] == nil {
       let counts = stored.issued < room
-      codes[code.id] = CodeRow(code: code, job: call.job, call: call.id, isSurplus: !counts)
+      var row = CodeRow(code: code, job: call.job, call: call.id, isSurplus: !counts)
+      row.storedAt = now
+      row.syncedAt = code.syncStatus == .synced ? now : nil
+      codes[code.id] = row
       if counts { stored.issued += 1 } else { stored.surplus += 1 }
     }
     let free = room - stored.issued
@@ -26,13 +35,16 @@ extension MemoryLedger {
       return row.call == nil || row.call == call.id
     }
     for id in own.prefix(free) {
-      guard let row = codes[id] else { continue }
+      guard var row = codes[id] else { continue }
       if row.job == job.id {
         job.surplus -= 1
       } else if let other = row.job {
         jobs[other]?.surplus -= 1
       }
-      codes[id] = CodeRow(code: row.code, job: call.job, call: call.id, isSurplus: false)
+      row.job = call.job
+      row.call = call.id
+      row.isSurplus = false
+      codes[id] = row
       stored.returned += 1
     }
     return stored

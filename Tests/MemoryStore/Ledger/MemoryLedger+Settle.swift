@@ -82,7 +82,7 @@ extension MemoryLedger {
     switch settlement.result {
     case .issued:
       let room = held + (job.state.takesCalls ? job.room : 0)
-      let stored = store(settlement.codes, of: row.call, room: room, job: &job)
+      let stored = store(settlement.codes, of: row.call, room: room, job: &job, now: now)
       finding.issued = stored.issued + stored.returned
       finding.surplus = stored.surplus
       job.outstanding -= held

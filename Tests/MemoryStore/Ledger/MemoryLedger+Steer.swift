@@ -49,6 +49,7 @@ extension MemoryLedger {
     }
     job.state = job.startedAt == nil ? .queued : .running
     job.finishedAt = nil
+    job.syncDoneAt = nil
     job.held = false
     job.stalls = 0
     job.errorCode = nil

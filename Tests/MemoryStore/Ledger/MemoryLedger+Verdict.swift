@@ -20,7 +20,7 @@ extension MemoryLedger {
     -> Stored
   {
     guard var job = jobs[call.job] else { return Stored() }
-    var stored = store(found, of: call, room: room, job: &job)
+    var stored = store(found, of: call, room: room, job: &job, now: now)
     for code in found { strays[code.id] = nil }
     stored.issued += stored.returned
     job.outstanding -= held

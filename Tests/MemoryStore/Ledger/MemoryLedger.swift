@@ -29,6 +29,10 @@ public struct MemoryLedger: Hashable, Sendable {
   public internal(set) var strays: [CodeID: CodeRow] = [:] {
     didSet { touched.insert(.codes) }
   }
+  /// Rewards that are followed, or were.
+  public internal(set) var follows: [RewardID: FollowRow] = [:]
+  /// How often the API was asked to copy a reward once more.
+  public internal(set) var resyncs: [ResyncKey: ResyncRow] = [:]
   /// Codes that no column of a database can hold, with the call that each was found for.
   public internal(set) var rawCodes: [CodeID: CallID] = [:]
   /// Answers that could not be read or not be stored as rows.
@@ -81,7 +85,9 @@ public struct MemoryLedger: Hashable, Sendable {
   /// after the next request.
   public mutating func edit(_ job: JobID, _ change: (inout JobRow) -> Void) {
     guard var row = jobs[job] else { return }
+    let wasFinished = row.finishedAt != nil
     change(&row)
+    if !wasFinished, let now = row.finishedAt { noteSyncDone(&row, now: now) }
     jobs[job] = row
   }
 
@@ -118,6 +124,7 @@ public struct MemoryLedger: Hashable, Sendable {
       job.state = end
       job.endsAs = nil
       job.finishedAt = now
+      noteSyncDone(&job, now: now)
     } else if job.state.takesCalls, !job.paused, !job.held, job.turn == nil {
       job.nextCallAt = job.nextCallAt ?? now
     }

@@ -10,6 +10,8 @@ public struct AccountRow: Hashable, Sendable {
   public var inFlight = 0
   /// The limiter's one number of state; nil for a past without beginning.
   public var nextSlot: Int64?
+  /// The last slot that a page of a look took; nil for none.
+  public var syncSlot: Int64?
   /// The pace that was lowered last; nil if none ever was.
   public var pace: Pace?
   /// Whether the last call was a newcomer's, so that the next one is the round's.

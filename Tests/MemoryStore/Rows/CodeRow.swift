@@ -10,6 +10,10 @@ public struct CodeRow: Hashable, Sendable {
   public var call: CallID?
   /// Whether no job has room for it.
   public var isSurplus: Bool
+  /// When it was recorded, in microseconds on the ledger's clock.
+  public var storedAt: Int64 = 0
+  /// When it was first seen synced.
+  public var syncedAt: Int64?
 
   /// A row with these parts.
   public init(code: IssuedCode, job: JobID?, call: CallID?, isSurplus: Bool) {

@@ -44,6 +44,8 @@ public struct JobRow: Hashable, Sendable {
   public var stalls = 0
   /// Its place in the line; nil when it stands in none.
   public var turn: Int64?
+  /// When it had ended and no code of it waited for another system any more.
+  public var syncDoneAt: Int64?
 
   /// A row as it is inserted.
   public init(

@@ -115,6 +115,41 @@ struct ListingTests {
     #expect(wire.heads.count == 1)
   }
 
+  @Test("changes are asked for newest first; refused that order, the API is asked for another one")
+  func changes() async throws {
+    let wire = try await trial { peer, moment in
+      switch moment {
+      case .body(1): peer.send(Sample.http("400 Bad Request", #"{"code":"c","message":"m"}"#))
+      case .body: peer.send(Sample.http("200 OK", #"{"data":[],"pagination":[]}"#))
+      case .head: break
+      }
+    } _: { client in
+      let refused = await client.listChanges(Sample.reward, offset: 0, limit: 1000)
+      #expect(refused == .failure(.failed("m")))
+      let page = await client.listChanges(Sample.reward, offset: 7, limit: 9)
+      #expect((try? page.get().codes) == [])
+    }
+    #expect(wire.heads.count == 2)
+    #expect(
+      wire.heads.first?.contains("?limit=1000&offset=0&order=desc&order_by=updatedAt ") == true
+    )
+    #expect(wire.heads.last?.contains("?limit=9&offset=7&order=desc&order_by=createdAt ") == true)
+  }
+
+  @Test("asking to copy once more tells what the API made of it")
+  func resync() async throws {
+    _ = try await trial { peer, moment in
+      switch moment {
+      case .body(1): peer.send(Sample.http("200 OK", #"{"id":"x"}"#))
+      case .body: peer.send(Sample.http("404 Not Found", #"{"code":"gone","message":"no"}"#))
+      case .head: break
+      }
+    } _: { client in
+      #expect(await client.resync(Sample.reward, system: .stripe) == .accepted)
+      #expect(await client.resync(Sample.reward, system: .stripe) == .failed("gone: no"))
+    }
+  }
+
   @Test("a sync is asked for once, without a body")
   func sync() async throws {
     let wire = try await trial { peer, moment in

@@ -13,6 +13,8 @@ struct RefusalTests {
     (.lease, "4"), (.lease, "3601"), (.lease, "99999999999999999999"), (.poll, "0"),
     (.poll, "0.09"), (.poll, "3601"), (.settle, "0"), (.settle, "3601"), (.logLevel, "loud"),
     (.logLevel, "INFO"),
+    (.syncFollow, "perhaps"), (.syncRetries, "-1"), (.syncRetries, "101"), (.syncFirst, "0"),
+    (.syncLongest, "86401"), (.syncDays, "0"), (.syncDays, "366"),
     (.logFormat, "xml"), (.logFormat, "off"),
   ]
 

@@ -76,6 +76,7 @@ struct SampleFileTests {
       let (low, high) = (Setting.plain(range.lowerBound), Setting.plain(range.upperBound))
       #expect(flowing.contains("from \(low) to \(high)"))
     case .choice(let words): #expect(words.allSatisfy { flowing.contains($0) })
+    case .flag: #expect(flowing.contains("true or false"))
     case .address: #expect(flowing.contains("HOST:PORT"))
     case .text, .secret: break
     }

@@ -37,6 +37,11 @@ struct SourceTests {
       "CODEMINT_LEASE_SECONDS": "60",
       "CODEMINT_POLL_SECONDS": "0.25",
       "CODEMINT_RECONCILE_SETTLE_SECONDS": "20",
+      "CODEMINT_SYNC_FOLLOW": "false",
+      "CODEMINT_SYNC_RETRIES": "0",
+      "CODEMINT_SYNC_FIRST_SECONDS": "0.5",
+      "CODEMINT_SYNC_LONGEST_SECONDS": "60",
+      "CODEMINT_SYNC_DAYS": "0.5",
       "CODEMINT_HTTP_LISTEN": "[::1]:80",
       "CODEMINT_LOG_LEVEL": "debug",
       "CODEMINT_LOG_FORMAT": "json",
@@ -51,6 +56,10 @@ struct SourceTests {
     #expect(settings.limits == limits)
     #expect(settings.lease == .seconds(60) && settings.poll == .milliseconds(250))
     #expect(settings.settle == .seconds(20))
+    #expect(!settings.sync.follows && settings.sync.rules.retries == 0)
+    #expect(settings.sync.rules.first == .milliseconds(500))
+    #expect(settings.sync.rules.longest == .seconds(60))
+    #expect(settings.sync.rules.patience == .seconds(43_200))
     #expect(settings.listen == .address(host: "::1", port: 80))
     #expect(settings.log.level == .debug && settings.log.format == .json)
     #expect(settings.origins.count == Setting.allCases.count)
@@ -75,6 +84,7 @@ struct SourceTests {
         poll:
           seconds: 2
         reconcile: {settle_seconds: 30}
+        sync: {follow: no, retries: 9, first_seconds: 1, longest_seconds: 2.5, days: 30}
         http: {listen: "localhost:9000"}
         log:
           level: debug   # much
@@ -89,6 +99,8 @@ struct SourceTests {
     #expect(settings.limits == limits)
     #expect(settings.lease == .seconds(60) && settings.poll == .seconds(2))
     #expect(settings.settle == .seconds(30))
+    #expect(!settings.sync.follows && settings.sync.rules.retries == 9)
+    #expect(settings.sync.rules.longest == .milliseconds(2500))
     #expect(settings.listen == .address(host: "localhost", port: 9000))
     #expect(settings.log.level == .debug && settings.log.format == .json)
     #expect(settings.origins.count == Setting.allCases.count - 1)

@@ -39,7 +39,9 @@ final class ScriptedIssuer: CodeIssuer {
     var teamChecks = 0
   }
 
-  private let time: VirtualTime
+  /// What it lists to who follows codes.
+  let shelf = ListedShelf()
+  let time: VirtualTime
   private let script: @Sendable (Int, Call) -> Scene
   private let mint = CodeMint()
   private let state = Mutex(State())

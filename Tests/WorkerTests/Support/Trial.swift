@@ -17,6 +17,8 @@ struct Trial: Sendable {
     )
     var lease: Duration = .seconds(15)
     var poll: Duration = .seconds(5)
+    /// How codes are followed, if they are.
+    var sync: SyncRules?
     var script: @Sendable (Int, Call) -> ScriptedIssuer.Scene = { _, _ in .init() }
     var faults: @Sendable (ShakyStore.Question, Int) -> ShakyStore.Fault? = { _, _ in nil }
   }
@@ -44,18 +46,20 @@ struct Trial: Sendable {
     issuer = ScriptedIssuer(time: time, script: setting.script)
     let rounds = Counter()
     self.rounds = rounds
+    var configuration = WorkerConfiguration(
+      id: Self.id,
+      host: "host",
+      process: 1,
+      version: "0.0.0",
+      limits: setting.limits,
+      lease: setting.lease,
+      poll: setting.poll,
+      apiTimeout: .seconds(30),
+      settle: .seconds(10)
+    )
+    configuration.sync = setting.sync
     worker = Worker(
-      configuration: WorkerConfiguration(
-        id: Self.id,
-        host: "host",
-        process: 1,
-        version: "0.0.0",
-        limits: setting.limits,
-        lease: setting.lease,
-        poll: setting.poll,
-        apiTimeout: .seconds(30),
-        settle: .seconds(10)
-      ),
+      configuration: configuration,
       store: store,
       issuer: issuer,
       clock: time,
@@ -107,12 +111,13 @@ struct Trial: Sendable {
   /// Waits until the ledger is so.
   func until(
     within limit: Duration = .seconds(3600),
+    every step: Duration = .milliseconds(10),
     _ condition: (MemoryLedger) throws -> Bool
   ) async throws {
     let end = time.now + limit
     while try !condition(memory.ledger) {
       try #require(time.now < end, "it did not come about in \(limit)")
-      await time.pass(.milliseconds(10))
+      await time.pass(step)
     }
   }
 

@@ -32,6 +32,7 @@ CREATE TABLE codemint.jobs (
   ends_as       text,
   stalls        integer     NOT NULL DEFAULT 0,
   turn          bigint,
+  sync_done_at  timestamptz,
 
   CONSTRAINT "count must be from 1 to 1000000"
     CHECK (count BETWEEN 1 AND 1000000),
@@ -205,6 +206,7 @@ CREATE TABLE codemint.accounts (
   set_at                   timestamptz,
   in_flight                integer          NOT NULL DEFAULT 0,
   next_slot_at             timestamptz      NOT NULL DEFAULT '-infinity',
+  sync_slot_at             timestamptz      NOT NULL DEFAULT '-infinity',
   pace                     double precision,
   pace_at                  timestamptz,
   pace_reason              text,

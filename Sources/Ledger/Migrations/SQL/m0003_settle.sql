@@ -117,6 +117,7 @@ BEGIN
     SET surplus = false, job_id = p_job, call_id = p_call
     WHERE c.id = ANY (v_returned);
   END IF;
+  PERFORM codemint.follow_codes(p_reward, p_sync, p_created);
 END
 $$;
 

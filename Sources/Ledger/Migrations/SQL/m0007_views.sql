@@ -13,11 +13,27 @@ SELECT j.id, j.reward_id, j.state, j.count, j.issued, j.outstanding, j.surplus,
        (SELECT count(*) FROM codemint.calls c
         WHERE c.job_id = j.id AND c.state = 'in_doubt') AS in_doubt,
        (SELECT count(*) FROM codemint.codes c
+        WHERE c.job_id = j.id AND c.sync_status = 'none' AND NOT c.surplus) AS sync_none,
+       (SELECT count(*) FROM codemint.codes c
         WHERE c.job_id = j.id AND c.sync_status = 'pending' AND NOT c.surplus) AS sync_pending,
        (SELECT count(*) FROM codemint.codes c
         WHERE c.job_id = j.id AND c.sync_status = 'synced' AND NOT c.surplus) AS sync_synced,
        (SELECT count(*) FROM codemint.codes c
         WHERE c.job_id = j.id AND c.sync_status = 'error' AND NOT c.surplus) AS sync_error,
+       -- By system: {"shopify": {"none": 2, "synced": 98}}. Looks at every code, if it is asked for.
+       (SELECT jsonb_object_agg(s.system, s.counts || CASE WHEN j.issued > s.codes
+                 THEN jsonb_build_object('none', j.issued - s.codes) ELSE '{}' END)
+        FROM (SELECT w.system, sum(w.codes) AS codes, jsonb_object_agg(w.word, w.codes) AS counts
+              FROM (SELECT e.key AS system, coalesce(e.value ->> 'syncStatus', '') AS word,
+                           count(*) AS codes
+                    FROM codemint.codes c
+                    CROSS JOIN LATERAL jsonb_each(
+                      CASE WHEN jsonb_typeof(c.external_ids) = 'object'
+                           THEN c.external_ids ELSE '{}' END) AS e
+                    WHERE c.job_id = j.id AND NOT c.surplus AND jsonb_typeof(e.value) = 'object'
+                    GROUP BY 1, 2) AS w
+              GROUP BY w.system) AS s) AS sync_systems,
+       j.sync_done_at,
        j.paused, j.held, j.priority, j.prefix, j.next_call_at, j.error_code, j.error_message,
        j.created_by, j.created_at, j.started_at, j.finished_at
 FROM codemint.jobs j

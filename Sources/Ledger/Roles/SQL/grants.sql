@@ -27,7 +27,8 @@ GRANT SELECT ON codemint.jobs, codemint.codes, codemint.strays, codemint.raw_cod
 GRANT SELECT, INSERT, UPDATE ON ALL TABLES IN SCHEMA codemint TO codemint_worker;
 REVOKE INSERT, UPDATE ON codemint.migrations FROM codemint_worker;
 REVOKE INSERT ON codemint.jobs, codemint.accounts FROM codemint_worker;
-GRANT DELETE ON codemint.arrivals, codemint.calls, codemint.strays, codemint.workers
+GRANT DELETE ON codemint.arrivals, codemint.calls, codemint.resyncs, codemint.strays,
+                codemint.workers
   TO codemint_worker;
 GRANT USAGE ON ALL SEQUENCES IN SCHEMA codemint TO codemint_worker;
 

@@ -1,0 +1,106 @@
+import MemoryStore
+import Provisioning
+
+extension Lockstep {
+  /// Does one thing that a follower does to both.
+  mutating func follow() async throws -> String {
+    switch Int.random(in: 0..<10, using: &random) {
+    case 0..<4: try await takeFollow()
+    case 4: try await followSlot()
+    case 5..<7: try await recordChanges()
+    case 7..<9: try await finishLook()
+    default: try await noteResync()
+    }
+  }
+
+  private mutating func takeFollow() async throws -> String {
+    let worker = worker
+    let one = try await memory.store.takeFollow(worker, lease: .seconds(6), first: .seconds(1))
+    compare(
+      one,
+      try await postgres.store.takeFollow(worker, lease: .seconds(6), first: .seconds(1))
+    )
+    if case .follow(let follow) = one { follows.append((worker, follow)) }
+    return "take follow"
+  }
+
+  private mutating func followSlot() async throws -> String {
+    guard let (worker, follow) = follows.randomElement(using: &random) else { return "nothing" }
+    let one = try await memory.store.followSlot(
+      follow.reward,
+      worker: worker,
+      lease: .seconds(6)
+    )
+    compare(
+      one,
+      try await postgres.store.followSlot(follow.reward, worker: worker, lease: .seconds(6))
+    )
+    return "follow slot"
+  }
+
+  /// Codes that were shown before, in another state, and now and then one that is unknown.
+  private mutating func recordChanges() async throws -> String {
+    guard let (worker, follow) = follows.randomElement(using: &random) else { return "nothing" }
+    var seen: Set<CodeID> = []
+    var codes = shown.shuffled(using: &random).prefix(8)
+      .filter { seen.insert($0.id).inserted }
+      .map { code in
+        let sync: SyncStatus = [.pending, .synced, .error].randomElement(using: &random) ?? .none
+        let updatedAt = Int64.random(in: 0...3, using: &random)
+        return sync == .error
+          ? code.inError([Bool.random(using: &random) ? .shopify : .stripe])
+          : code.shown(sync, updatedAt: updatedAt == 0 ? nil : updatedAt)
+      }
+    if Int.random(in: 0..<3, using: &random) == 0 { codes += mint.make(1, of: follow.reward) }
+    compare(
+      try await memory.store.record(codes, of: follow.reward, worker: worker),
+      try await postgres.store.record(codes, of: follow.reward, worker: worker)
+    )
+    return "record \(codes.count) changes"
+  }
+
+  private mutating func finishLook() async throws -> String {
+    guard let (worker, follow) = follows.popLast() else { return "nothing" }
+    let position =
+      Bool.random(using: &random)
+      ? nil : ScanPosition(offset: 5, anchor: shown.last?.id, newest: follow.mark)
+    let reading = ChangeReader.Reading(
+      mark: follow.mark,
+      order: ListOrder.allCases.randomElement(using: &random) ?? .unknown,
+      position: position
+    )
+    let endings: [LookReport.Ending] = [
+      .read(reading), .read(reading), .failed(message: "no", reading), .interrupted(reading),
+    ]
+    let report = LookReport(
+      reward: follow.reward,
+      ending: endings.randomElement(using: &random) ?? .read(reading)
+    )
+    let rules = SyncRules(
+      first: .seconds(1),
+      longest: .seconds(5),
+      patience: .seconds(60),
+      retries: 1
+    )
+    let one = try await memory.store.finish(report, of: follow, worker: worker, rules: rules)
+    compare(
+      one,
+      try await postgres.store.finish(report, of: follow, worker: worker, rules: rules)
+    )
+    return "finish look \(one)"
+  }
+
+  private mutating func noteResync() async throws -> String {
+    let reward = Samples.reward(Int.random(in: 1...3, using: &random))
+    let wasSent = Bool.random(using: &random)
+    for ledger in [memory, postgres] {
+      try await ledger.store.noteResync(
+        reward,
+        system: .shopify,
+        failure: "no",
+        wasSent: wasSent
+      )
+    }
+    return "note resync"
+  }
+}

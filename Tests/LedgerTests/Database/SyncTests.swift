@@ -1,0 +1,228 @@
+import Ledger
+import MemoryStore
+import Postgres
+import Provisioning
+import Testing
+
+@Suite("following in a real database")
+struct SyncTests {
+  /// A finished job of so many codes, of which every tenth is pending, and its reward taken by a
+  /// follower.
+  private static let scenery = """
+    INSERT INTO codemint.jobs (reward_id, count) VALUES ('%REWARD%', 2000);
+    UPDATE codemint.jobs
+      SET state = 'completed', issued = 2000, turn = NULL, next_call_at = NULL, finished_at = now();
+    INSERT INTO codemint.rewards (reward_id) VALUES ('%REWARD%');
+    INSERT INTO codemint.codes
+      (id, job_id, call_id, reward_id, code, status, sync_status, external_ids, created_at,
+       updated_at)
+    SELECT lpad(to_hex(n), 32, '0')::uuid, 1, '%REWARD%', '%REWARD%', 'C' || n, 'available',
+           CASE WHEN n % 10 = 0 THEN 'pending' ELSE 'synced' END,
+           jsonb_build_object('shopify', jsonb_build_object('syncStatus',
+             CASE WHEN n % 10 = 0 THEN 'pending' ELSE 'synced' END)),
+           '2026-01-01', '2026-01-01'
+    FROM generate_series(1, 2000) AS n;
+    UPDATE codemint.jobs SET sync_done_at = NULL;
+    INSERT INTO codemint.follows (reward_id, look_at, looks) VALUES ('%REWARD%', now(), 1);
+    ANALYZE;
+    """
+
+  private func withScenery(_ body: (RealLedger, FollowCase, [IssuedCode]) async throws -> Void)
+    async throws
+  {
+    try await RealLedger.lend { ledger in
+      let reward = Samples.reward(1)
+      try await ledger.bystander.script(
+        Self.scenery.replacing("%REWARD%", with: reward.description)
+      )
+      let answer = try await ledger.store.takeFollow(
+        Samples.worker(1),
+        lease: .seconds(60),
+        first: .seconds(30)
+      )
+      guard case .follow(let follow) = answer else {
+        Issue.record("nothing is due")
+        return
+      }
+      let codes = try await ledger.bystander.facts().codes.values.map(\.code)
+      try await body(ledger, follow, codes.sorted { $0.id < $1.id })
+    }
+  }
+
+  @Test("codes that are as they were are not written, and those that changed are written once")
+  func deadRows() async throws {
+    try await withScenery { ledger, follow, codes in
+      func versions() async throws -> [String] {
+        try await ledger.bystander.query("SELECT xmin::text AS v FROM codemint.codes ORDER BY id")
+          .map { try $0.text("v") }
+      }
+      let before = try await versions()
+      for page in stride(from: 0, to: 2000, by: 1000) {
+        let recorded = try await ledger.store.record(
+          Array(codes[page..<page + 1000]),
+          of: follow.reward,
+          worker: Samples.worker(1)
+        )
+        #expect(recorded.kept && recorded.changed == 0 && recorded.unknown == 0)
+      }
+      #expect(try await versions() == before)
+
+      let shown = codes.prefix(1000).enumerated().map { place, code in
+        place % 10 == 9 ? code.shown(.synced, status: "reserved") : code
+      }
+      let recorded = try await ledger.store.record(
+        shown,
+        of: follow.reward,
+        worker: Samples.worker(1)
+      )
+      #expect(recorded.changed == 100)
+      let after = try await versions()
+      #expect(zip(before, after).count { $0 != $1 } == 100)
+      #expect(Set(after).subtracting(before).count == 1)
+    }
+  }
+
+  @Test("a job's last code is told of once, when it settles")
+  func told() async throws {
+    try await withScenery { ledger, follow, codes in
+      let listener = try await Connection.open(ledger.settings)
+      try await listener.script("LISTEN codemint_sync_done; LISTEN test")
+      func told() async throws -> [String] {
+        _ = try await ledger.bystander.query("SELECT pg_notify('test', '')")
+        var payloads: [String] = []
+        while true {
+          for notification in try await listener.notifications(within: .seconds(20)) {
+            if notification.channel == "test" { return payloads }
+            payloads.append(notification.payload)
+          }
+        }
+      }
+      func look(_ shown: [IssuedCode], _ follow: FollowCase) async throws -> LookAnswer {
+        for page in stride(from: 0, to: shown.count, by: 1000) {
+          _ = try await ledger.store.record(
+            Array(shown[page..<page + 1000]),
+            of: follow.reward,
+            worker: Samples.worker(1)
+          )
+        }
+        return try await ledger.store.finish(
+          LookReport(
+            reward: follow.reward,
+            ending: .read(.init(mark: nil, order: .unknown, position: nil))
+          ),
+          of: follow,
+          worker: Samples.worker(1),
+          rules: .standard
+        )
+      }
+      #expect(try await look(codes, follow) == .following(resync: []))
+      #expect(try await told() == [])
+      try await ledger.bystander.script("UPDATE codemint.follows SET look_at = now()")
+      let again = try await ledger.store.takeFollow(
+        Samples.worker(1),
+        lease: .seconds(60),
+        first: .seconds(30)
+      )
+      guard case .follow(let next) = again else {
+        Issue.record("nothing is due")
+        return
+      }
+      #expect(try await look(codes.map { $0.shown(.synced) }, next) == .settled)
+      #expect(try await told() == ["1"])
+      try await ledger.bystander.script(
+        "UPDATE codemint.jobs SET finished_at = clock_timestamp()"
+      )
+      #expect(try await told() == [])
+      await listener.close()
+    }
+  }
+
+  @Test("operators see counts by system, and problems with ids and the API's own words")
+  func views() async throws {
+    try await withScenery { ledger, follow, codes in
+      let shown = codes.prefix(20).enumerated().map { place, code in
+        switch place {
+        case 0..<7: code.inError([.stripe])
+        case 7: code.shown(.pending, externalIDs: #"{"klaviyo": {"syncStatus": "queued"}}"#)
+        default: code
+        }
+      }
+      _ = try await ledger.store.record(shown, of: follow.reward, worker: Samples.worker(1))
+      let status = try await ledger.bystander.query(
+        """
+        SELECT sync_none, sync_pending, sync_synced, sync_error, sync_systems::text
+        FROM codemint.job_status WHERE id = 1
+        """
+      ).one()
+      let counts = try (0..<4).map { try status.integer(.index($0)) }
+      #expect(counts == [0, 201, 1792, 7])
+      #expect(
+        try status.text(4) == #"""
+          {"stripe": {"none": 1993, "error": 7}, "klaviyo": {"none": 1999, "queued": 1}, \#
+          "shopify": {"none": 8, "synced": 1792, "pending": 200}}
+          """#
+      )
+      let problems = try await ledger.bystander.query(
+        """
+        SELECT concat_ws('|', system, sync_status, codes, cardinality(sample), error_text, state)
+          AS line FROM codemint.sync_problems ORDER BY system
+        """
+      ).map { try $0.text("line") }
+      #expect(
+        problems == [
+          "klaviyo|queued|1|1|unknown word", "stripe|error|7|5|no such discount|followed",
+        ]
+      )
+    }
+  }
+
+  @Test("an operator has a given-up reward followed once more")
+  func followedAgain() async throws {
+    try await withScenery { ledger, follow, _ in
+      try await ledger.bystander.script(
+        "UPDATE codemint.follows SET look_at = NULL, given_up_at = now(), follower = NULL"
+      )
+      let row = try await ledger.bystander.query(
+        "SELECT codemint.follow_sync($1) AS outcome",
+        [.uuid(follow.reward.id.bits)]
+      ).one()
+      #expect(try row.text("outcome").hasSuffix("is followed for 200 code(s)"))
+      let error = await failure { () throws(PostgresError) in
+        try await ledger.bystander.query(
+          "SELECT codemint.follow_sync($1)",
+          [.uuid(Samples.reward(2).id.bits)]
+        )
+      }
+      #expect(error?.sqlState == "55000")
+    }
+  }
+
+  @Test("what is due and what is unsettled is read off indexes")
+  func plans() async throws {
+    try await withScenery { ledger, _, _ in
+      try await ledger.bystander.script(
+        """
+        INSERT INTO codemint.follows (reward_id)
+        SELECT gen_random_uuid() FROM generate_series(1, 5000);
+        ANALYZE;
+        """
+      )
+      func plan(_ query: String) async throws -> String {
+        try await ledger.bystander.query(Statement("EXPLAIN \(query)"))
+          .map { try $0.text(0) }.joined(separator: "\n")
+      }
+      let due = try await plan(
+        "SELECT * FROM codemint.follows WHERE look_at <= now() ORDER BY look_at LIMIT 1"
+      )
+      #expect(due.contains("follows_due") && !due.contains("Seq Scan"), "\(due)")
+      let unsettled = try await plan(
+        """
+        SELECT count(*) FROM codemint.jobs j
+        JOIN codemint.codes c ON c.job_id = j.id AND c.sync_status = 'error'
+        WHERE j.reward_id = '\(Samples.reward(1))' AND j.issued + j.surplus > 0
+        """
+      )
+      #expect(unsettled.contains("codes_by_job"), "\(unsettled)")
+    }
+  }
+}

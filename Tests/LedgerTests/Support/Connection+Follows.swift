@@ -1,0 +1,41 @@
+import MemoryStore
+import Postgres
+import Provisioning
+
+extension Connection {
+  /// Adds what is followed to the facts.
+  nonisolated func addFollows(to facts: inout LedgerFacts) async throws {
+    for row in try await query("SELECT * FROM codemint.follows") {
+      facts.follows[RewardID(UniqueID(bits: try row.uuid("reward_id")))] = try FollowRow(row)
+    }
+    for row in try await query("SELECT * FROM codemint.resyncs") {
+      let reward = RewardID(UniqueID(bits: try row.uuid("reward_id")))
+      guard let system = SyncSystem(rawValue: try row.text("system")) else { continue }
+      var resync = ResyncRow(nextAt: try row.timestamptz("next_at"))
+      resync.attempts = try row.integer("attempts")
+      resync.askedAt = try row.optionalTimestamptz("asked_at")
+      resync.givenUpAt = try row.optionalTimestamptz("given_up_at")
+      resync.errorMessage = try row.optionalText("error_message")
+      facts.resyncs[ResyncKey(reward, system)] = resync
+    }
+  }
+}
+
+extension FollowRow {
+  fileprivate init(_ row: Row) throws {
+    self.init()
+    lookAt = try row.optionalTimestamptz("look_at")
+    looks = try row.integer("looks")
+    failures = try row.integer("failures")
+    errorMessage = try row.optionalText("error_message")
+    mark = try row.optionalTimestamptz("mark")
+    order = ListOrder(rawValue: try row.text("list_order")) ?? .unknown
+    scanOffset = try row.optionalInteger("scan_offset")
+    scanAnchor = try row.optionalUuid("scan_anchor").map { CodeID(UniqueID(bits: $0)) }
+    scanNewest = try row.optionalTimestamptz("scan_newest")
+    follower = try row.optionalUuid("follower").map { WorkerID(UniqueID(bits: $0)) }
+    followerUntil = try row.optionalTimestamptz("follower_until")
+    givenUpAt = try row.optionalTimestamptz("given_up_at")
+    alarmedAt = try row.optionalTimestamptz("alarmed_at")
+  }
+}
