@@ -67,6 +67,44 @@ struct ListenerTests {
     }
   }
 
+  @Test("finds out that its connection is half open, and listens on another one")
+  func halfOpen() async throws {
+    let server = try await TestServer.shared()
+    let proxy = try SwallowingProxy(to: server.port)
+    let url = server.url(over: .tcp)
+    let caller = try await Connection.open(ConnectionSettings(url))
+    var events = Listener(
+      try ConnectionSettings(url.replacing(":\(server.port)/", with: ":\(proxy.port)/")),
+      channels: ["jobs"],
+      trialInterval: .milliseconds(50),
+      trialDeadline: .seconds(3),
+      notifier: { (channel) throws(PostgresError) in
+        _ = try await caller.query("SELECT pg_notify($1, '')", [.text(channel)])
+      }
+    ).makeAsyncIterator()
+    #expect(await events.next().isListening)
+    proxy.swallow(true)
+    #expect(await events.next().lost?.code == .notificationsLost)
+    proxy.swallow(false)
+    #expect(await events.next().isListening)
+    try await caller.script("NOTIFY jobs, 'again'")
+    #expect(await events.next().notification?.payload == "again")
+  }
+
+  @Test("does not say that it listens where notifications do not arrive")
+  func elsewhere() async throws {
+    let caller = try await TestServer.connection()
+    var events = Listener(
+      try await TestServer.database(),
+      channels: ["jobs"],
+      trialDeadline: .milliseconds(100),
+      notifier: { (channel) throws(PostgresError) in
+        _ = try await caller.query("SELECT pg_notify($1, '')", [.text(channel)])
+      }
+    ).makeAsyncIterator()
+    #expect(await events.next().lost?.code == .notificationsLost)
+  }
+
   @Test("ends when its task is cancelled")
   func cancelled() async throws {
     let settings = try await TestServer.database()

@@ -17,6 +17,24 @@ struct WakeTests {
     }
   }
 
+  @Test("a hail of wakes is a look each few milliseconds, and none of them is lost")
+  func hail() throws {
+    try Trial.run(.init(poll: .seconds(3600))) { trial in
+      await trial.time.pass(.seconds(5))
+      let before = trial.store.entries(.claim).count
+      for _ in 0..<1000 {
+        trial.worker.wake()
+        await trial.time.pass(.microseconds(100))
+      }
+      #expect(trial.store.entries(.claim).count - before <= 21)
+      trial.insert(5)
+      trial.worker.wake()
+      try await trial.untilAllCompleted()
+      let sent = try #require(trial.issuer.requests.first)
+      #expect(sent.at - trial.start < .milliseconds(5120))
+    }
+  }
+
   @Test("work is found by polling when nobody wakes")
   func poll() throws {
     try Trial.run(.init(poll: .seconds(5))) { trial in

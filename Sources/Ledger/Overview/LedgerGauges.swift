@@ -1,8 +1,10 @@
 /// How the ledger stands, in numbers that go up and down.
 public struct LedgerGauges: Hashable, Sendable {
-  /// Jobs by their state, of those that have not ended.
+  /// Jobs of which nothing has been asked yet.
   public let queued: Int
+  /// Jobs that calls are made for.
   public let running: Int
+  /// Jobs that failed or were cancelled and wait for calls that are out.
   public let ending: Int
   /// Jobs that wait for a person.
   public let held: Int

@@ -6,6 +6,9 @@ struct DispatchSchedule {
   /// Tending again before this is of no use: what is due and was left, somebody else has locked.
   private var tendNotBefore: Instant
   private var nextClaim: Instant
+  /// Who has looked in vain does not look again before this, however often it is woken: a hail of
+  /// small INSERTs must not become as many claims that find the next slot taken.
+  private var claimNotBefore: Instant
   /// Nothing is asked before this, because the database did not answer.
   private var notBefore: Instant
   /// A claim that was asked for and not answered.
@@ -18,17 +21,22 @@ struct DispatchSchedule {
     nextTend = now
     tendNotBefore = now
     nextClaim = now
+    claimNotBefore = now
     notBefore = now
   }
 
   /// The next moment at which something is due.
-  var next: Instant { max(notBefore, min(max(nextTend, tendNotBefore), nextClaim)) }
+  var next: Instant {
+    max(notBefore, min(max(nextTend, tendNotBefore), max(nextClaim, claimNotBefore)))
+  }
 
   func isTendDue(at now: Instant) -> Bool {
     now >= nextTend && now >= tendNotBefore && now >= notBefore
   }
 
-  func isClaimDue(at now: Instant) -> Bool { now >= nextClaim && now >= notBefore }
+  func isClaimDue(at now: Instant) -> Bool {
+    now >= nextClaim && now >= claimNotBefore && now >= notBefore
+  }
 
   /// Takes in what ended lanes have learnt, and a wake. A lane that ended because nothing could be
   /// claimed is no reason to ask again; a wake is.
@@ -47,6 +55,9 @@ struct DispatchSchedule {
   /// A claim found nothing.
   mutating func found(_ claim: Claim, poll: Duration, now: Instant) {
     nextClaim = now + poll
+    if case .nothing(let wait, _) = claim, wait != .zero {
+      claimNotBefore = now + .milliseconds(5)
+    }
     heed(claim, now: now)
   }
 

@@ -56,8 +56,9 @@ struct PlanTests {
         try #require(asked < 100)
       }
       let many = try await pagesOfClaim(ledger)
-      // The trees of the indexes are higher by a page or two.
-      #expect(many < few * 2, "\(many) pages against \(few)")
+      // Fewer than a hundred arrivals that cannot be served are stepped over, each with a look at its
+      // reward; and the trees of the indexes are higher by a page or two.
+      #expect(many < few * 2 + 500, "\(many) pages against \(few)")
       let plans = try await plans(
         of: "SELECT codemint.claim_call(gen_random_uuid(), gen_random_uuid(), '1 min', 500, '1 s')",
         ledger.bystander

@@ -19,6 +19,8 @@ struct Chaos {
   var listStale = 0.0
   /// A page has a null in the place of a code.
   var listNull = 0.0
+  /// A code is shown as a null as long as there is chaos.
+  var codeIsNull = 0.0
   /// A page takes seconds.
   var listSlow = 0.0
   /// The list comes oldest first, whatever was asked.
@@ -91,6 +93,7 @@ struct Chaos {
     listFails = rate(0.2)
     listStale = rate(0.6)
     listNull = rate(0.02)
+    codeIsNull = world.happens(0.1) ? 0.1 : 0
     listSlow = rate(0.2)
     ignoresOrder = world.happens(0.25)
     pageSize = [1000, 1000, 11, 5].randomElement(using: &world.random) ?? 1000
@@ -124,6 +127,7 @@ struct Chaos {
     listFails = 0
     listStale = 0
     listNull = 0
+    codeIsNull = 0
     listSlow = 0
     rivals = 0
     rivalEcho = 0

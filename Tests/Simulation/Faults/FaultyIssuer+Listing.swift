@@ -21,16 +21,15 @@ extension FaultyIssuer {
     var shown = (api.codes[reward] ?? []).filter { $0.at <= world.now - staleness }.map(\.code)
     if !chaos.ignoresOrder { shown.reverse() }
     let page = shown.dropFirst(offset).prefix(min(limit, chaos.pageSize))
-    var codes = Array(page)
-    var (nulls, trailing) = (0, 0)
-    if !codes.isEmpty, world.happens(chaos.listNull) {
-      let place = Int.random(in: codes.indices, using: &world.random)
-      codes.remove(at: place)
-      nulls = 1
-      trailing = place == codes.count ? 1 : 0
+    var hidden = api.nulls
+    if world.happens(chaos.listNull), let code = page.randomElement(using: &world.random) {
+      hidden.insert(code.id)
     }
+    let codes = page.filter { !hidden.contains($0.id) }
+    let nulls = page.count - codes.count
+    let trailing = page.reversed().prefix { hidden.contains($0.id) }.count
     let isCached = world.happens(chaos.listFails / 10)
-    let marks = "\(nulls > 0 ? ", a null" : "")\(isCached ? ", cached" : "")"
+    let marks = "\(nulls > 0 ? ", \(nulls) null" : "")\(isCached ? ", cached" : "")"
     world.note(
       "\(host.name) lists \(reward.short) \(offset)+\(page.count) of \(shown.count), "
         + "\(staleness / 1_000_000) ms old\(marks)"

@@ -15,6 +15,8 @@ final class SimulatedAPI: @unchecked Sendable {
   private(set) var codes: [RewardID: [Made]] = [:]
   /// The call that each code was made for, as far as it was one of ours.
   private(set) var maker: [CodeID: CallID] = [:]
+  /// Codes in whose place a listing shows a null, until all is calm.
+  var nulls: Set<CodeID> = []
   /// Calls whose body has arrived.
   private(set) var handedOver: Set<CallID> = []
   /// Nobody is let in until then.
@@ -73,7 +75,10 @@ final class SimulatedAPI: @unchecked Sendable {
       return Made(code: code, call: call, at: world.now)
     }
     codes[reward, default: []] += made
-    for code in made { maker[code.code.id] = call }
+    for code in made {
+      maker[code.code.id] = call
+      if world.happens(chaos.codeIsNull) { nulls.insert(code.code.id) }
+    }
     world.note("API makes \(number) for \(call?.short ?? "somebody else")")
     if let call { stage.made(made.map(\.code.id), for: call) } else { stage.rivals += number }
     return made.map(\.code)

@@ -26,6 +26,8 @@ final class Stage: @unchecked Sendable {
 
   /// Codes that were made for a call and are not in the ledger yet.
   private var unaccounted: [CodeID: Call] = [:]
+  /// Codes that the API makes beyond what it was asked for.
+  private var excess: [RewardID: Int] = [:]
   private var history = History()
   private let start: Int64
 
@@ -77,6 +79,7 @@ final class Stage: @unchecked Sendable {
   /// The API is going to make so many codes for a call.
   func expects(_ number: Int, of call: Call) {
     if number != 0, number != call.size { amiss.insert(call.reward) }
+    if number > call.size { excess[call.reward, default: 0] += number - call.size }
   }
 
   /// Codes exist upstream from now on.
@@ -165,15 +168,16 @@ final class Stage: @unchecked Sendable {
     }
   }
 
-  /// Codes of somebody else that count as ours: so many of ours can be overlooked in their place,
-  /// since nobody can tell them apart. Where clocks are set there is no bound: `createdAt` misleads
-  /// until an answer contradicts it.
+  /// Codes of somebody else that count as ours, or that nobody asked for: so many of ours can be
+  /// overlooked in their place, since nobody can tell them apart. Where clocks are set there is no
+  /// bound: `createdAt` misleads until an answer contradicts it.
   private func mistaken(_ reward: RewardID, _ ledger: MemoryLedger) -> Int {
     guard chaos.bounds.isSteady else { return .max }
-    guard rivals > 0, let api else { return 0 }
-    return (api.codes[reward] ?? []).count { made in
-      made.call == nil && !(ledger.codes[made.code.id]?.isSurplus ?? true)
-    }
+    guard rivals > 0, let api else { return excess[reward] ?? 0 }
+    return (excess[reward] ?? 0)
+      + (api.codes[reward] ?? []).count { made in
+        made.call == nil && !(ledger.codes[made.code.id]?.isSurplus ?? true)
+      }
   }
 
   /// Looks at the end whether every code is in the ledger, or its call is held; and whether none
@@ -182,7 +186,9 @@ final class Stage: @unchecked Sendable {
     let ledger = store.ledger
     checkCodes()
     let overlooked = unaccounted.filter { ledger.calls[$0.value.id]?.heldAt == nil }
-    if rivals == 0, chaos.bounds.isSteady, let call = overlooked.values.map(\.id).min() {
+    if rivals == 0, excess.isEmpty, chaos.bounds.isSteady,
+      let call = overlooked.values.map(\.id).min()
+    {
       world.fail("codes of call \(call.short) are not in the ledger at the end")
     }
     tally.overlooked = overlooked.count

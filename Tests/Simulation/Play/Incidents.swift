@@ -29,6 +29,7 @@ struct Incidents {
     stage.isDatabaseDown = false
     api.keyRefusedUntil = 0
     api.rewardRefusedUntil = [:]
+    api.nulls = []
     crew.resumeAll()
     Operator(stage: stage).resumeAll()
   }

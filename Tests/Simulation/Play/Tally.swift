@@ -32,8 +32,8 @@ public struct Tally: Hashable, Sendable {
   public var codes = 0
   /// Those of them that no job has room for.
   public var surplus = 0
-  /// Codes of ours that are not in the ledger at the end, where clocks were set or somebody else made
-  /// codes, which is where that can happen.
+  /// Codes of ours that are not in the ledger at the end, where clocks were set, somebody else made
+  /// codes or the API made too many, which is where that can happen.
   public var overlooked = 0
   /// Codes that somebody else made.
   public var rivals = 0

@@ -2,6 +2,9 @@
 --
 -- Locks are taken in the order reward, job, call, account, and a function waits only for the
 -- first of each kind, so that no two of them can wait for each other.
+--
+-- What a claim calls is plpgsql even where it is one expression: a function in SQL that cannot be
+-- inlined, as none can that pins its search_path, is parsed anew at every call.
 
 -- Who is to be served, as next_candidate sees it without any lock.
 CREATE TYPE codemint.candidate AS (
@@ -119,25 +122,29 @@ $$;
 
 -- Whether the account may send at all, beside its pace.
 CREATE FUNCTION codemint.may_send(p_account codemint.accounts) RETURNS boolean
-LANGUAGE sql IMMUTABLE
+LANGUAGE plpgsql IMMUTABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
-  SELECT p_account.blocked_at IS NULL AND p_account.suspended_at IS NULL
-         AND p_account.in_flight < coalesce(p_account.max_in_flight, 0)
+BEGIN
+  RETURN p_account.blocked_at IS NULL AND p_account.suspended_at IS NULL
+         AND p_account.in_flight < coalesce(p_account.max_in_flight, 0);
+END
 $$;
 
 -- Whether a call may be taken of this job, its reward and the account, all of them locked.
 CREATE FUNCTION codemint.may_take(
   p_account codemint.accounts, p_reward codemint.rewards, p_job codemint.jobs, p_now timestamptz
 ) RETURNS boolean
-LANGUAGE sql IMMUTABLE
+LANGUAGE plpgsql IMMUTABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
-  SELECT p_reward.closed_at IS NULL
+BEGIN
+  RETURN p_reward.closed_at IS NULL
          AND p_reward.in_flight < p_account.max_in_flight_per_reward
          AND coalesce(p_reward.paused_until, '-infinity') <= p_now
          AND p_job.turn IS NOT NULL
-         AND codemint.may_send(p_account)
+         AND codemint.may_send(p_account);
+END
 $$;
 
 -- The account's next slot, should somebody take it now, and what the limiter's one number of state
@@ -251,29 +258,37 @@ $$;
 -- From p_from to p_to in microseconds, never more than a day: who waits asks again anyway, and a
 -- run_at thousands of years ahead must not overflow anything.
 CREATE FUNCTION codemint.microseconds(p_from timestamptz, p_to timestamptz) RETURNS bigint
-LANGUAGE sql IMMUTABLE STRICT
+LANGUAGE plpgsql IMMUTABLE STRICT
 SET search_path = pg_catalog, pg_temp
 AS $$
-  SELECT (least(extract(epoch FROM p_to - p_from), 86400) * 1000000)::bigint
+BEGIN
+  RETURN (least(extract(epoch FROM p_to - p_from), 86400) * 1000000)::bigint;
+END
 $$;
 
 -- Microseconds until the next job leaves the waiting room; null if it is empty.
 CREATE FUNCTION codemint.next_due(p_now timestamptz) RETURNS bigint
-LANGUAGE sql STABLE
+LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
-  SELECT codemint.microseconds(p_now, next_call_at)
-  FROM codemint.jobs
-  WHERE turn IS NULL AND next_call_at IS NOT NULL
-  ORDER BY next_call_at
-  LIMIT 1
+BEGIN
+  RETURN (
+    SELECT codemint.microseconds(p_now, next_call_at)
+    FROM codemint.jobs
+    WHERE turn IS NULL AND next_call_at IS NOT NULL
+    ORDER BY next_call_at
+    LIMIT 1);
+END
 $$;
 
 -- Microseconds until the first pause of an open reward ends; null if none is paused.
 CREATE FUNCTION codemint.next_reopening(p_now timestamptz) RETURNS bigint
-LANGUAGE sql STABLE
+LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
-  SELECT codemint.microseconds(p_now, min(r.paused_until))
-  FROM codemint.rewards r WHERE r.paused_until > p_now AND r.closed_at IS NULL
+BEGIN
+  RETURN (
+    SELECT codemint.microseconds(p_now, min(r.paused_until))
+    FROM codemint.rewards r WHERE r.paused_until > p_now AND r.closed_at IS NULL);
+END
 $$;

@@ -127,12 +127,14 @@ $$;
 CREATE FUNCTION codemint.is_still_next(
   p_account codemint.accounts, p_job codemint.jobs, p_candidate codemint.candidate
 ) RETURNS boolean
-LANGUAGE sql IMMUTABLE
+LANGUAGE plpgsql IMMUTABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
-  SELECT p_job.turn = p_candidate.turn
+BEGIN
+  RETURN p_job.turn = p_candidate.turn
          AND (NOT p_candidate.is_contested
-              OR p_account.newcomer_last = p_candidate.newcomer_last)
+              OR p_account.newcomer_last = p_candidate.newcomer_last);
+END
 $$;
 
 -- The arrivals at the front cannot be served: they find their place in their rewards' lines, so
