@@ -109,6 +109,7 @@ struct FailoverTests {
       group.addTask { try await sandbox.run() }
       let environment = [
         "CODEMINT_CONFIG": "/dev/null",
+        "CODEMINT_HTTP_LISTEN": "",
         "CODEMINT_DATABASE_URL": url,
         "CODEMINT_API_BASE_URL": "http://127.0.0.1:\(try await sandbox.port())",
         "CODEMINT_API_KEY": "any",
