@@ -96,6 +96,7 @@ let package = Package(
         .embedInCode("Migrations/SQL/m0009_steer.sql"),
         .embedInCode("Migrations/SQL/m0010_overview.sql"),
         .embedInCode("Migrations/SQL/m0011_line.sql"),
+        .embedInCode("Migrations/SQL/m0012_pace.sql"),
         .embedInCode("Migrations/SQL/m0013_watch.sql"),
         .embedInCode("Roles/SQL/grants.sql"),
       ],

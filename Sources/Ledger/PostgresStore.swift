@@ -90,6 +90,25 @@ public struct PostgresStore: Store {
     }
   }
 
+  /// See `Store.moveSlot`.
+  public func moveSlot(_ call: CallID, worker: WorkerID) async throws(StoreError) -> Duration? {
+    try await translated { () throws(PostgresError) in
+      try await run(StoreStatements.moveSlot, [.uuid(call.id.bits), .uuid(worker.id.bits)])
+        .one().optionalInt64("slot_us").map { .microseconds($0) }
+    }
+  }
+
+  /// See `Store.heed`.
+  public func heed(_ feedback: PaceFeedback, age: Duration) async throws(StoreError) {
+    let parameters: [Parameter] = [
+      .bool(feedback.isRefusal), .interval(feedback.pause), .float8(feedback.ceiling),
+      .interval(age),
+    ]
+    try await translated { () throws(PostgresError) in
+      _ = try await run(StoreStatements.heed, parameters)
+    }
+  }
+
   /// See `Store.recordProbe`.
   public func recordProbe(_ answer: TeamAnswer, retryAfter pause: Duration)
     async throws(StoreError)

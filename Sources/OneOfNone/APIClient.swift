@@ -22,6 +22,8 @@ public final class APIClient: CodeIssuer {
   let texts: PublicText
   /// Whether the API has refused to list in an order that was asked for.
   let refusesOrder = Atomic(false)
+  /// What answers have said of the pace and nobody has taken yet.
+  private let feedback = Mutex<PaceFeedback?>(nil)
   private let client: HTTPClient
   private let deadline: Deadline
 
@@ -58,6 +60,8 @@ public final class APIClient: CodeIssuer {
     request.body = .bytes(body, length: .known(Int64(body.count)))
     let ending = await exchange().run(request) { gate.withdraw() }
     let passage = gate.close()
+    // A refusal for the pace is what the call's own report tells.
+    if ending.status != 429 { note(ending) }
     let outcome = Judgement(texts: texts).outcome(of: ending, body: passage)
     return CallReport(
       outcome: outcome,
@@ -97,7 +101,22 @@ public final class APIClient: CodeIssuer {
 
   /// Runs a request that may be given up at any moment, since repeating it does no harm.
   func ending(of request: HTTPClientRequest) async -> Ending {
-    await exchange().run(request) { true }
+    let ending = await exchange().run(request) { true }
+    note(ending)
+    return ending
+  }
+
+  /// What answers have said of the pace since the last time of asking.
+  public func takeFeedback() -> PaceFeedback? {
+    feedback.withLock { feedback in
+      defer { feedback = nil }
+      return feedback
+    }
+  }
+
+  private func note(_ ending: Ending) {
+    guard case .reply(let reply) = ending, let said = Feedback.of(reply) else { return }
+    feedback.withLock { $0 = $0?.joined(with: said) ?? said }
   }
 
   /// A request with the headers that every call has.

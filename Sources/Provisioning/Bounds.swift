@@ -42,6 +42,8 @@ public enum Bounds {
   public static let answersWithoutProgress = 5
   /// Refusals in a row that belong to one reward (403) after which its jobs are held.
   public static let rewardRefusals = 8
+  /// Failures of the API in a row after which no call is sent before a probe is answered.
+  public static let breakerFailures = 3
   /// The pause after the first failure of a watched reward's listing; it doubles with every other.
   public static let watchRetry: Duration = .seconds(30)
   /// The longest such pause.

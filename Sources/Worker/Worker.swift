@@ -71,6 +71,18 @@ public struct Worker: Sendable {
     context.wake.ring()
   }
 
+  /// The limits in force may have changed, or something else that tending tells of: looks now.
+  public func tend() {
+    context.account.ring()
+    context.wake.ring()
+  }
+
+  /// Brings other limits from now on; the others are told.
+  public func setLimits(_ limits: Limits) {
+    context.limits.value = limits
+    tend()
+  }
+
   /// Stops gracefully: no new call is claimed, calls that wait for their slot are given back, and
   /// `run()` returns when those in flight are settled. May be called more than once.
   public func drain() {

@@ -10,7 +10,7 @@ public struct WorkerConfiguration: Sendable {
   public var process: Int
   /// The version of codemint, for operators.
   public var version: String
-  /// The limits that this worker brings; the smallest of the fleet's count.
+  /// The limits that this worker brings at first; the smallest of the fleet's count.
   public var limits: Limits
   /// How long it may act on a call without renewing its lease.
   public var lease: Duration
@@ -58,7 +58,7 @@ public struct WorkerConfiguration: Sendable {
   var tendInterval: Duration { min(poll, lease) }
 
   /// How the others see this worker.
-  func presence(draining: Bool) -> WorkerPresence {
+  func presence(limits: Limits, draining: Bool) -> WorkerPresence {
     WorkerPresence(
       id: id,
       host: host,

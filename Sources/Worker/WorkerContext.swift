@@ -12,11 +12,15 @@ struct WorkerContext: Sendable {
   let meters: WorkerMeters
   let onProgress: @Sendable () -> Void
   let board = LeaseBoard()
+  let slots = SlotClock()
+  let limits: OwnLimits
   let outage: OutageRecord
   /// New work is announced; silenced by the dispatcher when it goes to look.
   let work = Bell()
   /// The dispatcher has a reason to go round: new work, a lane that ended, a drain.
   let wake = Bell()
+  /// The account may stand otherwise than when it was last tended; silenced by the dispatcher.
+  let account = Bell()
   /// A reward may be due to be reconciled.
   let doubt = Bell()
   /// The worker is to stop; never silenced.
@@ -40,7 +44,8 @@ struct WorkerContext: Sendable {
     self.logger = logger
     self.meters = meters
     self.onProgress = onProgress
-    self.outage = OutageRecord(logger: logger, meters: meters)
+    self.outage = OutageRecord(logger: logger, meters: meters, clock: clock)
+    self.limits = OwnLimits(configuration.limits)
   }
 
   var isDraining: Bool { drain.isRung }
@@ -55,6 +60,36 @@ struct WorkerContext: Sendable {
       ),
       askedAt: clock.now
     )
+  }
+
+  /// How the others see this worker.
+  func presence(draining: Bool) -> WorkerPresence {
+    configuration.presence(limits: limits.value, draining: draining)
+  }
+
+  /// Tells the whole fleet what answers have said of the pace, if that is less than it has.
+  ///
+  /// - Parameter age: How long ago the request was sent.
+  func passOnFeedback(than spacing: Duration?, age: Duration) async {
+    guard let feedback = issuer.takeFeedback() else { return }
+    if let spacing, !feedback.asksForLess(than: spacing) { return }
+    do throws(StoreError) {
+      try await store.heed(feedback, age: age)
+    } catch {
+      // The next answer says it again.
+      _ = outage.failed(error)
+    }
+  }
+
+  /// Waits for a slot of its own for a request that makes no codes. If none can be had, it is not
+  /// waited for: such a request follows from one that had one.
+  func waitForSlot() async {
+    do throws(StoreError) {
+      guard let delay = try await store.reserveSlot() else { return }
+      await drain.wait(until: clock.now + delay, on: clock)
+    } catch {
+      _ = outage.failed(error)
+    }
   }
 
   /// Waits after a failure of the database; longer the longer it lasts.

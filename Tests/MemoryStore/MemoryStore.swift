@@ -81,6 +81,18 @@ public final class MemoryStore: Store {
     return SettleAnswer(settled: settled, claim: claim)
   }
 
+  /// See `Store.moveSlot`.
+  public func moveSlot(_ call: CallID, worker: WorkerID) async throws(StoreError) -> Duration? {
+    try request { ledger, now throws(StoreError) in
+      ledger.moveSlot(call, worker: worker, now: now)
+    }
+  }
+
+  /// See `Store.heed`.
+  public func heed(_ feedback: PaceFeedback, age: Duration) async throws(StoreError) {
+    try request { ledger, now throws(StoreError) in ledger.heed(feedback, age: age, now: now) }
+  }
+
   /// See `Store.recordProbe`.
   public func recordProbe(_ answer: TeamAnswer, retryAfter pause: Duration)
     async throws(StoreError)

@@ -41,6 +41,20 @@ struct PoolStateTests {
     #expect(state.request(Answer()).connects == 0)
   }
 
+  @Test("attempts that fail side by side are one failure")
+  func sideBySide() {
+    var state = PoolState(limit: 4)
+    for _ in 0..<3 { _ = state.request(Answer()) }
+    #expect(state.connecting == 3)
+    let retry = Moment.now
+    for _ in 0..<3 { _ = state.connectFailed(refusal, retry: retry) }
+    #expect(state.failures == 1)
+    _ = state.request(Answer())
+    #expect(state.alarmRang(at: retry).connects == 1)
+    _ = state.connectFailed(refusal, retry: .after(.seconds(60)))
+    #expect(state.failures == 2)
+  }
+
   @Test("who gave up is passed over, and forgotten")
   func forgotten() {
     var state = PoolState(limit: 1)

@@ -22,7 +22,7 @@ public struct LedgerGauges: Hashable, Sendable {
   public let closedRewards: Int
   /// Codes upstream whose owner is not proven.
   public let strays: Int
-  /// open, paused, blocked or suspended.
+  /// open, trying, paused, failing, blocked or suspended.
   public let accountState: String
   /// The pace in force; nil before the first daemon has come.
   public let requestsPerSecond: Double?

@@ -37,6 +37,8 @@ extension Claim {
       ClaimedCall(
         call: call,
         slotDelay: .microseconds(try row.int64("slot_us")),
+        answered: Timestamp(microseconds: try row.timestamptz("answered_at")),
+        spacing: .microseconds(try row.int64("spacing_us")),
         failures: failures
       )
     )

@@ -13,6 +13,7 @@ extension Settlement {
       .uuids(strays.map(\.reward.id.bits)),
     ] + Parameter.columns(of: codes + strays)
       + job.parameters + reward.parameters + account.parameters
+      + [.int4(Int32(Bounds.breakerFailures))]
   }
 }
 

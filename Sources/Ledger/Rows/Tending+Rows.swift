@@ -20,6 +20,8 @@ extension Tending {
     var next: Duration?
     var block: AccountBlock?
     var isReconcilingDue = false
+    var isAPIFailing = false
+    var maxInFlight = Limits.standard.maxInFlight
     for row in rows {
       if let call = try row.optionalUuid("call_id") {
         expired.append(
@@ -33,6 +35,8 @@ extension Tending {
       }
       next = try row.optionalInt64("next_us").map { .microseconds(max(0, $0)) }
       isReconcilingDue = try row.optionalBool("reconciling_due") ?? false
+      isAPIFailing = try row.optionalBool("api_failing") ?? false
+      maxInFlight = try row.optionalInteger("max_in_flight") ?? maxInFlight
       if let code = try row.optionalText("block_code") {
         block = AccountBlock(
           code: code,
@@ -45,7 +49,9 @@ extension Tending {
       expired: expired,
       next: next,
       block: block,
-      isReconcilingDue: isReconcilingDue
+      isReconcilingDue: isReconcilingDue,
+      isAPIFailing: isAPIFailing,
+      maxInFlight: maxInFlight
     )
   }
 }

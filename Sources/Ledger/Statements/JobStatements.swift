@@ -34,7 +34,8 @@ enum JobStatements {
     """
 
   static let account: Statement = """
-    SELECT state, reason, message, paused_until::text, requests_per_second, in_flight,
+    SELECT state, reason, message, paused_until::text, requests_per_second,
+           current_requests_per_second, pace_reason, in_flight,
            workers::integer
     FROM codemint.account_status
     WHERE name = 'default'

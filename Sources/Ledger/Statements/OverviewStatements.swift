@@ -42,7 +42,8 @@ enum OverviewStatements {
     """
 
   static let gauges: Statement = """
-    SELECT j.*, c.*, a.state AS account_state, a.requests_per_second, a.in_flight::bigint,
+    SELECT j.*, c.*, a.state AS account_state,
+           a.current_requests_per_second AS requests_per_second, a.in_flight::bigint,
            a.workers::bigint,
            (SELECT count(*) FROM codemint.rewards WHERE closed_at IS NOT NULL) AS closed_rewards,
            (SELECT count(*) FROM codemint.strays) AS strays

@@ -4,7 +4,8 @@ import Postgres
 enum StoreStatements {
   /// The whole of a claim is decided in the database, on its clock and under its locks.
   static let claim: Statement = """
-    SELECT outcome, job_id, reward_id, prefix, size, slot_us, wait_us, due_us,
+    SELECT outcome, job_id, reward_id, prefix, size, slot_us, answered_at, spacing_us, wait_us,
+           due_us,
            job_failures, reward_failures, account_failures
     FROM codemint.claim_call($1, $2, $3, $4, $5)
     """
@@ -14,7 +15,7 @@ enum StoreStatements {
     SELECT issued, surplus, call_state, job_before, job_after
     FROM codemint.settle_call(
       $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20,
-      $21, $22, $23, $24, $25, $26, $27, $28, $29, $30, $31, $32, $33)
+      $21, $22, $23, $24, $25, $26, $27, $28, $29, $30, $31, $32, $33, $34)
     """
 
   /// Only its own calls, and only while they are still `sending`: a worker that comes too late
@@ -28,7 +29,7 @@ enum StoreStatements {
 
   static let tend: Statement = """
     SELECT call_id, job_id, reward_id, next_us, block_code, block_message, probe_now,
-           reconciling_due
+           reconciling_due, api_failing, max_in_flight
     FROM codemint.tend($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
     """
 
@@ -36,8 +37,16 @@ enum StoreStatements {
     SELECT codemint.record_probe($1, $2, $3, $4)
     """
 
+  static let moveSlot: Statement = """
+    SELECT slot_us FROM codemint.move_slot($1, $2)
+    """
+
+  static let heed: Statement = """
+    SELECT codemint.heed_feedback($1, $2, $3, $4)
+    """
+
   /// A worker that stopped no longer counts when the smallest limits are looked for.
   static let retire: Statement = """
-    DELETE FROM codemint.workers WHERE id = $1
+    SELECT codemint.retire_worker($1)
     """
 }

@@ -9,8 +9,7 @@ enum Pause {
   ///
   /// - Parameter receivedAt: By this machine's clock; used only if the answer has no `Date`.
   static func asked(by headers: HTTPHeaders, receivedAt: Timestamp) -> Duration? {
-    let now =
-      headers["date"].lazy.compactMap { HTTPDate.read($0, near: receivedAt) }.first ?? receivedAt
+    let now = answered(headers, receivedAt)
     let pause =
       retryAfter(headers["retry-after"], now: now)
       ?? RateLimitFields.pause(
@@ -20,6 +19,24 @@ enum Pause {
       ?? headers["ratelimit-reset"].compactMap { seconds($0[...]) }.max()
       ?? headers["x-ratelimit-reset"].compactMap { reset($0, now: now) }.max()
     return pause.map { min($0, Bounds.longestPause) }
+  }
+
+  /// The pause that `Retry-After` alone asks for.
+  static func retryAfter(by headers: HTTPHeaders, receivedAt: Timestamp) -> Duration? {
+    retryAfter(headers["retry-after"], now: answered(headers, receivedAt))
+      .map { min($0, Bounds.longestPause) }
+  }
+
+  /// The longest time until a window ends, as the fields `...-reset` tell it.
+  static func reset(_ values: [String], _ headers: HTTPHeaders, receivedAt: Timestamp) -> Duration?
+  {
+    let now = answered(headers, receivedAt)
+    return values.compactMap { reset($0, now: now) }.max()
+  }
+
+  /// When the answer was given, by its own clock if it tells.
+  private static func answered(_ headers: HTTPHeaders, _ receivedAt: Timestamp) -> Timestamp {
+    headers["date"].lazy.compactMap { HTTPDate.read($0, near: receivedAt) }.first ?? receivedAt
   }
 
   /// Whole seconds, as digits alone; anything too long for a number is simply very long.

@@ -30,6 +30,27 @@ enum RateLimitFields {
     return theirs.max() ?? policies.compactMap { $0.seconds("w") }.min()
   }
 
+  /// How much is left of each window that the field `RateLimit` tells of.
+  static func windows(_ members: [String]) -> [Feedback.Window] {
+    let items = members.compactMap { item($0[...]) }
+    let newer = items.compactMap { item -> Feedback.Window? in
+      guard let remaining = item.parameters["r"].flatMap({ count(String($0)) }),
+        let length = item.seconds("t")
+      else { return nil }
+      return Feedback.Window(remaining: remaining, length: length)
+    }
+    func older(_ name: Substring) -> Item? { items.first { $0.name == name } }
+    guard let remaining = older("remaining")?.parameters[""].flatMap({ count(String($0)) }),
+      let length = older("reset")?.seconds("")
+    else { return newer }
+    return newer + [Feedback.Window(remaining: remaining, length: length)]
+  }
+
+  /// A whole number of requests, as digits alone.
+  static func count(_ text: String) -> Int64? {
+    text.utf8.allSatisfy { (0x30...0x39).contains($0) } ? Int64(text) : nil
+  }
+
   /// One member of the list: a name with parameters, or, in older drafts, `name=value`, whose value
   /// is kept under the empty name.
   private static func item(_ text: Substring) -> Item? {

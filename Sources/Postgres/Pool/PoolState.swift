@@ -62,9 +62,12 @@ struct PoolState {
   /// - Parameter retry: The earliest moment for another attempt.
   mutating func connectFailed(_ error: PostgresError, retry: Moment) -> Orders {
     connecting -= 1
-    failures += 1
     lastError = error
-    notBefore = retry
+    // Attempts that fail side by side are one failure, or a short outage would look like a long one.
+    if notBefore == nil {
+      failures += 1
+      notBefore = retry
+    }
     // A loan that comes back can still serve those who wait. Without one nothing can, for now.
     if lent == 0, connecting == 0 {
       for answer in waiting { answer.give(.failure(error)) }

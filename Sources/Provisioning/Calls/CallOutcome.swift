@@ -19,6 +19,8 @@ public enum UnsentReason: Hashable, Sendable {
   case leaseLost
   /// The worker is stopping, and the call had not been sent.
   case draining
+  /// The worker came too late for the call's slot, and no other one was near.
+  case slotMissed
 }
 
 /// What the API said with a refusal that proves that nothing was made.

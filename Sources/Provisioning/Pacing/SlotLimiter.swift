@@ -16,12 +16,27 @@ public struct SlotLimiter: Hashable, Sendable {
 
   /// The limiter for these limits.
   ///
-  /// - Parameter lease: How long a call may be acted on; no slot is reserved further ahead
-  ///   (protocol, rule 3).
-  public init(_ limits: Limits, lease: Duration = .seconds(Bounds.leaseSeconds.upperBound)) {
+  /// - Parameters:
+  ///   - pace: Requests a second now, if that is less than the limits allow; then nothing is saved
+  ///     up for a burst.
+  ///   - lease: How long a call may be acted on; no slot is reserved further ahead (protocol,
+  ///     rule 3).
+  public init(
+    _ limits: Limits,
+    pace: Double? = nil,
+    lease: Duration = .seconds(Bounds.leaseSeconds.upperBound)
+  ) {
+    let rate = min(pace ?? limits.requestsPerSecond, limits.requestsPerSecond)
     longestHorizon = lease.microseconds
-    spacing = Int64((1_010_000 / limits.requestsPerSecond).rounded(.up))
-    tolerance = spacing * Int64(limits.burst - 1)
+    spacing = Int64((1_010_000 / rate).rounded(.up))
+    tolerance = rate < limits.requestsPerSecond ? 0 : spacing * Int64(limits.burst - 1)
+  }
+
+  /// How late a call may be for its slot: half of the one per cent that the spacing is longer than
+  /// it has to be, in a second or in a spacing if that is longer. A call that is later bunches up
+  /// with those behind it, and takes a new slot.
+  public static func tolerableLateness(spacing: Duration) -> Duration {
+    max(spacing, .seconds(1)) / 200
   }
 
   /// How far ahead of its time a slot may be reserved at least, so that a fast pace is not held up
@@ -44,9 +59,21 @@ public struct SlotLimiter: Hashable, Sendable {
   }
 
   /// Takes the next slot, if it is near enough.
-  public func reserve(now: Int64, nextSlot: Int64) -> Reservation {
-    let slot = max(now, nextSlot - tolerance)
+  ///
+  /// - Parameter pausedUntil: No slot is given before this time.
+  public func reserve(now: Int64, nextSlot: Int64, pausedUntil: Int64? = nil) -> Reservation {
+    let slot = self.slot(now: now, nextSlot: nextSlot, pausedUntil: pausedUntil)
     if slot - now > horizon { return .tooEarly(wait: slot - now - horizon) }
-    return .slot(at: slot, nextSlot: max(now, nextSlot) + spacing)
+    return .slot(at: slot, nextSlot: following(slot, now: now, nextSlot: nextSlot))
+  }
+
+  /// The next slot, however far ahead.
+  public func slot(now: Int64, nextSlot: Int64, pausedUntil: Int64? = nil) -> Int64 {
+    max(now, nextSlot - tolerance, pausedUntil ?? now)
+  }
+
+  /// The state after a slot was taken.
+  public func following(_ slot: Int64, now: Int64, nextSlot: Int64) -> Int64 {
+    max(now, nextSlot, slot) + spacing
   }
 }

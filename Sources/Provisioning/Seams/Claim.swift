@@ -31,13 +31,25 @@ public struct ClaimedCall: Hashable, Sendable {
   public let call: Call
   /// From the database's answer until the call's slot; zero or less if it has come.
   public let slotDelay: Duration
+  /// The database's clock when it answered.
+  public let answered: Timestamp
+  /// From one slot to the next at the present pace.
+  public let spacing: Duration
   /// Failures in a row so far.
   public let failures: FailureCounts
 
   /// A claimed call with these parts.
-  public init(call: Call, slotDelay: Duration, failures: FailureCounts) {
+  public init(
+    call: Call,
+    slotDelay: Duration,
+    answered: Timestamp,
+    spacing: Duration,
+    failures: FailureCounts
+  ) {
     self.call = call
     self.slotDelay = slotDelay
+    self.answered = answered
+    self.spacing = spacing
     self.failures = failures
   }
 }

@@ -16,4 +16,13 @@ public protocol CodeIssuer: Sendable {
 
   /// Checks the API key with the harmless `GET /v1/team`.
   func checkTeam() async -> TeamAnswer
+
+  /// What answers have said of the pace since the last time of asking, beside the refusals that
+  /// `generate` reports; nil if nothing.
+  func takeFeedback() -> PaceFeedback?
+}
+
+extension CodeIssuer {
+  /// For an API that says nothing of its pace.
+  public func takeFeedback() -> PaceFeedback? { nil }
 }

@@ -18,6 +18,16 @@ public protocol Store: ReconcilingStore {
   /// without the other.
   func settle(_ settlement: Settlement, thenClaim next: ClaimRequest?) async -> SettleAnswer
 
+  /// A new slot for a call that has missed its own, which keeps its lease and its row.
+  /// - Returns: The time until the slot; nil if the call is not this worker's to send any more, or
+  ///   no slot is near, so that it is to be given back.
+  func moveSlot(_ call: CallID, worker: WorkerID) async throws(StoreError) -> Duration?
+
+  /// Slows the whole fleet down as an answer of the API asks.
+  ///
+  /// - Parameter age: How long ago the request was sent.
+  func heed(_ feedback: PaceFeedback, age: Duration) async throws(StoreError)
+
   /// Records what a probe of the account showed: an accepted key unblocks it.
   func recordProbe(_ answer: TeamAnswer, retryAfter pause: Duration) async throws(StoreError)
 

@@ -45,18 +45,27 @@ public struct Tending: Hashable, Sendable {
   public let block: AccountBlock?
   /// Whether a reward is due to be reconciled or, as a watched one, to be listed again.
   public let isReconcilingDue: Bool
+  /// Whether the API is in an outage: it failed so often in a row that a probe had to come first,
+  /// and no call has been clean since.
+  public let isAPIFailing: Bool
+  /// Calls in flight that the fleet may have.
+  public let maxInFlight: Int
 
   /// A finding with these parts.
   public init(
     expired: [ExpiredCall],
     next: Duration?,
     block: AccountBlock?,
-    isReconcilingDue: Bool
+    isReconcilingDue: Bool,
+    isAPIFailing: Bool,
+    maxInFlight: Int
   ) {
     self.expired = expired
     self.next = next
     self.block = block
     self.isReconcilingDue = isReconcilingDue
+    self.isAPIFailing = isAPIFailing
+    self.maxInFlight = maxInFlight
   }
 }
 
@@ -77,7 +86,7 @@ public struct ExpiredCall: Hashable, Sendable {
   }
 }
 
-/// An account that the API refuses.
+/// An account that may not send: the API refuses it or fails, or the database is a copy.
 public struct AccountBlock: Hashable, Sendable {
   /// The API's own error code.
   public let code: String

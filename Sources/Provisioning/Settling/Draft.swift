@@ -14,6 +14,8 @@ struct Draft {
       )
     case .leaseLost:
       settlement(.unsent, error: ("lease_lost", "the lease ran out before the request was sent"))
+    case .slotMissed:
+      settlement(.unsent, error: ("slot_missed", "its slot had passed, and no other one was near"))
     case .draining:
       settlement(.unsent, error: ("draining", "the worker stopped before the request was sent"))
     }

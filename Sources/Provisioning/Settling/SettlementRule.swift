@@ -98,7 +98,12 @@ public enum SettlementRule {
     _ failures: FailureCounts,
     _ random: inout some RandomNumberGenerator
   ) -> Duration {
-    Backoff.api.wait(failures: failures.account + 1, random: &random)
+    let count = failures.account + 1
+    // The breaker opens with this failure, or is open: the pause is the time until the probe.
+    let beyond = count - Bounds.breakerFailures
+    return beyond < 0
+      ? Backoff.api.wait(failures: count, random: &random)
+      : Backoff.breaker.steadyWait(failures: beyond + 1, random: &random)
   }
 
   private static func effects(
@@ -125,7 +130,8 @@ public enum SettlementRule {
         account: .proven
       )
     case .pace(let asked):
-      let pause = asked ?? apiPause(failures, &random)
+      let count = failures.account + 1
+      let pause = asked ?? Backoff.api.wait(failures: count, random: &random)
       return Effects(account: .paused(min(pause, Bounds.longestPause), reason: .throttled))
     }
   }

@@ -14,9 +14,14 @@ struct Caller: Sendable {
   ///   - slot: When its slot is, on this worker's clock.
   /// - Returns: The settlement, and the answer whose codes it records, if there was one.
   func perform(_ claimed: ClaimedCall, slot: Instant) async -> (Settlement, Answer?) {
-    await context.drain.wait(until: slot, on: context.clock)
-    let report = context.isDraining ? Self.givenBack : await send(claimed.call)
-    let team = report.outcome.needsTeam ? await context.issuer.checkTeam() : nil
+    let report =
+      if let reason = await waitForSlot(claimed, slot) {
+        CallReport(outcome: .unsent(reason), httpStatus: nil, duration: .zero)
+      } else {
+        await send(claimed.call)
+      }
+    let team = report.outcome.needsTeam ? await checkTeam() : nil
+    await context.passOnFeedback(than: claimed.spacing, age: report.duration)
     let settlement = context.dice.settlement(
       claimed,
       by: context.configuration.id,
@@ -29,11 +34,43 @@ struct Caller: Sendable {
     return (settlement, answer)
   }
 
-  private static let givenBack = CallReport(
-    outcome: .unsent(.draining),
-    httpStatus: nil,
-    duration: .zero
-  )
+  /// Waits for the call's slot, and for another one if it comes too late for it.
+  /// - Returns: Why the call is to be given back; nil if its slot has come.
+  private func waitForSlot(_ claimed: ClaimedCall, _ slot: Instant) async -> UnsentReason? {
+    let call = claimed.call.id
+    var tolerance = SlotLimiter.tolerableLateness(spacing: claimed.spacing)
+    var slot = slot
+    var moves = 0
+    while true {
+      await context.drain.wait(until: slot, on: context.clock)
+      if context.isDraining { return .draining }
+      guard context.clock.now - slot > tolerance, moves < Self.mostMoves else { return nil }
+      do throws(StoreError) {
+        let moved = try await context.store.moveSlot(call, worker: context.configuration.id)
+        context.outage.succeeded()
+        guard let moved else { return .slotMissed }
+        slot = context.clock.now + moved
+        moves += 1
+        // Slots that were missed stay empty, which leaves the room for more lateness: a busy machine
+        // is not to miss one after another for the sake of milliseconds.
+        tolerance = max(tolerance, claimed.spacing / 2)
+      } catch {
+        guard context.board.mayStillSend(call, at: context.clock.now) else { return .leaseLost }
+        if await !context.waitForDatabase(failures: context.outage.failed(error)) {
+          return .draining
+        }
+      }
+    }
+  }
+
+  /// A machine that is late every time is late by about the same, so that its calls do not bunch up:
+  /// after so many new slots a call goes.
+  private static let mostMoves = 3
+
+  private func checkTeam() async -> TeamAnswer {
+    await context.waitForSlot()
+    return await context.issuer.checkTeam()
+  }
 
   private func send(_ call: Call) async -> CallReport {
     let (board, clock) = (context.board, context.clock)

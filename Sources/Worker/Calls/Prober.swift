@@ -5,9 +5,12 @@ import Provisioning
 /// with a generate call.
 struct Prober: Sendable {
   private let context: WorkerContext
+  /// Whether it is asked because of an outage, of which the dispatcher tells the end.
+  private let isOutage: Bool
 
-  init(_ context: WorkerContext) {
+  init(_ context: WorkerContext, isOutage: Bool) {
     self.context = context
+    self.isOutage = isOutage
   }
 
   /// Asks once and records the answer.
@@ -21,7 +24,11 @@ struct Prober: Sendable {
     }
     switch answer {
     case .accepted:
-      context.logger.notice("the API accepts the account again")
+      if isOutage {
+        context.logger.debug("the API answers; one call at a time until one is clean")
+      } else {
+        context.logger.notice("the API accepts the account again")
+      }
       context.work.ring()
       context.wake.ring()
     case .refused(let code, let message):

@@ -15,9 +15,14 @@ struct DispatchSchedule {
   var pending: PendingClaim?
   /// Why nothing may be sent, as far as it was said.
   var blockCode: String?
+  /// Whether it was said that the API is in an outage.
+  var isAPIFailing = false
+  /// Calls that the fleet may have in flight, so that no more lanes are of use.
+  private(set) var maxInFlight: Int
 
   /// Tends and claims at once.
-  init(now: Instant) {
+  init(now: Instant, maxInFlight: Int) {
+    self.maxInFlight = maxInFlight
     nextTend = now
     tendNotBefore = now
     nextClaim = now
@@ -46,10 +51,16 @@ struct DispatchSchedule {
   }
 
   mutating func tended(_ tending: Tending, every interval: Duration, now: Instant) {
+    maxInFlight = tending.maxInFlight
     nextTend = now + interval
     tendNotBefore = now + .milliseconds(100)
     if let due = tending.next { nextTend = min(nextTend, now + due) }
     nextClaim = min(nextClaim, now)
+  }
+
+  /// Something has changed that tending tells of.
+  mutating func accountChanged(now: Instant) {
+    nextTend = min(nextTend, now)
   }
 
   /// A claim found nothing.

@@ -21,7 +21,10 @@ struct Dispatcher: Sendable {
   /// Dispatches until drained, and returns when the last lane has ended.
   func run() async {
     await withDiscardingTaskGroup { group in
-      var schedule = DispatchSchedule(now: context.clock.now)
+      var schedule = DispatchSchedule(
+        now: context.clock.now,
+        maxInFlight: context.limits.value.maxInFlight
+      )
       while !context.isDraining, !Task.isCancelled {
         context.onProgress()
         context.wake.silence()
@@ -30,6 +33,7 @@ struct Dispatcher: Sendable {
           woken: context.work.silence(),
           now: context.clock.now
         )
+        if context.account.silence() { schedule.accountChanged(now: context.clock.now) }
         if schedule.isTendDue(at: context.clock.now) { await tend(&schedule, &group) }
         if schedule.isClaimDue(at: context.clock.now) { await fillLanes(&schedule, &group) }
         let latest = context.clock.now + context.configuration.progressInterval
@@ -42,7 +46,7 @@ struct Dispatcher: Sendable {
 
   private func tend(_ schedule: inout DispatchSchedule, _ group: inout DiscardingTaskGroup) async {
     do {
-      let tending = try await context.store.tend(context.configuration.presence(draining: false))
+      let tending = try await context.store.tend(context.presence(draining: false))
       context.outage.succeeded()
       schedule.tended(tending, every: context.configuration.tendInterval, now: context.clock.now)
       for expired in tending.expired {
@@ -54,6 +58,7 @@ struct Dispatcher: Sendable {
         )
       }
       if tending.isReconcilingDue { context.doubt.ring() }
+      note(outage: tending, &schedule)
       react(to: tending.block, &schedule, &group)
     } catch {
       schedule.databaseFailed(pause: pause(after: error), now: context.clock.now)
@@ -65,7 +70,8 @@ struct Dispatcher: Sendable {
     _ schedule: inout DispatchSchedule,
     _ group: inout DiscardingTaskGroup
   ) async {
-    while lanes.count < context.configuration.limits.maxInFlight, !context.isDraining {
+    while lanes.count < schedule.maxInFlight, !context.isDraining {
+      context.onProgress()
       let asked = schedule.pending ?? context.newClaim()
       schedule.pending = asked
       do {
@@ -105,7 +111,11 @@ struct Dispatcher: Sendable {
     var claimed = first
     var asked = asked
     while true {
-      let slot = asked.answeredAt + claimed.slotDelay
+      let slot = context.slots.slot(
+        of: claimed,
+        askedAt: asked.asked.askedAt,
+        answeredAt: asked.answeredAt
+      )
       let (settlement, answer) = await caller.perform(claimed, slot: slot)
       let next = await settler.settle(
         settlement,
@@ -122,7 +132,7 @@ struct Dispatcher: Sendable {
   /// Lets operators see that this worker is stopping; nothing depends on it.
   private func announceDrain() async {
     do {
-      _ = try await context.store.tend(context.configuration.presence(draining: true))
+      _ = try await context.store.tend(context.presence(draining: true))
     } catch {
       context.logger.debug("could not announce the drain", metadata: ["error": "\(error)"])
     }
@@ -149,6 +159,20 @@ struct Dispatcher: Sendable {
     context.dice.wait(.database, failures: context.outage.failed(error))
   }
 
+  /// One line when an outage of the API begins and one when it is over.
+  private func note(outage tending: Tending, _ schedule: inout DispatchSchedule) {
+    defer { schedule.isAPIFailing = tending.isAPIFailing }
+    guard tending.isAPIFailing != schedule.isAPIFailing else { return }
+    if tending.isAPIFailing {
+      context.logger.warning(
+        "the API fails; no call is sent until it answers a harmless request",
+        metadata: ["error": "\(tending.block?.message ?? "one call at a time until one is clean")"]
+      )
+    } else {
+      context.logger.notice("the API answers again")
+    }
+  }
+
   /// Nothing may be sent: says so once, and probes a refused account if it is this worker's turn.
   private func react(
     to block: AccountBlock?,
@@ -157,12 +181,15 @@ struct Dispatcher: Sendable {
   ) {
     defer { schedule.blockCode = block?.code }
     guard let block else { return }
-    if block.code != schedule.blockCode {
+    if block.code != schedule.blockCode, !schedule.isAPIFailing {
       context.logger.warning(
         "nothing may be sent for now",
         metadata: ["error_code": "\(block.code)", "error": "\(block.message)"]
       )
     }
-    if block.probeNow { group.addTask { await Prober(context).probe() } }
+    if block.probeNow {
+      let isOutage = schedule.isAPIFailing
+      group.addTask { await Prober(context, isOutage: isOutage).probe() }
+    }
   }
 }

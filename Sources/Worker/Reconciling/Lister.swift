@@ -69,7 +69,10 @@ struct Lister: Sendable {
       return .failure(.notAsked("the database does not answer"))
     }
     guard !context.isDraining else { return .failure(.notAsked("the worker is stopping")) }
-    return await context.issuer.list(reward, offset: offset, limit: limit)
+    let askedAt = context.clock.now
+    let page = await context.issuer.list(reward, offset: offset, limit: limit)
+    await context.passOnFeedback(than: nil, age: context.clock.now - askedAt)
+    return page
   }
 
   private func unknownOnes(of codes: [IssuedCode]) async -> [IssuedCode]? {

@@ -10,7 +10,7 @@ struct RunCommand: AsyncParsableCommand {
     commandName: "run",
     abstract: "Runs the daemon: turns job rows into codes until it is stopped.",
     discussion: """
-      SIGTERM and SIGINT drain: no new call is made, calls in flight are settled, and the daemon \
+      SIGHUP reads limits and log level again. SIGTERM and SIGINT drain: no new call is made, calls in flight are settled, and the daemon \
       ends with status 0 within the API's timeout and 5 seconds. If the database cannot be reached \
       by then it ends with 75 and names the calls that are not settled. A second signal ends it at \
       once.
@@ -36,16 +36,19 @@ struct RunCommand: AsyncParsableCommand {
 
   func run() async throws {
     let settings = try options.load(overrides)
-    let logger = settings.makeLogger()
+    let sink = settings.makeSink()
+    let logger = Settings.logger(sink)
     let daemon = try Daemon(
       settings,
       environment: ProcessInfo.processInfo.environment,
       logger: logger
     )
+    let (options, overrides) = (options, overrides)
+    let reload = daemon.reload(to: sink) { try options.load(overrides) }
     var quiet = logger
     quiet.logLevel = .warning
     let configuration = ServiceGroupConfiguration(
-      services: ([daemon.secondSignal] + daemon.services).map {
+      services: ([daemon.secondSignal, reload] + daemon.services).map {
         .init(service: $0, successTerminationBehavior: .gracefullyShutdownGroup)
       },
       gracefulShutdownSignals: [.sigterm, .sigint],

@@ -62,9 +62,15 @@ struct StatusCommand: AsyncParsableCommand {
       if let reason = account.reason { line += " (\(reason))" }
       if let message = account.message { line += ": \(message)" }
       if let until = account.pausedUntil { line += " until \(until)" }
-      let pace =
-        account.requestsPerSecond.map { "\(Setting.plain($0)) requests/s" } ?? "no limits known"
       return line + ", \(pace), \(account.inFlight) in flight, \(account.workers) worker(s)"
+    }
+
+    /// What is configured, and what of it is sent now if that is less.
+    private var pace: String {
+      guard let configured = account.requestsPerSecond else { return "no limits known" }
+      let text = "\(Setting.plain(configured)) requests/s"
+      guard let reason = account.paceReason, let pace = account.currentPace else { return text }
+      return "\(Setting.plain(pace)) of \(text) (\(reason))"
     }
 
     private var table: TextTable {

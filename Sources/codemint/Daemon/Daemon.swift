@@ -25,7 +25,7 @@ struct Daemon {
     let connection = try settings.connectionSettings()
     let listening = try settings.listenSettings()
     let watch = ProgressWatch(ServiceManager(environment: environment), logger: logger)
-    pool = Pool(connection, limit: min(settings.limits.maxInFlight, Self.mostSettlers) + 2)
+    pool = Pool(connection, limit: Self.mostSettlers + 2)
     client = APIClient(try settings.apiConfiguration())
     self.logger = logger
     var random = SystemRandomNumberGenerator()
@@ -101,13 +101,18 @@ struct Daemon {
   /// The service that makes a second signal end the process at once; the first of its group.
   var secondSignal: any Service { SecondSignalService(worker: worker, logger: logger) }
 
+  /// The service that takes over changed settings on SIGHUP.
+  func reload(to sink: LogSink, load: @escaping @Sendable () throws -> Settings) -> any Service {
+    ReloadService(worker: worker, logger: logger, sink: sink, load: load)
+  }
+
   /// Gives back connections, after the services have ended.
   func close() async {
     await client.shutdown()
     await pool.close()
   }
 
-  /// Connections for settling; more calls in flight than that share them.
+  /// Connections for settling, made as they are needed; more calls in flight than that share them.
   private static let mostSettlers = 8
 
   private static var hostName: String {

@@ -23,7 +23,7 @@ struct WakeService: Service {
   ) {
     listener = Listener(
       listening,
-      channels: ["codemint_jobs"],
+      channels: ["codemint_jobs", "codemint_limits"],
       notifier: { (channel) throws(PostgresError) in
         _ = try await pool.query(Self.call, [.text(channel)], deadline: .seconds(5))
       }
@@ -39,6 +39,8 @@ struct WakeService: Service {
       case .listening:
         logger.debug("listening for wakes")
         worker.wake()
+      case .notification(let notification) where notification.channel == "codemint_limits":
+        worker.tend()
       case .notification:
         worker.wake()
       case .lost(let error):

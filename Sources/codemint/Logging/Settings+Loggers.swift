@@ -4,12 +4,17 @@ import Logging
 extension Settings {
   /// A logger as these settings want it.
   func makeLogger(descriptor: Int32 = FileDescriptor.standardError.number) -> Logger {
+    Self.logger(makeSink(descriptor: descriptor))
+  }
+
+  /// Where lines go and how they look, as these settings want it; its level can be changed later.
+  func makeSink(descriptor: Int32 = FileDescriptor.standardError.number) -> LogSink {
     let style = LogStyle(
       log.format,
       environment: ProcessInfo.processInfo.environment,
       descriptor: descriptor
     )
-    return Self.logger(LogSink(style: style, level: log.level, descriptor: descriptor))
+    return LogSink(style: style, level: log.level, descriptor: descriptor)
   }
 
   /// A logger for commands that speak to people themselves: warnings and worse, as text.
@@ -17,7 +22,8 @@ extension Settings {
     logger(LogSink(style: .text, level: .warning))
   }
 
-  private static func logger(_ sink: LogSink) -> Logger {
+  /// A logger that writes there.
+  static func logger(_ sink: LogSink) -> Logger {
     Logger(label: "codemint") { label in LineLogHandler(label: label, sink: sink) }
   }
 }

@@ -177,7 +177,13 @@ struct EvidenceTests {
         prefix: nil,
         size: 3
       )
-      let claimed = ClaimedCall(call: call, slotDelay: .zero, failures: .none)
+      let claimed = ClaimedCall(
+        call: call,
+        slotDelay: .zero,
+        answered: Timestamp(microseconds: startOfTime),
+        spacing: .milliseconds(2),
+        failures: .none
+      )
       let receipt = try await scene.settle(claimed, scene.answer(claimed))
       #expect(receipt.call == nil && receipt.job == nil && receipt.jobBefore == nil)
       let facts = try await scene.ledger.facts()

@@ -38,6 +38,7 @@ struct Lockstep {
     case 71..<73: try await renew()
     case 73..<76: try await probe()
     case 76..<79: try await edit()
+    case 79..<82: try await pace()
     default: try await reconcile()
     }
   }
@@ -200,7 +201,30 @@ struct Lockstep {
     compare(one.next, other.next)
     compare(one.block, other.block)
     compare(one.isReconcilingDue, other.isReconcilingDue)
+    compare(one.isAPIFailing, other.isAPIFailing)
+    compare(one.maxInFlight, other.maxInFlight)
     return "tend"
+  }
+
+  /// What only the pace and the limiter are asked.
+  private mutating func pace() async throws -> String {
+    if let claimed = inHand.randomElement(using: &random), Bool.random(using: &random) {
+      let worker = worker
+      compare(
+        try await memory.store.moveSlot(claimed.call.id, worker: worker),
+        try await postgres.store.moveSlot(claimed.call.id, worker: worker)
+      )
+      return "move slot"
+    }
+    let feedback = PaceFeedback(
+      isRefusal: Int.random(in: 0..<3, using: &random) == 0,
+      pause: [nil, .milliseconds(300)].randomElement(using: &random) ?? nil,
+      ceiling: [nil, 2.5, 60].randomElement(using: &random) ?? nil
+    )
+    let age = Duration.milliseconds(Int.random(in: 0...2000, using: &random))
+    try await memory.store.heed(feedback, age: age)
+    try await postgres.store.heed(feedback, age: age)
+    return "heed \(feedback)"
   }
 
   private mutating func renew() async throws -> String {
@@ -226,8 +250,14 @@ struct Lockstep {
   private mutating func edit() async throws -> String {
     guard let job = jobs.randomElement(using: &random) else { return "nothing" }
     let call = (inHand + ended.map(\.claimed)).randomElement(using: &random)?.call.id
+    let limits = SetLimits(
+      requestsPerSecond: [nil, 3, 90].randomElement(using: &random) ?? nil,
+      burst: [nil, 2].randomElement(using: &random) ?? nil,
+      maxInFlight: [nil, 4].randomElement(using: &random) ?? nil,
+      maxInFlightPerReward: [nil, 2].randomElement(using: &random) ?? nil
+    )
     let edits: [LedgerEdit] =
-      [.pause(job), .resume(job), .resume(job), .retry(job), .retry(job)]
+      [.limits(limits), .pause(job), .resume(job), .resume(job), .retry(job), .retry(job)]
       + [.priority(job, Int.random(in: 3...6, using: &random))]
       + (Int.random(in: 0..<2, using: &random) == 0 ? [.cancel(job)] : [])
       + (call.map { [.absent($0), .absent($0)] } ?? [])

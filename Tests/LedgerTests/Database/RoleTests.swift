@@ -145,7 +145,7 @@ struct RoleTests {
 
   private static let operatorsFunctions = [
     "accept_cluster", "cancel_job", "pause_job", "reserve_slot", "resolve_call", "resume_job",
-    "retry_job", "set_priority",
+    "retry_job", "set_limits", "set_priority",
   ]
 
   private static let insert: Statement = """

@@ -21,6 +21,9 @@ protocol LedgerUnderTest: Sendable {
   /// Every row as it is now; without those of the codes, which are many, if they are not wanted.
   func facts(withCodes: Bool) async throws -> LedgerFacts
 
+  /// The present, in microseconds.
+  func now() async throws -> Int64
+
   /// Lets time pass.
   func pass(_ time: Duration) async throws
 
@@ -54,6 +57,8 @@ enum LedgerEdit: Hashable, Sendable {
   case absent(CallID)
   /// A failover loses a claim.
   case lose(CallID)
+  /// An operator sets limits.
+  case limits(SetLimits)
 }
 
 /// The two kinds of ledger.

@@ -25,6 +25,8 @@ struct MemoryUnderTest: LedgerUnderTest {
     memory.change { ledger, now in ledger.insert(orders, now: now) }
   }
 
+  func now() async throws -> Int64 { clock.now.nanoseconds / 1000 }
+
   func pass(_ time: Duration) async throws {
     clock.pass(time)
   }
@@ -58,6 +60,7 @@ struct MemoryUnderTest: LedgerUnderTest {
       case .priority(let id, let priority): return ledger.setPriority(id, priority)
       case .absent(let call): ledger.judgeAbsent(call, now: now)
       case .lose(let call): ledger.lose(call, now: now)
+      case .limits(let limits): ledger.setLimits(limits, now: now)
       }
       return true
     }

@@ -187,12 +187,21 @@ extension RewardRow {
 extension AccountRow {
   fileprivate init(_ row: Row) throws {
     self.init()
-    limits = try row.isNull("burst") ? nil : try row.limits()
+    limits = try row.isNull("requests_per_second") ? nil : try row.limits()
     inFlight = try row.integer("in_flight")
     let slot = try row.timestamptz("next_slot_at")
     nextSlot = slot == .min ? nil : slot
+    set = SetLimits(
+      requestsPerSecond: try row.optionalDouble("set_requests_per_second"),
+      burst: try row.optionalInteger("set_burst"),
+      maxInFlight: try row.optionalInteger("set_max_in_flight"),
+      maxInFlightPerReward: try row.optionalInteger("set_max_in_flight_per_reward")
+    )
+    pace = try row.pace()
     newcomerLast = try row.bool("newcomer_last")
     failures = try row.integer("failures")
+    failedAt = try row.optionalTimestamptz("failed_at")
+    breaker = try row.optionalText("breaker").flatMap(Breaker.init)
     pausedUntil = try row.optionalTimestamptz("paused_until")
     pauseReason = try row.optionalText("pause_reason").flatMap(PauseReason.init)
     blockedAt = try row.optionalTimestamptz("blocked_at")
@@ -214,6 +223,13 @@ extension Row {
       maxInFlight: try integer("max_in_flight"),
       maxInFlightPerReward: try integer("max_in_flight_per_reward")
     )
+  }
+
+  fileprivate func pace() throws -> Pace? {
+    guard let rate = try optionalDouble("pace"), let at = try optionalTimestamptz("pace_at"),
+      let reason = try optionalText("pace_reason").flatMap(Pace.Reason.init)
+    else { return nil }
+    return Pace(rate: rate, at: at, reason: reason)
   }
 
   fileprivate func state<State: RawRepresentable<String>>(_ column: Column) throws -> State {

@@ -49,6 +49,10 @@ struct PostgresUnderTest: LedgerUnderTest {
     RETURNING id
     """
 
+  func now() async throws -> Int64 {
+    try await bystander.query("SELECT clock_timestamp() AS now").one().timestamptz("now")
+  }
+
   func pass(_ time: Duration) async throws {
     _ = try await bystander.query("UPDATE test.clock SET now = now + $1", [.interval(time)])
   }
@@ -83,6 +87,14 @@ struct PostgresUnderTest: LedgerUnderTest {
           _ = try await connection.query(statement, [.uuid(call.id.bits)])
         }
       }
+    case .limits(let set):
+      _ = try await bystander.query(
+        "SELECT codemint.set_limits($1, $2, $3, $4)",
+        [
+          .float8(set.requestsPerSecond), .int4(set.burst.map(Int32.init)),
+          .int4(set.maxInFlight.map(Int32.init)), .int4(set.maxInFlightPerReward.map(Int32.init)),
+        ]
+      )
     case .lose(let call):
       try await bystander.transaction { (connection) throws(PostgresError) in
         for statement in Self.losing {

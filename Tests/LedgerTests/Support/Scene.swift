@@ -45,6 +45,8 @@ final class Scene: Sendable {
     try await body(scene)
   }
 
+  func now() async throws -> Int64 { try await ledger.now() }
+
   func newCall() -> CallID {
     Samples.call(
       lastCall.withLock { number in

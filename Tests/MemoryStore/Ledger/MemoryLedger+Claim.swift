@@ -6,16 +6,23 @@ extension MemoryLedger {
     if let row = calls[request.call] { return repeated(row, request, now: now) }
     guard isClusterKnown else { return .nothing(wait: nil, due: .zero) }
     let due = nextDue(now: now)
-    guard account.blockedAt == nil, let limits = account.limits,
-      account.inFlight < limits.maxInFlight
+    guard account.blockedAt == nil, account.breaker != .open, let limits = account.limits,
+      account.inFlight < (account.failures > 0 ? 1 : limits.maxInFlight)
     else { return .nothing(wait: nil, due: due) }
     guard var job = candidate(limits, now: now) else {
       let pauses = rewards.values.filter { $0.closedAt == nil }.compactMap(\.pausedUntil)
       let end = pauses.filter { $0 > now }.min()
       return .nothing(wait: end.map { Self.wait(from: now, to: $0) }, due: due)
     }
-    let limiter = SlotLimiter(limits, lease: request.lease)
-    switch reserve(limiter, now: now) {
+    guard let limiter = limiter(now: now, lease: request.lease) else {
+      return .nothing(wait: nil, due: due)
+    }
+    let reservation = limiter.reserve(
+      now: now,
+      nextSlot: account.nextSlot ?? now,
+      pausedUntil: account.pausedUntil
+    )
+    switch reservation {
     case .tooEarly(let wait):
       return .nothing(wait: Self.wait(from: now, to: now + wait), due: due)
     case .slot(let slot, let nextSlot):
@@ -32,6 +39,8 @@ extension MemoryLedger {
       ClaimedCall(
         call: row.call,
         slotDelay: .microseconds(min((row.sendAt ?? now) - now, Self.day)),
+        answered: Timestamp(microseconds: now),
+        spacing: spacing(now: now),
         failures: failures(row.call)
       )
     )
@@ -51,16 +60,6 @@ extension MemoryLedger {
     let next = open.filter { $0.priority == first && $0.turn != 0 }
       .min { ($0.turn ?? 0) < ($1.turn ?? 0) }
     return account.newcomerLast ? next ?? newcomer : newcomer ?? next
-  }
-
-  /// The next slot: the limiter's, but not before the end of the account's pause.
-  private func reserve(_ limiter: SlotLimiter, now: Int64) -> SlotLimiter.Reservation {
-    let nextSlot = account.nextSlot ?? now
-    let end = account.pausedUntil ?? .min
-    let slot = max(now, nextSlot - limiter.tolerance, end)
-    guard end > now, end >= slot else { return limiter.reserve(now: now, nextSlot: nextSlot) }
-    if slot - now > limiter.horizon { return .tooEarly(wait: slot - now - limiter.horizon) }
-    return .slot(at: slot, nextSlot: max(nextSlot, slot) + limiter.spacing)
   }
 
   private mutating func take(
@@ -103,8 +102,18 @@ extension MemoryLedger {
     account.inFlight += 1
     account.nextSlot = nextSlot
     return .call(
-      ClaimedCall(call: call, slotDelay: .microseconds(slot - now), failures: failures(call))
+      ClaimedCall(
+        call: call,
+        slotDelay: .microseconds(slot - now),
+        answered: Timestamp(microseconds: now),
+        spacing: spacing(now: now),
+        failures: failures(call)
+      )
     )
+  }
+
+  private func spacing(now: Int64) -> Duration {
+    .microseconds(limiter(now: now)?.spacing ?? 0)
   }
 
   private func failures(_ call: Call) -> FailureCounts {

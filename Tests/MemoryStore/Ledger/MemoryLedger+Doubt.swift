@@ -8,6 +8,7 @@ extension MemoryLedger {
     linger: Duration,
     now: Int64
   ) -> DoubtCase? {
+    guard account.mayList else { return nil }
     let due = rewards.filter { $0.value.isDoubtDue(now: now) }
     let oldest = due.min { ($0.value.closedAt ?? 0, $0.key) < ($1.value.closedAt ?? 0, $1.key) }
     guard let (id, reward) = oldest else { return nil }

@@ -44,28 +44,4 @@ extension MemoryLedger {
       jobs[id] = job
     }
   }
-
-  /// What a call's ending means for everybody: `codemint.apply_account_effect`.
-  mutating func apply(_ effect: AccountEffect, landed: Bool, now: Int64) {
-    guard landed else { return }
-    account.inFlight -= 1
-    switch effect {
-    case .none: break
-    case .proven:
-      account.failures = 0
-      if account.pauseReason != .throttled || account.pausedUntil ?? .min <= now {
-        account.pauseReason = nil
-        account.pausedUntil = nil
-      }
-    case .paused(let pause, let reason):
-      if account.pausedUntil ?? .min <= now { account.failures += 1 }
-      account.pausedUntil = max(account.pausedUntil ?? .min, now + pause.microseconds)
-      account.pauseReason = reason
-    case .blocked(let code, let message):
-      account.blockedAt = account.blockedAt ?? now
-      account.blockedCode = code
-      account.blockedMessage = message
-      account.probeAt = account.probeAt ?? now
-    }
-  }
 }

@@ -44,7 +44,10 @@ extension MemoryLedger {
     } else if finding.isSuspicious {
       watch(call.reward, because: call.id, step: 0, now: now)
     }
-    apply(settlement.account, landed: landed, now: now)
+    apply(settlement.account, sent: row.sendAt, landed: landed, now: now)
+    if held > 0, settlement.result == .unsent, settlement.account == .none {
+      signals.append(.jobs)
+    }
     return SettleReceipt(
       issued: finding.issued,
       surplus: finding.surplus,

@@ -12,7 +12,9 @@ extension MemoryLedger {
       expired: expired,
       next: nextTending(now: now),
       block: block,
-      isReconcilingDue: isReconcilingDue(now: now)
+      isReconcilingDue: isReconcilingDue(now: now),
+      isAPIFailing: account.breaker != nil,
+      maxInFlight: account.limits?.maxInFlight ?? Limits.standard.maxInFlight
     )
   }
 
@@ -33,27 +35,10 @@ extension MemoryLedger {
     return renewed
   }
 
-  /// Records what a probe of a blocked account showed: `codemint.record_probe`.
-  public mutating func recordProbe(_ answer: TeamAnswer, retryAfter pause: Duration, now: Int64) {
-    guard account.blockedAt != nil else { return }
-    account.probeAt = now + pause.microseconds
-    switch answer {
-    case .accepted:
-      account.blockedAt = nil
-      account.blockedCode = nil
-      account.blockedMessage = nil
-      account.probeAt = nil
-      signals.append(.jobs)
-    case .refused(let code, let message):
-      account.blockedCode = code
-      account.blockedMessage = message
-    case .unreachable: break
-    }
-  }
-
   /// Takes the worker off the list of those that live.
   public mutating func retire(_ worker: WorkerID) {
     workers[worker] = nil
+    signals.append(.jobs)
   }
 
   private mutating func announce(_ worker: WorkerPresence, now: Int64) {
@@ -63,8 +48,7 @@ extension MemoryLedger {
       isDraining: worker.draining,
       expiresAt: now + worker.lifetime.microseconds
     )
-    let living = workers.values.filter { $0.expiresAt >= now }.map(\.limits)
-    account.limits = living.dropFirst().reduce(living.first) { $0?.lesser($1) }
+    applyLimits(now: now)
   }
 
   private mutating func lineUp(now: Int64) {
@@ -92,20 +76,10 @@ extension MemoryLedger {
     return late.map { ExpiredCall(call: $0.call.id, job: $0.call.job, reward: $0.call.reward) }
   }
 
-  private mutating func accountBlock(now: Int64) -> AccountBlock? {
-    guard account.blockedAt != nil, let code = account.blockedCode else { return nil }
-    let isProbeDue = account.probeAt ?? .max <= now
-    if isProbeDue { account.probeAt = now + Self.probeEvery.microseconds }
-    return AccountBlock(
-      code: code,
-      message: account.blockedMessage ?? "",
-      probeNow: isProbeDue
-    )
-  }
-
   private func nextTending(now: Int64) -> Duration? {
     let lease = calls.values.filter { $0.state == .sending }.compactMap(\.leaseExpiresAt).min()
-    let probe = account.blockedAt == nil ? nil : account.probeAt
+    let mayProbe = account.blockedAt != nil || account.breaker == .open
+    let probe = mayProbe ? account.probeAt : nil
     let closed = rewards.values.filter { $0.closedAt != nil }.compactMap(\.reconcileAt)
     let reconciling = closed.filter { $0 > now }.min()
     let times = [lease, probe, reconciling].compactMap { $0 }

@@ -22,6 +22,7 @@ extension MemoryLedger {
 
   /// Takes a reward whose watch is due: `codemint.take_watch`.
   public mutating func takeWatch(_ worker: WorkerID, lease: Duration, now: Int64) -> WatchCase? {
+    guard account.mayList else { return nil }
     let due = rewards.filter { $0.value.isWatchDue(now: now) }
     let first = due.min { ($0.value.watchAt ?? 0, $0.key) < ($1.value.watchAt ?? 0, $1.key) }
     guard let (id, reward) = first else { return nil }
@@ -140,20 +141,10 @@ extension MemoryLedger {
     }
   }
 
-  /// A slot for a request that makes no codes: `codemint.reserve_slot`.
-  public mutating func reserveSlot(now: Int64) -> Duration? {
-    guard account.blockedAt == nil, let limits = account.limits else { return nil }
-    let limiter = SlotLimiter(limits)
-    let nextSlot = account.nextSlot ?? now
-    let slot = max(now, nextSlot - limiter.tolerance, account.pausedUntil ?? .min)
-    guard slot - now <= 5_000_000 else { return nil }
-    account.nextSlot = max(nextSlot, slot) + limiter.spacing
-    return .microseconds(slot - now)
-  }
-
   /// Whether a reward is due to be reconciled, or a watched one to be listed again.
   func isReconcilingDue(now: Int64) -> Bool {
-    rewards.values.contains { $0.isDoubtDue(now: now) || $0.isWatchDue(now: now) }
+    account.mayList
+      && rewards.values.contains { $0.isDoubtDue(now: now) || $0.isWatchDue(now: now) }
   }
 
   private static let minute: Int64 = 60_000_000

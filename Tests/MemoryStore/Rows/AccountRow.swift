@@ -4,14 +4,22 @@ public import Provisioning
 public struct AccountRow: Hashable, Sendable {
   /// The limits in force; nil until a worker announces itself.
   public var limits: Limits?
+  /// What an operator has set over the workers' settings.
+  public var set = SetLimits()
   /// Calls that are sending.
   public var inFlight = 0
   /// The limiter's one number of state; nil for a past without beginning.
   public var nextSlot: Int64?
+  /// The pace that was lowered last; nil if none ever was.
+  public var pace: Pace?
   /// Whether the last call was a newcomer's, so that the next one is the round's.
   public var newcomerLast = false
   /// Failures of the API in a row.
   public var failures = 0
+  /// When the last of them, or of the 429s, was counted.
+  public var failedAt: Int64?
+  /// Whether a probe has to be answered before a call is sent.
+  public var breaker: Breaker?
   /// Nobody sends before this time.
   public var pausedUntil: Int64?
   /// Why.
@@ -34,6 +42,20 @@ public struct AccountRow: Hashable, Sendable {
   /// Until when the API's `createdAt` is not believed.
   public var offsetDistrustedUntil: Int64?
 
+  /// How a breaker that is not closed stands.
+  public enum Breaker: String, Hashable, Sendable {
+    /// No call before a probe is answered.
+    case open
+    /// It was; one call at a time goes out until one is clean.
+    case trial
+  }
+
   /// An account that nobody has used yet.
   public init() {}
+
+  /// Requests a second now; nil until a worker announces itself.
+  public func currentPace(now: Int64) -> Double? {
+    guard let configured = limits?.requestsPerSecond else { return nil }
+    return pace?.current(configured: configured, now: now) ?? configured
+  }
 }

@@ -199,7 +199,7 @@ struct SettlementRuleTests {
   @Test("unknown: the call is in doubt, its reward closed, everyone backs off")
   func unknown() {
     for (reason, code) in Self.doubts {
-      for failures in 0...20 {
+      for failures in 0..<Bounds.breakerFailures - 1 {
         let counts = FailureCounts(job: 0, reward: 0, account: failures)
         let settlement = Self.settle(.unknown(reason), failures: counts)
         #expect(settlement.result == .inDoubt && settlement.job == .goesOn)
@@ -207,6 +207,19 @@ struct SettlementRuleTests {
         #expect(settlement.errorCode == code && settlement.errorMessage?.isEmpty == false)
         let pause = settlement.account.pause(for: .failing) ?? .seconds(-1)
         #expect(pause >= .zero && pause <= Backoff.api.ceiling(failures: failures + 1))
+      }
+    }
+  }
+
+  @Test("from the failure on that opens the breaker, pauses have a least length too")
+  func breaker() {
+    for failures in Bounds.breakerFailures - 1...20 {
+      for seed in 0..<20 as Range<UInt64> {
+        let counts = FailureCounts(job: 0, reward: 0, account: failures)
+        let settlement = Self.settle(.unknown(.timeout), failures: counts, seed: seed)
+        let longest = Backoff.breaker.ceiling(failures: failures + 2 - Bounds.breakerFailures)
+        let pause = settlement.account.pause(for: .failing) ?? .zero
+        #expect(pause >= longest / 2 && pause <= longest)
       }
     }
   }

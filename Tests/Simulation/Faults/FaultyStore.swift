@@ -69,6 +69,18 @@ struct FaultyStore: Store {
     }
   }
 
+  func moveSlot(_ call: CallID, worker: WorkerID) async throws(StoreError) -> Duration? {
+    try await request("move slot") { () throws(StoreError) in
+      try await base.moveSlot(call, worker: worker)
+    }
+  }
+
+  func heed(_ feedback: PaceFeedback, age: Duration) async throws(StoreError) {
+    try await request("heed") { () throws(StoreError) in
+      try await base.heed(feedback, age: age)
+    }
+  }
+
   private func ended(_ settlement: Settlement) async throws(StoreError) -> SettleReceipt {
     guard stage.sabotage == .endsAreForgotten else {
       return try await base.settle(settlement, thenClaim: nil).settled.get()

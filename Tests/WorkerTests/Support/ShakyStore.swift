@@ -6,7 +6,7 @@ import Synchronization
 final class ShakyStore: Store {
   /// What a worker asks of a store.
   enum Question: Hashable, Sendable {
-    case tend, claim, renew, settle, probe, retire, reconcile
+    case tend, claim, renew, settle, probe, retire, reconcile, slot, heed
   }
 
   /// What goes wrong with one request.
@@ -91,6 +91,16 @@ final class ShakyStore: Store {
     case .claimLost:
       return SettleAnswer(settled: answer.settled, claim: next == nil ? nil : .failure(lost))
     }
+  }
+
+  func moveSlot(_ call: CallID, worker: WorkerID) async throws(StoreError) -> Duration? {
+    try await ask(.slot, call: call) { () throws(StoreError) in
+      try await memory.moveSlot(call, worker: worker)
+    }
+  }
+
+  func heed(_ feedback: PaceFeedback, age: Duration) async throws(StoreError) {
+    try await ask(.heed) { () throws(StoreError) in try await memory.heed(feedback, age: age) }
   }
 
   func recordProbe(_ answer: TeamAnswer, retryAfter pause: Duration) async throws(StoreError) {

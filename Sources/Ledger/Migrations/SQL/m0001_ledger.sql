@@ -197,10 +197,21 @@ CREATE TABLE codemint.accounts (
   burst                    integer,
   max_in_flight            integer,
   max_in_flight_per_reward integer,
+  set_requests_per_second  double precision,
+  set_burst                integer,
+  set_max_in_flight        integer,
+  set_max_in_flight_per_reward integer,
+  set_by                   text,
+  set_at                   timestamptz,
   in_flight                integer          NOT NULL DEFAULT 0,
   next_slot_at             timestamptz      NOT NULL DEFAULT '-infinity',
+  pace                     double precision,
+  pace_at                  timestamptz,
+  pace_reason              text,
   newcomer_last            boolean          NOT NULL DEFAULT false,
   failures                 integer          NOT NULL DEFAULT 0,
+  failed_at                timestamptz,
+  breaker                  text,
   paused_until             timestamptz,
   pause_reason             text,
   blocked_at               timestamptz,
@@ -218,7 +229,8 @@ CREATE TABLE codemint.accounts (
   accepted_at              timestamptz,
   accepted_note            text,
 
-  CONSTRAINT "calls in flight are counted down once each" CHECK (in_flight >= 0)
+  CONSTRAINT "calls in flight are counted down once each" CHECK (in_flight >= 0),
+  CONSTRAINT "breaker is open, or trial after a probe" CHECK (breaker IN ('open', 'trial'))
 );
 
 INSERT INTO codemint.accounts (name) VALUES ('default');

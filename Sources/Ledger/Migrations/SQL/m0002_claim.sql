@@ -39,6 +39,8 @@ CREATE FUNCTION codemint.claim_call(
   OUT prefix           text,
   OUT size             integer,
   OUT slot_us          bigint,
+  OUT answered_at      timestamptz,
+  OUT spacing_us       bigint,
   OUT wait_us          bigint,
   OUT due_us           bigint,
   OUT job_failures     integer,
@@ -110,9 +112,11 @@ BEGIN
   reward_id := v_call.reward_id;
   prefix := v_call.prefix;
   size := v_call.size;
-  slot_us := codemint.microseconds(clock_timestamp(), v_call.send_at);
-  SELECT j.stalls, r.failures, a.failures
-    INTO job_failures, reward_failures, account_failures
+  answered_at := clock_timestamp();
+  slot_us := codemint.microseconds(answered_at, v_call.send_at);
+  SELECT j.stalls, r.failures, a.failures,
+         ceil(1010000 / codemint.current_pace(a, v_now))
+    INTO job_failures, reward_failures, account_failures, spacing_us
   FROM codemint.jobs j
   JOIN codemint.rewards r ON r.reward_id = j.reward_id
   JOIN codemint.accounts a ON a.name = 'default'
@@ -120,14 +124,17 @@ BEGIN
 END
 $$;
 
--- Whether the account may send at all, beside its pace.
+-- Whether the account may send a generate call at all, beside its pace. After a failure one goes out
+-- at a time until one is clean (protocol, rule 17), and none while the breaker is open.
 CREATE FUNCTION codemint.may_send(p_account codemint.accounts) RETURNS boolean
 LANGUAGE plpgsql IMMUTABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
   RETURN p_account.blocked_at IS NULL AND p_account.suspended_at IS NULL
-         AND p_account.in_flight < coalesce(p_account.max_in_flight, 0);
+         AND p_account.breaker IS DISTINCT FROM 'open'
+         AND p_account.in_flight < least(coalesce(p_account.max_in_flight, 0),
+                                         CASE WHEN p_account.failures > 0 THEN 1 END);
 END
 $$;
 
@@ -147,6 +154,21 @@ BEGIN
 END
 $$;
 
+-- Requests a second that are sent now. What was lowered comes back to what is configured by the
+-- passing of time alone: as much as is configured, in five minutes. `Pace` has the same rule.
+CREATE FUNCTION codemint.current_pace(p_account codemint.accounts, p_now timestamptz)
+RETURNS double precision
+LANGUAGE plpgsql IMMUTABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+  RETURN least(
+    p_account.requests_per_second,
+    p_account.pace + p_account.requests_per_second
+      * greatest(extract(epoch FROM p_now - p_account.pace_at)::double precision, 0) / 300);
+END
+$$;
+
 -- The account's next slot, should somebody take it now, and what the limiter's one number of state
 -- is then. The generic cell rate algorithm, as in `SlotLimiter`.
 CREATE FUNCTION codemint.next_slot(
@@ -156,9 +178,14 @@ CREATE FUNCTION codemint.next_slot(
 LANGUAGE plpgsql IMMUTABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
+DECLARE
+  v_pace  double precision := codemint.current_pace(p_account, p_now);
+  -- Below the configured pace nothing is saved up for a burst.
+  v_burst integer := CASE WHEN v_pace < p_account.requests_per_second
+                          THEN 1 ELSE p_account.burst END;
 BEGIN
-  spacing := interval '1 microsecond' * ceil(1010000 / p_account.requests_per_second);
-  slot := greatest(p_now, p_account.next_slot_at - spacing * (p_account.burst - 1),
+  spacing := interval '1 microsecond' * ceil(1010000 / v_pace);
+  slot := greatest(p_now, p_account.next_slot_at - spacing * (v_burst - 1),
                    p_account.paused_until);
   following := greatest(p_now, p_account.next_slot_at, slot) + spacing;
 END
@@ -180,6 +207,37 @@ BEGIN
   v_horizon := least(greatest(v_next.spacing, p_horizon), p_lease);
   RETURN CASE WHEN v_next.slot - p_now > v_horizon
               THEN codemint.microseconds(p_now, v_next.slot - v_horizon) END;
+END
+$$;
+
+-- A new slot for a call that has missed its own; the call keeps its lease and its row. Microseconds
+-- until the slot; null if the call is not this worker's to send any more, or no slot is near.
+CREATE FUNCTION codemint.move_slot(p_call uuid, p_worker uuid, OUT slot_us bigint)
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+  v_now     timestamptz;
+  v_account codemint.accounts;
+  v_next    record;
+BEGIN
+  -- Losing this to a crash moves a slot back by milliseconds; waiting for the disk may cost another.
+  PERFORM set_config('synchronous_commit', 'off', true);
+  PERFORM FROM codemint.calls c
+  WHERE c.id = p_call AND c.worker = p_worker AND c.state = 'sending' FOR UPDATE;
+  IF NOT FOUND THEN
+    RETURN;
+  END IF;
+  SELECT * INTO v_account FROM codemint.accounts a WHERE a.name = 'default' FOR UPDATE;
+  v_now := clock_timestamp();
+  SELECT * INTO v_next FROM codemint.next_slot(v_account, v_now);
+  IF v_next.slot - v_now > interval '5 seconds' OR v_account.blocked_at IS NOT NULL
+     OR v_account.suspended_at IS NOT NULL OR v_account.breaker = 'open' THEN
+    RETURN;
+  END IF;
+  UPDATE codemint.calls c SET send_at = v_next.slot, updated_at = v_now WHERE c.id = p_call;
+  UPDATE codemint.accounts a SET next_slot_at = v_next.following WHERE a.name = 'default';
+  slot_us := codemint.microseconds(clock_timestamp(), v_next.slot);
 END
 $$;
 

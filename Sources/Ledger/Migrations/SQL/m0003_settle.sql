@@ -137,6 +137,7 @@ CREATE FUNCTION codemint.settle_call(
   p_stall_pause interval, p_stall_limit integer,
   p_reward_effect text, p_reward_pause interval, p_reward_limit integer,
   p_account_effect text, p_account_pause interval, p_account_reason text, p_account_message text,
+  p_breaker_limit integer,
   OUT issued integer, OUT surplus integer, OUT call_state text,
   OUT job_before text, OUT job_after text
 )
@@ -221,8 +222,13 @@ BEGIN
     -- It holds no room that could be kept for it, and may have made codes all the same.
     PERFORM codemint.watch_reward(p_reward, p_call, 0);
   END IF;
-  PERFORM codemint.apply_account_effect(v_landed, p_account_effect, p_account_pause,
-                                        p_account_reason, p_account_message);
+  PERFORM codemint.apply_account_effect(
+    v_landed, v_call.send_at, p_account_effect, p_account_pause, p_account_reason,
+    p_account_message, p_breaker_limit);
+  IF v_held > 0 AND p_result = 'unsent' AND p_account_effect = 'none' THEN
+    -- Its worker stops, or was too late: the others need not wait for their next poll.
+    PERFORM pg_notify('codemint_jobs', '');
+  END IF;
 END
 $$;
 
@@ -457,9 +463,10 @@ END
 $$;
 
 -- p_reason is why everybody pauses, or the code of what blocks the account: with a 403, that is
--- what the harmless request was told and not the call.
+-- what the harmless request was told and not the call. p_sent is when the call left.
 CREATE FUNCTION codemint.apply_account_effect(
-  p_landed boolean, p_effect text, p_pause interval, p_reason text, p_message text
+  p_landed boolean, p_sent timestamptz, p_effect text, p_pause interval, p_reason text,
+  p_message text, p_breaker_limit integer
 ) RETURNS void
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
@@ -469,35 +476,124 @@ DECLARE
   v_account codemint.accounts;
 BEGIN
   SELECT * INTO v_account FROM codemint.accounts a WHERE a.name = 'default' FOR UPDATE;
-  v_account.in_flight := v_account.in_flight - CASE WHEN p_landed THEN 1 ELSE 0 END;
-  IF p_landed AND p_effect = 'proven' THEN
-    -- An answer ends a pause that was made because there was none; one that the API asked for
-    -- stays.
-    v_account.failures := 0;
-    IF v_account.pause_reason IS DISTINCT FROM 'throttled' OR v_account.paused_until <= v_now THEN
-      v_account.pause_reason := NULL;
-      v_account.paused_until := NULL;
+  IF p_landed THEN
+    v_account.in_flight := v_account.in_flight - 1;
+    IF p_effect = 'proven' THEN
+      v_account := codemint.account_proven(v_account, v_now);
+    ELSIF p_effect = 'paused' AND p_reason = 'throttled' THEN
+      v_account := codemint.account_throttled(v_account, v_now, p_sent, p_pause);
+    ELSIF p_effect = 'paused' THEN
+      v_account := codemint.account_failed(v_account, v_now, p_sent, p_pause, p_reason,
+                                           p_breaker_limit);
+    ELSIF p_effect = 'blocked' THEN
+      v_account.blocked_at := coalesce(v_account.blocked_at, v_now);
+      v_account.blocked_code := p_reason;
+      v_account.blocked_message := p_message;
+      v_account.probe_at := coalesce(v_account.probe_at, v_now);
     END IF;
-  ELSIF p_landed AND p_effect = 'paused' THEN
-    -- Calls that fail side by side are one failure, or a short outage would look like a long one.
-    IF coalesce(v_account.paused_until, '-infinity') <= v_now THEN
-      v_account.failures := v_account.failures + 1;
-    END IF;
-    v_account.paused_until := greatest(v_account.paused_until, v_now + p_pause);
-    v_account.pause_reason := p_reason;
-  ELSIF p_landed AND p_effect = 'blocked' THEN
-    v_account.blocked_at := coalesce(v_account.blocked_at, v_now);
-    v_account.blocked_code := p_reason;
-    v_account.blocked_message := p_message;
-    v_account.probe_at := coalesce(v_account.probe_at, v_now);
   END IF;
-  UPDATE codemint.accounts a
-  SET in_flight = v_account.in_flight, failures = v_account.failures,
-      paused_until = v_account.paused_until, pause_reason = v_account.pause_reason,
-      blocked_at = v_account.blocked_at, blocked_code = v_account.blocked_code,
-      blocked_message = v_account.blocked_message, probe_at = v_account.probe_at
-  WHERE a.name = 'default';
+  PERFORM codemint.save_account(v_account);
 END
+$$;
+
+-- The API answered as it should: failures in a row are forgotten, and a pause that was made because
+-- there was no answer ends; one that the API asked for stays. After an outage the fleet does not
+-- come back all at once: it starts slowly.
+CREATE FUNCTION codemint.account_proven(p_account codemint.accounts, p_now timestamptz)
+RETURNS codemint.accounts
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+  IF p_account.breaker IS NOT NULL THEN
+    p_account.pace := least(codemint.current_pace(p_account, p_now),
+                            p_account.requests_per_second / 10);
+    p_account.pace_at := p_now;
+    p_account.pace_reason := 'recovering';
+    p_account.breaker := NULL;
+    IF p_account.blocked_at IS NULL THEN
+      p_account.probe_at := NULL;
+    END IF;
+  END IF;
+  p_account.failures := 0;
+  IF p_account.pause_reason IS DISTINCT FROM 'throttled' OR p_account.paused_until <= p_now THEN
+    p_account.pause_reason := NULL;
+    p_account.paused_until := NULL;
+  END IF;
+  RETURN p_account;
+END
+$$;
+
+-- Whether an ending says something new: that a call failed which had left before the last failure
+-- was known is the same failure again, or a short outage would look like a long one.
+CREATE FUNCTION codemint.is_news(p_account codemint.accounts, p_sent timestamptz) RETURNS boolean
+LANGUAGE sql IMMUTABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+  SELECT coalesce(p_sent > p_account.failed_at, true)
+$$;
+
+-- The API asked for less: everybody pauses as long as it says, and the pace is halved, down to a
+-- twentieth of what is configured or one request in two seconds, whichever is less.
+CREATE FUNCTION codemint.account_throttled(
+  p_account codemint.accounts, p_now timestamptz, p_sent timestamptz, p_pause interval
+) RETURNS codemint.accounts
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+  IF codemint.is_news(p_account, p_sent) AND p_account.requests_per_second IS NOT NULL THEN
+    p_account.pace := greatest(codemint.current_pace(p_account, p_now) / 2,
+                               least(p_account.requests_per_second / 20, 0.5));
+    p_account.pace_at := p_now;
+    p_account.pace_reason := 'throttled';
+    p_account.failed_at := p_now;
+  END IF;
+  p_account.paused_until := greatest(p_account.paused_until, p_now + p_pause);
+  p_account.pause_reason := 'throttled';
+  RETURN p_account;
+END
+$$;
+
+-- The API failed, or could not be reached. After p_limit failures in a row the breaker opens: no
+-- call is claimed before the harmless request that is made at the end of the pause is answered.
+CREATE FUNCTION codemint.account_failed(
+  p_account codemint.accounts, p_now timestamptz, p_sent timestamptz, p_pause interval,
+  p_reason text, p_limit integer
+) RETURNS codemint.accounts
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+  p_account.pause_reason := CASE WHEN p_account.paused_until > p_now
+                                      AND p_account.pause_reason = 'throttled'
+                                 THEN 'throttled' ELSE p_reason END;
+  p_account.paused_until := greatest(p_account.paused_until, p_now + p_pause);
+  IF codemint.is_news(p_account, p_sent) THEN
+    p_account.failures := p_account.failures + 1;
+    p_account.failed_at := p_now;
+    IF p_account.failures >= p_limit THEN
+      p_account.breaker := 'open';
+      p_account.probe_at := p_account.paused_until;
+    END IF;
+  END IF;
+  RETURN p_account;
+END
+$$;
+
+-- Writes back what of the account an answer changes.
+CREATE FUNCTION codemint.save_account(p_account codemint.accounts) RETURNS void
+LANGUAGE sql
+SET search_path = pg_catalog, pg_temp
+AS $$
+  UPDATE codemint.accounts a
+  SET in_flight = p_account.in_flight, failures = p_account.failures,
+      failed_at = p_account.failed_at, breaker = p_account.breaker, pace = p_account.pace,
+      pace_at = p_account.pace_at, pace_reason = p_account.pace_reason,
+      paused_until = p_account.paused_until, pause_reason = p_account.pause_reason,
+      blocked_at = p_account.blocked_at, blocked_code = p_account.blocked_code,
+      blocked_message = p_account.blocked_message, probe_at = p_account.probe_at
+  WHERE a.name = p_account.name
 $$;
 
 -- What a clean answer teaches of its reward: codes that every fresh listing shows from now on, and

@@ -89,9 +89,10 @@ CREATE FUNCTION codemint.announce_worker(
   p_requests_per_second double precision, p_burst integer, p_max_in_flight integer,
   p_max_in_flight_per_reward integer, p_lifetime interval
 ) RETURNS void
-LANGUAGE sql
+LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
 AS $$
+BEGIN
   DELETE FROM codemint.workers w WHERE w.expires_at < clock_timestamp() - interval '1 day';
   INSERT INTO codemint.workers AS w
     (id, host, process, version, draining, requests_per_second, burst, max_in_flight,
@@ -104,20 +105,56 @@ AS $$
       requests_per_second = excluded.requests_per_second, burst = excluded.burst,
       max_in_flight = excluded.max_in_flight,
       max_in_flight_per_reward = excluded.max_in_flight_per_reward;
-  UPDATE codemint.accounts a
-  SET requests_per_second = l.requests_per_second, burst = l.burst,
-      max_in_flight = l.max_in_flight, max_in_flight_per_reward = l.max_in_flight_per_reward
-  FROM (SELECT min(w.requests_per_second) AS requests_per_second, min(w.burst) AS burst,
-               min(w.max_in_flight) AS max_in_flight,
-               min(w.max_in_flight_per_reward) AS max_in_flight_per_reward
-        FROM codemint.workers w WHERE w.expires_at >= clock_timestamp()) l
-  WHERE a.name = 'default'
-    AND (a.requests_per_second, a.burst, a.max_in_flight, a.max_in_flight_per_reward)
-        IS DISTINCT FROM
-        (l.requests_per_second, l.burst, l.max_in_flight, l.max_in_flight_per_reward);
+  PERFORM codemint.apply_limits();
+END
 $$;
 
--- The account's block, if there is one. At most one caller every p_probe_every is told to probe.
+-- Puts the limits in force: what an operator has set, else the smallest that living workers bring.
+-- Every worker is told if that changes anything.
+CREATE FUNCTION codemint.apply_limits() RETURNS void
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+  UPDATE codemint.accounts a
+  SET requests_per_second = n.requests_per_second, burst = n.burst,
+      max_in_flight = n.max_in_flight, max_in_flight_per_reward = n.max_in_flight_per_reward
+  FROM (SELECT o.name,
+               coalesce(o.set_requests_per_second, l.requests_per_second, o.requests_per_second)
+                 AS requests_per_second,
+               coalesce(o.set_burst, l.burst, o.burst) AS burst,
+               coalesce(o.set_max_in_flight, l.max_in_flight, o.max_in_flight) AS max_in_flight,
+               coalesce(o.set_max_in_flight_per_reward, l.max_in_flight_per_reward,
+                        o.max_in_flight_per_reward) AS max_in_flight_per_reward
+        FROM codemint.accounts o,
+             (SELECT min(w.requests_per_second) AS requests_per_second, min(w.burst) AS burst,
+                     min(w.max_in_flight) AS max_in_flight,
+                     min(w.max_in_flight_per_reward) AS max_in_flight_per_reward
+              FROM codemint.workers w WHERE w.expires_at >= clock_timestamp()) l) n
+  WHERE a.name = 'default' AND n.name = a.name
+    -- Nothing is in force before all of it is.
+    AND num_nulls(n.requests_per_second, n.burst, n.max_in_flight, n.max_in_flight_per_reward) = 0
+    AND (a.requests_per_second, a.burst, a.max_in_flight, a.max_in_flight_per_reward)
+        IS DISTINCT FROM
+        (n.requests_per_second, n.burst, n.max_in_flight, n.max_in_flight_per_reward);
+  IF FOUND THEN
+    PERFORM pg_notify('codemint_limits', '');
+  END IF;
+END
+$$;
+
+-- Takes a worker that stopped off the list: its limits no longer count, and what room it had in
+-- flight is the others' at once.
+CREATE FUNCTION codemint.retire_worker(p_worker uuid) RETURNS void
+LANGUAGE sql
+SET search_path = pg_catalog, pg_temp
+AS $$
+  DELETE FROM codemint.workers w WHERE w.id = p_worker;
+  SELECT pg_notify('codemint_jobs', '');
+$$;
+
+-- Why the account may not send, if so. At most one caller every p_probe_every is told to probe, and
+-- the probe takes a slot like any other request.
 CREATE FUNCTION codemint.account_block(
   p_probe_every interval, OUT code text, OUT message text, OUT probe_now boolean
 )
@@ -125,48 +162,101 @@ LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-  v_now timestamptz := clock_timestamp();
+  v_now     timestamptz := clock_timestamp();
+  v_account codemint.accounts;
 BEGIN
-  IF EXISTS (SELECT FROM codemint.accounts a
-             WHERE a.name = 'default' AND a.suspended_at IS NOT NULL) THEN
+  SELECT * INTO v_account FROM codemint.accounts a WHERE a.name = 'default';
+  IF v_account.suspended_at IS NOT NULL THEN
     code := 'other_cluster';
     message := 'this database is a copy or was restored; if no other one is in use, say so with '
       'SELECT codemint.accept_cluster(''why'')';
     probe_now := false;
     RETURN;
+  ELSIF v_account.blocked_at IS NOT NULL THEN
+    code := v_account.blocked_code;
+    message := v_account.blocked_message;
+  ELSIF v_account.breaker = 'open' THEN
+    code := 'api_failing';
+    message := format('%s failures in a row; asked with GET /v1/team until it answers',
+                      v_account.failures);
+  ELSE
+    RETURN;
   END IF;
-  SELECT a.blocked_code, a.blocked_message, a.probe_at <= v_now INTO code, message, probe_now
-  FROM codemint.accounts a WHERE a.name = 'default' AND a.blocked_at IS NOT NULL;
+  probe_now := v_account.probe_at <= v_now;
   IF probe_now THEN
-    UPDATE codemint.accounts a SET probe_at = v_now + p_probe_every
+    UPDATE codemint.accounts a
+    SET probe_at = v_now + p_probe_every, next_slot_at = (codemint.next_slot(a, v_now)).following
     WHERE a.name = 'default' AND a.probe_at <= v_now;
     probe_now := FOUND;
   END IF;
 END
 $$;
 
--- Records what a probe of a blocked account showed.
+-- Records what a probe showed. An accepted key unblocks the account, and any answer ends what the
+-- breaker waited for: from then on one call goes out at a time until one is clean.
 CREATE FUNCTION codemint.record_probe(
   p_accepted boolean, p_code text, p_message text, p_again interval
 ) RETURNS void
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
 AS $$
+DECLARE
+  v_now     timestamptz := clock_timestamp();
+  v_account codemint.accounts;
 BEGIN
-  IF p_accepted THEN
-    UPDATE codemint.accounts a
-    SET blocked_at = NULL, blocked_code = NULL, blocked_message = NULL, probe_at = NULL
-    WHERE a.name = 'default' AND a.blocked_at IS NOT NULL;
-    IF FOUND THEN
+  SELECT * INTO v_account FROM codemint.accounts a WHERE a.name = 'default' FOR UPDATE;
+  IF v_account.blocked_at IS NULL AND v_account.breaker IS DISTINCT FROM 'open' THEN
+    RETURN;
+  END IF;
+  v_account.probe_at := v_now + p_again;
+  IF p_accepted OR p_code IS NOT NULL THEN
+    IF v_account.breaker = 'open' THEN
+      v_account.breaker := 'trial';
+      IF v_account.pause_reason IS DISTINCT FROM 'throttled' THEN
+        v_account.paused_until := NULL;
+        v_account.pause_reason := NULL;
+      END IF;
+    END IF;
+    v_account.blocked_at := CASE WHEN NOT p_accepted
+                                 THEN coalesce(v_account.blocked_at, v_now) END;
+    v_account.blocked_code := p_code;
+    v_account.blocked_message := p_message;
+    IF p_accepted THEN
+      v_account.probe_at := NULL;
       PERFORM pg_notify('codemint_jobs', '');
     END IF;
-  ELSE
-    UPDATE codemint.accounts a
-    SET blocked_code = coalesce(p_code, a.blocked_code),
-        blocked_message = coalesce(p_message, a.blocked_message),
-        probe_at = clock_timestamp() + p_again
-    WHERE a.name = 'default' AND a.blocked_at IS NOT NULL;
   END IF;
+  PERFORM codemint.save_account(v_account);
+END
+$$;
+
+-- What an answer says of the pace, beside what was asked of it: p_refused if it was a 429, p_pause
+-- if it names a time to wait, p_ceiling if it names requests a second that are left. p_age is how
+-- long ago the request left.
+CREATE FUNCTION codemint.heed_feedback(
+  p_refused boolean, p_pause interval, p_ceiling double precision, p_age interval
+) RETURNS void
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+  v_now     timestamptz := clock_timestamp();
+  v_account codemint.accounts;
+BEGIN
+  SELECT * INTO v_account FROM codemint.accounts a WHERE a.name = 'default' FOR UPDATE;
+  IF p_refused THEN
+    v_account := codemint.account_throttled(v_account, v_now, v_now - p_age,
+                                            coalesce(p_pause, interval '1 second'));
+  ELSIF p_pause IS NOT NULL THEN
+    v_account.paused_until := greatest(v_account.paused_until, v_now + p_pause);
+    v_account.pause_reason := 'throttled';
+  END IF;
+  IF p_ceiling < codemint.current_pace(v_account, v_now) THEN
+    v_account.pace := greatest(p_ceiling, least(v_account.requests_per_second / 20, 0.5));
+    v_account.pace_at := v_now;
+    v_account.pace_reason := 'announced';
+  END IF;
+  PERFORM codemint.save_account(v_account);
 END
 $$;
 
@@ -180,9 +270,20 @@ AS $$
     (SELECT codemint.microseconds(clock_timestamp(), min(c.lease_expires_at))
      FROM codemint.calls c WHERE c.state = 'sending'),
     (SELECT codemint.microseconds(clock_timestamp(), a.probe_at)
-     FROM codemint.accounts a WHERE a.name = 'default' AND a.blocked_at IS NOT NULL),
+     FROM codemint.accounts a
+     WHERE a.name = 'default' AND (a.blocked_at IS NOT NULL OR a.breaker = 'open')),
     (SELECT codemint.microseconds(clock_timestamp(), min(r.reconcile_at))
      FROM codemint.rewards r WHERE r.closed_at IS NOT NULL AND r.reconcile_at > clock_timestamp()))
+$$;
+
+-- Whether the API may be asked to list: not while it refuses the key or the breaker is open, so
+-- that many closed rewards do not try in vain, each every few seconds.
+CREATE FUNCTION codemint.may_list() RETURNS boolean
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+  SELECT a.blocked_at IS NULL AND a.breaker IS DISTINCT FROM 'open'
+  FROM codemint.accounts a WHERE a.name = 'default'
 $$;
 
 -- Whether a reward is due to be reconciled, or a watched one to be listed again.
@@ -190,7 +291,7 @@ CREATE FUNCTION codemint.is_reconciling_due() RETURNS boolean
 LANGUAGE sql VOLATILE
 SET search_path = pg_catalog, pg_temp
 AS $$
-  SELECT EXISTS (
+  SELECT codemint.may_list() AND (EXISTS (
     SELECT FROM codemint.rewards r
     WHERE r.closed_at IS NOT NULL AND r.in_flight = 0
       AND coalesce(r.reconcile_at, '-infinity') <= clock_timestamp()
@@ -199,7 +300,7 @@ AS $$
     SELECT FROM codemint.rewards r
     WHERE r.watch_at <= clock_timestamp() AND r.closed_at IS NULL
       AND coalesce(r.reconcile_at, '-infinity') <= clock_timestamp()
-      AND coalesce(r.reconciler_until, '-infinity') < clock_timestamp())
+      AND coalesce(r.reconciler_until, '-infinity') < clock_timestamp()))
 $$;
 
 -- All of it in one round trip: a row for each call that became doubtful, then one row without a
@@ -210,7 +311,7 @@ CREATE FUNCTION codemint.tend(
   p_max_in_flight_per_reward integer, p_lifetime interval, p_probe_every interval,
   OUT call_id uuid, OUT job_id bigint, OUT reward_id uuid, OUT next_us bigint,
   OUT block_code text, OUT block_message text, OUT probe_now boolean,
-  OUT reconciling_due boolean
+  OUT reconciling_due boolean, OUT api_failing boolean, OUT max_in_flight integer
 ) RETURNS SETOF record
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
@@ -232,6 +333,8 @@ BEGIN
   SELECT b.code, b.message, b.probe_now INTO block_code, block_message, probe_now
   FROM codemint.account_block(p_probe_every) b;
   reconciling_due := codemint.is_reconciling_due();
+  SELECT a.breaker IS NOT NULL, a.max_in_flight INTO api_failing, max_in_flight
+  FROM codemint.accounts a WHERE a.name = 'default';
   next_us := codemint.next_tending();
   RETURN NEXT;
 END

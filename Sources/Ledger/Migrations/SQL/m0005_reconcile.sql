@@ -120,6 +120,9 @@ DECLARE
   v_reward codemint.rewards;
 BEGIN
   now := clock_timestamp();
+  IF NOT codemint.may_list() THEN
+    RETURN;
+  END IF;
   SELECT * INTO v_reward FROM codemint.rewards r
   WHERE r.closed_at IS NOT NULL AND r.in_flight = 0
     AND coalesce(r.reconcile_at, '-infinity') <= now
@@ -206,7 +209,8 @@ DECLARE
   v_next    record;
 BEGIN
   SELECT * INTO v_account FROM codemint.accounts a WHERE a.name = 'default' FOR UPDATE;
-  IF v_account.blocked_at IS NOT NULL OR v_account.requests_per_second IS NULL THEN
+  IF v_account.blocked_at IS NOT NULL OR v_account.breaker = 'open'
+     OR v_account.requests_per_second IS NULL THEN
     RETURN;
   END IF;
   v_now := clock_timestamp();

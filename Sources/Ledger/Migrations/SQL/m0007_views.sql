@@ -51,19 +51,30 @@ JOIN codemint.rewards r ON r.reward_id = c.reward_id
 WHERE c.state = 'in_doubt';
 
 CREATE VIEW codemint.account_status AS
-SELECT a.name, a.requests_per_second, a.burst, a.max_in_flight, a.max_in_flight_per_reward,
-       a.in_flight,
+SELECT a.name, a.requests_per_second,
+       round(p.pace::numeric, 3)::double precision AS current_requests_per_second,
+       CASE WHEN p.pace < a.requests_per_second THEN a.pace_reason END AS pace_reason,
+       a.burst, a.max_in_flight, a.max_in_flight_per_reward,
+       CASE WHEN a.set_by IS NOT NULL THEN 'set_limits' ELSE 'settings' END AS limits_from,
+       a.set_by, a.in_flight,
        CASE WHEN a.suspended_at IS NOT NULL THEN 'suspended'
             WHEN a.blocked_at IS NOT NULL THEN 'blocked'
+            WHEN a.breaker = 'open' THEN 'failing'
             WHEN a.paused_until > clock_timestamp() THEN 'paused'
+            WHEN a.failures > 0 THEN 'trying'
             ELSE 'open' END AS state,
        CASE WHEN a.suspended_at IS NOT NULL THEN 'other_cluster'
             WHEN a.blocked_at IS NOT NULL THEN a.blocked_code
-            WHEN a.paused_until > clock_timestamp() THEN a.pause_reason END AS reason,
+            WHEN a.paused_until > clock_timestamp() OR a.failures > 0 THEN a.pause_reason
+            END AS reason,
        CASE WHEN a.suspended_at IS NOT NULL
             THEN 'this database is a copy or was restored: SELECT codemint.accept_cluster(''why'')'
-            ELSE a.blocked_message END AS message,
+            WHEN a.blocked_at IS NOT NULL THEN a.blocked_message
+            WHEN a.breaker = 'open'
+            THEN a.failures || ' failures in a row; asked with GET /v1/team until it answers'
+            WHEN a.failures > 0 THEN 'one call at a time until one is clean' END AS message,
        CASE WHEN a.paused_until > clock_timestamp() THEN a.paused_until END AS paused_until,
        a.blocked_at, a.probe_at, a.failures,
        (SELECT count(*) FROM codemint.workers w WHERE w.expires_at >= clock_timestamp()) AS workers
-FROM codemint.accounts a;
+FROM codemint.accounts a
+CROSS JOIN LATERAL (SELECT codemint.current_pace(a, clock_timestamp()) AS pace) p;

@@ -39,7 +39,6 @@ COMMENT ON COLUMN codemint.calls.state IS
 COMMENT ON COLUMN codemint.calls.worker IS 'The start of the worker that claimed it.';
 COMMENT ON COLUMN codemint.calls.lease_expires_at IS
   'Until then its worker may act on it; later it becomes in_doubt.';
-COMMENT ON COLUMN codemint.calls.send_at IS 'The slot that the rate limit gave it.';
 COMMENT ON COLUMN codemint.calls.received IS 'Items in the answer, nulls and doubles included.';
 COMMENT ON TABLE codemint.codes IS 'Every code that exists upstream because of codemint.';
 COMMENT ON COLUMN codemint.codes.id IS 'The API''s own id of the code.';

@@ -50,6 +50,9 @@ DECLARE
   v_reward codemint.rewards;
 BEGIN
   now := clock_timestamp();
+  IF NOT codemint.may_list() THEN
+    RETURN;
+  END IF;
   SELECT * INTO v_reward FROM codemint.rewards r
   WHERE r.watch_at <= now AND r.closed_at IS NULL
     AND coalesce(r.reconcile_at, '-infinity') <= now

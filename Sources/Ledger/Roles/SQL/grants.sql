@@ -14,6 +14,9 @@ GRANT USAGE ON SCHEMA codemint
 GRANT INSERT (reward_id, count, prefix, priority, run_at, dedupe_key, metadata), SELECT
   ON codemint.jobs TO codemint_producer;
 GRANT SELECT ON codemint.job_status, codemint.account_status TO codemint_producer;
+-- The view calls it, and a view's functions run with the rights of who reads the view.
+GRANT EXECUTE ON FUNCTION codemint.current_pace(codemint.accounts, timestamptz)
+  TO codemint_producer, codemint_operator;
 
 -- Readers: codes, and the jobs that they belong to.
 GRANT SELECT ON codemint.jobs, codemint.codes, codemint.strays, codemint.raw_codes,

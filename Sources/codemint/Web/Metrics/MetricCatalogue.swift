@@ -65,7 +65,7 @@ enum MetricCatalogue {
   static let strays = gauge("codemint_strays", "Codes upstream whose owner is not proven.")
   static let account = gauge(
     "codemint_account_state",
-    "1 for the state that the API account is in: open, paused, blocked or suspended."
+    "1 for the state that the API account is in: open, trying, paused, failing, blocked or suspended."
   )
   static let pace = gauge(
     "codemint_pace_requests_per_second",
@@ -95,7 +95,7 @@ enum MetricCatalogue {
     text.single(closedRewards, Double(gauges.closedRewards))
     text.single(strays, Double(gauges.strays))
     text.begin(account)
-    for state in ["open", "paused", "blocked", "suspended"] {
+    for state in ["open", "trying", "paused", "failing", "blocked", "suspended"] {
       text.sample(account.name, [("state", state)], state == gauges.accountState ? 1 : 0)
     }
     text.single(pace, gauges.requestsPerSecond ?? 0)

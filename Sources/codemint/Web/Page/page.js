@@ -144,7 +144,7 @@ function showAccount(account) {
   });
   const trouble = byId("trouble");
   trouble.hidden = !account.reason;
-  trouble.classList.toggle("bad", account.state === "blocked" || account.state === "suspended");
+  trouble.classList.toggle("bad", account.state === "blocked" || account.state === "failing" || account.state === "suspended");
   const until = account.paused_until ? `, until ${new Date(account.paused_until).toLocaleTimeString()}` : "";
   setText(trouble, account.reason
     ? `Nothing is sent: ${[account.reason, account.message].filter(Boolean).join(": ")}${until}` : "");

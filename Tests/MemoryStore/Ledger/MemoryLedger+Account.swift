@@ -1,0 +1,192 @@
+public import Provisioning
+
+/// The account: its limits, and what answers of the API mean for everybody.
+extension MemoryLedger {
+  /// Sets limits as an operator does: `codemint.set_limits`.
+  public mutating func setLimits(_ limits: SetLimits, now: Int64) {
+    account.set = limits
+    applyLimits(now: now)
+  }
+
+  /// Puts the limits in force: `codemint.apply_limits`.
+  mutating func applyLimits(now: Int64) {
+    let living = workers.values.filter { $0.expiresAt >= now }.map(\.limits)
+    let least = living.dropFirst().reduce(living.first) { $0?.lesser($1) }
+    account.limits = account.set.over(least ?? account.limits)
+  }
+
+  /// What a call's ending means for everybody: `codemint.apply_account_effect`.
+  mutating func apply(_ effect: AccountEffect, sent: Int64?, landed: Bool, now: Int64) {
+    guard landed else { return }
+    account.inFlight -= 1
+    switch effect {
+    case .none: break
+    case .proven: account.proved(now: now)
+    case .paused(let pause, .throttled): account.throttled(pause: pause, sent: sent, now: now)
+    case .paused(let pause, let reason):
+      account.failed(pause: pause, reason: reason, sent: sent, now: now)
+    case .blocked(let code, let message):
+      account.blockedAt = account.blockedAt ?? now
+      account.blockedCode = code
+      account.blockedMessage = message
+      account.probeAt = account.probeAt ?? now
+    }
+  }
+
+  /// Slows everybody down as an answer asks: `codemint.heed_feedback`.
+  public mutating func heed(_ feedback: PaceFeedback, age: Duration, now: Int64) {
+    if feedback.isRefusal {
+      let sent = now - age.microseconds
+      account.throttled(pause: feedback.pause ?? .seconds(1), sent: sent, now: now)
+    } else if let pause = feedback.pause {
+      account.pause(pause, now: now)
+    }
+    guard let ceiling = feedback.ceiling, let pace = account.currentPace(now: now),
+      let configured = account.limits?.requestsPerSecond, ceiling < pace
+    else { return }
+    account.pace = .announced(ceiling, configured: configured, now: now)
+  }
+
+  /// A new slot for a call that missed its own: `codemint.move_slot`.
+  public mutating func moveSlot(_ call: CallID, worker: WorkerID, now: Int64) -> Duration? {
+    guard let row = calls[call], row.worker == worker, row.state == .sending,
+      account.blockedAt == nil, account.breaker != .open, let slot = takeSlot(now: now)
+    else { return nil }
+    calls[call]?.sendAt = slot
+    return .microseconds(slot - now)
+  }
+
+  /// A slot for a request that is no call: `codemint.reserve_slot`.
+  public mutating func reserveSlot(now: Int64) -> Duration? {
+    guard account.mayList else { return nil }
+    return takeSlot(now: now).map { .microseconds($0 - now) }
+  }
+
+  /// Takes the next slot, if it is within five seconds.
+  private mutating func takeSlot(now: Int64) -> Int64? {
+    guard let limiter = limiter(now: now) else { return nil }
+    let nextSlot = account.nextSlot ?? now
+    let slot = limiter.slot(now: now, nextSlot: nextSlot, pausedUntil: account.pausedUntil)
+    guard slot - now <= 5_000_000 else { return nil }
+    account.nextSlot = limiter.following(slot, now: now, nextSlot: nextSlot)
+    return slot
+  }
+
+  /// The limiter at the present pace; nil until a worker announces itself.
+  func limiter(
+    now: Int64,
+    lease: Duration = .seconds(Bounds.leaseSeconds.upperBound)
+  ) -> SlotLimiter? {
+    account.limits.map { SlotLimiter($0, pace: account.currentPace(now: now), lease: lease) }
+  }
+
+  /// Why nothing may be sent, and whether this worker probes: `codemint.account_block`.
+  mutating func accountBlock(now: Int64) -> AccountBlock? {
+    let code: String
+    let message: String
+    if account.blockedAt != nil, let blocked = account.blockedCode {
+      (code, message) = (blocked, account.blockedMessage ?? "")
+    } else if account.breaker == .open {
+      code = "api_failing"
+      message = "\(account.failures) failures in a row; asked with GET /v1/team until it answers"
+    } else {
+      return nil
+    }
+    let isProbeDue = account.probeAt ?? .max <= now
+    if isProbeDue {
+      account.probeAt = now + Self.probeEvery.microseconds
+      if let limiter = limiter(now: now) {
+        let nextSlot = account.nextSlot ?? now
+        let slot = limiter.slot(now: now, nextSlot: nextSlot, pausedUntil: account.pausedUntil)
+        account.nextSlot = limiter.following(slot, now: now, nextSlot: nextSlot)
+      }
+    }
+    return AccountBlock(code: code, message: message, probeNow: isProbeDue)
+  }
+
+  /// Records what a probe showed: `codemint.record_probe`.
+  public mutating func recordProbe(_ answer: TeamAnswer, retryAfter pause: Duration, now: Int64) {
+    guard account.blockedAt != nil || account.breaker == .open else { return }
+    account.probeAt = now + pause.microseconds
+    switch answer {
+    case .accepted:
+      account.answered()
+      account.blockedAt = nil
+      account.blockedCode = nil
+      account.blockedMessage = nil
+      account.probeAt = nil
+      signals.append(.jobs)
+    case .refused(let code, let message):
+      account.answered()
+      account.blockedAt = account.blockedAt ?? now
+      account.blockedCode = code
+      account.blockedMessage = message
+    case .unreachable: break
+    }
+  }
+}
+
+extension AccountRow {
+  /// Whether the API may be asked to list: `codemint.may_list`.
+  var mayList: Bool { blockedAt == nil && breaker != .open }
+
+  /// The API answered as it should: `codemint.account_proven`.
+  mutating func proved(now: Int64) {
+    if breaker != nil, let rate = currentPace(now: now), let limits {
+      pace = .recovering(from: rate, configured: limits.requestsPerSecond, now: now)
+      breaker = nil
+      if blockedAt == nil { probeAt = nil }
+    }
+    failures = 0
+    if pauseReason != .throttled || pausedUntil ?? .max <= now {
+      pauseReason = nil
+      pausedUntil = nil
+    }
+  }
+
+  /// The API asked for less: `codemint.account_throttled`.
+  mutating func throttled(pause: Duration, sent: Int64?, now: Int64) {
+    if isNews(sent), let rate = currentPace(now: now), let limits {
+      pace = .throttled(from: rate, configured: limits.requestsPerSecond, now: now)
+      failedAt = now
+    }
+    self.pause(pause, now: now)
+  }
+
+  /// Nobody sends for this long, because the API asks for it.
+  mutating func pause(_ pause: Duration, now: Int64) {
+    pausedUntil = max(pausedUntil ?? .min, now + pause.microseconds)
+    pauseReason = .throttled
+  }
+
+  /// The API failed, or could not be reached: `codemint.account_failed`.
+  mutating func failed(pause: Duration, reason: PauseReason, sent: Int64?, now: Int64) {
+    let isThrottled = pauseReason == .throttled && pausedUntil ?? .min > now
+    let end = max(pausedUntil ?? .min, now + pause.microseconds)
+    pausedUntil = end
+    if !isThrottled { pauseReason = reason }
+    guard isNews(sent) else { return }
+    failures += 1
+    failedAt = now
+    if failures >= Bounds.breakerFailures {
+      breaker = .open
+      probeAt = end
+    }
+  }
+
+  /// A probe was answered: what the breaker waited for has come.
+  mutating func answered() {
+    guard breaker == .open else { return }
+    breaker = .trial
+    if pauseReason != .throttled {
+      pausedUntil = nil
+      pauseReason = nil
+    }
+  }
+
+  /// Whether an ending says something new: `codemint.is_news`.
+  private func isNews(_ sent: Int64?) -> Bool {
+    guard let sent, let failedAt else { return true }
+    return sent > failedAt
+  }
+}
