@@ -38,7 +38,7 @@ struct DurabilityTests {
             gen_random_uuid(), \(job.number), '\(Scene.reward)', NULL, 10, gen_random_uuid(),
             'in_doubt', NULL, 'timeout', 'm', NULL, 1, NULL, '{}', '{}', '{}', '{}', '{}', '{}',
             '{}', '{}', '{}', NULL, NULL, interval '0', 5, 'closed', NULL, 8, 'none', NULL, NULL,
-            NULL)
+            NULL, 3)
           """,
         "off",
         on: ledger.bystander
