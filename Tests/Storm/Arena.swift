@@ -86,6 +86,7 @@ struct Arena: Sendable {
     self.network = network
     let environment = [
       "CODEMINT_CONFIG": "/dev/null",
+      "CODEMINT_HTTP_LISTEN": "",
       "CODEMINT_DATABASE_URL": cluster.url,
       "CODEMINT_API_BASE_URL": "http://127.0.0.1:\(port)",
       "CODEMINT_API_KEY": key,

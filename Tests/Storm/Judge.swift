@@ -107,6 +107,7 @@ struct Judge {
     let rows = try await arena.eye.rows(
       """
       SELECT c.id::text AS id, c.surplus, c.call_id::text AS call,
+             (extract(epoch FROM c.created_at) * 1000)::bigint AS created_ms,
              EXISTS (SELECT FROM public.history h
                      WHERE h.reward_id = c.reward_id AND h.state = 'absent' AND c.surplus
                        AND h.at <= c.created_at + interval '10 ms') AS after_absent
@@ -126,10 +127,12 @@ struct Judge {
       let request = made.code.request.map { requests[$0 - 1] }
       if let request, request.made > request.count ?? 0 {
         verdict.surplusOfLongAnswers += 1
-      } else if try row.bool("after_absent") {
+      } else if try row.bool("after_absent") || isBeyondLinger(row.int64("created_ms"), request) {
         verdict.surplusAfterAbsent += 1
       } else if let request, keptBack(request, listings) {
         verdict.surplusKeptBack += 1
+      } else if verdict.lostCommitBytes > 0 {
+        verdict.surplusAfterFailover += 1
       } else {
         verdict.double += 1
         try await explain(made.code, request, call: row.optionalText("call"))
@@ -137,16 +140,32 @@ struct Judge {
     }
   }
 
+  /// Whether a code was made when its request could no longer take effect, by the bounds that are
+  /// stated: the judgement may come later, but looks no further.
+  private func isBeyondLinger(_ created: Int64, _ request: GenerateRequest?) -> Bool {
+    guard let request else { return false }
+    var (wall, monotonic) = (timespec(), timespec())
+    clock_gettime(CLOCK_REALTIME, &wall)
+    clock_gettime(CLOCK_MONOTONIC, &monotonic)
+    let offset =
+      Int64(wall.tv_sec - monotonic.tv_sec) * 1000
+      + Int64(wall.tv_nsec - monotonic.tv_nsec) / 1_000_000
+    let arrived = Int64(request.arrivedAt / 1_000_000) + offset
+    let linger = Arena.Patience.lease + Arena.Patience.apiTimeout + Arena.Patience.settle
+    return created - arrived >= Int64(linger) * 1000
+  }
+
   /// Whether an answer showed less than was made, and the one listing that comes before the rest is
   /// asked for again could not show it either.
   private func keptBack(_ request: GenerateRequest, _ listings: [String: [ListRequest]]) -> Bool {
     guard !Self.hiding.isDisjoint(with: request.faults) else { return false }
-    // The rest waits no longer than half a minute.
+    // The rest waits no longer than half a minute for a listing.
     let end = request.arrivedAt + 45_000_000_000
-    return listings[request.reward, default: []].contains { listing in
+    let inTime = listings[request.reward, default: []].filter { listing in
       (request.arrivedAt...end).contains(listing.arrivedAt)
-        && (listing.status != 200 || listing.faults.contains("stale"))
     }
+    return inTime.isEmpty
+      || inTime.contains { $0.status != 200 || $0.faults.contains("stale") }
   }
 
   private static let hiding: Set = ["nulls", "short", "doubled"]

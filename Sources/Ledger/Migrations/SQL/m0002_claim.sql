@@ -58,6 +58,7 @@ DECLARE
   v_job       codemint.jobs;
   v_account   codemint.accounts;
 BEGIN
+  PERFORM codemint.commit_for_sure();
   outcome := 'nothing';
   SELECT * INTO v_call FROM codemint.calls c WHERE c.id = p_call;
   IF NOT FOUND THEN
@@ -278,6 +279,22 @@ BEGIN
   RETURN v_call;
 END
 $$;
+
+-- What this transaction does must be on disk, and with a standby that is waited for there too, before
+-- anybody is told, whatever the database's own setting: a claim that a crash took back would be sent
+-- again. Settings that ask for more stay.
+CREATE FUNCTION codemint.commit_for_sure() RETURNS void
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+  IF current_setting('synchronous_commit') IN ('off', 'local', 'remote_write') THEN
+    PERFORM set_config('synchronous_commit', 'on', true);
+  END IF;
+END
+$$;
+COMMENT ON FUNCTION codemint.commit_for_sure() IS
+  'Raises synchronous_commit to on for the rest of the transaction.';
 
 -- Locks a reward's row, which it makes when the reward is met for the first time.
 CREATE FUNCTION codemint.lock_reward(p_reward uuid) RETURNS codemint.rewards

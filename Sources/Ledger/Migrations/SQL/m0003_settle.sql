@@ -154,6 +154,7 @@ DECLARE
   v_own    integer := cardinality(p_ids) - cardinality(p_stray_rewards);
   v_end    record;
 BEGIN
+  PERFORM codemint.commit_for_sure();
   issued := 0;
   surplus := 0;
   v_reward := codemint.lock_reward(p_reward);

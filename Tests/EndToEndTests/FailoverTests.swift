@@ -1,0 +1,139 @@
+import Backstage
+import Foundation
+import LocalPostgres
+import Logging
+import Sandbox
+import Testing
+
+@Suite("A failover of the database", .timeLimit(.minutes(3)))
+struct FailoverTests {
+  /// Two servers, one following the other, and a stand-in.
+  private struct Pair: Sendable {
+    let primary: LocalPostgres
+    let standby: LocalPostgres
+    let database: Database
+    let sandbox: Sandbox
+    let environment: [String: String]
+
+    func codemint(_ arguments: String...) throws -> CodemintProcess {
+      try CodemintProcess(arguments, environment: environment)
+    }
+  }
+
+  @Test("a standby that is promoted in the middle: the daemon finds it, and nothing is lost")
+  func synchronous() async throws {
+    try await Self.play { pair in
+      try pair.primary.sql("ALTER SYSTEM SET synchronous_standby_names = '*'")
+      try pair.primary.sql("SELECT pg_reload_conf()")
+      let daemon = try pair.codemint("run")
+      try await pair.database.insert((1...6).map { Job(Reward.numbered($0), 1500) })
+      try await Patience.until { pair.sandbox.truth.generateRequests >= 6 }
+      try await pair.primary.stop(.killed)
+      try pair.standby.promote()
+      try await pair.database.allEnded()
+
+      #expect(try await pair.database.unsound() == [])
+      #expect(pair.sandbox.truth.codes == 9000)
+      #expect(try await pair.database.number("SELECT count(*) FROM codemint.codes") == 9000)
+      await daemon.bury()
+    }
+  }
+
+  @Test("one that loses the last commits: what can be listed is found, audit names the rest")
+  func asynchronous() async throws {
+    try await Self.play { pair in
+      let daemon = try pair.codemint("run")
+      try await pair.database.insert(Job(Reward.first, 300))
+      try await pair.database.allEnded()
+      try await Self.fallBehind(pair)
+      try await pair.database.insert(Job(Reward.first, 200), Job(Reward.second, 100))
+      try await pair.database.allEnded()
+      await daemon.bury()
+      try await pair.primary.stop(.killed)
+      try pair.standby.promote()
+
+      #expect(try await pair.database.number("SELECT count(*) FROM codemint.codes") == 300)
+      // The ledger has a call of the first reward, so it is listed before anything is asked of it.
+      let next = try pair.codemint("run")
+      try await pair.database.insert(Job(Reward.first, 50))
+      try await pair.database.allEnded()
+      #expect(
+        try await pair.database.texts(
+          "SELECT concat_ws(' ', count(*), surplus) FROM codemint.codes GROUP BY surplus ORDER BY 1"
+        ) == ["200 t", "350 f"]
+      )
+      let clean = try pair.codemint("audit", Reward.first)
+      #expect(try await clean.end() == .status(0))
+
+      // Of the second reward it knows nothing; only a person who does can ask.
+      let audit = try pair.codemint("audit", Reward.second)
+      #expect(try await audit.end() == .status(1))
+      let unknown = "  100 codes upstream that the ledger does not know:"
+      #expect(audit.output.all.contains(unknown))
+      for id in pair.sandbox.truth.ids(ofReward: Reward.second) {
+        #expect(audit.output.all.contains("    \(id)"))
+      }
+      await next.bury()
+    }
+  }
+
+  /// The standby has everything so far, and gets nothing from now on.
+  private static func fallBehind(_ pair: Pair) async throws {
+    let all = try pair.primary.sql("SELECT pg_current_wal_flush_lsn()")
+    try await Patience.until {
+      try pair.standby.sql("SELECT pg_last_wal_replay_lsn() >= '\(all)'") == "t"
+    }
+    try pair.standby.sql("ALTER SYSTEM SET primary_conninfo = ''")
+    try pair.standby.sql("SELECT pg_reload_conf()")
+    try await Patience.until {
+      try pair.primary.sql("SELECT count(*) FROM pg_stat_replication") == "0"
+    }
+  }
+
+  private static func play(_ body: @Sendable @escaping (Pair) async throws -> Void) async throws {
+    let primary = try await LocalPostgres.start()
+    let standby = try await LocalPostgres.start()
+    try await primary.createDatabase("codemint")
+    try await standby.stop(.immediate)
+    try await standby.follow(primary)
+    let hosts = "\(primary.directory),\(standby.directory)"
+    let url = """
+      postgresql://postgres@/codemint?host=\(hosts)&port=\(primary.port),\(standby.port)\
+      &target_session_attrs=read-write
+      """
+    let sandbox = try Sandbox(
+      SandboxConfiguration(latency: SandboxLatency(fixed: .milliseconds(50))),
+      logger: Logger(label: "sandbox") { _ in SwiftLogNoOpLogHandler() }
+    )
+    try await withThrowingTaskGroup(of: Void.self) { group in
+      group.addTask { try await sandbox.run() }
+      let environment = [
+        "CODEMINT_CONFIG": "/dev/null",
+        "CODEMINT_HTTP_LISTEN": "",
+        "CODEMINT_DATABASE_URL": url,
+        "CODEMINT_API_BASE_URL": "http://127.0.0.1:\(try await sandbox.port())",
+        "CODEMINT_API_KEY": "any",
+        "CODEMINT_LIMITS_REQUESTS_PER_SECOND": "50",
+        "CODEMINT_LIMITS_MAX_IN_FLIGHT": "8",
+        "CODEMINT_LEASE_SECONDS": "60",
+        "CODEMINT_POLL_SECONDS": "1",
+      ]
+      let migration = try CodemintProcess(["migrate"], environment: environment)
+      #expect(try await migration.end() == .status(0))
+      let database = try Database(name: "codemint", url: url, passwordURL: url)
+      try await database.run(Database.tellTale)
+      let pair = Pair(
+        primary: primary,
+        standby: standby,
+        database: database,
+        sandbox: sandbox,
+        environment: environment
+      )
+      try await body(pair)
+      await database.close()
+      group.cancelAll()
+    }
+    try await primary.remove()
+    try await standby.remove()
+  }
+}
