@@ -12,7 +12,7 @@ struct CrashTests {
       let settings = ["CODEMINT_LEASE_SECONDS": "5"]
       let first = try stage.daemon(settings)
       try await stage.database.insert(Job(Reward.first, 500))
-      try await stage.requests(1, for: Reward.first)
+      try await stage.codesMade(500)
       first.send(SIGKILL)
       #expect(try await first.end() == .signal(SIGKILL))
 
@@ -37,7 +37,7 @@ struct CrashTests {
       ]
       let first = try stage.daemon(settings)
       try await stage.database.insert(Job(Reward.first, 600))
-      try await stage.requests(1, for: Reward.first)
+      try await stage.codesMade(500)
       first.send(SIGKILL)
       #expect(try await first.end() == .signal(SIGKILL))
 

@@ -181,6 +181,12 @@ final class Stage: Sendable {
     )
   }
 
+  /// Waits until the stand-in has made so many codes: a request that has arrived may yet be cut off.
+  func codesMade(_ number: Int) async throws {
+    let sandbox = sandbox
+    try await Patience.until { sandbox.truth.codes >= number }
+  }
+
   /// Waits until so many generate requests have arrived, for one reward or for any.
   func requests(_ number: Int, for reward: String? = nil) async throws {
     let sandbox = sandbox

@@ -114,13 +114,6 @@ function fillWorker(item, worker) {
   setText(age, `up ${duration((Date.now() - Date.parse(worker.started_at)) / 1000)}`);
 }
 
-function fillSync(item, problem) {
-  const [name, facts, count] = item.firstElementChild.children;
-  setText(name, problem.system);
-  setText(facts, [`reward ${problem.reward_id}`, problem.error].filter(Boolean).join(" · "));
-  setText(count, `${number.format(problem.codes)} codes`);
-}
-
 function accountFacts(account) {
   const facts = [["State", account.state]];
   const limit = account.requests_per_second;
@@ -161,9 +154,6 @@ function show(facts) {
   byId("no-jobs").hidden = facts.jobs.length > 0;
   byId("doubts-part").hidden = facts.doubts.length === 0;
   keep(byId("doubts"), facts.doubts, (doubt) => doubt.call_id, makeDoubt, fillDoubt);
-  const problems = facts.sync_problems ?? [];
-  byId("sync-part").hidden = problems.length === 0;
-  keep(byId("sync"), problems, (p) => `${p.reward_id} ${p.system}`, makeLine, fillSync);
   keep(byId("workers"), facts.workers, (worker) => worker.id, makeLine, fillWorker);
 }
 
