@@ -178,6 +178,29 @@ struct WatchTests {
   }
 
   @Test(
+    "rule 7: a doubt that took long leaves the listing that is to come first its time",
+    arguments: LedgerKind.allCases
+  )
+  func listingAfterDoubt(kind: LedgerKind) async throws {
+    try await Scene.lend(kind) { scene in
+      _ = try await scene.insert(10)
+      _ = try await scene.insert(10)
+      let short = try await scene.claim()
+      let doubtful = try await scene.claim()
+      try await scene.settle(short, scene.answer(short, codes: 9))
+      try await scene.doubt(doubtful)
+      try await scene.ledger.pass(.seconds(120))
+      let doubt = try await scene.doubt()
+      try await scene.decide(doubt) { $0.absent = [doubtful.call.id] }
+      let now = try await scene.now()
+      #expect(try await scene.reward().closedAt == nil)
+      #expect(try await scene.reward().pausedUntil == now + 30_000_000)
+      _ = try await scene.listWatched()
+      #expect(try await scene.reward().pausedUntil == nil)
+    }
+  }
+
+  @Test(
     "rule 8: a code that cannot be stored never blocks what a watch finds beside it",
     arguments: LedgerKind.allCases
   )

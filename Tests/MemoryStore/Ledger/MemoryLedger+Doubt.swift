@@ -79,7 +79,7 @@ extension MemoryLedger {
     rewards[id]?.giveBack()
     rewards[id]?.reconcileAt = nil
     rewards[id]?.listingFailingSince = nil
-    if !hasDoubt(id) { rewards[id]?.closedAt = nil }
+    if !hasDoubt(id) { rewards[id]?.reopen(now: now) }
     signals.append(.jobs)
     return .done
   }

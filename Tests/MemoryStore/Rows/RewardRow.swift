@@ -43,6 +43,15 @@ public struct RewardRow: Hashable, Sendable {
   /// How its last watch ended: listed or unlistable.
   public var watchEnded: String?
 
+  /// Takes new calls again, but for the listing that is to come first: that has its half minute from
+  /// now, however long the doubt has taken.
+  mutating func reopen(now: Int64) {
+    guard closedAt != nil else { return }
+    closedAt = nil
+    guard watchAt != nil, watchStep == -1 else { return }
+    pausedUntil = max(pausedUntil ?? .min, now + 30_000_000)
+  }
+
   /// A reward that is met for the first time.
   public init() {}
 }

@@ -36,6 +36,26 @@ AS $$
   WHERE r.reward_id = p_reward
 $$;
 
+-- A reward that takes new calls again waits for the listing that is to come first: that has its half
+-- minute from now, however long the doubt has taken.
+CREATE FUNCTION codemint.await_listing() RETURNS trigger
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+  NEW.paused_until := greatest(NEW.paused_until, clock_timestamp() + interval '30 s');
+  RETURN NEW;
+END
+$$;
+COMMENT ON FUNCTION codemint.await_listing() IS
+  'Keeps a reward that is reopened waiting for the listing that is to come first.';
+
+CREATE TRIGGER await_listing BEFORE UPDATE OF closed_at ON codemint.rewards
+  FOR EACH ROW
+  WHEN (OLD.closed_at IS NOT NULL AND NEW.closed_at IS NULL
+        AND NEW.watch_at IS NOT NULL AND NEW.watch_step = -1)
+  EXECUTE FUNCTION codemint.await_listing();
+
 -- Takes a reward whose watch is due.
 CREATE FUNCTION codemint.take_watch(
   p_worker uuid, p_lease interval,
