@@ -1,5 +1,4 @@
 import ArgumentParser
-import Foundation
 import Ledger
 import OneOfNone
 import Postgres
@@ -50,8 +49,6 @@ struct AuditCommand: AsyncParsableCommand {
   private func show(_ report: AuditReport) throws {
     let output = FileDescriptor.standardOutput
     guard json else { return report.lines.forEach(output.line) }
-    let encoder = JSONEncoder()
-    encoder.outputFormatting = [.prettyPrinted, .sortedKeys]
-    output.line(String(decoding: try encoder.encode(report), as: UTF8.self))
+    try output.json(report)
   }
 }

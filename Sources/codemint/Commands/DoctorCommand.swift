@@ -1,5 +1,4 @@
 import ArgumentParser
-import Foundation
 
 /// `codemint doctor`: whether everything is as the daemon needs it.
 struct DoctorCommand: AsyncParsableCommand {
@@ -37,11 +36,7 @@ struct DoctorCommand: AsyncParsableCommand {
 
   private func print(_ findings: [Finding]) throws {
     let output = FileDescriptor.standardOutput
-    if json {
-      let encoder = JSONEncoder()
-      encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
-      return output.line(String(decoding: try encoder.encode(findings), as: UTF8.self))
-    }
+    if json { return try output.json(findings) }
     let width = findings.map(\.subject.count).max() ?? 0
     for finding in findings {
       output.line(

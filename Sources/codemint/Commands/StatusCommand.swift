@@ -1,5 +1,4 @@
 import ArgumentParser
-import Foundation
 import Ledger
 
 /// `codemint status`: how the jobs stand.
@@ -43,11 +42,7 @@ struct StatusCommand: AsyncParsableCommand {
       )
     }
     if json {
-      let encoder = JSONEncoder()
-      encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
-      FileDescriptor.standardOutput.line(
-        String(decoding: try encoder.encode(report), as: UTF8.self)
-      )
+      try FileDescriptor.standardOutput.json(report)
     } else {
       for line in report.lines { FileDescriptor.standardOutput.line(line) }
     }

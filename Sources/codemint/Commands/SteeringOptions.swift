@@ -1,5 +1,4 @@
 import ArgumentParser
-import Foundation
 import Ledger
 
 /// What the commands that steer jobs have in common: several jobs at once, each for itself.
@@ -42,14 +41,7 @@ struct SteeringOptions: ParsableArguments {
   }
 
   private func print(_ outcomes: [Outcome]) throws {
-    if json {
-      let encoder = JSONEncoder()
-      encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
-      FileDescriptor.standardOutput.line(
-        String(decoding: try encoder.encode(outcomes), as: UTF8.self)
-      )
-      return
-    }
+    if json { return try FileDescriptor.standardOutput.json(outcomes) }
     for outcome in outcomes {
       if outcome.done {
         FileDescriptor.standardOutput.line(outcome.outcome)
