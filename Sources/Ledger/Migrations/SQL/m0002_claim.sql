@@ -105,6 +105,10 @@ BEGIN
   ELSIF v_call.state <> 'sending' OR v_call.worker <> p_worker THEN
     wait_us := 0;
     RETURN;
+  ELSE
+    SELECT * INTO v_reward FROM codemint.rewards r WHERE r.reward_id = v_call.reward_id;
+    SELECT * INTO v_job FROM codemint.jobs j WHERE j.id = v_call.job_id;
+    SELECT * INTO v_account FROM codemint.accounts a WHERE a.name = 'default';
   END IF;
 
   outcome := 'call';
@@ -114,13 +118,10 @@ BEGIN
   size := v_call.size;
   answered_at := clock_timestamp();
   slot_us := codemint.microseconds(answered_at, v_call.send_at);
-  SELECT j.stalls, r.failures, a.failures,
-         ceil(1010000 / codemint.current_pace(a, v_now))
-    INTO job_failures, reward_failures, account_failures, spacing_us
-  FROM codemint.jobs j
-  JOIN codemint.rewards r ON r.reward_id = j.reward_id
-  JOIN codemint.accounts a ON a.name = 'default'
-  WHERE j.id = v_call.job_id;
+  spacing_us := extract(epoch FROM (codemint.next_slot(v_account, v_now)).spacing) * 1000000;
+  job_failures := v_job.stalls;
+  reward_failures := v_reward.failures;
+  account_failures := v_account.failures;
 END
 $$;
 
@@ -170,10 +171,11 @@ END
 $$;
 
 -- The account's next slot, should somebody take it now, and what the limiter's one number of state
--- is then. The generic cell rate algorithm, as in `SlotLimiter`.
+-- is then. The generic cell rate algorithm, as in `SlotLimiter`: whose slot is at once may leave as
+-- late as the leeway, so the one behind it is reckoned from there.
 CREATE FUNCTION codemint.next_slot(
   p_account codemint.accounts, p_now timestamptz,
-  OUT spacing interval, OUT slot timestamptz, OUT following timestamptz
+  OUT spacing interval, OUT leeway interval, OUT slot timestamptz, OUT following timestamptz
 )
 LANGUAGE plpgsql IMMUTABLE
 SET search_path = pg_catalog, pg_temp
@@ -185,9 +187,11 @@ DECLARE
                           THEN 1 ELSE p_account.burst END;
 BEGIN
   spacing := interval '1 microsecond' * ceil(1010000 / v_pace);
+  leeway := CASE WHEN v_burst > 1 THEN interval '0'
+                 ELSE interval '1 microsecond' * least(floor(ceil(1010000 / v_pace) / 2), 50000) END;
   slot := greatest(p_now, p_account.next_slot_at - spacing * (v_burst - 1),
                    p_account.paused_until);
-  following := greatest(p_now, p_account.next_slot_at, slot) + spacing;
+  following := greatest(p_now + leeway, p_account.next_slot_at, slot) + spacing;
 END
 $$;
 
@@ -210,8 +214,9 @@ BEGIN
 END
 $$;
 
--- A new slot for a call that has missed its own; the call keeps its lease and its row. Microseconds
--- until the slot; null if the call is not this worker's to send any more, or no slot is near.
+-- A new slot for a call that has missed its own; the call keeps its lease and its row. Who was late
+-- once is likely to be late again, so the slot behind the new one leaves the leeway for it.
+-- Microseconds until the slot; null if the call is not this worker's to send any more, or no slot is near.
 CREATE FUNCTION codemint.move_slot(p_call uuid, p_worker uuid, OUT slot_us bigint)
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
@@ -236,7 +241,9 @@ BEGIN
     RETURN;
   END IF;
   UPDATE codemint.calls c SET send_at = v_next.slot, updated_at = v_now WHERE c.id = p_call;
-  UPDATE codemint.accounts a SET next_slot_at = v_next.following WHERE a.name = 'default';
+  UPDATE codemint.accounts a
+  SET next_slot_at = greatest(v_next.following, v_next.slot + v_next.leeway + v_next.spacing)
+  WHERE a.name = 'default';
   slot_us := codemint.microseconds(clock_timestamp(), v_next.slot);
 END
 $$;
