@@ -72,6 +72,60 @@ CREATE FUNCTION codemint.store_codes(
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
 AS $$
+BEGIN
+  issued := coalesce(cardinality(p_ids), 0);
+  surplus := 0;
+  returned := 0;
+  IF issued > p_room OR NOT codemint.store_new_codes(
+       p_job, p_call, p_reward, p_ids, p_codes, p_statuses, p_sync, p_external, p_created,
+       p_expires, p_updated) THEN
+    SELECT s.issued, s.surplus, s.returned INTO issued, surplus, returned
+    FROM codemint.store_among_known(
+      p_job, p_call, p_reward, p_room, p_ids, p_codes, p_statuses, p_sync, p_external, p_created,
+      p_expires, p_updated) s;
+  END IF;
+  PERFORM codemint.follow_codes(p_reward, p_sync, p_created);
+END
+$$;
+
+-- Inserts the codes of one answer that has room for all of them, if nobody has recorded any of them
+-- before; else nothing, and the answer is false.
+--
+-- That is nearly always so, and worth a way of its own: ON CONFLICT looks every id up first and
+-- writes a second record for each row, which together cost a third of the settlement.
+CREATE FUNCTION codemint.store_new_codes(
+  p_job bigint, p_call uuid, p_reward uuid,
+  p_ids uuid[], p_codes text[], p_statuses text[], p_sync text[], p_external jsonb[],
+  p_created timestamptz[], p_expires timestamptz[], p_updated timestamptz[]
+) RETURNS boolean
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+  INSERT INTO codemint.codes
+    (id, job_id, call_id, reward_id, code, status, sync_status, external_ids, created_at,
+     expires_at, updated_at, synced_at)
+  SELECT s.id, p_job, p_call, p_reward, s.code, s.status, s.sync, s.external, s.created,
+         s.expires, s.updated, CASE WHEN s.sync = 'synced' THEN clock_timestamp() END
+  FROM unnest(p_ids, p_codes, p_statuses, p_sync, p_external, p_created, p_expires, p_updated)
+    AS s (id, code, status, sync, external, created, expires, updated);
+  RETURN true;
+EXCEPTION
+  WHEN unique_violation THEN
+    RETURN false;
+END
+$$;
+
+-- The same with codes among them that are known, or more of them than there is room for.
+CREATE FUNCTION codemint.store_among_known(
+  p_job bigint, p_call uuid, p_reward uuid, p_room integer,
+  p_ids uuid[], p_codes text[], p_statuses text[], p_sync text[], p_external jsonb[],
+  p_created timestamptz[], p_expires timestamptz[], p_updated timestamptz[],
+  OUT issued integer, OUT surplus integer, OUT returned integer
+)
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
 DECLARE
   v_returned uuid[];
 BEGIN
@@ -117,7 +171,6 @@ BEGIN
     SET surplus = false, job_id = p_job, call_id = p_call
     WHERE c.id = ANY (v_returned);
   END IF;
-  PERFORM codemint.follow_codes(p_reward, p_sync, p_created);
 END
 $$;
 
@@ -153,6 +206,7 @@ DECLARE
   v_held   integer;
   v_own    integer := cardinality(p_ids) - cardinality(p_stray_rewards);
   v_end    record;
+  v_learnt timestamptz[];
 BEGIN
   PERFORM codemint.commit_for_sure();
   issued := 0;
@@ -212,7 +266,7 @@ BEGIN
   -- Only the ending that lands teaches: an answer that is repeated or comes late is not the newest.
   IF v_landed AND p_result = 'issued' AND p_reward_effect = 'proven' THEN
     v_reward := codemint.learn_from_answer(v_reward, p_prefix, p_ids, p_codes);
-    PERFORM codemint.learn_offset(v_call.send_at, p_created);
+    v_learnt := p_created;
   END IF;
   PERFORM codemint.apply_reward_effect(v_reward, v_landed, p_reward_effect, p_reward_pause,
                                        p_reward_limit, p_error_code, p_error_message);
@@ -225,7 +279,7 @@ BEGIN
   END IF;
   PERFORM codemint.apply_account_effect(
     v_landed, v_call.send_at, p_account_effect, p_account_pause, p_account_reason,
-    p_account_message, p_breaker_limit);
+    p_account_message, p_breaker_limit, v_learnt);
   IF v_held > 0 AND p_result = 'unsent' AND p_account_effect = 'none' THEN
     -- Its worker stops, or was too late: the others need not wait for their next poll.
     PERFORM pg_notify('codemint_jobs', '');
@@ -464,10 +518,11 @@ END
 $$;
 
 -- p_reason is why everybody pauses, or the code of what blocks the account: with a 403, that is
--- what the harmless request was told and not the call. p_sent is when the call left.
+-- what the harmless request was told and not the call. p_sent is when the call left; p_created are
+-- the times of a clean answer that teach of the API's clock, or null.
 CREATE FUNCTION codemint.apply_account_effect(
   p_landed boolean, p_sent timestamptz, p_effect text, p_pause interval, p_reason text,
-  p_message text, p_breaker_limit integer
+  p_message text, p_breaker_limit integer, p_created timestamptz[]
 ) RETURNS void
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
@@ -477,6 +532,9 @@ DECLARE
   v_account codemint.accounts;
 BEGIN
   SELECT * INTO v_account FROM codemint.accounts a WHERE a.name = 'default' FOR UPDATE;
+  IF p_created IS NOT NULL THEN
+    v_account := codemint.learn_offset(v_account, p_sent, p_created);
+  END IF;
   IF p_landed THEN
     v_account.in_flight := v_account.in_flight - 1;
     IF p_effect = 'proven' THEN
@@ -582,19 +640,25 @@ BEGIN
 END
 $$;
 
--- Writes back what of the account an answer changes.
+-- Writes back what of the account an answer changes; once for each, since it is the same row for
+-- everybody.
 CREATE FUNCTION codemint.save_account(p_account codemint.accounts) RETURNS void
-LANGUAGE sql
+LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
 AS $$
+BEGIN
   UPDATE codemint.accounts a
   SET in_flight = p_account.in_flight, failures = p_account.failures,
       failed_at = p_account.failed_at, breaker = p_account.breaker, pace = p_account.pace,
       pace_at = p_account.pace_at, pace_reason = p_account.pace_reason,
       paused_until = p_account.paused_until, pause_reason = p_account.pause_reason,
       blocked_at = p_account.blocked_at, blocked_code = p_account.blocked_code,
-      blocked_message = p_account.blocked_message, probe_at = p_account.probe_at
-  WHERE a.name = p_account.name
+      blocked_message = p_account.blocked_message, probe_at = p_account.probe_at,
+      offset_low_us = p_account.offset_low_us, offset_high_us = p_account.offset_high_us,
+      offset_measured_at = p_account.offset_measured_at,
+      offset_distrusted_until = p_account.offset_distrusted_until
+  WHERE a.name = p_account.name;
+END
 $$;
 
 -- What a clean answer teaches of its reward: codes that every fresh listing shows from now on, and
@@ -618,47 +682,44 @@ $$;
 -- What a clean answer teaches of the API's clock: createdAt lies between the moment of sending and
 -- now, so it narrows down how far that clock is ahead. An answer that contradicts what was learnt
 -- before makes createdAt unbelievable for a day; both ends drift apart by one in a thousand.
-CREATE FUNCTION codemint.learn_offset(p_sent timestamptz, p_created timestamptz[]) RETURNS void
+CREATE FUNCTION codemint.learn_offset(
+  p_account codemint.accounts, p_sent timestamptz, p_created timestamptz[]
+) RETURNS codemint.accounts
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-  v_now     timestamptz := clock_timestamp();
-  v_low     bigint;
-  v_high    bigint;
-  v_account codemint.accounts;
-  v_drift   bigint;
+  v_now   timestamptz := clock_timestamp();
+  v_low   bigint;
+  v_high  bigint;
+  v_drift bigint := codemint.microseconds(p_account.offset_measured_at, v_now) / 1000 + 1000;
 BEGIN
   IF p_sent IS NULL THEN
     -- A failover lost the claim, and with it the moment of sending.
-    RETURN;
+    RETURN p_account;
   END IF;
   SELECT (extract(epoch FROM max(c.created) - v_now) * 1000000)::bigint,
          (extract(epoch FROM min(c.created) - p_sent) * 1000000)::bigint
     INTO v_low, v_high
   FROM unnest(p_created) AS c (created);
-  SELECT * INTO v_account FROM codemint.accounts a WHERE a.name = 'default' FOR UPDATE;
-  v_drift := codemint.microseconds(v_account.offset_measured_at, v_now) / 1000 + 1000;
   IF v_low IS NULL OR v_high IS NULL OR array_position(p_created, NULL) IS NOT NULL
      OR v_low > v_high THEN
-    v_account.offset_distrusted_until := v_now + interval '1 day';
-    v_account.offset_low_us := NULL;
-    v_account.offset_high_us := NULL;
-  ELSIF v_account.offset_low_us IS NULL THEN
-    v_account.offset_low_us := v_low;
-    v_account.offset_high_us := v_high;
+    p_account.offset_distrusted_until := v_now + interval '1 day';
+    p_account.offset_low_us := NULL;
+    p_account.offset_high_us := NULL;
+  ELSIF p_account.offset_low_us IS NULL THEN
+    p_account.offset_low_us := v_low;
+    p_account.offset_high_us := v_high;
   ELSE
-    v_account.offset_low_us := greatest(v_account.offset_low_us - v_drift, v_low);
-    v_account.offset_high_us := least(v_account.offset_high_us + v_drift, v_high);
-    IF v_account.offset_low_us > v_account.offset_high_us THEN
-      v_account.offset_distrusted_until := v_now + interval '1 day';
-      v_account.offset_low_us := v_low;
-      v_account.offset_high_us := v_high;
+    p_account.offset_low_us := greatest(p_account.offset_low_us - v_drift, v_low);
+    p_account.offset_high_us := least(p_account.offset_high_us + v_drift, v_high);
+    IF p_account.offset_low_us > p_account.offset_high_us THEN
+      p_account.offset_distrusted_until := v_now + interval '1 day';
+      p_account.offset_low_us := v_low;
+      p_account.offset_high_us := v_high;
     END IF;
   END IF;
-  UPDATE codemint.accounts a
-  SET offset_low_us = v_account.offset_low_us, offset_high_us = v_account.offset_high_us,
-      offset_measured_at = v_now, offset_distrusted_until = v_account.offset_distrusted_until
-  WHERE a.name = 'default';
+  p_account.offset_measured_at := v_now;
+  RETURN p_account;
 END
 $$;
