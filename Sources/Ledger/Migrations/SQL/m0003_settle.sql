@@ -153,6 +153,7 @@ DECLARE
   v_held   integer;
   v_own    integer := cardinality(p_ids) - cardinality(p_stray_rewards);
   v_end    record;
+  v_alone  boolean;
 BEGIN
   PERFORM codemint.commit_for_sure();
   issued := 0;
@@ -214,8 +215,10 @@ BEGIN
     v_reward := codemint.learn_from_answer(v_reward, p_prefix, p_ids, p_codes);
     PERFORM codemint.learn_offset(v_call.send_at, p_created);
   END IF;
-  PERFORM codemint.apply_reward_effect(v_reward, v_landed, p_reward_effect, p_reward_pause,
-                                       p_reward_limit, p_error_code, p_error_message);
+  v_alone := v_landed AND codemint.fails_alone(v_reward, p_reward_effect);
+  PERFORM codemint.apply_reward_effect(
+    v_reward, v_landed, CASE WHEN v_alone THEN 'refused' ELSE p_reward_effect END, p_reward_pause,
+    p_reward_limit, p_error_code, p_error_message);
   IF p_reward_effect = 'watched' AND v_held > 0 THEN
     -- The answer was not what was asked for: it is listed once before anything is asked again.
     PERFORM codemint.watch_reward(p_reward, p_call, -1);
@@ -224,8 +227,8 @@ BEGIN
     PERFORM codemint.watch_reward(p_reward, p_call, 0);
   END IF;
   PERFORM codemint.apply_account_effect(
-    v_landed, v_call.send_at, p_account_effect, p_account_pause, p_account_reason,
-    p_account_message, p_breaker_limit);
+    v_landed, v_call.send_at, CASE WHEN v_alone THEN 'none' ELSE p_account_effect END,
+    p_account_pause, p_account_reason, p_account_message, p_breaker_limit);
   IF v_held > 0 AND p_result = 'unsent' AND p_account_effect = 'none' THEN
     -- Its worker stops, or was too late: the others need not wait for their next poll.
     PERFORM pg_notify('codemint_jobs', '');
@@ -420,6 +423,21 @@ AS $$
   ON CONFLICT (id) DO NOTHING
 $$;
 
+-- Whether a failure is its reward's own: the third in a row, and other calls of the account have been
+-- answered as they should be since the first of them (protocol, rule 17).
+CREATE FUNCTION codemint.fails_alone(p_reward codemint.rewards, p_effect text) RETURNS boolean
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+  RETURN p_effect = 'failed' AND p_reward.failures >= 2
+         AND coalesce((SELECT a.proven_at > p_reward.failing_since
+                       FROM codemint.accounts a WHERE a.name = 'default'), false);
+END
+$$;
+
+-- What a call's ending means for its reward. 'failed' is counted here; whose fault it is was found
+-- out before.
 CREATE FUNCTION codemint.apply_reward_effect(
   p_reward codemint.rewards, p_landed boolean, p_effect text, p_pause interval, p_limit integer,
   p_code text, p_message text
@@ -435,10 +453,14 @@ BEGIN
   -- older than what has been refused meanwhile.
   IF p_effect = 'proven' AND p_landed THEN
     p_reward.failures := 0;
+    p_reward.failing_since := NULL;
     -- The pause before a listing that is due at once is not another answer's to lift.
     p_reward.paused_until := CASE WHEN p_reward.watch_step < 0 THEN p_reward.paused_until END;
     p_reward.error_code := NULL;
     p_reward.error_message := NULL;
+  ELSIF p_effect = 'failed' AND p_landed THEN
+    p_reward.failures := p_reward.failures + 1;
+    p_reward.failing_since := coalesce(p_reward.failing_since, v_now);
   ELSIF p_effect = 'refused' AND p_landed THEN
     p_reward.failures := p_reward.failures + 1;
     p_reward.paused_until := greatest(p_reward.paused_until, v_now + p_pause);
@@ -451,12 +473,14 @@ BEGIN
       WHERE j.reward_id = p_reward.reward_id AND j.state IN ('queued', 'running') AND NOT j.held;
       PERFORM codemint.refresh_line(p_reward.reward_id);
       p_reward.failures := 0;
+      p_reward.failing_since := NULL;
     END IF;
   END IF;
   UPDATE codemint.rewards r
   SET in_flight = p_reward.in_flight, closed_at = p_reward.closed_at,
       reconcile_at = p_reward.reconcile_at,
-      failures = p_reward.failures, paused_until = p_reward.paused_until,
+      failures = p_reward.failures, failing_since = p_reward.failing_since,
+      paused_until = p_reward.paused_until,
       error_code = p_reward.error_code, error_message = p_reward.error_message,
       newest_known = p_reward.newest_known, prefix_literal = p_reward.prefix_literal
   WHERE r.reward_id = p_reward.reward_id;
@@ -517,6 +541,7 @@ BEGIN
     END IF;
   END IF;
   p_account.failures := 0;
+  p_account.proven_at := p_now;
   IF p_account.pause_reason IS DISTINCT FROM 'throttled' OR p_account.paused_until <= p_now THEN
     p_account.pause_reason := NULL;
     p_account.paused_until := NULL;
@@ -589,7 +614,7 @@ SET search_path = pg_catalog, pg_temp
 AS $$
   UPDATE codemint.accounts a
   SET in_flight = p_account.in_flight, failures = p_account.failures,
-      failed_at = p_account.failed_at, breaker = p_account.breaker, pace = p_account.pace,
+      failed_at = p_account.failed_at, proven_at = p_account.proven_at, breaker = p_account.breaker, pace = p_account.pace,
       pace_at = p_account.pace_at, pace_reason = p_account.pace_reason,
       paused_until = p_account.paused_until, pause_reason = p_account.pause_reason,
       blocked_at = p_account.blocked_at, blocked_code = p_account.blocked_code,
