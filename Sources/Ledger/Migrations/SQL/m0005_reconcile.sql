@@ -214,7 +214,7 @@ BEGIN
     RETURN;
   END IF;
   v_now := clock_timestamp();
-  SELECT * INTO v_next FROM codemint.next_slot(v_account, v_now);
+  v_next := codemint.next_slot(v_account, v_now);
   IF v_next.slot - v_now > interval '5 seconds' THEN
     RETURN;
   END IF;

@@ -13,11 +13,12 @@
 -- lock, for who inserts it must wait for nobody; it leaves an arrival, which is as good as a head
 -- until somebody who has the lock finds it.
 
--- Finds the heads of a reward's line again; the reward is locked.
+-- Finds the heads of a reward's line again; the reward is locked. p_claimed more calls of it are in
+-- flight: its row is written once for both.
 --
 -- Its plans are pinned to the indexes: statistics that are out of date, as after a large INSERT,
 -- must not make it sort a backlog.
-CREATE FUNCTION codemint.refresh_line(p_reward uuid) RETURNS void
+CREATE FUNCTION codemint.refresh_line(p_reward uuid, p_claimed integer DEFAULT 0) RETURNS void
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
 SET enable_seqscan = off
@@ -44,14 +45,16 @@ BEGIN
   ORDER BY j.turn
   LIMIT 1;
   UPDATE codemint.rewards r
-  SET line_priority = v_first.priority,
+  SET in_flight = r.in_flight + p_claimed,
+      line_priority = v_first.priority,
       newcomer_due = CASE WHEN v_first.turn = 0 THEN v_first.next_call_at END,
       newcomer_job = CASE WHEN v_first.turn = 0 THEN v_first.id END,
       round_turn = v_round
   WHERE r.reward_id = p_reward
-    AND (r.line_priority, r.newcomer_due, r.newcomer_job, r.round_turn) IS DISTINCT FROM
-        (v_first.priority, CASE WHEN v_first.turn = 0 THEN v_first.next_call_at END,
-         CASE WHEN v_first.turn = 0 THEN v_first.id END, v_round);
+    AND (p_claimed <> 0
+         OR (r.line_priority, r.newcomer_due, r.newcomer_job, r.round_turn) IS DISTINCT FROM
+            (v_first.priority, CASE WHEN v_first.turn = 0 THEN v_first.next_call_at END,
+             CASE WHEN v_first.turn = 0 THEN v_first.id END, v_round));
 END
 $$;
 
