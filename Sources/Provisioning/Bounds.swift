@@ -60,6 +60,10 @@ public enum Bounds {
   public static let watchRetry: Duration = .seconds(30)
   /// The longest such pause.
   public static let longestWatchRetry: Duration = .seconds(3600)
+  /// The same pause while calls of the reward wait for the listing.
+  public static let awaitedRetry: Duration = .seconds(2)
+  /// The longest such pause.
+  public static let longestAwaitedRetry: Duration = .seconds(60)
   /// How long a watched reward's list may fail without a break before the watch is given up.
   public static let watchPatience: Duration = .seconds(24 * 3600)
   /// How long a list may fail without a break before a person has to decide what waits for it.

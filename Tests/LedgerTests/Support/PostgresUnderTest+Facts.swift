@@ -179,7 +179,7 @@ extension RewardRow {
     }
     prefixLiteral = try row.optionalBool("prefix_literal")
     watchCall = try row.optionalUuid("watch_call").map { CallID(UniqueID(bits: $0)) }
-    watchStep = try row.optionalInteger("watch_step")
+    watchStep = try row.integer("watch_step")
     watchAt = try row.optionalTimestamptz("watch_at")
     watchedSince = try row.optionalTimestamptz("watched_since")
     watchFailures = try row.integer("watch_failures")

@@ -14,8 +14,7 @@ extension MemoryLedger {
     case .proven where landed:
       reward.failures = 0
       reward.failingSince = nil
-      // The pause before a listing that is due at once is not another answer's to lift.
-      if reward.watchStep ?? 0 >= 0 { reward.pausedUntil = nil }
+      reward.pausedUntil = nil
       reward.errorCode = nil
       reward.errorMessage = nil
     case .failed where landed:
@@ -36,7 +35,8 @@ extension MemoryLedger {
     rewards[id] = reward
   }
 
-  private mutating func hold(_ reward: RewardID, code: String, message: String) {
+  /// Every open job of a reward waits for a person.
+  mutating func hold(_ reward: RewardID, code: String, message: String) {
     for id in jobs.keys {
       guard var job = jobs[id], job.reward == reward, job.state.takesCalls, !job.held else {
         continue

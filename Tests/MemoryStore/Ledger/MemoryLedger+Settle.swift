@@ -34,7 +34,7 @@ extension MemoryLedger {
     conclude(&job, failure: finding.failure, now: now)
     place(&job, pause: finding.pause, now: now)
     jobs[job.id] = job
-    if row.state != .inDoubt, !hasDoubt(call.reward) { reward.reopen(now: now) }
+    if row.state != .inDoubt, !hasDoubt(call.reward) { reward.closedAt = nil }
     if landed, settlement.result == .issued, settlement.reward == .proven {
       learn(from: settlement, to: &reward, sent: row.sendAt, now: now)
     }

@@ -98,7 +98,8 @@ COMMENT ON COLUMN codemint.calls.is_short IS
   'Its answer was not what was asked for, and its reward has not been listed since.';
 COMMENT ON COLUMN codemint.rewards.watch_call IS 'The latest call because of which it is watched.';
 COMMENT ON COLUMN codemint.rewards.watch_step IS
-  'Listings of the watch done so far; -1 if one more comes first, -2 if calls wait for that one.';
+  'Listings of the watch done so far; below 0, calls wait for one that comes first: -1 because of an '
+  'answer that was not what was asked for, -2 because of a failover.';
 COMMENT ON COLUMN codemint.rewards.watch_failures IS
   'How often in a row it could not be listed when the watch was due.';
 COMMENT ON COLUMN codemint.rewards.watch_ended IS
