@@ -72,8 +72,11 @@ struct Caller: Sendable {
   }
 
   private func send(_ call: Call) async -> CallReport {
-    let (board, clock) = (context.board, context.clock)
-    return await context.issuer.generate(call) { board.mayStillSend(call.id, at: clock.now) }
+    let (board, clock, departure) = (context.board, context.clock, context.departure)
+    return await context.issuer.generate(call) {
+      departure.ring()
+      return board.mayStillSend(call.id, at: clock.now)
+    }
   }
 
   /// One line for a call that did not simply succeed; none for one that did.

@@ -30,17 +30,17 @@ struct Lockstep {
   mutating func step() async throws -> String {
     switch Int.random(in: 0..<100, using: &random) {
     case 0..<8: try await insert()
-    case 8..<28: try await claim()
-    case 28..<48: try await settle()
-    case 48..<53: try await repeatSettlement()
-    case 53..<58: try await lateEvidence()
-    case 58..<66: try await pass()
-    case 66..<71: try await tend()
-    case 71..<73: try await renew()
-    case 73..<76: try await probe()
-    case 76..<79: try await edit()
-    case 79..<82: try await pace()
-    case 82..<90: try await follow()
+    case 8..<26: try await claim()
+    case 26..<42: try await settle()
+    case 42..<46: try await repeatSettlement()
+    case 46..<50: try await lateEvidence()
+    case 50..<58: try await pass()
+    case 58..<63: try await tend()
+    case 63..<65: try await renew()
+    case 65..<68: try await probe()
+    case 68..<71: try await edit()
+    case 71..<74: try await pace()
+    case 74..<82: try await follow()
     default: try await reconcile()
     }
   }

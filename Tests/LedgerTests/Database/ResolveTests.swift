@@ -83,6 +83,26 @@ struct ResolveTests {
     }
   }
 
+  @Test(
+    "'adopt' of a call whose reward could not be listed has it listed, and then takes its codes"
+  )
+  func foundLater() async throws {
+    try await Held.lend(reason: .unlistable, strays: []) { held in
+      // The watch that the hold began was given up: the list was away for a day.
+      try await held.connection.script(
+        "UPDATE codemint.rewards SET watch_at = NULL, watch_ended = 'unlistable'"
+      )
+      let words = try await held.resolve(held.calls[0], "adopt", "the list is back")
+      #expect(words.contains("is still held") && words.contains("listed again now"))
+      let codes = held.scene.mint.make(10, of: Scene.reward)
+      #expect(try await held.scene.listWatched(finding: codes) == .done(issued: 0, surplus: 0))
+      let doubt = try await held.connection.query("SELECT codes_found FROM codemint.doubts").one()
+      #expect(try doubt.int64("codes_found") == 10)
+      _ = try await held.resolve(held.calls[0], "adopt", "the list is back")
+      #expect(try await held.scene.job(held.job).state == .completed)
+    }
+  }
+
   @Test("of two calls held together the second finds what the first has left")
   func together() async throws {
     for first in ["absent", "adopt"] {
@@ -112,6 +132,7 @@ struct ResolveTests {
 
 /// A reward with held calls, one for each prefix, and codes that were set aside for them.
 private struct Held {
+  let scene: Scene
   let connection: Connection
   let job: JobID
   let calls: [CallID]
@@ -119,6 +140,7 @@ private struct Held {
   static func lend(
     prefixes: [String?] = [nil],
     isHeld: Bool = true,
+    reason: HoldReason = .unexplained,
     strays: [IssuedCode] = CodeMint().make(3, of: Scene.reward),
     _ body: (Held) async throws -> Void
   ) async throws {
@@ -137,11 +159,13 @@ private struct Held {
           let doubt = try await scene.doubt()
           try await scene.decide(doubt) { decision in
             decision.held = doubt.calls.map(\.call.id)
-            decision.holdReason = .unexplained
+            decision.holdReason = reason
             decision.strays = strays
           }
         }
-        try await body(Held(connection: postgres.bystander, job: jobs[0], calls: calls))
+        try await body(
+          Held(scene: scene, connection: postgres.bystander, job: jobs[0], calls: calls)
+        )
       }
     }
   }

@@ -150,6 +150,7 @@ BEGIN
   RETURN p_reward.closed_at IS NULL
          AND p_reward.in_flight < p_account.max_in_flight_per_reward
          AND coalesce(p_reward.paused_until, '-infinity') <= p_now
+         AND p_reward.watch_step >= 0
          AND p_job.turn IS NOT NULL
          AND codemint.may_send(p_account);
 END
@@ -207,7 +208,7 @@ DECLARE
   v_next    record;
   v_horizon interval;
 BEGIN
-  SELECT * INTO v_next FROM codemint.next_slot(p_account, p_now);
+  v_next := codemint.next_slot(p_account, p_now);
   v_horizon := least(greatest(v_next.spacing, p_horizon), p_lease);
   RETURN CASE WHEN v_next.slot - p_now > v_horizon
               THEN codemint.microseconds(p_now, v_next.slot - v_horizon) END;
@@ -235,7 +236,7 @@ BEGIN
   END IF;
   SELECT * INTO v_account FROM codemint.accounts a WHERE a.name = 'default' FOR UPDATE;
   v_now := clock_timestamp();
-  SELECT * INTO v_next FROM codemint.next_slot(v_account, v_now);
+  v_next := codemint.next_slot(v_account, v_now);
   IF v_next.slot - v_now > interval '5 seconds' OR v_account.blocked_at IS NOT NULL
      OR v_account.suspended_at IS NOT NULL OR v_account.breaker = 'open' THEN
     RETURN;
@@ -261,15 +262,13 @@ DECLARE
   v_next record;
   v_room integer := p_job.count - p_job.issued - p_job.outstanding;
 BEGIN
-  SELECT * INTO v_next FROM codemint.next_slot(p_account, p_now);
+  v_next := codemint.next_slot(p_account, p_now);
   INSERT INTO codemint.calls
     (id, job_id, reward_id, prefix, size, state, worker, lease_expires_at, send_at)
   VALUES
     (p_call, p_job.id, p_job.reward_id, p_job.prefix, least(v_room, p_largest), 'sending',
      p_worker, p_now + p_lease, v_next.slot)
   RETURNING * INTO v_call;
-  UPDATE codemint.rewards r SET in_flight = r.in_flight + 1
-  WHERE r.reward_id = p_job.reward_id;
   UPDATE codemint.jobs j
   SET state = 'running',
       outstanding = j.outstanding + v_call.size,
@@ -278,7 +277,7 @@ BEGIN
       next_call_at = CASE WHEN v_room > v_call.size THEN j.next_call_at END,
       updated_at = p_now
   WHERE j.id = p_job.id;
-  PERFORM codemint.refresh_line(p_job.reward_id);
+  PERFORM codemint.refresh_line(p_job.reward_id, 1);
   UPDATE codemint.accounts a
   SET in_flight = a.in_flight + 1, next_slot_at = v_next.following,
       newcomer_last = p_job.turn = 0

@@ -41,7 +41,7 @@ END
 $$;
 
 -- Every reward of which something was asked since then is listed before anything more is asked.
--- Codes that the ledger does not know go to the job that has room for them.
+-- Codes that the ledger does not know go to the latest call, if that one lacks them.
 CREATE FUNCTION codemint.suspect_rewards(p_since timestamptz) RETURNS void
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
