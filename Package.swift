@@ -94,7 +94,7 @@ let package = Package(
         .embedInCode("Migrations/SQL/m0007_views.sql"),
         .embedInCode("Migrations/SQL/m0008_comments.sql"),
         .embedInCode("Migrations/SQL/m0009_steer.sql"),
-        .embedInCode("Migrations/SQL/m0010_overview.sql"),
+        .embedInCode("Migrations/SQL/m0010_learn.sql"),
         .embedInCode("Migrations/SQL/m0011_line.sql"),
         .embedInCode("Migrations/SQL/m0012_pace.sql"),
         .embedInCode("Migrations/SQL/m0013_watch.sql"),

@@ -21,6 +21,8 @@ struct WorkerContext: Sendable {
   let wake = Bell()
   /// The account may stand otherwise than when it was last tended; silenced by the dispatcher.
   let account = Bell()
+  /// A request is leaving; silenced by the dispatcher before it sends one off.
+  let departure = Bell()
   /// A reward may be due to be reconciled.
   let doubt = Bell()
   /// The worker is to stop; never silenced.

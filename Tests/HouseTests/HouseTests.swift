@@ -41,6 +41,18 @@ struct HouseTests {
     #expect(file.lines.count <= 400)
   }
 
+  @Test("no file of SQL holds two things, and no function in it: at most 400 and 75 lines")
+  func smallFunctions() throws {
+    let files = try SourceTree.files(below: ["Sources"], endings: ["sql"])
+    #expect(files.contains { !$0.functions.isEmpty })
+    for file in files {
+      #expect(file.lines.count <= 400, "\(file.path)")
+      for function in file.functions {
+        #expect(function.lines <= 75, "\(file.path): \(function.name)")
+      }
+    }
+  }
+
   @Test("nothing is left unfinished, and nothing is forced", arguments: SourceTree.sources)
   func finished(file: SourceTree.File) {
     let forbidden = ["TO" + "DO", "FIX" + "ME", "try" + "!", "as" + "!", "fatalError" + "("]

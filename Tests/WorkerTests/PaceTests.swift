@@ -1,5 +1,6 @@
 import MemoryStore
 import Provisioning
+import Synchronization
 import Testing
 import Worker
 
@@ -26,12 +27,20 @@ struct PaceTests {
     )
   }
 
-  /// When requests arrived while so many workers, each on a busy machine, ran for 30 seconds.
+  /// When requests arrived while so many workers, each on a busy machine and with a disk that is slow
+  /// now and then, ran for 30 seconds.
   private static func arrivals(workers: Int, seed: UInt64, on time: VirtualTime) async
     -> [Instant]
   {
     let memory = MemoryStore(clock: time)
-    let store = ShakyStore(memory, time: time) { _, _ in nil }
+    let disk = Mutex(SeededRandom(seed: seed &+ 200))
+    let commit: @Sendable () -> Duration = {
+      disk.withLock { random in
+        let isSlow = Int.random(in: 0..<10, using: &random) == 0
+        return .microseconds(Int.random(in: isSlow ? 10_000...24_000 : 500...4000, using: &random))
+      }
+    }
+    let store = ShakyStore(memory, time: time, committing: commit) { _, _ in nil }
     let issuer = ScriptedIssuer(time: time) { _, _ in
       .init(connecting: .microseconds(300), latency: .milliseconds(120))
     }

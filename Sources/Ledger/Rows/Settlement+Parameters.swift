@@ -40,6 +40,7 @@ extension RewardEffect {
     case .proven: [.text("proven"), .interval(nil), limit]
     case .watched: [.text("watched"), .interval(nil), limit]
     case .closed: [.text("closed"), .interval(nil), limit]
+    case .failed(let pause): [.text("failed"), .interval(pause), limit]
     case .refused(let pause, _, _): [.text("refused"), .interval(pause), limit]
     }
   }

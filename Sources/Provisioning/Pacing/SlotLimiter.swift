@@ -35,8 +35,19 @@ public struct SlotLimiter: Hashable, Sendable {
   /// How late a call may be for its slot: half of the one per cent that the spacing is longer than
   /// it has to be, in a second or in a spacing if that is longer. A call that is later bunches up
   /// with those behind it, and takes a new slot.
-  public static func tolerableLateness(spacing: Duration) -> Duration {
-    max(spacing, .seconds(1)) / 200
+  ///
+  /// A slot for at once has passed when the commit that reserved it is back. To miss it for that
+  /// would waste one slot after another, so there may be the leeway between the two; `following`
+  /// leaves the room for it.
+  ///
+  /// - Parameter ahead: How long before its time the slot was reserved.
+  public static func tolerableLateness(spacing: Duration, ahead: Duration) -> Duration {
+    max(max(spacing, .seconds(1)) / 200, leeway(spacing: spacing) - ahead)
+  }
+
+  /// Half a spacing, but no more than a commit takes on a busy machine.
+  private static func leeway(spacing: Duration) -> Duration {
+    min(spacing / 2, shortestHorizon)
   }
 
   /// How far ahead of its time a slot may be reserved at least, so that a fast pace is not held up
@@ -72,8 +83,22 @@ public struct SlotLimiter: Hashable, Sendable {
     max(now, nextSlot - tolerance, pausedUntil ?? now)
   }
 
-  /// The state after a slot was taken.
-  public func following(_ slot: Int64, now: Int64, nextSlot: Int64) -> Int64 {
-    max(now, nextSlot, slot) + spacing
+  /// The state after a slot was taken. A request whose slot is at once may leave as late as the
+  /// leeway, and the slot behind it is reckoned from there; where a burst is allowed, that is the
+  /// leeway.
+  ///
+  /// - Parameter isLate: Whether the slot is for a call that has missed one: it may be late for this
+  ///   one too.
+  public func following(
+    _ slot: Int64,
+    now: Int64,
+    nextSlot: Int64,
+    isLate: Bool = false
+  ) -> Int64 {
+    max((isLate ? slot : now) + leeway, nextSlot, slot) + spacing
+  }
+
+  private var leeway: Int64 {
+    tolerance > 0 ? 0 : Self.leeway(spacing: .microseconds(spacing)).microseconds
   }
 }

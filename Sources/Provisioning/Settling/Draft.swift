@@ -45,12 +45,17 @@ struct Draft {
     )
   }
 
-  func doubted(_ reason: DoubtReason, pause: Duration?, rawAnswer: [UInt8]? = nil) -> Settlement {
+  func doubted(
+    _ reason: DoubtReason,
+    reward: RewardEffect,
+    pause: Duration?,
+    rawAnswer: [UInt8]? = nil
+  ) -> Settlement {
     settlement(
       .inDoubt,
       error: (reason.code, reason.message),
       rawAnswer: rawAnswer,
-      reward: .closed,
+      reward: reward,
       account: pause.map { .paused($0, reason: .failing) } ?? .none
     )
   }

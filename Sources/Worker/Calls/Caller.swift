@@ -38,10 +38,8 @@ struct Caller: Sendable {
   /// - Returns: Why the call is to be given back; nil if its slot has come.
   private func waitForSlot(_ claimed: ClaimedCall, _ slot: Instant) async -> UnsentReason? {
     let call = claimed.call.id
-    var tolerance = SlotLimiter.tolerableLateness(spacing: claimed.spacing)
-    // A slot that was given for at once has passed when the claim's commit is back: to miss it for
-    // that would waste one slot after another.
-    if claimed.slotDelay < claimed.spacing / 2 { tolerance = max(tolerance, claimed.spacing / 2) }
+    let spacing = claimed.spacing
+    var tolerance = SlotLimiter.tolerableLateness(spacing: spacing, ahead: claimed.slotDelay)
     var slot = slot
     var moves = 0
     while true {
@@ -55,9 +53,7 @@ struct Caller: Sendable {
         guard let moved else { return .slotMissed }
         slot = context.clock.now + moved
         moves += 1
-        // Slots that were missed stay empty, which leaves the room for more lateness: a busy machine
-        // is not to miss one after another for the sake of milliseconds.
-        tolerance = max(tolerance, claimed.spacing / 2)
+        tolerance = SlotLimiter.tolerableLateness(spacing: spacing, ahead: .zero)
       } catch {
         if await !context.waitForDatabase(failures: context.outage.failed(error)) {
           return .draining
@@ -76,8 +72,11 @@ struct Caller: Sendable {
   }
 
   private func send(_ call: Call) async -> CallReport {
-    let (board, clock) = (context.board, context.clock)
-    return await context.issuer.generate(call) { board.mayStillSend(call.id, at: clock.now) }
+    let (board, clock, departure) = (context.board, context.clock, context.departure)
+    return await context.issuer.generate(call) {
+      departure.ring()
+      return board.mayStillSend(call.id, at: clock.now)
+    }
   }
 
   /// One line for a call that did not simply succeed; none for one that did.

@@ -83,13 +83,25 @@ struct Dispatcher: Sendable {
           schedule.found(claim, poll: context.configuration.poll, now: context.clock.now)
           return
         }
+        context.departure.silence()
         open(claimed, next, &group)
+        await letLeave(claimed)
       } catch {
         return schedule.databaseFailed(pause: pause(after: error), now: context.clock.now)
       }
     }
     schedule.lanesFull(poll: context.configuration.poll, now: context.clock.now)
   }
+
+  /// Lets a request whose slot is at once leave before the next call is asked for: on a small machine
+  /// the two would be in each other's way, and a job of one call has to wait for nothing.
+  private func letLeave(_ claimed: ClaimedCall) async {
+    guard claimed.slotDelay < Self.courtesy else { return }
+    await context.departure.wait(until: context.clock.now + Self.courtesy, on: context.clock)
+  }
+
+  /// How long the next claim waits for a request to leave.
+  private static let courtesy: Duration = .milliseconds(5)
 
   private func open(
     _ claimed: ClaimedCall,

@@ -130,13 +130,16 @@ struct PaceTests {
     try await Scene.lend(kind, limits: Self.ten) { scene in
       _ = try await scene.insert(50_000)
       let late = try await scene.claim()
+      try await scene.ledger.pass(.milliseconds(50))
       let next = try await scene.claim()
       #expect(next.slotDelay == .milliseconds(101))
-      try await scene.ledger.pass(.milliseconds(60))
+      try await scene.ledger.pass(.milliseconds(10))
       let store = scene.ledger.store
-      #expect(try await store.moveSlot(late.call.id, worker: Scene.worker) == .milliseconds(142))
+      #expect(try await store.moveSlot(late.call.id, worker: Scene.worker) == .milliseconds(192))
       let row = try await scene.call(late)
-      #expect(row.state == .sending && row.sendAt == startOfTime + 202_000)
+      #expect(row.state == .sending && row.sendAt == startOfTime + 252_000)
+      let nextSlot = try await scene.ledger.facts().account.nextSlot
+      #expect(nextSlot == startOfTime + 403_000)
       #expect(row.leaseExpiresAt == startOfTime + 10_000_000)
       #expect(try await store.moveSlot(late.call.id, worker: Scene.otherWorker) == nil)
       try await scene.settle(next, Scene.refusal(.pace(pause: .seconds(60)), 429))

@@ -180,12 +180,12 @@ struct ResyncTests {
         try await store.followSlot(Scene.reward, worker: Scene.worker, lease: .seconds(60))
       }
       #expect(try await slot() == .slot(.zero))
-      try await scene.ledger.pass(.milliseconds(101))
+      try await scene.ledger.pass(.milliseconds(151))
       #expect(try await slot() == .slot(.zero))
       _ = try await scene.insert(5000)
-      try await scene.ledger.pass(.milliseconds(101))
-      #expect(try await slot() == .wait(.milliseconds(909)))
-      try await scene.ledger.pass(.milliseconds(909))
+      try await scene.ledger.pass(.milliseconds(151))
+      #expect(try await slot() == .wait(.milliseconds(859)))
+      try await scene.ledger.pass(.milliseconds(859))
       #expect(try await slot() == .slot(.zero))
     }
   }

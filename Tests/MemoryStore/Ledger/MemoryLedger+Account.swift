@@ -50,7 +50,8 @@ extension MemoryLedger {
   /// A new slot for a call that missed its own: `codemint.move_slot`.
   public mutating func moveSlot(_ call: CallID, worker: WorkerID, now: Int64) -> Duration? {
     guard let row = calls[call], row.worker == worker, row.state == .sending,
-      account.blockedAt == nil, account.breaker != .open, let slot = takeSlot(now: now)
+      account.blockedAt == nil, account.breaker != .open,
+      let slot = takeSlot(now: now, isLate: true)
     else { return nil }
     calls[call]?.sendAt = slot
     return .microseconds(slot - now)
@@ -63,12 +64,12 @@ extension MemoryLedger {
   }
 
   /// Takes the next slot, if it is within five seconds.
-  private mutating func takeSlot(now: Int64) -> Int64? {
+  private mutating func takeSlot(now: Int64, isLate: Bool = false) -> Int64? {
     guard let limiter = limiter(now: now) else { return nil }
     let nextSlot = account.nextSlot ?? now
     let slot = limiter.slot(now: now, nextSlot: nextSlot, pausedUntil: account.pausedUntil)
     guard slot - now <= 5_000_000 else { return nil }
-    account.nextSlot = limiter.following(slot, now: now, nextSlot: nextSlot)
+    account.nextSlot = limiter.following(slot, now: now, nextSlot: nextSlot, isLate: isLate)
     return slot
   }
 
@@ -138,6 +139,7 @@ extension AccountRow {
       if blockedAt == nil { probeAt = nil }
     }
     failures = 0
+    provenAt = now
     if pauseReason != .throttled || pausedUntil ?? .max <= now {
       pauseReason = nil
       pausedUntil = nil

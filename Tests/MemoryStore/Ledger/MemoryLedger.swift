@@ -131,7 +131,7 @@ public struct MemoryLedger: Hashable, Sendable {
       job.nextCallAt = job.nextCallAt ?? now
     }
     jobs[job.id] = job
-    if !hasDoubt(row.call.reward) { rewards[row.call.reward]?.reopen(now: now) }
+    if !hasDoubt(row.call.reward) { rewards[row.call.reward]?.closedAt = nil }
   }
 
   /// Whether a call of this reward is in doubt and not held.

@@ -18,6 +18,8 @@ public struct AccountRow: Hashable, Sendable {
   public var newcomerLast = false
   /// Failures of the API in a row.
   public var failures = 0
+  /// When a call was last answered as it should be.
+  public var provenAt: Int64?
   /// When the last of them, or of the 429s, was counted.
   public var failedAt: Int64?
   /// Whether a probe has to be answered before a call is sent.

@@ -55,11 +55,44 @@ struct SlotLimiterTests {
     #expect(SlotLimiter(Self.limits(rate, burst: 1)).spacing == expected)
   }
 
-  @Test("the first slot after a quiet time is at once")
+  @Test("the first slot after a quiet time is at once, and leaves the leeway before the second")
   func firstSlot() {
     let limiter = SlotLimiter(.standard)
     let first = limiter.reserve(now: 1_000_000, nextSlot: 0)
-    #expect(first == .slot(at: 1_000_000, nextSlot: 1_202_000))
+    #expect(first == .slot(at: 1_000_000, nextSlot: 1_252_000))
+    #expect(limiter.reserve(now: 0, nextSlot: 10_000) == .slot(at: 10_000, nextSlot: 252_000))
+    #expect(limiter.reserve(now: 0, nextSlot: 90_000) == .slot(at: 90_000, nextSlot: 292_000))
+  }
+
+  @Test("of a slot for a call that missed one, the leeway stays free")
+  func lateAgain() {
+    let limiter = SlotLimiter(.standard)
+    #expect(limiter.following(90_000, now: 0, nextSlot: 90_000, isLate: true) == 342_000)
+    let burst = SlotLimiter(Self.limits(5, burst: 2))
+    #expect(burst.following(90_000, now: 0, nextSlot: 90_000, isLate: true) == 292_000)
+  }
+
+  @Test(
+    "however late each request leaves within what its slot allows, no second holds too many",
+    arguments: 0..<100 as Range<UInt64>
+  )
+  func lateRequests(seed: UInt64) {
+    var random = SeededRandom(seed: seed)
+    let limiter = SlotLimiter(Self.limits(20, burst: 1))
+    let spacing: Duration = .microseconds(limiter.spacing)
+    var (now, nextSlot) = (0 as Int64, Int64.min / 2)
+    var sent: [Int64] = []
+    while sent.count < 500 {
+      guard case .slot(let slot, let next) = limiter.reserve(now: now, nextSlot: nextSlot) else {
+        now += Int64.random(in: 1...30_000, using: &random)
+        continue
+      }
+      nextSlot = next
+      let ahead: Duration = .microseconds(slot - now)
+      let most = SlotLimiter.tolerableLateness(spacing: spacing, ahead: ahead).microseconds
+      sent.append(slot + Int64.random(in: 0...most, using: &random))
+    }
+    #expect(Self.mostInOneSecond(sent.sorted()) <= 20)
   }
 
   @Test(
@@ -89,8 +122,8 @@ struct SlotLimiterTests {
       #expect(at == now)
       nextSlot = next
     }
-    let after = limiter.reserve(now: now, nextSlot: nextSlot)
-    #expect(after == .slot(at: now + limiter.spacing, nextSlot: nextSlot + limiter.spacing))
+    let leeway: Int64 = burst == 1 ? 50_000 : 0
+    #expect(nextSlot == now + leeway + Int64(burst) * limiter.spacing)
   }
 
   @Test("no slot is reserved further ahead than the horizon")

@@ -37,16 +37,21 @@ final class ShakyStore: Store {
   let memory: MemoryStore
   private let time: VirtualTime
   private let script: @Sendable (Question, Int) -> Fault?
+  private let committing: @Sendable () -> Duration
   private let state = Mutex(State())
 
-  /// - Parameter script: What goes wrong with the n-th such question, counted from 1.
+  /// - Parameters:
+  ///   - committing: How long the disk takes with what was done, before its answer leaves.
+  ///   - script: What goes wrong with the n-th such question, counted from 1.
   init(
     _ memory: MemoryStore,
     time: VirtualTime,
+    committing: @escaping @Sendable () -> Duration = { .zero },
     script: @escaping @Sendable (Question, Int) -> Fault?
   ) {
     self.memory = memory
     self.time = time
+    self.committing = committing
     self.script = script
   }
 
@@ -85,6 +90,7 @@ final class ShakyStore: Store {
     let none = SettleAnswer(settled: .failure(lost), claim: next == nil ? nil : .failure(lost))
     if case .questionLost = fault { return none }
     let answer = await memory.settle(settlement, thenClaim: next)
+    await time.pass(committing())
     switch fault {
     case nil, .questionLost: return answer
     case .answerLost: return none
@@ -122,6 +128,7 @@ final class ShakyStore: Store {
     let fault = await arrive(question, call: call, next: nil)
     if case .questionLost = fault { throw lost }
     let value = try await body()
+    await time.pass(committing())
     if fault != nil { throw lost }
     return value
   }

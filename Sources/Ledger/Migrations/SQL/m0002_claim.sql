@@ -105,6 +105,10 @@ BEGIN
   ELSIF v_call.state <> 'sending' OR v_call.worker <> p_worker THEN
     wait_us := 0;
     RETURN;
+  ELSE
+    SELECT * INTO v_reward FROM codemint.rewards r WHERE r.reward_id = v_call.reward_id;
+    SELECT * INTO v_job FROM codemint.jobs j WHERE j.id = v_call.job_id;
+    SELECT * INTO v_account FROM codemint.accounts a WHERE a.name = 'default';
   END IF;
 
   outcome := 'call';
@@ -114,13 +118,10 @@ BEGIN
   size := v_call.size;
   answered_at := clock_timestamp();
   slot_us := codemint.microseconds(answered_at, v_call.send_at);
-  SELECT j.stalls, r.failures, a.failures,
-         ceil(1010000 / codemint.current_pace(a, v_now))
-    INTO job_failures, reward_failures, account_failures, spacing_us
-  FROM codemint.jobs j
-  JOIN codemint.rewards r ON r.reward_id = j.reward_id
-  JOIN codemint.accounts a ON a.name = 'default'
-  WHERE j.id = v_call.job_id;
+  spacing_us := extract(epoch FROM (codemint.next_slot(v_account, v_now)).spacing) * 1000000;
+  job_failures := v_job.stalls;
+  reward_failures := v_reward.failures;
+  account_failures := v_account.failures;
 END
 $$;
 
@@ -149,6 +150,7 @@ BEGIN
   RETURN p_reward.closed_at IS NULL
          AND p_reward.in_flight < p_account.max_in_flight_per_reward
          AND coalesce(p_reward.paused_until, '-infinity') <= p_now
+         AND p_reward.watch_step >= 0
          AND p_job.turn IS NOT NULL
          AND codemint.may_send(p_account);
 END
@@ -170,10 +172,11 @@ END
 $$;
 
 -- The account's next slot, should somebody take it now, and what the limiter's one number of state
--- is then. The generic cell rate algorithm, as in `SlotLimiter`.
+-- is then. The generic cell rate algorithm, as in `SlotLimiter`: whose slot is at once may leave as
+-- late as the leeway, so the one behind it is reckoned from there.
 CREATE FUNCTION codemint.next_slot(
   p_account codemint.accounts, p_now timestamptz,
-  OUT spacing interval, OUT slot timestamptz, OUT following timestamptz
+  OUT spacing interval, OUT leeway interval, OUT slot timestamptz, OUT following timestamptz
 )
 LANGUAGE plpgsql IMMUTABLE
 SET search_path = pg_catalog, pg_temp
@@ -185,9 +188,11 @@ DECLARE
                           THEN 1 ELSE p_account.burst END;
 BEGIN
   spacing := interval '1 microsecond' * ceil(1010000 / v_pace);
+  leeway := CASE WHEN v_burst > 1 THEN interval '0'
+                 ELSE interval '1 microsecond' * least(floor(ceil(1010000 / v_pace) / 2), 50000) END;
   slot := greatest(p_now, p_account.next_slot_at - spacing * (v_burst - 1),
                    p_account.paused_until);
-  following := greatest(p_now, p_account.next_slot_at, slot) + spacing;
+  following := greatest(p_now + leeway, p_account.next_slot_at, slot) + spacing;
 END
 $$;
 
@@ -203,15 +208,16 @@ DECLARE
   v_next    record;
   v_horizon interval;
 BEGIN
-  SELECT * INTO v_next FROM codemint.next_slot(p_account, p_now);
+  v_next := codemint.next_slot(p_account, p_now);
   v_horizon := least(greatest(v_next.spacing, p_horizon), p_lease);
   RETURN CASE WHEN v_next.slot - p_now > v_horizon
               THEN codemint.microseconds(p_now, v_next.slot - v_horizon) END;
 END
 $$;
 
--- A new slot for a call that has missed its own; the call keeps its lease and its row. Microseconds
--- until the slot; null if the call is not this worker's to send any more, or no slot is near.
+-- A new slot for a call that has missed its own; the call keeps its lease and its row. Who was late
+-- once is likely to be late again, so the slot behind the new one leaves the leeway for it.
+-- Microseconds until the slot; null if the call is not this worker's to send any more, or no slot is near.
 CREATE FUNCTION codemint.move_slot(p_call uuid, p_worker uuid, OUT slot_us bigint)
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
@@ -230,13 +236,15 @@ BEGIN
   END IF;
   SELECT * INTO v_account FROM codemint.accounts a WHERE a.name = 'default' FOR UPDATE;
   v_now := clock_timestamp();
-  SELECT * INTO v_next FROM codemint.next_slot(v_account, v_now);
+  v_next := codemint.next_slot(v_account, v_now);
   IF v_next.slot - v_now > interval '5 seconds' OR v_account.blocked_at IS NOT NULL
      OR v_account.suspended_at IS NOT NULL OR v_account.breaker = 'open' THEN
     RETURN;
   END IF;
   UPDATE codemint.calls c SET send_at = v_next.slot, updated_at = v_now WHERE c.id = p_call;
-  UPDATE codemint.accounts a SET next_slot_at = v_next.following WHERE a.name = 'default';
+  UPDATE codemint.accounts a
+  SET next_slot_at = greatest(v_next.following, v_next.slot + v_next.leeway + v_next.spacing)
+  WHERE a.name = 'default';
   slot_us := codemint.microseconds(clock_timestamp(), v_next.slot);
 END
 $$;
@@ -254,15 +262,13 @@ DECLARE
   v_next record;
   v_room integer := p_job.count - p_job.issued - p_job.outstanding;
 BEGIN
-  SELECT * INTO v_next FROM codemint.next_slot(p_account, p_now);
+  v_next := codemint.next_slot(p_account, p_now);
   INSERT INTO codemint.calls
     (id, job_id, reward_id, prefix, size, state, worker, lease_expires_at, send_at)
   VALUES
     (p_call, p_job.id, p_job.reward_id, p_job.prefix, least(v_room, p_largest), 'sending',
      p_worker, p_now + p_lease, v_next.slot)
   RETURNING * INTO v_call;
-  UPDATE codemint.rewards r SET in_flight = r.in_flight + 1
-  WHERE r.reward_id = p_job.reward_id;
   UPDATE codemint.jobs j
   SET state = 'running',
       outstanding = j.outstanding + v_call.size,
@@ -271,7 +277,7 @@ BEGIN
       next_call_at = CASE WHEN v_room > v_call.size THEN j.next_call_at END,
       updated_at = p_now
   WHERE j.id = p_job.id;
-  PERFORM codemint.refresh_line(p_job.reward_id);
+  PERFORM codemint.refresh_line(p_job.reward_id, 1);
   UPDATE codemint.accounts a
   SET in_flight = a.in_flight + 1, next_slot_at = v_next.following,
       newcomer_last = p_job.turn = 0

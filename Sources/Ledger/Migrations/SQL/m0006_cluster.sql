@@ -41,8 +41,8 @@ END
 $$;
 
 -- Every reward of which something was asked since then is listed before anything more is asked: since
--- for ever, every reward, since calls are forgotten in time (codemint.prune_calls).
--- Codes that the ledger does not know go to the job that has room for them.
+-- for ever, every reward, since calls are forgotten in time (codemint.prune_calls). Codes that the
+-- ledger does not know go to the latest call, if that one lacks them.
 CREATE FUNCTION codemint.suspect_rewards(p_since timestamptz) RETURNS void
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp

@@ -1,4 +1,4 @@
--- How fast the account is used: what operators set and see of it.
+-- How fast the account is used: what operators set and see of it, and what answers make of it.
 
 -- Sets limits for the whole fleet, at once, over whatever the daemons are configured with. A limit
 -- that is not named, or null, goes back to the daemons' settings.
@@ -47,6 +47,141 @@ BEGIN
                 v_account.requests_per_second, v_account.burst, v_account.max_in_flight,
                 v_account.max_in_flight_per_reward);
 END
+$$;
+
+-- p_reason is why everybody pauses, or the code of what blocks the account: with a 403, that is
+-- what the harmless request was told and not the call. p_sent is when the call left.
+CREATE FUNCTION codemint.apply_account_effect(
+  p_landed boolean, p_sent timestamptz, p_effect text, p_pause interval, p_reason text,
+  p_message text, p_breaker_limit integer
+) RETURNS void
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+  v_now     timestamptz := clock_timestamp();
+  v_account codemint.accounts;
+BEGIN
+  SELECT * INTO v_account FROM codemint.accounts a WHERE a.name = 'default' FOR UPDATE;
+  IF p_landed THEN
+    v_account.in_flight := v_account.in_flight - 1;
+    IF p_effect = 'proven' THEN
+      v_account := codemint.account_proven(v_account, v_now);
+    ELSIF p_effect = 'paused' AND p_reason = 'throttled' THEN
+      v_account := codemint.account_throttled(v_account, v_now, p_sent, p_pause);
+    ELSIF p_effect = 'paused' THEN
+      v_account := codemint.account_failed(v_account, v_now, p_sent, p_pause, p_reason,
+                                           p_breaker_limit);
+    ELSIF p_effect = 'blocked' THEN
+      v_account.blocked_at := coalesce(v_account.blocked_at, v_now);
+      v_account.blocked_code := p_reason;
+      v_account.blocked_message := p_message;
+      v_account.probe_at := coalesce(v_account.probe_at, v_now);
+    END IF;
+  END IF;
+  PERFORM codemint.save_account(v_account);
+END
+$$;
+
+-- The API answered as it should: failures in a row are forgotten, and a pause that was made because
+-- there was no answer ends; one that the API asked for stays. After an outage the fleet does not
+-- come back all at once: it starts slowly.
+CREATE FUNCTION codemint.account_proven(p_account codemint.accounts, p_now timestamptz)
+RETURNS codemint.accounts
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+  IF p_account.breaker IS NOT NULL THEN
+    p_account.pace := least(codemint.current_pace(p_account, p_now),
+                            p_account.requests_per_second / 10);
+    p_account.pace_at := p_now;
+    p_account.pace_reason := 'recovering';
+    p_account.breaker := NULL;
+    IF p_account.blocked_at IS NULL THEN
+      p_account.probe_at := NULL;
+    END IF;
+  END IF;
+  p_account.failures := 0;
+  p_account.proven_at := p_now;
+  IF p_account.pause_reason IS DISTINCT FROM 'throttled' OR p_account.paused_until <= p_now THEN
+    p_account.pause_reason := NULL;
+    p_account.paused_until := NULL;
+  END IF;
+  RETURN p_account;
+END
+$$;
+
+-- Whether an ending says something new: that a call failed which had left before the last failure
+-- was known is the same failure again, or a short outage would look like a long one.
+CREATE FUNCTION codemint.is_news(p_account codemint.accounts, p_sent timestamptz) RETURNS boolean
+LANGUAGE sql IMMUTABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+  SELECT coalesce(p_sent > p_account.failed_at, true)
+$$;
+
+-- The API asked for less: everybody pauses as long as it says, and the pace is halved, down to a
+-- twentieth of what is configured or one request in two seconds, whichever is less.
+CREATE FUNCTION codemint.account_throttled(
+  p_account codemint.accounts, p_now timestamptz, p_sent timestamptz, p_pause interval
+) RETURNS codemint.accounts
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+  IF codemint.is_news(p_account, p_sent) AND p_account.requests_per_second IS NOT NULL THEN
+    p_account.pace := greatest(codemint.current_pace(p_account, p_now) / 2,
+                               least(p_account.requests_per_second / 20, 0.5));
+    p_account.pace_at := p_now;
+    p_account.pace_reason := 'throttled';
+    p_account.failed_at := p_now;
+  END IF;
+  p_account.paused_until := greatest(p_account.paused_until, p_now + p_pause);
+  p_account.pause_reason := 'throttled';
+  RETURN p_account;
+END
+$$;
+
+-- The API failed, or could not be reached. After p_limit failures in a row the breaker opens: no
+-- call is claimed before the harmless request that is made at the end of the pause is answered.
+CREATE FUNCTION codemint.account_failed(
+  p_account codemint.accounts, p_now timestamptz, p_sent timestamptz, p_pause interval,
+  p_reason text, p_limit integer
+) RETURNS codemint.accounts
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+  p_account.pause_reason := CASE WHEN p_account.paused_until > p_now
+                                      AND p_account.pause_reason = 'throttled'
+                                 THEN 'throttled' ELSE p_reason END;
+  p_account.paused_until := greatest(p_account.paused_until, p_now + p_pause);
+  IF codemint.is_news(p_account, p_sent) THEN
+    p_account.failures := p_account.failures + 1;
+    p_account.failed_at := p_now;
+    IF p_account.failures >= p_limit THEN
+      p_account.breaker := 'open';
+      p_account.probe_at := p_account.paused_until;
+    END IF;
+  END IF;
+  RETURN p_account;
+END
+$$;
+
+-- Writes back what of the account an answer changes.
+CREATE FUNCTION codemint.save_account(p_account codemint.accounts) RETURNS void
+LANGUAGE sql
+SET search_path = pg_catalog, pg_temp
+AS $$
+  UPDATE codemint.accounts a
+  SET in_flight = p_account.in_flight, failures = p_account.failures,
+      failed_at = p_account.failed_at, proven_at = p_account.proven_at, breaker = p_account.breaker, pace = p_account.pace,
+      pace_at = p_account.pace_at, pace_reason = p_account.pace_reason,
+      paused_until = p_account.paused_until, pause_reason = p_account.pause_reason,
+      blocked_at = p_account.blocked_at, blocked_code = p_account.blocked_code,
+      blocked_message = p_account.blocked_message, probe_at = p_account.probe_at
+  WHERE a.name = p_account.name
 $$;
 
 COMMENT ON FUNCTION codemint.set_limits(double precision, integer, integer, integer) IS

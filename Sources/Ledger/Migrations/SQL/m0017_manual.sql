@@ -208,8 +208,6 @@ COMMENT ON TRIGGER refuse_purged_key ON codemint.jobs IS
   'Keeps the dedupe_key of a purged job taken.';
 COMMENT ON TRIGGER note_sync_done ON codemint.jobs IS
   'Tells when a job ends of which no code waits for another system.';
-COMMENT ON TRIGGER await_listing ON codemint.rewards IS
-  'Keeps a reward that is reopened waiting for the listing that is to come first.';
 
 -- Functions for operators.
 COMMENT ON FUNCTION codemint.purge_job IS
@@ -362,3 +360,11 @@ COMMENT ON FUNCTION codemint.prune_calls IS
   'Deletes a batch of old calls of jobs that have ended (retention.calls_days).';
 COMMENT ON FUNCTION codemint.check_purge IS
   'Refuses to purge a job of which something is still to be found out.';
+COMMENT ON FUNCTION codemint.fails_alone IS 'Whether a failure is its reward''s own (rule 17).';
+COMMENT ON FUNCTION codemint.is_free IS
+  'Whether a worker may take a reward, to reconcile it or to list it.';
+COMMENT ON FUNCTION codemint.look_for_codes IS
+  'Has the reward of a held call listed that is to be adopted and of which nothing was found.';
+COMMENT ON FUNCTION codemint.record_ending IS 'Records on a call''s row how its request ended.';
+COMMENT ON FUNCTION codemint.refuse IS 'Refuses what cannot be done to a job as it stands.';
+COMMENT ON FUNCTION codemint.settle_reward IS 'What the ending of a call means for its reward.';
