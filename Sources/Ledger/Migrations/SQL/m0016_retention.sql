@@ -137,20 +137,18 @@ DECLARE
 BEGIN
   IF p_job.held OR EXISTS (SELECT FROM codemint.calls c
                            WHERE c.job_id = p_job.id AND c.state = 'in_doubt') THEN
-    RAISE EXCEPTION '%: decide its doubtful calls first, see codemint.doubts',
-      codemint.describe_job(p_job) USING ERRCODE = 'object_not_in_prerequisite_state';
+    PERFORM codemint.refuse(p_job, 'decide its doubtful calls first, see codemint.doubts');
   ELSIF p_job.finished_at IS NULL THEN
-    RAISE EXCEPTION '%: it can be purged when it has ended; codemint.cancel_job(%) ends it',
-      codemint.describe_job(p_job), p_job.id USING ERRCODE = 'object_not_in_prerequisite_state';
+    PERFORM codemint.refuse(p_job, format(
+      'it can be purged when it has ended; codemint.cancel_job(%s) ends it', p_job.id));
   END IF;
   SELECT * INTO v_reward FROM codemint.rewards r WHERE r.reward_id = p_job.reward_id;
   IF v_reward.closed_at IS NOT NULL THEN
-    RAISE EXCEPTION 'a call of reward % is in doubt, see codemint.doubts: purge job % when that is '
-      'decided', p_job.reward_id, p_job.id USING ERRCODE = 'object_not_in_prerequisite_state';
+    PERFORM codemint.refuse(p_job, 'a call of its reward is in doubt, see codemint.doubts; purge it '
+      'when that is decided');
   ELSIF v_reward.watch_at IS NOT NULL THEN
-    RAISE EXCEPTION 'reward % is watched for codes that may yet come to light, see '
-      'codemint.watches: purge job % when that has ended', p_job.reward_id, p_job.id
-      USING ERRCODE = 'object_not_in_prerequisite_state';
+    PERFORM codemint.refuse(p_job, 'its reward is watched for codes that may yet come to light, see '
+      'codemint.watches; purge it when that has ended');
   END IF;
 END
 $$;
