@@ -101,6 +101,8 @@ let package = Package(
         .embedInCode("Migrations/SQL/m0013_watch.sql"),
         .embedInCode("Migrations/SQL/m0014_sync.sql"),
         .embedInCode("Migrations/SQL/m0015_settled.sql"),
+        .embedInCode("Migrations/SQL/m0016_retention.sql"),
+        .embedInCode("Migrations/SQL/m0017_manual.sql"),
         .embedInCode("Roles/SQL/grants.sql"),
       ],
       swiftSettings: strict
@@ -206,7 +208,7 @@ let package = Package(
     ),
     .testTarget(
       name: "SettingsTests",
-      dependencies: ["codemint", "Provisioning", logging],
+      dependencies: ["codemint", "Provisioning", argumentParser, logging],
       swiftSettings: strictBesideNIO
     ),
   ]

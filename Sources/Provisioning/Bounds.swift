@@ -33,6 +33,9 @@ public enum Bounds {
   public static let syncLongestSeconds = 0.1...86_400.0
   /// Days that an unsettled code is followed.
   public static let syncDays = 0.001...365.0
+  /// Days that the requests of a job are kept after it has ended; 0 for ever. Never less than the
+  /// last day of requests, which a failover of the database asks for (protocol, rule 18).
+  public static let retentionDays = 0...3650
   /// Bytes of one answer of the API that are read; a longer one is cut off and proves nothing.
   public static let answerBytes = 8 * 1024 * 1024
   /// Bytes that are kept of an answer of success that cannot be read; the rest is cut off.

@@ -21,8 +21,12 @@ struct Codemint: AsyncParsableCommand {
       codes to the One of None API and writes every code back.
 
       Settings come from flags, the environment (CODEMINT_...), systemd credentials and \
-      /etc/codemint/codemint.yaml, in this order. Exit statuses are those of sysexits(3), and 1 \
-      where what was asked for did not come about.
+      /etc/codemint/codemint.yaml, in this order.
+
+      Exit statuses: 0 all went well; 1 what was asked for did not come about; 64 wrong command \
+      line; 65 what it was given was refused; 69 something needed is missing; 70 codemint's own \
+      fault; 74 something could not be written; 75 try again later; 77 not permitted; 78 wrong \
+      setting or schema. Nothing is ever coloured, so NO_COLOR is kept.
       """,
     version: Version.current,
     subcommands: [

@@ -220,6 +220,10 @@ extension AccountRow {
     offsetHigh = try row.optionalInt64("offset_high_us")
     offsetMeasuredAt = try row.optionalTimestamptz("offset_measured_at")
     offsetDistrustedUntil = try row.optionalTimestamptz("offset_distrusted_until")
+    if let finishedAt = try row.optionalTimestamptz("calls_pruned_until") {
+      let job = JobID(try row.int64("calls_pruned_job"))
+      prunedUntil = PrunedMark(finishedAt: finishedAt, job: job)
+    }
   }
 }
 

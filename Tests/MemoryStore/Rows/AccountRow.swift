@@ -46,6 +46,23 @@ public struct AccountRow: Hashable, Sendable {
   /// Until when the API's `createdAt` is not believed.
   public var offsetDistrustedUntil: Int64?
 
+  /// Up to which ended job old calls have been forgotten; nil if none were.
+  public var prunedUntil: PrunedMark?
+
+  /// A job in the order in which jobs have ended.
+  public struct PrunedMark: Hashable, Sendable {
+    /// When it ended.
+    public let finishedAt: Int64
+    /// Which it is.
+    public let job: JobID
+
+    /// A mark with these parts.
+    public init(finishedAt: Int64, job: JobID) {
+      self.finishedAt = finishedAt
+      self.job = job
+    }
+  }
+
   /// How a breaker that is not closed stands.
   public enum Breaker: String, Hashable, Sendable {
     /// No call before a probe is answered.
