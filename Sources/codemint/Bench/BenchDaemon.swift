@@ -3,16 +3,14 @@ import Provisioning
 
 /// `codemint run` as a process of its own, so that what it uses is what the daemon uses.
 ///
-/// It runs under a small shell that stops it when its standard input ends, which the kernel brings
-/// about however this process comes to its end.
+/// A small shell beside it stops it when its standard input ends, which the kernel brings about
+/// however this process comes to its end.
 final class BenchDaemon {
   private static let script = """
     trap '' INT
-    "$0" run </dev/null >/dev/null 2>"$1" &
-    echo $!
-    read nothing
-    kill -TERM $! 2>/dev/null
-    wait $!
+    exec 3<&0
+    (read nothing <&3; kill -TERM $$ 2>/dev/null) &
+    exec "$0" run 3<&- </dev/null >/dev/null 2>"$1"
     """
 
   /// Its process id.
@@ -43,18 +41,12 @@ final class BenchDaemon {
   private init(_ database: BenchDatabase, _ api: String, _ limits: Limits?) throws {
     log = FileManager.default.temporaryDirectory.path + "/codemint-bench-\(UUID().uuidString).log"
     let program = URL(fileURLWithPath: "/proc/self/exe").resolvingSymlinksInPath().path
-    let output = Pipe()
     shell.executableURL = URL(fileURLWithPath: "/bin/sh")
     shell.arguments = ["-c", Self.script, program, log]
     shell.environment = Self.environment(database, api, limits)
     shell.standardInput = input
-    shell.standardOutput = output
     try shell.run()
-    let line = String(decoding: output.fileHandleForReading.availableData, as: UTF8.self)
-    guard let process = pid_t(line.filter(\.isNumber)) else {
-      throw CommandError(.unavailable, "/bin/sh did not start the daemon")
-    }
-    self.process = process
+    process = shell.processIdentifier
   }
 
   /// What it has used so far; nil if it is gone.

@@ -88,3 +88,62 @@ AS $$
   WHERE a.name = 'default'
     AND coalesce(a.offset_distrusted_until, '-infinity') <= clock_timestamp()
 $$;
+
+-- Stores an answer with codes among its own that are known, or with more of them than there is room
+-- for. The other answers, which is nearly all, go the way of store_new_codes.
+CREATE FUNCTION codemint.store_among_known(
+  p_job bigint, p_call uuid, p_reward uuid, p_room integer,
+  p_ids uuid[], p_codes text[], p_statuses text[], p_sync text[], p_external jsonb[],
+  p_created timestamptz[], p_expires timestamptz[], p_updated timestamptz[],
+  OUT issued integer, OUT surplus integer, OUT returned integer
+)
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+  v_returned uuid[];
+BEGIN
+  returned := 0;
+  -- Only where more came than there is room for must the new ones be told from the known first.
+  WITH shown AS (
+    SELECT s.*, CASE WHEN cardinality(p_ids) > p_room
+                     THEN row_number() OVER (PARTITION BY k.id IS NULL ORDER BY s.place)
+                     ELSE 0 END AS rank
+    FROM unnest(p_ids, p_codes, p_statuses, p_sync, p_external, p_created, p_expires, p_updated)
+      WITH ORDINALITY
+      AS s (id, code, status, sync, external, created, expires, updated, place)
+    LEFT JOIN codemint.codes k ON cardinality(p_ids) > p_room AND k.id = s.id
+  ), stored AS (
+    INSERT INTO codemint.codes AS c
+      (id, job_id, call_id, reward_id, code, status, sync_status, external_ids, surplus,
+       created_at, expires_at, updated_at, synced_at)
+    SELECT s.id, p_job, p_call, p_reward, s.code, s.status, s.sync, s.external, s.rank > p_room,
+           s.created, s.expires, s.updated, CASE WHEN s.sync = 'synced' THEN clock_timestamp() END
+    FROM shown s
+    ORDER BY s.place
+    ON CONFLICT (id) DO NOTHING
+    RETURNING c.surplus
+  )
+  SELECT count(*) FILTER (WHERE NOT s.surplus), count(*) FILTER (WHERE s.surplus)
+    INTO issued, surplus
+  FROM stored s;
+
+  IF issued + surplus < cardinality(p_ids) AND p_room > issued THEN
+    v_returned := ARRAY(
+      SELECT c.id FROM codemint.codes c
+      WHERE c.id = ANY (p_ids) AND c.surplus AND c.reward_id = p_reward
+        AND (c.call_id IS NULL OR c.call_id = p_call)
+      ORDER BY c.id
+      LIMIT p_room - issued);
+    returned := cardinality(v_returned);
+    UPDATE codemint.jobs j
+    SET surplus = j.surplus - t.number
+    FROM (SELECT c.job_id, count(*)::integer AS number FROM codemint.codes c
+          WHERE c.id = ANY (v_returned) GROUP BY c.job_id) t
+    WHERE j.id = t.job_id;
+    UPDATE codemint.codes c
+    SET surplus = false, job_id = p_job, call_id = p_call
+    WHERE c.id = ANY (v_returned);
+  END IF;
+END
+$$;
