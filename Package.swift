@@ -68,6 +68,7 @@ let package = Package(
       pkgConfig: "libpq",
       providers: [.apt(["libpq-dev"])]
     ),
+    .systemLibrary(name: "CMalloc"),
     .target(
       name: "Postgres",
       dependencies: ["CLibPQ"],
@@ -120,8 +121,8 @@ let package = Package(
     .executableTarget(
       name: "codemint",
       dependencies: [
-        "Ledger", "LocalPostgres", "OneOfNone", "Postgres", "Provisioning", "Sandbox", "Worker",
-        argumentParser, configuration, coreMetrics, hummingbird, logging, nioCore,
+        "CMalloc", "Ledger", "LocalPostgres", "OneOfNone", "Postgres", "Provisioning", "Sandbox",
+        "Worker", argumentParser, configuration, coreMetrics, hummingbird, logging, nioCore,
         serviceLifecycle, unixSignals, yams,
       ],
       resources: [
@@ -149,6 +150,13 @@ let package = Package(
       name: "storm",
       dependencies: ["Backstage", "LocalPostgres", "Postgres", "Sandbox", argumentParser, logging],
       path: "Tests/Storm",
+      swiftSettings: strictBesideNIO
+    ),
+    .executableTarget(
+      name: "micro",
+      dependencies: ["Ledger", "OneOfNone", "Postgres", "Provisioning"],
+      path: "Benchmarks/micro",
+      exclude: ["ceilings"],
       swiftSettings: strictBesideNIO
     ),
     .executableTarget(

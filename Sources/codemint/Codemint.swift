@@ -7,6 +7,7 @@
 // command ends.
 
 import ArgumentParser
+import CMalloc
 import Glibc
 
 /// The root of all commands.
@@ -33,12 +34,15 @@ struct Codemint: AsyncParsableCommand {
       WatchCommand.self, ExportCommand.self,
       CancelCommand.self, PauseCommand.self, ResumeCommand.self, RetryCommand.self,
       ResolveCommand.self, AuditCommand.self, DoctorCommand.self, SandboxCommand.self,
-      DemoCommand.self,
+      DemoCommand.self, BenchCommand.self,
     ]
   )
 
   /// Parses and runs a command, and ends with the status that its failure calls for.
   static func main() async {
+    // By default each thread gets a heap of its own, and what one frees the others cannot use. There
+    // are a dozen threads here and next to no contention.
+    mallopt(M_ARENA_MAX, 1)
     // A reader of our output that has gone shows as an error of write(2), not as our death.
     signal(SIGPIPE, SIG_IGN)
     do {

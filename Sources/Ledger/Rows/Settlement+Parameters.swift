@@ -1,9 +1,9 @@
-import Postgres
-import Provisioning
+package import Postgres
+package import Provisioning
 
 extension Settlement {
   /// The parameters of `StoreStatements.settle`, in its order. Codes travel as one array a column.
-  var parameters: [Parameter] {
+  package var parameters: [Parameter] {
     [
       .uuid(call.id.id.bits), .int8(call.job.number), .uuid(call.reward.id.bits),
       .text(call.prefix), .int4(Int32(call.size)), .uuid(worker.id.bits),

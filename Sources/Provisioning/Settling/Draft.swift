@@ -23,7 +23,7 @@ struct Draft {
 
   func issued(_ answer: Answer, pauseIfStalled: Duration) -> Settlement {
     let (own, foreign) = answer.sorted(for: call.reward)
-    let exact = answer.isExact(size: call.size, reward: call.reward)
+    let exact = answer.isExact(size: call.size, own: own)
     return settlement(
       .issued,
       received: answer.codes.count + answer.nulls,

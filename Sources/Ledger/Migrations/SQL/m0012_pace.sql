@@ -234,17 +234,20 @@ $$;
 
 -- Writes back what of the account an answer changes.
 CREATE FUNCTION codemint.save_account(p_account codemint.accounts) RETURNS void
-LANGUAGE sql
+LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
 AS $$
+BEGIN
   UPDATE codemint.accounts a
   SET in_flight = p_account.in_flight, failures = p_account.failures,
-      failed_at = p_account.failed_at, proven_at = p_account.proven_at, breaker = p_account.breaker, pace = p_account.pace,
+      failed_at = p_account.failed_at, proven_at = p_account.proven_at,
+      breaker = p_account.breaker, pace = p_account.pace,
       pace_at = p_account.pace_at, pace_reason = p_account.pace_reason,
       paused_until = p_account.paused_until, pause_reason = p_account.pause_reason,
       blocked_at = p_account.blocked_at, blocked_code = p_account.blocked_code,
       blocked_message = p_account.blocked_message, probe_at = p_account.probe_at
-  WHERE a.name = p_account.name
+  WHERE a.name = p_account.name;
+END
 $$;
 
 COMMENT ON FUNCTION codemint.set_limits(double precision, integer, integer, integer) IS
