@@ -106,6 +106,11 @@ On Arch:   postgresql-libs zlib pkgconf postgresql openssl pgbouncer"
   fi
   say "These packages of the distribution are missing and will be installed:$reasons
 No database cluster is created and no service is started."
+  install_missing
+}
+
+# Installs the packages that are noted as missing.
+install_missing() {
   local install=("$repository/scripts/install-packages" "${missing[@]}")
   if [ "$(id -u)" -eq 0 ]; then
     "${install[@]}"
@@ -115,6 +120,21 @@ No database cluster is created and no service is started."
   else
     fail "This needs root, and there is no sudo. As root, run: ${install[*]}"
   fi
+}
+
+# Installs what the script that calls needs beyond that, given as PROGRAM:PACKAGE, or as a path that
+# has to exist and its package.
+require_programs() {
+  local wanted
+  missing=()
+  for wanted in "$@"; do
+    command -v "${wanted%%:*}" >/dev/null || [ -e "${wanted%%:*}" ] || missing+=("${wanted#*:}")
+  done
+  [ ${#missing[@]} -gt 0 ] || return 0
+  command -v apt-get >/dev/null ||
+    fail "This needs, by their names on Debian and Ubuntu: ${missing[*]}. Please install them."
+  say "These packages of the distribution are missing and will be installed: ${missing[*]}"
+  install_missing
 }
 
 # Checks for all that building and running codemint need, and its tests if "tests" is given, and goes

@@ -35,6 +35,8 @@ public struct Migration: Hashable, Sendable {
     Migration(13, "watch", PackageResources.m0013_watch_sql),
     Migration(14, "sync", PackageResources.m0014_sync_sql),
     Migration(15, "settled", PackageResources.m0015_settled_sql),
+    Migration(16, "retention", PackageResources.m0016_retention_sql),
+    Migration(17, "manual", PackageResources.m0017_manual_sql),
   ]
 
   /// The highest number there is.

@@ -21,7 +21,10 @@ struct ExportCommand: AsyncParsableCommand {
   @Option(help: "csv, with a line of names first, or jsonl, one object a line.")
   var format = Layout.csv
 
-  @Option(help: "The file to write; standard output if not given.")
+  @Option(
+    help: "The file to write; standard output if not given.",
+    completion: .file()
+  )
   var output: String?
 
   @OptionGroup var options: SettingsOptions

@@ -42,7 +42,10 @@ struct SandboxCommand: AsyncParsableCommand {
   @Option(help: "The share of pending codes, 0 to 1, that settle as an error.")
   var errors = 0.0
 
-  @Option(help: "A JSON file with a plan of misbehaviour; docs/sandbox.md says what there is.")
+  @Option(
+    help: "A JSON file with a plan of misbehaviour; docs/sandbox.md says what there is.",
+    completion: .file()
+  )
   var faults: String?
 
   @Option(help: "Answer 429 to more generate requests than this in any second.")

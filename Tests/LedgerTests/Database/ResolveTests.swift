@@ -29,6 +29,51 @@ struct ResolveTests {
     }
   }
 
+  @Test("codes set aside are nobody's and not followed; adopted, they are until they are settled")
+  func followed() async throws {
+    let pending = #"{"shopify": {"syncStatus": "pending"}}"#
+    let strays = CodeMint().make(10, of: Scene.reward)
+      .map { $0.shown(.pending, externalIDs: pending) }
+    try await Held.lend(strays: strays) { held in
+      #expect(try await held.connection.facts().follows.isEmpty)
+      _ = try await held.resolve(held.calls[0], "adopt", "the vendor's log shows it")
+      let adopted = try await held.connection.facts()
+      #expect(try adopted.job(held.job).state == .completed)
+      #expect(try adopted.job(held.job).syncDoneAt == nil)
+      try await held.scene.ledger.pass(.seconds(31))
+      let answer = try await held.scene.ledger.store.takeFollow(
+        Scene.worker,
+        lease: .seconds(60),
+        first: .seconds(30)
+      )
+      guard case .follow(let follow) = answer else {
+        Issue.record("adopted codes are not followed")
+        return
+      }
+      let synced = strays.map { $0.shown(.synced, status: "reserved") }
+      let recorded = try await held.scene.ledger.store.record(
+        synced,
+        of: follow.reward,
+        worker: Scene.worker
+      )
+      #expect(recorded.changed == 10 && recorded.unknown == 0)
+      let report = LookReport(
+        reward: follow.reward,
+        ending: .read(.init(mark: nil, order: .unknown, position: nil))
+      )
+      let ended = try await held.scene.ledger.store.finish(
+        report,
+        of: follow,
+        worker: Scene.worker,
+        rules: .standard
+      )
+      #expect(ended == .settled)
+      let facts = try await held.connection.facts()
+      #expect(facts.codes.values.allSatisfy { $0.code.syncStatus == .synced && $0.syncedAt != nil })
+      #expect(try facts.job(held.job).syncDoneAt != nil)
+    }
+  }
+
   @Test("'absent' frees the room, and the reward is watched")
   func absent() async throws {
     try await Held.lend { held in

@@ -13,9 +13,13 @@ extension MemoryLedger {
     switch effect {
     case .proven where landed:
       reward.failures = 0
+      reward.failingSince = nil
       reward.pausedUntil = nil
       reward.errorCode = nil
       reward.errorMessage = nil
+    case .failed where landed:
+      reward.failures += 1
+      reward.failingSince = reward.failingSince ?? now
     case .refused(let pause, let code, let message) where landed:
       reward.failures += 1
       reward.pausedUntil = max(reward.pausedUntil ?? .min, now + pause.microseconds)
@@ -24,8 +28,9 @@ extension MemoryLedger {
       if reward.failures >= Bounds.rewardRefusals {
         hold(id, code: code, message: message)
         reward.failures = 0
+        reward.failingSince = nil
       }
-    case .none, .closed, .proven, .refused, .watched: break
+    case .none, .closed, .failed, .proven, .refused, .watched: break
     }
     rewards[id] = reward
   }

@@ -49,6 +49,8 @@ public struct MemoryLedger: Hashable, Sendable {
 
   /// Whether somebody has tended, which is how a database learns where it is.
   var isClusterKnown = false
+  /// Whether old calls were ever forgotten, so that a code may name one that is not there.
+  var hasForgotten = false
   private var lastJob: Int64 = 0
   private var lastTurn: Int64 = 0
 

@@ -6,8 +6,10 @@ public struct RewardRow: Hashable, Sendable {
   public var closedAt: Int64?
   /// Calls that are sending.
   public var inFlight = 0
-  /// Refusals in a row that concern this reward alone.
+  /// Refusals (403) and failures (5xx) of its calls in a row.
   public var failures = 0
+  /// When the first failure (5xx) of the row was.
+  public var failingSince: Int64?
   /// No call before this time.
   public var pausedUntil: Int64?
   /// Why it was refused.

@@ -3,39 +3,56 @@ import Testing
 
 @testable import codemint
 
-@Suite("systemd/codemint.service fits the settings")
+@Suite("The units in systemd/ fit the settings")
 struct UnitFileTests {
-  static func value(_ key: String) throws -> [String] {
-    try Repository.text("systemd/codemint.service").split(separator: "\n")
-      .filter { $0.hasPrefix("\(key)=") }
-      .map { String($0.dropFirst(key.count + 1)) }
+  /// The service, and the template for several on one host.
+  static let units = ["codemint.service", "codemint@.service"]
+
+  static func lines(_ unit: String) throws -> [Substring] {
+    try Repository.text("systemd/\(unit)").split(separator: "\n").filter { !$0.hasPrefix("#") }
   }
 
-  static func seconds(_ key: String) throws -> Double {
-    try #require(try value(key).first.flatMap(Double.init))
+  static func value(_ key: String, _ unit: String) throws -> [String] {
+    try lines(unit).filter { $0.hasPrefix("\(key)=") }.map { String($0.dropFirst(key.count + 1)) }
   }
 
-  @Test("rule 19: the watchdog bites before the default lease is over, and kills")
-  func watchdog() throws {
-    #expect(try Self.seconds("WatchdogSec") < Settings().lease.seconds)
-    #expect(try Self.value("WatchdogSignal") == ["SIGKILL"])
+  static func seconds(_ key: String, _ unit: String) throws -> Double {
+    try #require(try value(key, unit).first.flatMap(Double.init))
   }
 
-  @Test("stopping has time for the API's answer and five seconds more")
-  func stopping() throws {
-    #expect(try Self.seconds("TimeoutStopSec") > Settings().api.timeout.seconds + 5)
+  @Test("rule 19: the watchdog bites before the default lease is over, and kills", arguments: units)
+  func watchdog(unit: String) throws {
+    #expect(try Self.seconds("WatchdogSec", unit) < Settings().lease.seconds)
+    #expect(try Self.value("WatchdogSignal", unit) == ["SIGKILL"])
   }
 
-  @Test("a wrong setting is not tried again")
-  func wrongSetting() throws {
-    #expect(try Self.value("RestartPreventExitStatus") == ["\(ExitStatus.config.rawValue)"])
+  @Test("stopping has time for the API's answer and five seconds more", arguments: units)
+  func stopping(unit: String) throws {
+    #expect(try Self.seconds("TimeoutStopSec", unit) > Settings().api.timeout.seconds + 5)
   }
 
-  @Test("each secret that systemd can pass is passed, and may be missing")
-  func credentials() throws {
+  @Test("a wrong setting is not tried again", arguments: units)
+  func wrongSetting(unit: String) throws {
+    let status = ["\(ExitStatus.config.rawValue)"]
+    #expect(try Self.value("RestartPreventExitStatus", unit) == status)
+  }
+
+  @Test("each secret that systemd can pass is passed, and may be missing", arguments: units)
+  func credentials(unit: String) throws {
     let names = Set(Setting.allCases.compactMap(\.credentialName))
-    let passed = try Self.value("LoadCredential").map { String($0.prefix { $0 != ":" }) }
-    let missing = try Self.value("SetCredential").map { String($0.prefix { $0 != ":" }) }
+    let passed = try Self.value("LoadCredential", unit).map { String($0.prefix { $0 != ":" }) }
+    let missing = try Self.value("SetCredential", unit).map { String($0.prefix { $0 != ":" }) }
     #expect(Set(passed) == names && Set(missing) == names)
+  }
+
+  @Test("an instance differs from the service in its name, its settings and its account only")
+  func instance() throws {
+    let plain = try Self.lines("codemint.service").map(String.init)
+    let instance = try Self.lines("codemint@.service").map {
+      String($0).replacing("codemint %i,", with: "codemint,")
+        .replacing(" --config /etc/codemint/%i.yaml", with: "")
+        .replacing("/etc/codemint/%i/", with: "/etc/codemint/")
+    }
+    #expect(instance.filter { $0 != "User=codemint-%i" } == plain)
   }
 }

@@ -83,7 +83,7 @@ CREATE INDEX jobs_open_by_reward ON codemint.jobs (reward_id)
 -- What is looked at again and again while nothing may be scanned for it.
 CREATE INDEX jobs_running ON codemint.jobs (id) WHERE state IN ('running', 'ending');
 CREATE INDEX jobs_held ON codemint.jobs (id) WHERE held;
-CREATE INDEX jobs_finished ON codemint.jobs (finished_at) WHERE finished_at IS NOT NULL;
+CREATE INDEX jobs_finished ON codemint.jobs (finished_at, id) WHERE finished_at IS NOT NULL;
 
 CREATE TABLE codemint.calls (
   id               uuid        PRIMARY KEY,
@@ -123,6 +123,8 @@ CREATE TABLE codemint.calls (
 );
 
 CREATE INDEX calls_by_job ON codemint.calls (job_id, created_at);
+-- The latest requests, among millions.
+CREATE INDEX calls_by_time ON codemint.calls (created_at);
 CREATE INDEX calls_leases ON codemint.calls (lease_expires_at) WHERE state = 'sending';
 CREATE INDEX calls_in_doubt ON codemint.calls (reward_id) WHERE state = 'in_doubt';
 CREATE INDEX calls_short ON codemint.calls (reward_id) WHERE is_short;
@@ -152,12 +154,15 @@ CREATE TABLE codemint.codes (
 );
 
 CREATE INDEX codes_by_job ON codemint.codes (job_id, sync_status);
+-- Codes that nobody has room for: few, and asked for by themselves.
+CREATE INDEX codes_surplus ON codemint.codes (reward_id, job_id) WHERE surplus;
 
 CREATE TABLE codemint.rewards (
   reward_id             uuid        PRIMARY KEY,
   closed_at             timestamptz,
   in_flight             integer     NOT NULL DEFAULT 0,
   failures              integer     NOT NULL DEFAULT 0,
+  failing_since         timestamptz,
   paused_until          timestamptz,
   error_code            text,
   error_message         text,
@@ -220,6 +225,7 @@ CREATE TABLE codemint.accounts (
   newcomer_last            boolean          NOT NULL DEFAULT false,
   failures                 integer          NOT NULL DEFAULT 0,
   failed_at                timestamptz,
+  proven_at                timestamptz,
   breaker                  text,
   paused_until             timestamptz,
   pause_reason             text,

@@ -12,6 +12,60 @@ CREATE FUNCTION codemint.store_codes(
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
 AS $$
+BEGIN
+  issued := coalesce(cardinality(p_ids), 0);
+  surplus := 0;
+  returned := 0;
+  IF issued > p_room OR NOT codemint.store_new_codes(
+       p_job, p_call, p_reward, p_ids, p_codes, p_statuses, p_sync, p_external, p_created,
+       p_expires, p_updated) THEN
+    SELECT s.issued, s.surplus, s.returned INTO issued, surplus, returned
+    FROM codemint.store_among_known(
+      p_job, p_call, p_reward, p_room, p_ids, p_codes, p_statuses, p_sync, p_external, p_created,
+      p_expires, p_updated) s;
+  END IF;
+  PERFORM codemint.follow_codes(p_reward, p_sync, p_created);
+END
+$$;
+
+-- Inserts the codes of one answer that has room for all of them, if nobody has recorded any of them
+-- before; else nothing, and the answer is false.
+--
+-- That is nearly always so, and worth a way of its own: ON CONFLICT looks every id up first and
+-- writes a second record for each row, which together cost a third of the settlement.
+CREATE FUNCTION codemint.store_new_codes(
+  p_job bigint, p_call uuid, p_reward uuid,
+  p_ids uuid[], p_codes text[], p_statuses text[], p_sync text[], p_external jsonb[],
+  p_created timestamptz[], p_expires timestamptz[], p_updated timestamptz[]
+) RETURNS boolean
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+  INSERT INTO codemint.codes
+    (id, job_id, call_id, reward_id, code, status, sync_status, external_ids, created_at,
+     expires_at, updated_at, synced_at)
+  SELECT s.id, p_job, p_call, p_reward, s.code, s.status, s.sync, s.external, s.created,
+         s.expires, s.updated, CASE WHEN s.sync = 'synced' THEN clock_timestamp() END
+  FROM unnest(p_ids, p_codes, p_statuses, p_sync, p_external, p_created, p_expires, p_updated)
+    AS s (id, code, status, sync, external, created, expires, updated);
+  RETURN true;
+EXCEPTION
+  WHEN unique_violation THEN
+    RETURN false;
+END
+$$;
+
+-- The same with codes among them that are known, or more of them than there is room for.
+CREATE FUNCTION codemint.store_among_known(
+  p_job bigint, p_call uuid, p_reward uuid, p_room integer,
+  p_ids uuid[], p_codes text[], p_statuses text[], p_sync text[], p_external jsonb[],
+  p_created timestamptz[], p_expires timestamptz[], p_updated timestamptz[],
+  OUT issued integer, OUT surplus integer, OUT returned integer
+)
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
 DECLARE
   v_returned uuid[];
 BEGIN
@@ -57,7 +111,6 @@ BEGIN
     SET surplus = false, job_id = p_job, call_id = p_call
     WHERE c.id = ANY (v_returned);
   END IF;
-  PERFORM codemint.follow_codes(p_reward, p_sync, p_created);
 END
 $$;
 
@@ -92,6 +145,7 @@ DECLARE
   v_held   integer;
   v_own    integer := cardinality(p_ids) - cardinality(p_stray_rewards);
   v_end    record;
+  v_alone  boolean;
 BEGIN
   PERFORM codemint.commit_for_sure();
   issued := 0;
@@ -135,10 +189,13 @@ BEGIN
     PERFORM codemint.record_ending(p_call, call_state, p_http_status, p_error_code, p_error_message,
       p_received, p_duration_ms, v_held > 0 AND p_reward_effect = 'watched');
   END IF;
+  v_alone := v_call.state = 'sending' AND codemint.fails_alone(v_reward, p_reward_effect);
   PERFORM codemint.settle_reward(v_reward, v_call, call_state, v_held, p_result, p_ids, p_codes,
-    p_created, p_reward_effect, p_reward_pause, p_reward_limit, p_error_code, p_error_message);
+    p_created, CASE WHEN v_alone THEN 'refused' ELSE p_reward_effect END, p_reward_pause,
+    p_reward_limit, p_error_code, p_error_message);
   PERFORM codemint.apply_account_effect(
-    v_call.state = 'sending', v_call.send_at, p_account_effect, p_account_pause, p_account_reason,
+    v_call.state = 'sending', v_call.send_at,
+    CASE WHEN v_alone THEN 'none' ELSE p_account_effect END, p_account_pause, p_account_reason,
     p_account_message, p_breaker_limit);
   IF v_held > 0 AND p_result = 'unsent' AND p_account_effect = 'none' THEN
     -- Its worker stops, or was too late: the others need not wait for their next poll.
@@ -349,46 +406,3 @@ AS $$
   WHERE NOT EXISTS (SELECT FROM codemint.codes c WHERE c.id = s.id)
   ON CONFLICT (id) DO NOTHING
 $$;
-
-CREATE FUNCTION codemint.apply_reward_effect(
-  p_reward codemint.rewards, p_landed boolean, p_effect text, p_pause interval, p_limit integer,
-  p_code text, p_message text
-) RETURNS void
-LANGUAGE plpgsql
-SET search_path = pg_catalog, pg_temp
-AS $$
-DECLARE
-  v_now timestamptz := clock_timestamp();
-BEGIN
-  p_reward.in_flight := p_reward.in_flight - CASE WHEN p_landed THEN 1 ELSE 0 END;
-  -- Only the ending that lands says how the reward is now: one that is repeated, or comes late, is
-  -- older than what has been refused meanwhile.
-  IF p_effect = 'proven' AND p_landed THEN
-    p_reward.failures := 0;
-    p_reward.paused_until := NULL;
-    p_reward.error_code := NULL;
-    p_reward.error_message := NULL;
-  ELSIF p_effect = 'refused' AND p_landed THEN
-    p_reward.failures := p_reward.failures + 1;
-    p_reward.paused_until := greatest(p_reward.paused_until, v_now + p_pause);
-    p_reward.error_code := p_code;
-    p_reward.error_message := p_message;
-    IF p_reward.failures >= p_limit THEN
-      UPDATE codemint.jobs j
-      SET held = true, turn = NULL, next_call_at = NULL, error_code = p_code,
-          error_message = p_message, updated_at = v_now
-      WHERE j.reward_id = p_reward.reward_id AND j.state IN ('queued', 'running') AND NOT j.held;
-      PERFORM codemint.refresh_line(p_reward.reward_id);
-      p_reward.failures := 0;
-    END IF;
-  END IF;
-  UPDATE codemint.rewards r
-  SET in_flight = p_reward.in_flight, closed_at = p_reward.closed_at,
-      reconcile_at = p_reward.reconcile_at,
-      failures = p_reward.failures, paused_until = p_reward.paused_until,
-      error_code = p_reward.error_code, error_message = p_reward.error_message,
-      newest_known = p_reward.newest_known, prefix_literal = p_reward.prefix_literal
-  WHERE r.reward_id = p_reward.reward_id;
-END
-$$;
-

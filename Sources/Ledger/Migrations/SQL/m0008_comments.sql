@@ -57,7 +57,11 @@ COMMENT ON TABLE codemint.rewards IS 'What the daemon knows of each reward.';
 COMMENT ON COLUMN codemint.rewards.closed_at IS
   'Since when no new call is claimed, because a call of it is in doubt.';
 COMMENT ON COLUMN codemint.rewards.in_flight IS 'Calls of it that are sending.';
-COMMENT ON COLUMN codemint.rewards.failures IS 'Refusals in a row that concern it alone.';
+COMMENT ON COLUMN codemint.rewards.failures IS
+  'Refusals (403) and failures (5xx) of its calls in a row.';
+COMMENT ON COLUMN codemint.rewards.failing_since IS 'When the first failure (5xx) of the row was.';
+COMMENT ON COLUMN codemint.accounts.proven_at IS
+  'When a call was last answered as it should be.';
 COMMENT ON COLUMN codemint.rewards.paused_until IS 'No call before this time.';
 COMMENT ON COLUMN codemint.rewards.reconciler IS
   'The worker that is finding out what doubtful calls did, until reconciler_until.';

@@ -83,6 +83,69 @@ BEGIN
 END
 $$;
 
+-- Whether a failure is its reward's own: the third in a row, and other calls of the account have been
+-- answered as they should be since the first of them (protocol, rule 17).
+CREATE FUNCTION codemint.fails_alone(p_reward codemint.rewards, p_effect text) RETURNS boolean
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+  RETURN p_effect = 'failed' AND p_reward.failures >= 2
+         AND coalesce((SELECT a.proven_at > p_reward.failing_since
+                       FROM codemint.accounts a WHERE a.name = 'default'), false);
+END
+$$;
+
+-- What a call's ending means for its reward. 'failed' is counted here; whose fault it is was found
+-- out before.
+CREATE FUNCTION codemint.apply_reward_effect(
+  p_reward codemint.rewards, p_landed boolean, p_effect text, p_pause interval, p_limit integer,
+  p_code text, p_message text
+) RETURNS void
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+  v_now timestamptz := clock_timestamp();
+BEGIN
+  p_reward.in_flight := p_reward.in_flight - CASE WHEN p_landed THEN 1 ELSE 0 END;
+  -- Only the ending that lands says how the reward is now: one that is repeated, or comes late, is
+  -- older than what has been refused meanwhile.
+  IF p_effect = 'proven' AND p_landed THEN
+    p_reward.failures := 0;
+    p_reward.failing_since := NULL;
+    p_reward.paused_until := NULL;
+    p_reward.error_code := NULL;
+    p_reward.error_message := NULL;
+  ELSIF p_effect = 'failed' AND p_landed THEN
+    p_reward.failures := p_reward.failures + 1;
+    p_reward.failing_since := coalesce(p_reward.failing_since, v_now);
+  ELSIF p_effect = 'refused' AND p_landed THEN
+    p_reward.failures := p_reward.failures + 1;
+    p_reward.paused_until := greatest(p_reward.paused_until, v_now + p_pause);
+    p_reward.error_code := p_code;
+    p_reward.error_message := p_message;
+    IF p_reward.failures >= p_limit THEN
+      UPDATE codemint.jobs j
+      SET held = true, turn = NULL, next_call_at = NULL, error_code = p_code,
+          error_message = p_message, updated_at = v_now
+      WHERE j.reward_id = p_reward.reward_id AND j.state IN ('queued', 'running') AND NOT j.held;
+      PERFORM codemint.refresh_line(p_reward.reward_id);
+      p_reward.failures := 0;
+      p_reward.failing_since := NULL;
+    END IF;
+  END IF;
+  UPDATE codemint.rewards r
+  SET in_flight = p_reward.in_flight, closed_at = p_reward.closed_at,
+      reconcile_at = p_reward.reconcile_at,
+      failures = p_reward.failures, failing_since = p_reward.failing_since,
+      paused_until = p_reward.paused_until,
+      error_code = p_reward.error_code, error_message = p_reward.error_message,
+      newest_known = p_reward.newest_known, prefix_literal = p_reward.prefix_literal
+  WHERE r.reward_id = p_reward.reward_id;
+END
+$$;
+
 -- The API answered as it should: failures in a row are forgotten, and a pause that was made because
 -- there was no answer ends; one that the API asked for stays. After an outage the fleet does not
 -- come back all at once: it starts slowly.
@@ -103,6 +166,7 @@ BEGIN
     END IF;
   END IF;
   p_account.failures := 0;
+  p_account.proven_at := p_now;
   IF p_account.pause_reason IS DISTINCT FROM 'throttled' OR p_account.paused_until <= p_now THEN
     p_account.pause_reason := NULL;
     p_account.paused_until := NULL;
@@ -170,17 +234,20 @@ $$;
 
 -- Writes back what of the account an answer changes.
 CREATE FUNCTION codemint.save_account(p_account codemint.accounts) RETURNS void
-LANGUAGE sql
+LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
 AS $$
+BEGIN
   UPDATE codemint.accounts a
   SET in_flight = p_account.in_flight, failures = p_account.failures,
-      failed_at = p_account.failed_at, breaker = p_account.breaker, pace = p_account.pace,
+      failed_at = p_account.failed_at, proven_at = p_account.proven_at,
+      breaker = p_account.breaker, pace = p_account.pace,
       pace_at = p_account.pace_at, pace_reason = p_account.pace_reason,
       paused_until = p_account.paused_until, pause_reason = p_account.pause_reason,
       blocked_at = p_account.blocked_at, blocked_code = p_account.blocked_code,
       blocked_message = p_account.blocked_message, probe_at = p_account.probe_at
-  WHERE a.name = p_account.name
+  WHERE a.name = p_account.name;
+END
 $$;
 
 COMMENT ON FUNCTION codemint.set_limits(double precision, integer, integer, integer) IS

@@ -232,7 +232,9 @@ BEGIN
     PERFORM codemint.keep_for_held(v_call.id, p_rest);
     RETURN 0;
   END IF;
+  -- A call that was forgotten leaves the reward itself: the surplus is then no job's.
   SELECT * INTO v_call FROM codemint.calls c WHERE c.id = p_reward.watch_call;
+  v_call.reward_id := p_reward.reward_id;
   SELECT s.surplus INTO v_surplus FROM codemint.credit_call(v_call, 0, 0, p_rest) s;
   RETURN v_surplus;
 END
