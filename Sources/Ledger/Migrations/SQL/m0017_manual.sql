@@ -140,7 +140,7 @@ COMMENT ON COLUMN codemint.doubts.reward_closed_at IS
   'Since when its reward takes no new call because of a doubt; null if it does.';
 COMMENT ON COLUMN codemint.doubts.since IS 'How long it has been in doubt, or held.';
 COMMENT ON COLUMN codemint.doubts.codes_found IS
-  'Codes that were set aside for it and those held with it, in codemint.strays.';
+  'How many codes adopt would take for it now.';
 COMMENT ON COLUMN codemint.doubts.what_to_do IS 'The statement that decides it, if it waits for you.';
 COMMENT ON COLUMN codemint.account_status.reason IS 'Why nothing is sent, or little; null if all is well.';
 COMMENT ON COLUMN codemint.account_status.message IS 'The same in words, with what to do.';
