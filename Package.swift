@@ -68,6 +68,7 @@ let package = Package(
       pkgConfig: "libpq",
       providers: [.apt(["libpq-dev"])]
     ),
+    .systemLibrary(name: "CMalloc"),
     .target(
       name: "Postgres",
       dependencies: ["CLibPQ"],
@@ -94,12 +95,14 @@ let package = Package(
         .embedInCode("Migrations/SQL/m0007_views.sql"),
         .embedInCode("Migrations/SQL/m0008_comments.sql"),
         .embedInCode("Migrations/SQL/m0009_steer.sql"),
-        .embedInCode("Migrations/SQL/m0010_overview.sql"),
+        .embedInCode("Migrations/SQL/m0010_learn.sql"),
         .embedInCode("Migrations/SQL/m0011_line.sql"),
         .embedInCode("Migrations/SQL/m0012_pace.sql"),
         .embedInCode("Migrations/SQL/m0013_watch.sql"),
         .embedInCode("Migrations/SQL/m0014_sync.sql"),
         .embedInCode("Migrations/SQL/m0015_settled.sql"),
+        .embedInCode("Migrations/SQL/m0016_retention.sql"),
+        .embedInCode("Migrations/SQL/m0017_manual.sql"),
         .embedInCode("Roles/SQL/grants.sql"),
       ],
       swiftSettings: strict
@@ -118,8 +121,8 @@ let package = Package(
     .executableTarget(
       name: "codemint",
       dependencies: [
-        "Ledger", "LocalPostgres", "OneOfNone", "Postgres", "Provisioning", "Sandbox", "Worker",
-        argumentParser, configuration, coreMetrics, hummingbird, logging, nioCore,
+        "CMalloc", "Ledger", "LocalPostgres", "OneOfNone", "Postgres", "Provisioning", "Sandbox",
+        "Worker", argumentParser, configuration, coreMetrics, hummingbird, logging, nioCore,
         serviceLifecycle, unixSignals, yams,
       ],
       resources: [
@@ -147,6 +150,13 @@ let package = Package(
       name: "storm",
       dependencies: ["Backstage", "LocalPostgres", "Postgres", "Sandbox", argumentParser, logging],
       path: "Tests/Storm",
+      swiftSettings: strictBesideNIO
+    ),
+    .executableTarget(
+      name: "micro",
+      dependencies: ["Ledger", "OneOfNone", "Postgres", "Provisioning"],
+      path: "Benchmarks/micro",
+      exclude: ["ceilings"],
       swiftSettings: strictBesideNIO
     ),
     .executableTarget(
@@ -198,7 +208,7 @@ let package = Package(
     ),
     .testTarget(
       name: "SettingsTests",
-      dependencies: ["codemint", "Provisioning", logging],
+      dependencies: ["codemint", "Provisioning", argumentParser, logging],
       swiftSettings: strictBesideNIO
     ),
   ]

@@ -33,6 +33,9 @@ public enum Bounds {
   public static let syncLongestSeconds = 0.1...86_400.0
   /// Days that an unsettled code is followed.
   public static let syncDays = 0.001...365.0
+  /// Days that the requests of a job are kept after it has ended; 0 for ever. Never less than the
+  /// last day of requests, which a failover of the database asks for (protocol, rule 18).
+  public static let retentionDays = 0...3650
   /// Bytes of one answer of the API that are read; a longer one is cut off and proves nothing.
   public static let answerBytes = 8 * 1024 * 1024
   /// Bytes that are kept of an answer of success that cannot be read; the rest is cut off.
@@ -48,14 +51,22 @@ public enum Bounds {
   public static let longestPause: Duration = .seconds(3600)
   /// Answers in a row without one new code after which a job fails instead of asking again.
   public static let answersWithoutProgress = 5
-  /// Refusals in a row that belong to one reward (403) after which its jobs are held.
+  /// Refusals (403) and failures (5xx) in a row that belong to one reward after which its jobs are
+  /// held.
   public static let rewardRefusals = 8
+  /// Failures of one reward in a row from which on they are its own, if the account had a clean answer
+  /// since the first of them.
+  public static let ownFailures = 3
   /// Failures of the API in a row after which no call is sent before a probe is answered.
   public static let breakerFailures = 3
   /// The pause after the first failure of a watched reward's listing; it doubles with every other.
   public static let watchRetry: Duration = .seconds(30)
   /// The longest such pause.
   public static let longestWatchRetry: Duration = .seconds(3600)
+  /// The same pause while calls of the reward wait for the listing.
+  public static let awaitedRetry: Duration = .seconds(2)
+  /// The longest such pause.
+  public static let longestAwaitedRetry: Duration = .seconds(60)
   /// How long a watched reward's list may fail without a break before the watch is given up.
   public static let watchPatience: Duration = .seconds(24 * 3600)
   /// How long a list may fail without a break before a person has to decide what waits for it.

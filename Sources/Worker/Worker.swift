@@ -6,7 +6,7 @@
 // claim the next call in the same round trip (Calls/). The `LeaseKeeper` (Leases/) renews the
 // leases of what is in flight and tells the sender when one is lost. The `Reconciler`
 // (Reconciling/) finds out what doubtful calls did, the `Follower` (Syncing/) whether other systems
-// have the codes. Signals/ wakes and drains, Records/ are the notes that several of them share.
+// have the codes, and the `Janitor` (Retention/) forgets old requests. Signals/ wakes and drains, Records/ are the notes that several of them share.
 //
 // Structured concurrency only: every task here is a child of `run()`, which is why a drain ends
 // when the last call is settled, and why a simulation can replay every interleaving.
@@ -21,6 +21,7 @@ public struct Worker: Sendable {
   private let leaseKeeper: LeaseKeeper
   private let reconciler: Reconciler
   private let follower: Follower?
+  private let janitor: Janitor?
 
   /// A worker that is not running yet.
   ///
@@ -54,6 +55,7 @@ public struct Worker: Sendable {
     self.leaseKeeper = LeaseKeeper(context)
     self.reconciler = Reconciler(context)
     self.follower = configuration.sync.map { Follower(context, $0) }
+    self.janitor = configuration.callRetention.map { Janitor(context, keeping: $0) }
   }
 
   /// Works until it is drained and the last call in flight is settled.
@@ -62,6 +64,7 @@ public struct Worker: Sendable {
       services.addTask { await leaseKeeper.run() }
       services.addTask { await reconciler.run() }
       if let follower { services.addTask { await follower.run() } }
+      if let janitor { services.addTask { await janitor.run() } }
       await dispatcher.run()
       services.cancelAll()
     }

@@ -23,6 +23,8 @@ public struct WorkerConfiguration: Sendable {
   public var settle: Duration
   /// How codes are followed that other systems have yet to take; nil if they are not.
   public var sync: SyncRules?
+  /// How long the requests of a job are kept after it has ended; nil for ever.
+  public var callRetention: Duration?
   /// The longest time between two signs of progress.
   public var progressInterval: Duration = .seconds(2)
 

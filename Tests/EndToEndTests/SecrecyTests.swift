@@ -15,11 +15,14 @@ struct SecrecyTests {
       ])
     )
     try await Stage.play(api: api) { stage in
+      let web = try Web()
       let settings = [
         "CODEMINT_DATABASE_URL": stage.database.passwordURL, "CODEMINT_LOG_LEVEL": "trace",
         "CODEMINT_LOG_FORMAT": "json",
       ]
-      let daemon = try stage.daemon(settings)
+      let daemon = try stage.daemon(
+        settings.merging(["CODEMINT_HTTP_LISTEN": web.address]) { $1 }
+      )
       let enqueue = try stage.codemint(
         ["enqueue", Reward.first, "90", "--prefix", "SECRET", "--wait"],
         settings
@@ -27,16 +30,20 @@ struct SecrecyTests {
       try await stage.database.insert(Job(Reward.second, 20), Job(Reward.third, 20))
       try await stage.database.until("(SELECT count(*) FROM codemint.doubts) = 2")
       #expect(try await enqueue.end() == .status(0))
-      let status = try stage.codemint(["status", "--json"], settings)
-      #expect(try await status.end() == .status(0))
+      let commands = try Self.commands.map { try stage.codemint($0, settings) }
+      for command in commands { _ = try await command.end() }
       let stranger = try stage.daemon([
         "CODEMINT_DATABASE_URL": stage.database.passwordURL.replacing("@", with: "X@"),
         "CODEMINT_API_KEY": stage.key,
       ])
       try await stranger.errors.line("password authentication failed")
       var written = try Self.commandLines(of: [daemon, stranger])
+      for path in ["/", "/page.js", "/status.json", "/metrics", "/readyz", "/nothing"] {
+        written.append(try await web.get(path).body)
+      }
+      written.append(try await web.firstEvent())
       for process in [daemon, stranger] { process.send(SIGTERM) }
-      for process in [daemon, stranger, enqueue, status] {
+      for process in [daemon, stranger, enqueue] + commands {
         _ = try await process.end()
         written += try await process.everything()
       }
@@ -47,8 +54,20 @@ struct SecrecyTests {
         """
       )
 
+      // What the database writes into its own log of statements that fail. Every test of this process
+      // writes there, and each has codes of its own.
+      written.append(
+        try String(contentsOfFile: "\(stage.server.directory)/server.log", encoding: .utf8)
+      )
       let text = written.joined(separator: "\n")
-      #expect(text.contains("answer kept as bytes"))
+      for expected in [
+        "answer kept as bytes", "codemint_codes_total", "event: status", "password authentication",
+        "ERROR:", "codes upstream, ", "there is no job 999",
+      ] {
+        // Not in the expectation itself, which would show the text.
+        let isThere = text.contains(expected)
+        #expect(isThere, "\(expected)")
+      }
       var secrets = [stage.key, try #require(Self.password(stage.database.passwordURL))]
       secrets += stage.sandbox.truth.everyCode.map(\.code.code)
       #expect(secrets.count > 130)
@@ -57,6 +76,14 @@ struct SecrecyTests {
       #expect(shown == 0)
     }
   }
+
+  /// Every command that tells of jobs and calls, with what goes wrong; `export` is what shows codes.
+  private static let commands = [
+    ["status", "--json"], ["status"], ["watch", "1"], ["doctor"], ["doctor", "--json"],
+    ["audit", Reward.first], ["audit", Reward.second, "--json"], ["pause", "1", "999"],
+    ["retry", "1"], ["cancel", "1"], ["enqueue", Reward.first, "0", "--prefix", "NO"],
+    ["resolve", UUID().uuidString, "adopt", "--note", "why"], ["export", "999"],
+  ]
 
   private static func commandLines(of processes: [CodemintProcess]) throws -> [String] {
     try processes.map { process in

@@ -124,6 +124,9 @@ struct SyncTests {
       let status = try stage.codemint(["status", "1"])
       #expect(try await status.end() == .status(0))
       #expect(status.output.all.contains { $0.contains(" error") })
+      let watch = try stage.codemint(["watch", "1"])
+      #expect(try await watch.end() == .status(0))
+      #expect(watch.output.all.last?.contains(/completed, .*, sync: \d+ error$/) == true)
     }
   }
 

@@ -1,7 +1,5 @@
-import AsyncHTTPClient
 import Foundation
-import LocalPostgres
-import NIOCore
+import Sandbox
 import Testing
 
 @Suite("The web surface", .timeLimit(.minutes(3)))
@@ -56,6 +54,59 @@ struct WebTests {
     }
   }
 
+  @Test("what other systems do not take is shown with the API's own words and the SQL that helps")
+  func syncProblems() async throws {
+    let sync = SyncShape(
+      systems: [.shopify],
+      pendingShare: 1,
+      errorShare: 1,
+      settleAfter: .zero,
+      settleSpread: .zero
+    )
+    try await Stage.play(api: SandboxConfiguration(sync: sync)) { stage in
+      let web = try Web()
+      _ = try stage.daemon([
+        "CODEMINT_HTTP_LISTEN": web.address, "CODEMINT_SYNC_FIRST_SECONDS": "0.2",
+        "CODEMINT_SYNC_LONGEST_SECONDS": "1", "CODEMINT_SYNC_RETRIES": "0",
+      ])
+      try await stage.database.insert(Job(Reward.first, 120))
+      try await stage.database.until(
+        "EXISTS (SELECT FROM codemint.resyncs WHERE given_up_at IS NOT NULL)"
+      )
+      let facts = try await web.facts()
+      let problem = try #require((facts["sync"] as? [[String: Any]])?.first)
+      #expect(problem["system"] as? String == "shopify" && problem["codes"] as? Int == 100)
+      #expect(problem["error_text"] as? String == "the system refused the code")
+      let statement = "SELECT codemint.follow_sync('\(Reward.first)')"
+      #expect(problem["what_to_do"] as? String == statement)
+      let job = try #require((facts["jobs"] as? [[String: Any]])?.first)
+      #expect(job["sync_errors"] as? Int == 100)
+    }
+  }
+
+  @Test("a job that waits for a person is shown with the SQL that lets it go on")
+  func waiting() async throws {
+    try await Stage.play { stage in
+      let web = try Web()
+      let daemon = try stage.daemon(["CODEMINT_HTTP_LISTEN": web.address])
+      try await daemon.errors.line("web surface")
+      try await stage.database.run(
+        """
+        INSERT INTO codemint.jobs (reward_id, count, run_at)
+          SELECT gen_random_uuid(), 5, now() + interval '1 day' FROM generate_series(1, 2);
+        UPDATE codemint.jobs SET held = true, next_call_at = NULL, error_code = 'forbidden';
+        UPDATE codemint.jobs SET paused = true, held = false, state = 'running' WHERE id = 2;
+        """
+      )
+      let jobs = try #require(try await web.facts()["jobs"] as? [[String: Any]])
+      let words = Dictionary(
+        uniqueKeysWithValues: jobs.map { ($0["id"] as? Int ?? 0, $0["what_to_do"] as? String) }
+      )
+      #expect(words[1] == "SELECT codemint.retry_job(1, 'why')")
+      #expect(words[2] == "SELECT codemint.resume_job(2)")
+    }
+  }
+
   @Test("without its database the daemon is healthy and not ready, and says which")
   func databaseGone() async throws {
     try await Stage.playWithMortalServer { stage in
@@ -83,42 +134,5 @@ struct WebTests {
       daemon.send(SIGTERM)
       #expect(try await daemon.end() == .status(0))
     }
-  }
-}
-
-/// The web surface of one daemon, as a browser sees it.
-private struct Web {
-  struct Answer: Equatable {
-    let status: Int
-    let body: String
-  }
-
-  let address: String
-
-  init() throws {
-    address = "127.0.0.1:\(try FreePort.find())"
-  }
-
-  func get(_ path: String) async throws -> Answer {
-    let answer = try await HTTPClient.shared.execute(
-      HTTPClientRequest(url: "http://\(address)\(path)"),
-      timeout: .seconds(30)
-    )
-    let body = try await answer.body.collect(upTo: 1 << 20)
-    return Answer(status: Int(answer.status.code), body: String(buffer: body))
-  }
-
-  /// What the page is told first.
-  func firstEvent() async throws -> String {
-    let answer = try await HTTPClient.shared.execute(
-      HTTPClientRequest(url: "http://\(address)/events"),
-      timeout: .seconds(30)
-    )
-    var text = ""
-    for try await part in answer.body {
-      text += String(buffer: part)
-      if text.hasSuffix("\n\n") { break }
-    }
-    return text
   }
 }

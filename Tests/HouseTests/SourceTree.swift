@@ -14,6 +14,23 @@ struct SourceTree {
     /// The folder below `Sources`, which is the module's name.
     var module: String { path.split(separator: "/").dropFirst().first.map(String.init) ?? "" }
 
+    /// The functions of a file of SQL, with the lines of their bodies.
+    var functions: [(name: String, lines: Int)] {
+      var functions: [(name: String, lines: Int)] = []
+      var (name, begin) = ("", 0)
+      for (number, line) in lines.enumerated() {
+        if line.hasPrefix("CREATE FUNCTION ") {
+          name = String(line.dropFirst(16).prefix { $0 != "(" })
+        } else if line == "AS $$" {
+          begin = number
+        } else if line == "$$;", !name.isEmpty {
+          functions.append((name, number - begin - 1))
+          name = ""
+        }
+      }
+      return functions
+    }
+
     /// The modules that it imports.
     var imports: [String] {
       lines.compactMap { line in

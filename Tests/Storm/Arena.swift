@@ -21,7 +21,7 @@ struct Arena: Sendable {
   enum Patience {
     static let lease = 5
     static let apiTimeout = 3
-    static let settle = 1
+    static let settle = 2
   }
 
   static func play(

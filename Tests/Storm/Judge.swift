@@ -103,7 +103,6 @@ struct Judge {
 
   private func noteCodes(_ verdict: inout Verdict) async throws {
     let requests = arena.sandbox.truth.requests()
-    let listings = Dictionary(grouping: arena.sandbox.truth.listings(), by: \.reward)
     let rows = try await arena.eye.rows(
       """
       SELECT c.id::text AS id, c.surplus, c.call_id::text AS call,
@@ -129,8 +128,6 @@ struct Judge {
         verdict.surplusOfLongAnswers += 1
       } else if try row.bool("after_absent") || isBeyondLinger(row.int64("created_ms"), request) {
         verdict.surplusAfterAbsent += 1
-      } else if let request, keptBack(request, listings) {
-        verdict.surplusKeptBack += 1
       } else if verdict.lostCommitBytes > 0 {
         verdict.surplusAfterFailover += 1
       } else {
@@ -154,21 +151,6 @@ struct Judge {
     let linger = Arena.Patience.lease + Arena.Patience.apiTimeout + Arena.Patience.settle
     return created - arrived >= Int64(linger) * 1000
   }
-
-  /// Whether an answer showed less than was made, and the one listing that comes before the rest is
-  /// asked for again could not show it either.
-  private func keptBack(_ request: GenerateRequest, _ listings: [String: [ListRequest]]) -> Bool {
-    guard !Self.hiding.isDisjoint(with: request.faults) else { return false }
-    // The rest waits no longer than half a minute for a listing.
-    let end = request.arrivedAt + 45_000_000_000
-    let inTime = listings[request.reward, default: []].filter { listing in
-      (request.arrivedAt...end).contains(listing.arrivedAt)
-    }
-    return inTime.isEmpty
-      || inTime.contains { $0.status != 200 || $0.faults.contains("stale") }
-  }
-
-  private static let hiding: Set = ["nulls", "short", "doubled"]
 
   /// Says where a code comes from that nothing explains.
   private func explain(_ code: MadeCode, _ request: GenerateRequest?, call: String?) async throws {

@@ -19,7 +19,8 @@ struct Storm: AsyncParsableCommand {
       Ends with status 1 if a code was lost or made twice, a job got more than it asked for, or \
       something is left unfinished. The seed decides what happens when, not how fast: a storm can \
       be repeated, but never exactly.
-      """
+      """,
+    subcommands: [Recovery.self]
   )
 
   @Option(help: "What happens when; at random if not given.")

@@ -36,7 +36,6 @@ struct Verdict: Encodable {
   var surplus = 0
   var surplusOfLongAnswers = 0
   var surplusAfterAbsent = 0
-  var surplusKeptBack = 0
   var surplusAfterFailover = 0
   var foundByWatch = 0
   var strays = 0
@@ -98,7 +97,6 @@ struct Verdict: Encodable {
       ("  surplus", "\(surplus)"),
       ("    of answers longer than asked", "\(surplusOfLongAnswers)"),
       ("    made after judged absent", "\(surplusAfterAbsent)"),
-      ("    kept back by answer and list", "\(surplusKeptBack)"),
       ("    whose job a failover lost", "\(surplusAfterFailover)"),
       ("  found by the watch", "\(foundByWatch)"), ("  set aside as strays", "\(strays)"),
       ("lost", "\(lost)" + (lost > 0 ? ", \(foundByAudit) of them named by the audit" : "")),

@@ -134,10 +134,27 @@ struct OutcomeTests {
       }
     }
     try Trial.run(.init(script: script)) { trial in
+      trial.issuer.startListing()
       trial.insert(1000)
       trial.worker.wake()
       try await trial.untilAllCompleted()
       #expect(trial.memory.ledger.rewards[Samples.reward(1)]?.watchedSince != nil)
+    }
+  }
+
+  @Test("rule 7: what a short answer kept back is found by a listing that cannot be out of date")
+  func keptBack() throws {
+    let script: @Sendable (Int, Call) -> ScriptedIssuer.Scene = { number, _ in
+      number == 1 ? .init(ending: .shown(490)) : .init()
+    }
+    try Trial.run(.init(script: script)) { trial in
+      trial.issuer.startListing()
+      trial.insert(500)
+      trial.worker.wake()
+      try await trial.untilAllCompleted()
+      #expect(trial.issuer.requests.count == 1 && trial.issuer.codesMade == 500)
+      // reconcile.settle_seconds is 10 here.
+      #expect(trial.time.now - trial.start >= .seconds(10))
     }
   }
 

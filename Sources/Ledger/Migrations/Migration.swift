@@ -29,12 +29,14 @@ public struct Migration: Hashable, Sendable {
     Migration(7, "views", PackageResources.m0007_views_sql),
     Migration(8, "comments", PackageResources.m0008_comments_sql),
     Migration(9, "steer", PackageResources.m0009_steer_sql),
-    Migration(10, "overview", PackageResources.m0010_overview_sql),
+    Migration(10, "learn", PackageResources.m0010_learn_sql),
     Migration(11, "line", PackageResources.m0011_line_sql),
     Migration(12, "pace", PackageResources.m0012_pace_sql),
     Migration(13, "watch", PackageResources.m0013_watch_sql),
     Migration(14, "sync", PackageResources.m0014_sync_sql),
     Migration(15, "settled", PackageResources.m0015_settled_sql),
+    Migration(16, "retention", PackageResources.m0016_retention_sql),
+    Migration(17, "manual", PackageResources.m0017_manual_sql),
   ]
 
   /// The highest number there is.

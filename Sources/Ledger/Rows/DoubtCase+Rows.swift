@@ -50,6 +50,7 @@ extension WatchCase {
       since: offset.map {
         Timestamp(microseconds: since + $0.low - Bounds.createdAtResolution.microseconds)
       },
+      dueAt: Timestamp(microseconds: try row.timestamptz("due_at")),
       now: Timestamp(microseconds: try row.timestamptz("now")),
       isAwaited: try row.bool("awaited"),
       failures: try row.integer("failures"),

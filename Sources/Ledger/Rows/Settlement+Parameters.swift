@@ -1,9 +1,9 @@
-import Postgres
-import Provisioning
+package import Postgres
+package import Provisioning
 
 extension Settlement {
   /// The parameters of `StoreStatements.settle`, in its order. Codes travel as one array a column.
-  var parameters: [Parameter] {
+  package var parameters: [Parameter] {
     [
       .uuid(call.id.id.bits), .int8(call.job.number), .uuid(call.reward.id.bits),
       .text(call.prefix), .int4(Int32(call.size)), .uuid(worker.id.bits),
@@ -40,6 +40,7 @@ extension RewardEffect {
     case .proven: [.text("proven"), .interval(nil), limit]
     case .watched: [.text("watched"), .interval(nil), limit]
     case .closed: [.text("closed"), .interval(nil), limit]
+    case .failed(let pause): [.text("failed"), .interval(pause), limit]
     case .refused(let pause, _, _): [.text("refused"), .interval(pause), limit]
     }
   }

@@ -20,13 +20,22 @@ enum JobStatements {
     ORDER BY id
     """
 
-  /// Open jobs come before finished ones when there is not room for all.
+  /// Open jobs come before finished ones when there is not room for all. Each half is cut where it
+  /// is read, so that it does not matter how many jobs there are.
   static let recent: Statement = """
     SELECT * FROM (
-      SELECT id, reward_id, state, count, issued, outstanding, surplus, in_doubt,
-             codes_per_second::double precision, time_left::text, paused, held, priority,
-             error_code, error_message, next_call_at::text, created_at::text, finished_at::text
-      FROM codemint.job_status
+      SELECT * FROM (
+        (SELECT id, reward_id, state, count, issued, outstanding, surplus, in_doubt,
+                codes_per_second::double precision, time_left::text, paused, held, priority,
+                error_code, error_message, next_call_at::text, created_at::text, finished_at::text
+         FROM codemint.job_status
+         WHERE state IN ('queued', 'running', 'ending') ORDER BY id DESC LIMIT $1)
+        UNION ALL
+        (SELECT id, reward_id, state, count, issued, outstanding, surplus, in_doubt,
+                codes_per_second::double precision, time_left::text, paused, held, priority,
+                error_code, error_message, next_call_at::text, created_at::text, finished_at::text
+         FROM codemint.job_status
+         WHERE state IN ('completed', 'failed', 'cancelled') ORDER BY id DESC LIMIT $1)) AS found
       ORDER BY finished_at IS NOT NULL, id DESC
       LIMIT $1
     ) AS chosen

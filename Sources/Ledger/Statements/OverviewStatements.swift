@@ -2,16 +2,24 @@ import Postgres
 
 /// What the status page and the metrics run: each part of it by an index, since they ask for ever.
 enum OverviewStatements {
-  /// Jobs that somebody wants to see: those that run or wait for a person, the next in the line, the
+  /// Jobs that somebody wants to see: those that run or wait for a person, the heads of the lines, the
   /// latest that have ended. The pace of a job that runs is reckoned from its start. It is jsonb,
   /// which prints on one line, as an event of the page has to.
+  ///
+  /// Rewards whose codes other systems do not take, or that cannot be looked at, come from the few
+  /// rows that say so: `codemint.sync_problems` looks at every code in error, which is too much for
+  /// every second. Up to 100 such codes are counted, and one of them says why.
   static let page: Statement = """
     WITH chosen AS (
       (SELECT id FROM codemint.jobs WHERE held ORDER BY id LIMIT 50)
       UNION
       (SELECT id FROM codemint.jobs WHERE state IN ('running', 'ending') ORDER BY id LIMIT 50)
       UNION
-      (SELECT id FROM codemint.jobs WHERE turn IS NOT NULL ORDER BY priority, turn, id LIMIT 20)
+      (SELECT newcomer_job FROM codemint.rewards
+       WHERE newcomer_job IS NOT NULL AND closed_at IS NULL
+       ORDER BY line_priority, newcomer_due, newcomer_job LIMIT 20)
+      UNION
+      (SELECT job_id FROM codemint.arrivals ORDER BY priority, due_at, job_id LIMIT 20)
       UNION
       (SELECT id FROM codemint.jobs WHERE finished_at IS NOT NULL
        ORDER BY finished_at DESC LIMIT 20)
@@ -19,10 +27,46 @@ enum OverviewStatements {
       SELECT j.id, j.reward_id, j.state, j.count, j.issued, j.outstanding, j.surplus, j.priority,
              j.paused, j.held, j.error_code, j.error_message, j.created_at, j.finished_at,
              j.next_call_at,
+             CASE WHEN NOT j.held AND j.paused AND j.finished_at IS NULL
+                  THEN format('SELECT codemint.resume_job(%s)', j.id)
+                  WHEN j.held AND NOT EXISTS (SELECT FROM codemint.calls c
+                                              WHERE c.job_id = j.id AND c.held_at IS NOT NULL)
+                  THEN format('SELECT codemint.retry_job(%s, ''why'')', j.id) END AS what_to_do,
+             (SELECT count(*) FROM (
+                SELECT FROM codemint.codes c
+                WHERE c.job_id = j.id AND c.sync_status = 'error' AND NOT c.surplus
+                LIMIT 100) e) AS sync_errors,
              CASE WHEN j.state = 'running' AND j.issued > 0 THEN round(
                (j.count - j.issued)
                * extract(epoch FROM clock_timestamp() - j.started_at) / j.issued) END AS seconds_left
       FROM codemint.jobs j JOIN chosen USING (id)
+    ), sync AS (
+      SELECT t.reward_id, t.system, t.resyncs, t.next_look_at, t.given_up_at, t.request_error,
+             count(c.id) AS codes, min(c.external_ids -> t.system ->> 'error') AS error_text,
+             CASE WHEN t.given_up_at IS NOT NULL
+                  THEN format('SELECT codemint.follow_sync(%L)', t.reward_id) END AS what_to_do
+      FROM (
+        SELECT r.reward_id, r.system, r.attempts AS resyncs, f.look_at AS next_look_at,
+               coalesce(r.given_up_at, f.given_up_at) AS given_up_at,
+               coalesce(r.error_message, f.error_message) AS request_error
+        FROM codemint.resyncs r LEFT JOIN codemint.follows f ON f.reward_id = r.reward_id
+        UNION ALL
+        SELECT f.reward_id, NULL, 0, f.look_at, f.given_up_at, f.error_message
+        FROM codemint.follows f
+        WHERE (f.given_up_at IS NOT NULL OR f.failures > 0)
+          AND NOT EXISTS (SELECT FROM codemint.resyncs r WHERE r.reward_id = f.reward_id)
+        ORDER BY given_up_at NULLS LAST, reward_id, system
+        LIMIT 20) t
+      LEFT JOIN LATERAL (
+        SELECT k.id, k.external_ids
+        FROM codemint.jobs j
+        JOIN codemint.codes k
+          ON k.job_id = j.id AND k.sync_status = CASE WHEN t.system IS NULL THEN 'pending'
+                                                      ELSE 'error' END
+        WHERE j.reward_id = t.reward_id AND j.issued + j.surplus > 0
+          AND (t.system IS NULL OR k.external_ids -> t.system ->> 'syncStatus' = 'error')
+        LIMIT 100) c ON true
+      GROUP BY 1, 2, 3, 4, 5, 6
     )
     SELECT jsonb_build_object(
       'account', (SELECT to_jsonb(a) FROM codemint.account_status a LIMIT 1),
@@ -33,6 +77,7 @@ enum OverviewStatements {
                           hold_reason, codes_found, what_to_do,
                           extract(epoch FROM since)::bigint AS seconds
                    FROM codemint.doubts ORDER BY held_at NULLS LAST, call_id LIMIT 50) d),
+      'sync', (SELECT coalesce(jsonb_agg(s), '[]') FROM sync s),
       'workers', (SELECT coalesce(jsonb_agg(w), '[]') FROM (
                     SELECT id, host, process, version, draining,
                            started_at

@@ -9,8 +9,8 @@ enum ReconcilingStatements {
     """
 
   static let takeWatch: Statement = """
-    SELECT reward_id, since, known_first, known_last, offset_low_us, offset_high_us, now, awaited,
-           failures, failing_since
+    SELECT reward_id, since, known_first, known_last, offset_low_us, offset_high_us, due_at, now,
+           awaited, failures, failing_since
     FROM codemint.take_watch($1, $2)
     """
 

@@ -1,13 +1,13 @@
-internal import Provisioning
+package import Provisioning
 
 /// Reads the codes out of answers of the API.
 ///
 /// Lenient where the contract may grow: unknown fields are passed over, unknown words kept, times
 /// that cannot be read left out. Strict where a mistake would cost codes: the text must be whole,
 /// every item must be null or name its id, its reward and its code, each once.
-enum AnswerDecoder {
+package enum AnswerDecoder {
   /// Reads the body of a 201: `{codes: (RewardCode|null)[]}`.
-  static func decode(_ body: [UInt8]) throws(JSONFailure) -> Answer {
+  package static func decode(_ body: [UInt8]) throws(JSONFailure) -> Answer {
     let list = try readBody(body, key: "codes") { _, _ throws(JSONFailure) in false }
     return Answer(codes: list.codes, nulls: list.nulls, body: body)
   }
@@ -18,7 +18,7 @@ enum AnswerDecoder {
   ) throws(JSONFailure) -> (codes: [IssuedCode], nulls: Int, trailingNulls: Int, total: Int?) {
     var total: Int?
     let list = try readBody(body, key: "data") { name, json throws(JSONFailure) in
-      guard name == "pagination", try json.peek() == .object else { return false }
+      guard try json.matches(name, "pagination"), try json.peek() == .object else { return false }
       total = try readTotal(&json)
       return true
     }
@@ -32,14 +32,23 @@ enum AnswerDecoder {
   /// - Parameter other: Reads the value of another key, or says that it did not.
   private static func readBody(
     _ body: [UInt8],
-    key wanted: String,
-    other: (String, inout JSONReader) throws(JSONFailure) -> Bool
+    key wanted: StaticString,
+    other: (JSONReader.Text, inout JSONReader) throws(JSONFailure) -> Bool
   ) throws(JSONFailure) -> CodeList {
-    var json = try JSONReader(body)
+    try JSONReader.read(body) { (json) throws(JSONFailure) in
+      try readList(&json, key: wanted, other: other)
+    }
+  }
+
+  private static func readList(
+    _ json: inout JSONReader,
+    key wanted: StaticString,
+    other: (JSONReader.Text, inout JSONReader) throws(JSONFailure) -> Bool
+  ) throws(JSONFailure) -> CodeList {
     var list: CodeList?
     var key = try json.firstKey()
     while let name = key {
-      if name == wanted {
+      if try json.matches(name, wanted) {
         guard list == nil else { throw json.failure("no second list of codes") }
         list = try readList(&json)
       } else if try !other(name, &json) {
@@ -74,9 +83,9 @@ enum AnswerDecoder {
     var total: Int?
     var key = try json.firstKey()
     while let name = key {
-      let text = try json.text()
-      if ["total_count", "totalCount", "total"].contains(name), let number = Int(text),
-        number >= 0
+      let text = String(decoding: try json.raw(), as: UTF8.self)
+      if ["total_count", "totalCount", "total"].contains(try json.string(name)),
+        let number = Int(text), number >= 0
       {
         total = number
       }

@@ -2,9 +2,10 @@
 enum JSONEscapes {
   /// The content with its escapes resolved. Their grammar has been checked before.
   ///
+  /// - Parameter start: Where the content begins in its text, for what is said of a failure.
   /// - Throws: If half of a surrogate pair stands alone: no text can hold it, and a code with
   ///   something else in its place would be another code.
-  static func resolve(_ content: ArraySlice<UInt8>) throws(JSONFailure) -> String {
+  static func resolve(_ content: ArraySlice<UInt8>, at start: Int) throws(JSONFailure) -> String {
     var text: [UInt8] = []
     text.reserveCapacity(content.count)
     var rest = content
@@ -17,7 +18,7 @@ enum JSONEscapes {
       if let plain = short(mark) {
         text.append(plain)
       } else {
-        text.append(contentsOf: String(try scalar(&rest)).utf8)
+        text.append(contentsOf: String(try scalar(&rest, start)).utf8)
       }
     }
     return String(decoding: text, as: UTF8.self)
@@ -47,9 +48,11 @@ enum JSONEscapes {
   }
 
   /// The scalar of `\uXXXX`, of which `\u` has been read, or of a pair of them.
-  private static func scalar(_ rest: inout ArraySlice<UInt8>) throws(JSONFailure) -> Unicode.Scalar
-  {
-    let position = rest.startIndex
+  private static func scalar(
+    _ rest: inout ArraySlice<UInt8>,
+    _ start: Int
+  ) throws(JSONFailure) -> Unicode.Scalar {
+    let position = start + rest.startIndex
     let first = unit(&rest)
     if let scalar = Unicode.Scalar(first) { return scalar }
     if rest.starts(with: "\\u".utf8) {

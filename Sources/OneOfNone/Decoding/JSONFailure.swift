@@ -1,8 +1,8 @@
 /// Why a text is not the JSON that was expected. Says where and what, never what stood there: it
 /// may be a code.
-struct JSONFailure: Error, Hashable, CustomStringConvertible {
+package struct JSONFailure: Error, Hashable, CustomStringConvertible {
   let position: Int
   let expected: String
 
-  var description: String { "expected \(expected) at byte \(position)" }
+  package var description: String { "expected \(expected) at byte \(position)" }
 }

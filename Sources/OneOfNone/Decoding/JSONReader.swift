@@ -1,8 +1,13 @@
+internal import Glibc
+
 /// Reads JSON (RFC 8259) from bytes, value by value, without building a tree.
 ///
 /// A strict reader of the API's answers: it takes valid UTF-8 only, checks the grammar of what it
 /// skips too, so that a cut-off answer never passes for a whole one, and nests to a bounded depth.
 /// Values can be skipped and then taken as the bytes they were, with nothing lost.
+///
+/// An answer is read in one pass, and nothing of it is copied but what is kept: strings and keys are
+/// places in the bytes (`Text`) until somebody wants them as more.
 struct JSONReader {
   /// The deepest nesting that is read; the API's answers nest five deep.
   static let deepest = 64
@@ -10,45 +15,63 @@ struct JSONReader {
   /// What a value is, by its first byte.
   enum Kind: Hashable { case object, array, string, number, boolean, null }
 
-  let bytes: [UInt8]
+  /// A string as it stands, without its quotes.
+  struct Text {
+    let bounds: Range<Int>
+    let hasEscapes: Bool
+  }
+
+  /// Every access is behind a comparison with its count.
+  let bytes: UnsafeBufferPointer<UInt8>
   private(set) var position = 0
   private var depth = 0
 
-  init(_ bytes: [UInt8]) throws(JSONFailure) {
+  private init(_ bytes: UnsafeBufferPointer<UInt8>) {
+    self.bytes = bytes
+  }
+
+  /// Lets `body` read the bytes, for as long as they stay where they are.
+  static func read<Value>(
+    _ bytes: [UInt8],
+    _ body: (inout JSONReader) throws(JSONFailure) -> Value
+  ) throws(JSONFailure) -> Value {
     do {
       _ = try UTF8Span(validating: bytes.span)
     } catch {
       throw JSONFailure(position: error.byteOffsets.lowerBound, expected: "UTF-8")
     }
-    self.bytes = bytes
+    return try bytes.withUnsafeBufferPointer { (bytes) throws(JSONFailure) in
+      var json = JSONReader(bytes)
+      return try body(&json)
+    }
   }
 
   // MARK: Structure
 
   /// Enters an object; its first key, or nil if it is empty.
-  mutating func firstKey() throws(JSONFailure) -> String? {
-    try enter("{", "an object")
-    if leave(at: "}") { return nil }
+  mutating func firstKey() throws(JSONFailure) -> Text? {
+    try enter(UInt8(ascii: "{"), "an object")
+    if leave(at: UInt8(ascii: "}")) { return nil }
     return try key()
   }
 
   /// The next key of the object, or nil at its end.
-  mutating func nextKey() throws(JSONFailure) -> String? {
-    if leave(at: "}") { return nil }
-    try expect(",", "a comma or the end of the object")
+  mutating func nextKey() throws(JSONFailure) -> Text? {
+    if leave(at: UInt8(ascii: "}")) { return nil }
+    try expect(UInt8(ascii: ","), "a comma or the end of the object")
     return try key()
   }
 
   /// Enters an array; whether it has an element.
   mutating func firstElement() throws(JSONFailure) -> Bool {
-    try enter("[", "an array")
-    return !leave(at: "]")
+    try enter(UInt8(ascii: "["), "an array")
+    return !leave(at: UInt8(ascii: "]"))
   }
 
   /// Whether the array has another element.
   mutating func nextElement() throws(JSONFailure) -> Bool {
-    if leave(at: "]") { return false }
-    try expect(",", "a comma or the end of the array")
+    if leave(at: UInt8(ascii: "]")) { return false }
+    try expect(UInt8(ascii: ","), "a comma or the end of the array")
     return true
   }
 
@@ -74,24 +97,12 @@ struct JSONReader {
     }
   }
 
-  /// The next value if it is a string, else nil; the value is passed over in any case.
-  mutating func stringOrNil() throws(JSONFailure) -> String? {
-    if try peek() == .string { return try string() }
-    try skip()
-    return nil
-  }
-
   /// The bytes of the next value as they stand.
-  mutating func raw() throws(JSONFailure) -> ArraySlice<UInt8> {
+  mutating func raw() throws(JSONFailure) -> UnsafeBufferPointer<UInt8> {
     skipBlanks()
     let start = position
     try skip()
-    return bytes[start..<position]
-  }
-
-  /// The next value as it stands, as text; meant for numbers.
-  mutating func text() throws(JSONFailure) -> String {
-    String(decoding: try raw(), as: UTF8.self)
+    return UnsafeBufferPointer(rebasing: bytes[start..<position])
   }
 
   /// Passes over the next value, checking its grammar.
@@ -109,7 +120,7 @@ struct JSONReader {
         try skip()
         isMore = try nextElement()
       }
-    case .string: _ = try stringBounds()
+    case .string: _ = try text()
     case .number: try skipNumber()
     case .boolean: try skipWord(byte == UInt8(ascii: "t") ? "true" : "false")
     case .null: try skipWord("null")
@@ -130,36 +141,35 @@ struct JSONReader {
     }
   }
 
-  private mutating func enter(_ mark: Unicode.Scalar, _ name: String) throws(JSONFailure) {
+  private mutating func enter(_ mark: UInt8, _ name: StaticString) throws(JSONFailure) {
     try expect(mark, name)
     depth += 1
     guard depth <= Self.deepest else { throw failure("less nesting") }
   }
 
-  private mutating func leave(at mark: Unicode.Scalar) -> Bool {
+  private mutating func leave(at mark: UInt8) -> Bool {
     skipBlanks()
-    guard byte == UInt8(ascii: mark) else { return false }
+    guard byte == mark else { return false }
     position += 1
     depth -= 1
     return true
   }
 
-  private mutating func expect(_ mark: Unicode.Scalar, _ name: String) throws(JSONFailure) {
+  private mutating func expect(_ mark: UInt8, _ name: StaticString) throws(JSONFailure) {
     skipBlanks()
-    guard byte == UInt8(ascii: mark) else { throw failure(name) }
+    guard byte == mark else { throw failure("\(name)") }
     position += 1
   }
 
-  private mutating func key() throws(JSONFailure) -> String {
-    skipBlanks()
-    let key = try string()
-    try expect(":", "a colon")
+  private mutating func key() throws(JSONFailure) -> Text {
+    let key = try text()
+    try expect(UInt8(ascii: ":"), "a colon")
     return key
   }
 
-  private mutating func skipWord(_ word: String) throws(JSONFailure) {
-    let end = position + word.utf8.count
-    guard end <= bytes.count, bytes[position..<end].elementsEqual(word.utf8) else {
+  private mutating func skipWord(_ word: StaticString) throws(JSONFailure) {
+    let end = position + word.utf8CodeUnitCount
+    guard end <= bytes.count, matches(position..<end, word) else {
       throw failure("true, false or null")
     }
     position = end
@@ -190,36 +200,98 @@ struct JSONReader {
   }
 }
 
+// MARK: - Strings
+
 extension JSONReader {
   /// The next value, which must be a string.
-  mutating func string() throws(JSONFailure) -> String {
+  mutating func text() throws(JSONFailure) -> Text {
     skipBlanks()
-    let (bounds, hasEscapes) = try stringBounds()
-    if !hasEscapes { return String(decoding: bytes[bounds], as: UTF8.self) }
-    return try JSONEscapes.resolve(bytes[bounds])
-  }
-
-  /// Passes over a string; where its content lies and whether something in it is escaped.
-  private mutating func stringBounds() throws(JSONFailure) -> (Range<Int>, hasEscapes: Bool) {
     guard byte == UInt8(ascii: "\"") else { throw failure("a string") }
     position += 1
     let start = position
     var hasEscapes = false
-    while position < bytes.count {
+    while true {
+      skipPlain()
+      guard position < bytes.count else { throw failure("the end of a string") }
       switch bytes[position] {
       case UInt8(ascii: "\""):
         position += 1
-        return (start..<position - 1, hasEscapes)
+        return Text(bounds: start..<position - 1, hasEscapes: hasEscapes)
       case UInt8(ascii: "\\"):
         hasEscapes = true
         try skipEscape()
-      case 0..<0x20:
-        throw failure("no control character in a string")
       default:
-        position += 1
+        throw failure("no control character in a string")
       }
     }
-    throw failure("the end of a string")
+  }
+
+  /// The next value if it is a string, else nil; the value is passed over in any case.
+  mutating func textOrNil() throws(JSONFailure) -> Text? {
+    if try peek() == .string { return try text() }
+    try skip()
+    return nil
+  }
+
+  /// The next value, which must be a string, with its escapes resolved.
+  mutating func string() throws(JSONFailure) -> String {
+    try string(text())
+  }
+
+  /// A string with its escapes resolved.
+  func string(_ text: Text) throws(JSONFailure) -> String {
+    if !text.hasEscapes { return String(decoding: bytes[text.bounds], as: UTF8.self) }
+    return try JSONEscapes.resolve(Array(bytes[text.bounds])[...], at: text.bounds.lowerBound)
+  }
+
+  /// Lets `body` look at a string's bytes, its escapes resolved.
+  func withBytes<Value>(
+    of text: Text,
+    _ body: (UnsafeBufferPointer<UInt8>) -> Value
+  ) throws(JSONFailure) -> Value {
+    if !text.hasEscapes { return body(UnsafeBufferPointer(rebasing: bytes[text.bounds])) }
+    return try Array(string(text).utf8).withUnsafeBufferPointer(body)
+  }
+
+  /// Whether a string is this word.
+  func matches(_ text: Text, _ word: StaticString) throws(JSONFailure) -> Bool {
+    if text.hasEscapes { return try string(text) == "\(word)" }
+    return matches(text.bounds, word)
+  }
+
+  private func matches(_ bounds: Range<Int>, _ word: StaticString) -> Bool {
+    guard bounds.count == word.utf8CodeUnitCount, let base = bytes.baseAddress else { return false }
+    return memcmp(base + bounds.lowerBound, word.utf8Start, bounds.count) == 0
+  }
+
+  /// Goes to the next byte that is not simply part of a string: a quote, a backslash, a control
+  /// character, or the end. Eight bytes at a time, since most of an answer is strings.
+  private mutating func skipPlain() {
+    let base = UnsafeRawPointer(bytes.baseAddress)
+    while let base, bytes.count - position >= 8 {
+      let word = UInt64(
+        littleEndian: base.loadUnaligned(fromByteOffset: position, as: UInt64.self)
+      )
+      // The high bit of a byte is set if the byte is what is looked for. Above the first such byte it
+      // may be set for others, too.
+      let ones: UInt64 = 0x0101_0101_0101_0101
+      let quotes = word ^ (ones &* 0x22)
+      let backslashes = word ^ (ones &* 0x5C)
+      let marks =
+        ((quotes &- ones) & ~quotes | (backslashes &- ones) & ~backslashes
+          | (word &- ones &* 0x20) & ~word) & (ones &* 0x80)
+      if marks != 0 {
+        position += marks.trailingZeroBitCount / 8
+        return
+      }
+      position += 8
+    }
+    while position < bytes.count {
+      switch bytes[position] {
+      case UInt8(ascii: "\""), UInt8(ascii: "\\"), 0..<0x20: return
+      default: position += 1
+      }
+    }
   }
 
   private mutating func skipEscape() throws(JSONFailure) {

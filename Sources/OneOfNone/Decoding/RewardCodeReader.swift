@@ -9,7 +9,7 @@ struct RewardCodeReader {
   private var createdAt: Timestamp?
   private var expiresAt: Timestamp?
   private var updatedAt: Timestamp?
-  private var externalIDs: ArraySlice<UInt8>?
+  private var externalIDs: [UInt8]?
   private var syncStatus = SyncStatus.none
 
   private init() {}
@@ -36,48 +36,85 @@ struct RewardCodeReader {
       createdAt: reader.createdAt,
       expiresAt: reader.expiresAt,
       updatedAt: reader.updatedAt,
-      externalIDs: reader.externalIDs.map(Array.init) ?? Array("{}".utf8),
+      externalIDs: reader.externalIDs ?? Array("{}".utf8),
       syncStatus: reader.syncStatus
     )
   }
 
   private mutating func take(
-    _ name: String,
+    _ name: JSONReader.Text,
     from json: inout JSONReader
   ) throws(JSONFailure) {
-    switch name {
-    case "id":
-      id = CodeID(try Self.unique(&json, name: name, before: id != nil))
-    case "rewardId":
-      reward = RewardID(try Self.unique(&json, name: name, before: reward != nil))
-    case "code":
+    switch try Field(name, in: json) {
+    case .id:
+      id = CodeID(try Self.unique(&json, .id, before: id != nil))
+    case .reward:
+      reward = RewardID(try Self.unique(&json, .reward, before: reward != nil))
+    case .code:
       guard code == nil else { throw json.failure("no second `code`") }
       code = try json.string()
-    case "status":
-      status = try json.stringOrNil()
-    case "createdAt":
-      createdAt = try json.stringOrNil().flatMap { Timestamp(rfc3339: $0) }
-    case "expiresAt":
-      expiresAt = try json.stringOrNil().flatMap { Timestamp(rfc3339: $0) }
-    case "updatedAt":
-      updatedAt = try json.stringOrNil().flatMap { Timestamp(rfc3339: $0) }
-    case "externalIds":
+    case .status:
+      if let text = try json.textOrNil() { status = try json.string(text) } else { status = nil }
+    case .createdAt:
+      createdAt = try Self.moment(&json)
+    case .expiresAt:
+      expiresAt = try Self.moment(&json)
+    case .updatedAt:
+      updatedAt = try Self.moment(&json)
+    case .externalIDs:
       try takeExternalIDs(&json)
-    default:
+    case nil:
       try json.skip()
+    }
+  }
+
+  /// The fields that are read, by their names.
+  private enum Field: String {
+    case id
+    case reward = "rewardId"
+    case code
+    case status
+    case createdAt
+    case expiresAt
+    case updatedAt
+    case externalIDs = "externalIds"
+
+    /// Nil for any other name. Told apart by their lengths first: there are thirteen a code.
+    init?(_ name: JSONReader.Text, in json: JSONReader) throws(JSONFailure) {
+      if name.hasEscapes {
+        self.init(rawValue: try json.string(name))
+        return
+      }
+      switch name.bounds.count {
+      case 2 where try json.matches(name, "id"): self = .id
+      case 4 where try json.matches(name, "code"): self = .code
+      case 6 where try json.matches(name, "status"): self = .status
+      case 8 where try json.matches(name, "rewardId"): self = .reward
+      case 9 where try json.matches(name, "createdAt"): self = .createdAt
+      case 9 where try json.matches(name, "expiresAt"): self = .expiresAt
+      case 9 where try json.matches(name, "updatedAt"): self = .updatedAt
+      case 11 where try json.matches(name, "externalIds"): self = .externalIDs
+      default: return nil
+      }
     }
   }
 
   private static func unique(
     _ json: inout JSONReader,
-    name: String,
+    _ field: Field,
     before isThere: Bool
   ) throws(JSONFailure) -> UniqueID {
-    guard !isThere else { throw json.failure("no second `\(name)`") }
-    guard let id = UniqueID(try json.string()) else {
-      throw json.failure("a UUID for `\(name)` before here")
+    guard !isThere else { throw json.failure("no second `\(field.rawValue)`") }
+    let text = try json.text()
+    guard let id = try json.withBytes(of: text, { UniqueID(utf8: $0.span) }) else {
+      throw json.failure("a UUID for `\(field.rawValue)` before here")
     }
     return id
+  }
+
+  private static func moment(_ json: inout JSONReader) throws(JSONFailure) -> Timestamp? {
+    guard let text = try json.textOrNil() else { return nil }
+    return try json.withBytes(of: text) { Timestamp(rfc3339: $0.span) }
   }
 
   /// Keeps the object as it stands, and the worst of its systems. Something that is there but is no
@@ -85,9 +122,9 @@ struct RewardCodeReader {
   private mutating func takeExternalIDs(_ json: inout JSONReader) throws(JSONFailure) {
     switch try json.peek() {
     case .object:
-      var words = json
-      externalIDs = try json.raw()
-      syncStatus = SyncStatus.worst(of: try Self.syncWords(&words))
+      let start = json.position
+      syncStatus = try Self.worstOfSystems(&json)
+      externalIDs = Array(json.bytes[start..<json.position])
     case .null:
       try json.skip()
       (externalIDs, syncStatus) = (nil, .none)
@@ -97,16 +134,16 @@ struct RewardCodeReader {
     }
   }
 
-  /// The `syncStatus` of every system. One that is no text becomes a word that nobody knows.
-  private static func syncWords(_ json: inout JSONReader) throws(JSONFailure) -> [String] {
-    var words: [String] = []
+  /// The worst `syncStatus` of all systems. One that is no text is a word that nobody knows.
+  private static func worstOfSystems(_ json: inout JSONReader) throws(JSONFailure) -> SyncStatus {
+    var worst = SyncStatus.none
     var system = try json.firstKey()
     while system != nil {
       if try json.peek() == .object {
         var key = try json.firstKey()
         while let name = key {
-          if name == "syncStatus" {
-            words.append(try json.stringOrNil() ?? "")
+          if try json.matches(name, "syncStatus") {
+            worst = worst.worse(try word(&json))
           } else {
             try json.skip()
           }
@@ -117,6 +154,13 @@ struct RewardCodeReader {
       }
       system = try json.nextKey()
     }
-    return words
+    return worst
+  }
+
+  private static func word(_ json: inout JSONReader) throws(JSONFailure) -> SyncStatus {
+    guard let text = try json.textOrNil() else { return SyncStatus(word: "") }
+    // What most of them are.
+    if try json.matches(text, "synced") { return .synced }
+    return SyncStatus(word: try json.string(text))
   }
 }

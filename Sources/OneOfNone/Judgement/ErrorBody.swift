@@ -35,18 +35,19 @@ struct ErrorBody: Hashable, Sendable {
   }
 
   private static func read(_ body: [UInt8]) throws(JSONFailure) -> Fields {
-    var json = try JSONReader(body)
-    var fields = Fields()
-    var key = try json.firstKey()
-    while let name = key {
-      switch (name, try json.peek()) {
-      case ("code", .string): fields.code = try json.string()
-      case ("code", .number): fields.code = try json.text()
-      case ("message", .string): fields.message = try json.string()
-      default: try json.skip()
+    try JSONReader.read(body) { (json) throws(JSONFailure) in
+      var fields = Fields()
+      var key = try json.firstKey()
+      while let name = key {
+        switch (try json.string(name), try json.peek()) {
+        case ("code", .string): fields.code = try json.string()
+        case ("code", .number): fields.code = String(decoding: try json.raw(), as: UTF8.self)
+        case ("message", .string): fields.message = try json.string()
+        default: try json.skip()
+        }
+        key = try json.nextKey()
       }
-      key = try json.nextKey()
+      return fields
     }
-    return fields
   }
 }

@@ -41,12 +41,15 @@ extension Parameter {
   }
 
   /// A `bytea[]`.
-  public static func byteas<Bytes: Collection<UInt8>>(_ values: [Bytes?]) -> Parameter {
+  ///
+  /// Of arrays only, and not of any bytes: generic code is not specialized for another module, and
+  /// 500 codes a call come this way.
+  public static func byteas(_ values: [[UInt8]?]) -> Parameter {
     variableWidth(values, array: TypeOID.byteaArray, element: TypeOID.bytea)
   }
 
   /// A `jsonb[]` from JSON texts in UTF-8; a nil is SQL's null, not JSON's.
-  public static func jsonbs<Bytes: Collection<UInt8>>(utf8 values: [Bytes?]) -> Parameter {
+  public static func jsonbs(utf8 values: [[UInt8]?]) -> Parameter {
     variableWidth(
       values,
       array: TypeOID.jsonbArray,

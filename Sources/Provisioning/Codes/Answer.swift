@@ -27,9 +27,10 @@ public struct Answer: Hashable, Sendable {
     return (own, foreign)
   }
 
-  /// Whether the answer is exactly what was asked for: `size` new codes of this reward.
-  public func isExact(size: Int, reward: RewardID) -> Bool {
-    nulls == 0 && codes.count == size && sorted(for: reward).own.count == size
+  /// Whether the answer is exactly what was asked for: `size` codes, all of them the reward's `own`
+  /// and each there once, as `sorted` finds them.
+  public func isExact(size: Int, own: [IssuedCode]) -> Bool {
+    nulls == 0 && codes.count == size && own.count == size
   }
 }
 

@@ -9,17 +9,32 @@ public enum SyncStatus: String, Sendable, CaseIterable {
   /// At least one system failed.
   case error
 
-  /// The state of a code whose systems have these states in the API's words: the worst of them.
-  /// A word that is not known here counts as pending, since nothing says that it is settled.
-  public static func worst(of words: some Sequence<String>) -> SyncStatus {
-    var worst = SyncStatus.none
-    for word in words {
-      switch word {
-      case "error": return .error
-      case "synced": if worst == .none { worst = .synced }
-      default: worst = .pending
-      }
+  /// The state of a code in one system, by the API's word for it. A word that is not known here counts
+  /// as pending, since nothing says that it is settled.
+  public init(word: String) {
+    switch word {
+    case "error": self = .error
+    case "synced": self = .synced
+    default: self = .pending
     }
-    return worst
+  }
+
+  /// The worse of two: error, then pending, then synced, then none.
+  public func worse(_ other: SyncStatus) -> SyncStatus {
+    rank < other.rank ? other : self
+  }
+
+  /// The state of a code whose systems have these states in the API's words: the worst of them.
+  public static func worst(of words: some Sequence<String>) -> SyncStatus {
+    words.reduce(.none) { $0.worse(SyncStatus(word: $1)) }
+  }
+
+  private var rank: Int {
+    switch self {
+    case .none: 0
+    case .synced: 1
+    case .pending: 2
+    case .error: 3
+    }
   }
 }

@@ -38,18 +38,27 @@ public struct UniqueID: Hashable, Comparable, Sendable {
 
   /// Reads the 8-4-4-4-12 text form, in either case; nil for anything else.
   public init?(_ text: some StringProtocol) {
-    let utf8 = text.utf8
-    guard utf8.count == 36 else { return nil }
-    var bits: UInt128 = 0
-    for (offset, byte) in utf8.enumerated() {
-      if Self.dashes.contains(offset) {
+    self.init(utf8: Array(text.utf8).span)
+  }
+
+  /// Reads the same from bytes.
+  public init?(utf8 text: Span<UInt8>) {
+    guard text.count == 36 else { return nil }
+    var words: (high: UInt64, low: UInt64) = (0, 0)
+    for offset in 0..<36 {
+      let byte = text[offset]
+      if Self.isDash(offset) {
         guard byte == UInt8(ascii: "-") else { return nil }
       } else {
         guard let nibble = Self.nibble(byte) else { return nil }
-        bits = bits << 4 | UInt128(nibble)
+        if offset < 18 {
+          words.high = words.high << 4 | UInt64(nibble)
+        } else {
+          words.low = words.low << 4 | UInt64(nibble)
+        }
       }
     }
-    self.init(bits: bits)
+    (high, low) = words
   }
 
   /// Orders by the text form.
@@ -57,7 +66,10 @@ public struct UniqueID: Hashable, Comparable, Sendable {
     left.bits < right.bits
   }
 
-  private static let dashes = [8, 13, 18, 23]
+  /// Where a dash stands in the text form; the one at 18 is between the two words.
+  private static func isDash(_ offset: Int) -> Bool {
+    offset == 8 || offset == 13 || offset == 18 || offset == 23
+  }
 
   private static func nibble(_ byte: UInt8) -> UInt8? {
     switch byte {

@@ -14,18 +14,27 @@ public enum Attribution {
     unknown: Listing,
     isFinal: Bool
   ) -> [(pool: CallPool, verdict: Verdict)] {
-    CallPool.pools(of: doubt.calls, prefixIsLiteral: doubt.prefixIsLiteral)
-      .map { ($0, judge($0, unknown, isFinal: isFinal)) }
+    let (inTime, late) = doubt.parted(unknown)
+    return CallPool.pools(of: doubt.calls, prefixIsLiteral: doubt.prefixIsLiteral)
+      .map { ($0, judge($0, inTime, late: late, isFinal: isFinal)) }
   }
 
-  private static func judge(_ pool: CallPool, _ unknown: Listing, isFinal: Bool) -> Verdict {
+  private static func judge(
+    _ pool: CallPool,
+    _ unknown: Listing,
+    late: [IssuedCode],
+    isFinal: Bool
+  ) -> Verdict {
     let found = unknown.codes.filter(pool.fits)
+    let late = late.filter(pool.fits)
     let calls = pool.calls.map(\.call)
     if found.count == pool.size, unknown.nulls == 0, let all = explain(found, by: pool) {
       return .decided(adopted: all, absent: [])
     }
     guard isFinal else { return .open }
-    guard unknown.nulls == 0 else { return .held(reason: .nulls, strays: found) }
+    guard unknown.nulls == 0 else { return .held(reason: .nulls, strays: found + late) }
+    // A call that takes effect later than it should have been able to is no reason to ask again.
+    guard late.isEmpty else { return .held(reason: .late, strays: found + late) }
     if let made = explain(found, by: pool) {
       let adopted = Set(made.map(\.call.id))
       return .decided(adopted: made, absent: calls.filter { !adopted.contains($0.id) })

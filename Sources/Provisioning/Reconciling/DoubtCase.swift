@@ -52,6 +52,16 @@ public struct DoubtCase: Hashable, Sendable {
     let last = lingerEnd.microseconds + offset.high + margin
     return Timestamp(microseconds: first)...Timestamp(microseconds: max(first, last))
   }
+
+  /// What of a listing was made in the window; what was made after it cannot be what these calls
+  /// made, by all that is known, and yet nobody else is known to have made it.
+  public func parted(_ listing: Listing) -> (inTime: Listing, late: [IssuedCode]) {
+    guard let end = window?.upperBound else { return (listing, []) }
+    let late = listing.codes.filter { $0.createdAt.map { $0 > end } ?? false }
+    let ids = Set(late.map(\.id))
+    let inTime = listing.codes.filter { !ids.contains($0.id) }
+    return (Listing(codes: inTime, nulls: listing.nulls), late)
+  }
 }
 
 /// What one clock is ahead of another, known as a range of microseconds.

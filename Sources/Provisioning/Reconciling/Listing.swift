@@ -1,5 +1,6 @@
-/// What a complete, fresh reading of a reward's codes showed, as far as it can concern a case: the
-/// codes of the window, or all of them where `createdAt` cannot be believed.
+/// What a complete, fresh reading of a reward's codes showed and the ledger does not know, as far as it
+/// can concern a case: what was made since its first call could be sent, or everything where
+/// `createdAt` cannot be believed.
 public struct Listing: Hashable, Sendable {
   /// The codes, each once.
   public let codes: [IssuedCode]
@@ -10,11 +11,6 @@ public struct Listing: Hashable, Sendable {
   public init(codes: [IssuedCode], nulls: Int) {
     self.codes = codes
     self.nulls = nulls
-  }
-
-  /// What of it the ledger does not know.
-  public func unknown(to known: Set<CodeID>) -> Listing {
-    Listing(codes: codes.filter { !known.contains($0.id) }, nulls: nulls)
   }
 
   /// Whether another listing showed the same codes.

@@ -4,7 +4,7 @@
 /// Offsets shift while codes are being added, so each page begins at the last code of the page
 /// before and has to show it again; one that does not restarts the listing. A listing ends at an
 /// empty page, never at a short one, or, where the order is seen to hold and `createdAt` can be
-/// believed, once it is past the window. It is stale if it does not show the codes of the
+/// believed, once it is past all that matters. It is stale if it does not show the codes of the
 /// reward's newest clean answer.
 public struct ListingReader: Sendable {
   /// What to do next.
@@ -17,7 +17,7 @@ public struct ListingReader: Sendable {
     case failed(ListingFailure)
   }
 
-  /// Codes of the window that the last page showed for the first time.
+  /// Codes that matter and that the last page showed for the first time.
   public private(set) var gathered: [IssuedCode] = []
   /// Null items seen so far.
   public private(set) var nulls = 0
@@ -25,7 +25,7 @@ public struct ListingReader: Sendable {
   public private(set) var restarts = 0
 
   private let mustShow: Set<CodeID>
-  private let window: ClosedRange<Timestamp>?
+  private let since: Timestamp?
   private let pageSize: Int
   private let mostPages: Int
   private var offset = 0
@@ -58,18 +58,19 @@ public struct ListingReader: Sendable {
   ///
   /// - Parameters:
   ///   - mustShow: Codes that a fresh listing shows.
-  ///   - window: When the codes that matter were created, by the API's clock; nil to take all.
+  ///   - since: When the first of the codes that matter was created, by the API's clock; nil to
+  ///     take all.
   ///   - mostPages: Pages after which it is given up: a list without an end must not be read, and
   ///     its codes remembered, for ever.
   public init(
     mustShow: [CodeID],
-    window: ClosedRange<Timestamp>?,
+    since: Timestamp?,
     pageSize: Int = ListingReader.pageSize,
     mostPages: Int = Bounds.listingPages
   ) {
     precondition(pageSize > 1, "pages overlap by one code")
     self.mustShow = Set(mustShow)
-    self.window = window
+    self.since = since
     self.pageSize = pageSize
     self.mostPages = mostPages
   }
@@ -92,7 +93,7 @@ public struct ListingReader: Sendable {
     nulls += fresh.isEmpty ? page.nulls : page.nulls - page.trailingNulls
     for code in fresh { note(code) }
     gathered = fresh.filter(concerns)
-    if isPastWindow { return finish() }
+    if isPastAll { return finish() }
     advance(past: page, isLast: fresh.isEmpty)
     return .fetch(offset: offset, limit: pageSize)
   }
@@ -128,13 +129,13 @@ public struct ListingReader: Sendable {
   }
 
   private func concerns(_ code: IssuedCode) -> Bool {
-    guard let window, let created = code.createdAt else { return true }
-    return window.contains(created)
+    guard let since, let created = code.createdAt else { return true }
+    return created >= since
   }
 
-  private var isPastWindow: Bool {
-    guard order == .holds, let window, let oldest, mustShow.isSubset(of: seen) else { return false }
-    return oldest < window.lowerBound
+  private var isPastAll: Bool {
+    guard order == .holds, let since, let oldest, mustShow.isSubset(of: seen) else { return false }
+    return oldest < since
   }
 
   private func finish() -> Step {

@@ -30,6 +30,9 @@ public enum HoldReason: String, Hashable, Sendable, CaseIterable {
   /// The number is explained, but not with codes that begin with their call's prefix: which call
   /// made which cannot be told.
   case indistinct = "prefixes_indistinct"
+  /// Codes that could be theirs were made after the last moment at which the calls should have been
+  /// able to take effect.
+  case late = "codes_made_late"
   /// The listing has null items, each of which may be a code of the pool.
   case nulls = "listing_has_nulls"
   /// The list is gone or forbidden, or has failed for too long.
@@ -39,7 +42,7 @@ public enum HoldReason: String, Hashable, Sendable, CaseIterable {
   /// their codes may be upstream and unknown.
   public var hasSeenAll: Bool {
     switch self {
-    case .unexplained, .indistinct: true
+    case .unexplained, .indistinct, .late: true
     case .nulls, .unlistable: false
     }
   }

@@ -20,8 +20,9 @@ public protocol ReconcilingStore: Sendable {
   func leave(_ reward: RewardID, worker: WorkerID, pause: Duration, listingFailed: Bool)
     async throws(StoreError)
 
-  /// Puts a round of a watch off, because the list could not be had for this reason, or gives the
-  /// watch up where the pause is nil. Jobs whose calls waited for the listing are then held.
+  /// Puts a round of a watch off, because the list could not be had for this reason. Where the pause
+  /// is nil, calls that waited for the listing wait no longer: their jobs are held for a person, and
+  /// the watch goes on; a watch that no call waited for is given up.
   func putOff(_ reward: RewardID, worker: WorkerID, pause: Duration?, error: String)
     async throws(StoreError)
 

@@ -1,7 +1,7 @@
 /// The ledger as the worker sees it. Each request is one transaction, and one round trip.
 ///
 /// Every request may be repeated: when an answer was lost, asking again finds what was done.
-public protocol Store: ReconcilingStore, SyncingStore {
+public protocol Store: ReconcilingStore, SyncingStore, RetentionStore {
   /// Announces that a worker lives, with the limits it was configured with, and does what falls
   /// due with time: calls whose lease ran out become doubtful, waiting jobs join the line.
   func tend(_ worker: WorkerPresence) async throws(StoreError) -> Tending

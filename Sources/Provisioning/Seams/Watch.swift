@@ -6,10 +6,12 @@ public struct WatchCase: Hashable, Sendable {
   public let newestKnown: [CodeID]
   /// From when on codes matter, by the API's clock; nil if `createdAt` cannot be believed.
   public let since: Timestamp?
+  /// Since when it is due.
+  public let dueAt: Timestamp
   /// The database's clock when the case was taken.
   public let now: Timestamp
-  /// Whether no call of the reward is made before it has been listed: after a failover of the
-  /// database (protocol, rule 18).
+  /// Whether no call of the reward is made before it has been listed: after an answer that was not
+  /// what was asked for, or a failover of the database (protocol, rules 7 and 18).
   public let isAwaited: Bool
   /// How often in a row its list could not be had.
   public let failures: Int
@@ -21,6 +23,7 @@ public struct WatchCase: Hashable, Sendable {
     reward: RewardID,
     newestKnown: [CodeID],
     since: Timestamp?,
+    dueAt: Timestamp,
     now: Timestamp,
     isAwaited: Bool = false,
     failures: Int = 0,
@@ -29,23 +32,40 @@ public struct WatchCase: Hashable, Sendable {
     self.reward = reward
     self.newestKnown = newestKnown
     self.since = since
+    self.dueAt = dueAt
     self.now = now
     self.isAwaited = isAwaited
     self.failures = failures
     self.failingSince = failingSince
   }
 
+  /// How long the list is left alone yet, so that it cannot be out of date: what calls that wait for it
+  /// ask for depends on it alone. Nil if not at all.
+  ///
+  /// - Parameter settle: How long a list may be out of date.
+  public func delay(settle: Duration) -> Duration? {
+    guard isAwaited, failures == 0 else { return nil }
+    let left = settle - .microseconds(now.microseconds - dueAt.microseconds)
+    return left > .zero ? left : nil
+  }
+
   /// How long the list is left alone after it could not be had: twice as long each time, up to
-  /// `Bounds.longestWatchRetry`. Nil if the watch is given up, which operators see: a list that
-  /// calls wait for is given up when it is refused, or after `Bounds.listingPatience`, and any
-  /// other after `Bounds.watchPatience` (protocol, rules 14 and 15).
+  /// `Bounds.longestWatchRetry`, or `Bounds.longestAwaitedRetry` while calls wait for it.
+  ///
+  /// Nil if it has been waited for long enough, which operators see. Calls wait no longer when the
+  /// list is refused, or after `Bounds.listingPatience`: their jobs are held, and the watch goes on.
+  /// Any other watch is given up after `Bounds.watchPatience` (protocol, rules 14 and 15).
   public func pause(after failure: ListingFailure) -> Duration? {
     if isAwaited, case .refused = failure { return nil }
     if let failingSince {
       let failing = Duration.microseconds(now.microseconds - failingSince.microseconds)
       if failing >= (isAwaited ? Bounds.listingPatience : Bounds.watchPatience) { return nil }
     }
-    return min(Bounds.watchRetry * (1 << min(failures, 16)), Bounds.longestWatchRetry)
+    let (first, longest) =
+      isAwaited
+      ? (Bounds.awaitedRetry, Bounds.longestAwaitedRetry)
+      : (Bounds.watchRetry, Bounds.longestWatchRetry)
+    return min(first * (1 << min(failures, 16)), longest)
   }
 }
 

@@ -23,7 +23,7 @@ struct Draft {
 
   func issued(_ answer: Answer, pauseIfStalled: Duration) -> Settlement {
     let (own, foreign) = answer.sorted(for: call.reward)
-    let exact = answer.isExact(size: call.size, reward: call.reward)
+    let exact = answer.isExact(size: call.size, own: own)
     return settlement(
       .issued,
       received: answer.codes.count + answer.nulls,
@@ -45,12 +45,17 @@ struct Draft {
     )
   }
 
-  func doubted(_ reason: DoubtReason, pause: Duration?, rawAnswer: [UInt8]? = nil) -> Settlement {
+  func doubted(
+    _ reason: DoubtReason,
+    reward: RewardEffect,
+    pause: Duration?,
+    rawAnswer: [UInt8]? = nil
+  ) -> Settlement {
     settlement(
       .inDoubt,
       error: (reason.code, reason.message),
       rawAnswer: rawAnswer,
-      reward: .closed,
+      reward: reward,
       account: pause.map { .paused($0, reason: .failing) } ?? .none
     )
   }

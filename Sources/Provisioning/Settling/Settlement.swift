@@ -106,6 +106,9 @@ public enum RewardEffect: Hashable, Sendable {
   case watched
   /// Closed to new calls until its doubtful ones are decided (protocol, rule 9).
   case closed
+  /// Closed as well, and the API answered with a failure (5xx). If the account's other calls are
+  /// answered as they should be, only this reward waits, as with `refused`; else everybody does.
+  case failed(pause: Duration)
   /// Only this reward waits; after `Bounds.rewardRefusals` refusals in a row its jobs are held.
   case refused(pause: Duration, code: String, message: String)
 }

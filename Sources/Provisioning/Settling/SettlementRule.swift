@@ -10,6 +10,7 @@
 ///     rejected: reward     rejected   goes on       refused   proven
 ///     rejected: pace       rejected   goes on       -         pauses as asked
 ///     unknown              in doubt   goes on       closed    pauses, backoff
+///     unknown, 5xx         in doubt   goes on       failed    pauses, if it is not the reward's
 public enum SettlementRule {
   /// The settlement of one call.
   ///
@@ -36,9 +37,15 @@ public enum SettlementRule {
       let effects = effects(of: rejection, team: team, failures: failures, random: &random)
       return blank.rejected(rejection, effects)
     case .unknown(let reason):
+      let pause = apiPause(failures, &random)
+      let isFailure = report.httpStatus.map { $0 >= 500 } ?? false
+      let wait =
+        isFailure
+        ? Backoff.reward.wait(failures: failures.reward + 1, random: &random) : nil
       return blank.doubted(
         reason,
-        pause: apiPause(failures, &random),
+        reward: wait.map { .failed(pause: $0) } ?? .closed,
+        pause: pause,
         rawAnswer: report.rawAnswer
       )
     }
@@ -55,7 +62,7 @@ public enum SettlementRule {
       duration: settlement.duration
     )
     return Draft(call: settlement.call, worker: settlement.worker, report: report)
-      .doubted(.unstorable(cause), pause: nil, rawAnswer: answer.body)
+      .doubted(.unstorable(cause), reward: .closed, pause: nil, rawAnswer: answer.body)
   }
 
   /// The same settlement with nothing but printable ASCII in its texts, for a database that refused

@@ -1,22 +1,25 @@
 /// Reads fixed-width numbers and single marks from ASCII text, for timestamps.
 struct DigitReader {
-  private var rest: ArraySlice<UInt8>
+  /// Every access is behind a comparison with its count.
+  private let bytes: UnsafeBufferPointer<UInt8>
+  private var position = 0
 
-  init(_ text: some Sequence<UInt8>) {
-    rest = Array(text)[...]
+  /// A reader of bytes that stay where they are as long as it is used.
+  init(_ bytes: UnsafeBufferPointer<UInt8>) {
+    self.bytes = bytes
   }
 
-  var isAtEnd: Bool { rest.isEmpty }
+  var isAtEnd: Bool { position >= bytes.count }
 
   /// Exactly this many decimal digits, or nil.
   mutating func number(digits: Int) -> Int64? {
-    guard rest.count >= digits else { return nil }
+    guard bytes.count - position >= digits else { return nil }
     var value: Int64 = 0
-    for byte in rest.prefix(digits) {
-      guard let digit = Self.digit(byte) else { return nil }
+    for place in position..<position + digits {
+      guard let digit = Self.digit(bytes[place]) else { return nil }
       value = value * 10 + digit
     }
-    rest = rest.dropFirst(digits)
+    position += digits
     return value
   }
 
@@ -24,10 +27,10 @@ struct DigitReader {
   mutating func fraction(digits: Int) -> Int64? {
     var value: Int64 = 0
     var seen = 0
-    while let byte = rest.first, let digit = Self.digit(byte) {
+    while position < bytes.count, let digit = Self.digit(bytes[position]) {
       if seen < digits { value = value * 10 + digit }
       seen += 1
-      rest = rest.dropFirst()
+      position += 1
     }
     guard seen > 0 else { return nil }
     for _ in min(seen, digits)..<digits { value *= 10 }
@@ -36,8 +39,8 @@ struct DigitReader {
 
   /// Takes one mark if it comes next.
   mutating func skip(_ mark: Unicode.Scalar) -> Bool {
-    guard let byte = rest.first, UInt32(byte) == mark.value else { return false }
-    rest = rest.dropFirst()
+    guard position < bytes.count, UInt32(bytes[position]) == mark.value else { return false }
+    position += 1
     return true
   }
 

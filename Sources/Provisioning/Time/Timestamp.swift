@@ -21,14 +21,27 @@ public struct Timestamp: Hashable, Comparable, Sendable {
   /// zone without a colon and any number of fraction digits (cut to microseconds) are read
   /// too. Anything else gives nil, and the time stays unknown.
   public init?(rfc3339 text: some StringProtocol) {
-    var reader = DigitReader(text.utf8)
+    self.init(rfc3339: Array(text.utf8).span)
+  }
+
+  /// Reads the same from bytes.
+  public init?(rfc3339 text: Span<UInt8>) {
+    let read = text.withUnsafeBufferPointer { bytes in
+      var reader = DigitReader(bytes)
+      return Self.microseconds(&reader)
+    }
+    guard let read else { return nil }
+    microseconds = read
+  }
+
+  private static func microseconds(_ reader: inout DigitReader) -> Int64? {
     guard let year = reader.number(digits: 4), reader.skip("-"),
       let month = reader.number(digits: 2), reader.skip("-"),
       let day = reader.number(digits: 2), reader.skip("T") || reader.skip("t") || reader.skip(" "),
       let hour = reader.number(digits: 2), reader.skip(":"),
       let minute = reader.number(digits: 2), reader.skip(":"),
       let second = reader.number(digits: 2),
-      (1...12).contains(month), (1...Self.days(in: month, of: year)).contains(day),
+      (1...12).contains(month), (1...days(in: month, of: year)).contains(day),
       hour < 24, minute < 60, second <= 60
     else { return nil }
     var fraction: Int64 = 0
@@ -36,10 +49,10 @@ public struct Timestamp: Hashable, Comparable, Sendable {
       guard let digits = reader.fraction(digits: 6) else { return nil }
       fraction = digits
     }
-    guard let offset = Self.zoneOffset(&reader), reader.isAtEnd else { return nil }
-    let days = Self.daysSinceEpoch(year: year, month: month, day: day)
+    guard let offset = zoneOffset(&reader), reader.isAtEnd else { return nil }
+    let days = daysSinceEpoch(year: year, month: month, day: day)
     let seconds = days * 86_400 + hour * 3600 + minute * 60 + second - offset
-    self.microseconds = seconds * 1_000_000 + fraction
+    return seconds * 1_000_000 + fraction
   }
 
   private static func zoneOffset(_ reader: inout DigitReader) -> Int64? {

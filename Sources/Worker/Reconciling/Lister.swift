@@ -12,13 +12,17 @@ struct Lister: Sendable {
   ///
   /// The hold on the reward is kept with every page.
   ///
+  /// - Parameters:
+  ///   - mustShow: Codes that a fresh listing shows.
+  ///   - since: When the first of the codes that matter was created, by the API's clock; nil to
+  ///     take all.
   /// - Returns: What of it the ledger does not know, or why nothing can be concluded.
   func list(
     _ reward: RewardID,
     mustShow: [CodeID],
-    window: ClosedRange<Timestamp>?
+    since: Timestamp?
   ) async -> Result<Listing, ListingFailure> {
-    var reader = ListingReader(mustShow: mustShow, window: window)
+    var reader = ListingReader(mustShow: mustShow, since: since)
     var unknown: [IssuedCode] = []
     var restarts = 0
     var step = reader.first

@@ -57,7 +57,7 @@ struct Reconciler: Sendable {
   private func resolve(_ doubt: DoubtCase) async throws(StoreError) {
     let takenAt = context.clock.now
     let begunAfterLinger = doubt.now >= doubt.lingerEnd
-    switch await lister.list(doubt.reward, mustShow: doubt.newestKnown, window: doubt.window) {
+    switch await list(doubt) {
     case .failure(let failure):
       try await listingFailed(failure, doubt)
     case .success(let first):
@@ -80,15 +80,22 @@ struct Reconciler: Sendable {
     guard try await pause(context.configuration.settle, holding: doubt.reward) else {
       return try await leave(doubt, after: .zero)
     }
-    switch await lister.list(doubt.reward, mustShow: doubt.newestKnown, window: doubt.window) {
+    switch await list(doubt) {
     case .failure(let failure):
       try await listingFailed(failure, doubt)
     case .success(let second):
-      guard second.agrees(with: first) else { return try await leave(doubt, after: Self.recheck) }
+      guard doubt.parted(second).inTime.agrees(with: doubt.parted(first).inTime) else {
+        return try await leave(doubt, after: Self.recheck)
+      }
       if try await !decide(doubt, second, isFinal: true) {
         try await leave(doubt, after: Self.recheck)
       }
     }
+  }
+
+  private func list(_ doubt: DoubtCase) async -> Result<Listing, ListingFailure> {
+    let since = doubt.window?.lowerBound
+    return await lister.list(doubt.reward, mustShow: doubt.newestKnown, since: since)
   }
 
   /// Decides what can be decided.

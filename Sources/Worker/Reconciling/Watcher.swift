@@ -16,10 +16,20 @@ struct Watcher: Sendable {
   /// - Parameter takenAt: When the case was asked for, on this worker's clock. From before the
   ///   question, so that the end of the listing is never thought earlier than it was.
   func look(at watch: WatchCase, takenAt: Instant) async throws(StoreError) {
-    let window = watch.since.map { $0...Timestamp(microseconds: .max) }
-    switch await lister.list(watch.reward, mustShow: watch.newestKnown, window: window) {
+    if let delay = watch.delay(settle: context.configuration.settle) {
+      return try await leave(watch.reward, for: delay)
+    }
+    switch await lister.list(watch.reward, mustShow: watch.newestKnown, since: watch.since) {
     case .failure(let failure):
       try await listingFailed(failure, watch)
+    case .success(let unknown) where unknown.nulls > 0 && watch.mayAskAgain:
+      // A null may be a code that the answer kept back, and most of them pass.
+      try await context.store.putOff(
+        watch.reward,
+        worker: context.configuration.id,
+        pause: watch.pause(after: .unstable),
+        error: "the list has null items"
+      )
     case .success(let unknown):
       let elapsed = context.clock.now - takenAt
       let finding = WatchFinding(
@@ -27,8 +37,17 @@ struct Watcher: Sendable {
         listedUntil: Timestamp(microseconds: watch.now.microseconds + elapsed.microseconds),
         codes: unknown.codes
       )
-      try await conclude(finding)
+      try await conclude(finding, watch)
     }
+  }
+
+  private func leave(_ reward: RewardID, for pause: Duration) async throws(StoreError) {
+    try await context.store.leave(
+      reward,
+      worker: context.configuration.id,
+      pause: pause,
+      listingFailed: false
+    )
   }
 
   /// A list that is gone, forbidden or failing is asked for again ever less often, and in the end
@@ -36,25 +55,21 @@ struct Watcher: Sendable {
   private func listingFailed(_ failure: ListingFailure, _ watch: WatchCase)
     async throws(StoreError)
   {
-    let worker = context.configuration.id
     guard failure.isOfTheList else {
-      return try await context.store.leave(
-        watch.reward,
-        worker: worker,
-        pause: Self.retry,
-        listingFailed: false
-      )
+      return try await leave(watch.reward, for: watch.retry)
     }
     let pause = watch.pause(after: failure)
     if pause == nil {
       context.logger.warning(
-        "watch given up: see codemint.watches",
+        watch.isAwaited
+          ? "calls wait no longer for a listing, their jobs are held: see codemint.watches"
+          : "watch given up: see codemint.watches",
         metadata: ["reward": "\(watch.reward)", "error": "\(failure.message)"]
       )
     }
     try await context.store.putOff(
       watch.reward,
-      worker: worker,
+      worker: context.configuration.id,
       pause: pause,
       error: failure.message
     )
@@ -62,7 +77,7 @@ struct Watcher: Sendable {
 
   /// Calls that were in flight while the listing ran may have made what it showed, so the finding
   /// waits for their outcomes (protocol, rule 14).
-  private func conclude(_ finding: WatchFinding) async throws(StoreError) {
+  private func conclude(_ finding: WatchFinding, _ watch: WatchCase) async throws(StoreError) {
     let configuration = context.configuration
     for _ in 0..<Self.mostWaits where !context.isDraining && !Task.isCancelled {
       switch try await context.store.conclude(finding, worker: configuration.id) {
@@ -98,16 +113,17 @@ struct Watcher: Sendable {
         else { return }
       }
     }
-    try await context.store.leave(
-      finding.reward,
-      worker: configuration.id,
-      pause: Self.retry,
-      listingFailed: false
-    )
+    try await leave(finding.reward, for: watch.retry)
   }
 
   /// After so many waits the reward is given back, and listed anew later.
   private static let mostWaits = 12
-  /// How long a round that came to nothing is put off.
-  private static let retry: Duration = .seconds(30)
+}
+
+extension WatchCase {
+  /// Whether a listing that calls wait for, and that does not show everything, is read once more.
+  fileprivate var mayAskAgain: Bool { isAwaited && failures < 5 }
+
+  /// How long a round is put off that came to nothing, for no fault of the list.
+  fileprivate var retry: Duration { isAwaited ? Bounds.awaitedRetry : Bounds.watchRetry }
 }

@@ -24,7 +24,7 @@ struct Audit {
 
   private func list() async throws -> (codes: [CodeID], nulls: Int) {
     let store = PostgresStore(pool: pool)
-    var reader = ListingReader(mustShow: [], window: nil)
+    var reader = ListingReader(mustShow: [], since: nil)
     var codes: [CodeID] = []
     var restarts = 0
     var step = reader.first

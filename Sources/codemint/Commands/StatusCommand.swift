@@ -62,14 +62,6 @@ struct StatusCommand: AsyncParsableCommand {
         try status.encode(to: encoder)
         try sync?.encode(to: encoder)
       }
-
-      /// How far its codes are in other systems, in few words.
-      var syncText: String {
-        guard let sync else { return "" }
-        if sync.pending == 0, sync.error == 0 { return sync.doneAt == nil ? "" : "done" }
-        let parts = [(sync.pending, "pending"), (sync.error, "error")]
-        return parts.filter { $0.0 > 0 }.map { "\($0.0) \($0.1)" }.joined(separator: ", ")
-      }
     }
 
     var lines: [String] { [accountLine, ""] + (jobs.isEmpty ? ["no jobs"] : table.lines) }
@@ -102,7 +94,7 @@ struct StatusCommand: AsyncParsableCommand {
         table.add([
           "\(job.id)", ([job.state] + flags).joined(separator: ","), "\(job.issued)",
           "\(job.count)", "\(job.inDoubt)", job.codesPerSecond.map { "\($0)" } ?? "",
-          job.timeLeft ?? "", entry.syncText, job.reward,
+          job.timeLeft ?? "", entry.sync?.words ?? "", job.reward,
           [job.errorCode, job.errorMessage].compactMap { $0 }.joined(separator: ": "),
         ])
       }

@@ -9,7 +9,9 @@ struct WatchCommand: AsyncParsableCommand {
     discussion: """
       With numbers it ends when all of these jobs have: with status 0 if every one is completed, \
       else with 1. Without, it shows open jobs and the latest finished ones until Ctrl-C. On a \
-      terminal the bars redraw themselves; elsewhere each tenth and each change of state is a line.
+      terminal the bars redraw themselves; elsewhere, and with TERM=dumb, each tenth and each \
+      change of state is a line. "sync" tells how many codes other systems have yet to take, or \
+      refused.
       """
   )
 

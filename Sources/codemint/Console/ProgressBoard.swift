@@ -1,3 +1,4 @@
+internal import Foundation
 import Ledger
 
 /// Live progress of some jobs: bars that redraw themselves on a terminal, and elsewhere a plain
@@ -7,14 +8,22 @@ struct ProgressBoard {
   private let isLive: Bool
   private var drawnLines = 0
   private var told: [Int64: String] = [:]
+  private var sync: [Int64: JobSync] = [:]
 
-  init(_ output: FileDescriptor) {
+  /// A terminal that says that it is dumb knows no movement of the cursor, and is written to like a
+  /// file.
+  init(
+    _ output: FileDescriptor,
+    environment: [String: String] = ProcessInfo.processInfo.environment
+  ) {
     self.output = output
-    isLive = output.isTerminal
+    isLive = output.isTerminal && environment["TERM"] != "dumb"
   }
 
   /// Shows where the jobs stand now.
-  mutating func show(_ jobs: [JobStatus]) {
+  /// - Parameter sync: How far their codes are in other systems; nil if that was not looked at.
+  mutating func show(_ jobs: [JobStatus], sync: [Int64: JobSync]? = nil) {
+    if let sync { self.sync = sync }
     if isLive { draw(jobs) } else { tell(jobs) }
   }
 
@@ -35,7 +44,7 @@ struct ProgressBoard {
       let mark = "\(job.state) \(tenth)"
       guard told.updateValue(mark, forKey: job.id) != mark else { continue }
       output.line(
-        "job \(job.id): \(job.state), \(job.issued) of \(job.count) codes" + Self.tail(job)
+        "job \(job.id): \(job.state), \(job.issued) of \(job.count) codes" + tail(job)
       )
     }
   }
@@ -46,17 +55,18 @@ struct ProgressBoard {
     let width = max(10, min(40, output.width - 60))
     let filled = job.issued * width / job.count
     let bar = String(repeating: "█", count: filled) + String(repeating: "░", count: width - filled)
-    let line = "\(head) \(bar) \(count) \(job.state)\(Self.tail(job))"
+    let line = "\(head) \(bar) \(count) \(job.state)\(tail(job))"
     return String(line.prefix(output.width - 1))
   }
 
-  private static func tail(_ job: JobStatus) -> String {
+  private func tail(_ job: JobStatus) -> String {
     var text = ""
     if job.inDoubt > 0 { text += ", \(job.inDoubt) call(s) in doubt" }
     if job.paused { text += ", paused" }
     if job.held { text += ", held" }
     if let code = job.errorCode { text += " (\(code))" }
     if job.state == "running", let left = job.timeLeft { text += ", \(left) left" }
+    if let words = sync[job.id]?.words, !words.isEmpty { text += ", sync: \(words)" }
     return text
   }
 }

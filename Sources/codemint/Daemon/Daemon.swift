@@ -41,6 +41,7 @@ struct Daemon {
       settle: settings.settle
     )
     configuration.sync = settings.sync.follows ? settings.sync.rules : nil
+    configuration.callRetention = settings.callRetention
     configuration.progressInterval = watch.progressInterval
     let health = Health()
     let registry = MetricsRegistry()

@@ -6,13 +6,22 @@ import Synchronization
 final class LogSink: Sendable {
   private let style: LogStyle
   private let descriptor: Int32
+  private let journal: String?
   private let severity: Atomic<Int>
   private let turn = Mutex<Void>(())
 
-  /// - Parameter descriptor: Standard error, unless a test listens elsewhere.
-  init(style: LogStyle, level: Logger.Level, descriptor: Int32 = STDERR_FILENO) {
+  /// - Parameters:
+  ///   - descriptor: Standard error, unless a test listens elsewhere.
+  ///   - journal: The journal's socket; nil to write lines even if they are in the journal's style.
+  init(
+    style: LogStyle,
+    level: Logger.Level,
+    descriptor: Int32 = STDERR_FILENO,
+    journal: String? = nil
+  ) {
     self.style = style
     self.descriptor = descriptor
+    self.journal = journal
     severity = Atomic(Self.index(level))
   }
 
@@ -23,8 +32,10 @@ final class LogSink: Sendable {
     set { severity.store(Self.index(newValue), ordering: .relaxed) }
   }
 
-  /// Writes one line, whole: by a single write(2), and never between the parts of another.
+  /// Writes one entry: to the journal with its fields, or else as one line, whole, by a single
+  /// write(2) and never between the parts of another.
   func write(_ entry: LogEntry) {
+    if style == .journal, let journal, Self.send(entry, to: journal) { return }
     let line = Array((entry.line(style) + "\n").utf8)
     turn.withLock { _ in
       line.withUnsafeBytes { bytes in
@@ -44,6 +55,17 @@ final class LogSink: Sendable {
           }
         }
       }
+    }
+  }
+
+  /// False if the journal did not take it: it is away, or the entry is too long for a datagram. The
+  /// line that is written then gets there too, with its priority, and without fields.
+  private static func send(_ entry: LogEntry, to journal: String) -> Bool {
+    do {
+      try NotifySocket.send(JournalDatagram.text(entry), to: journal)
+      return true
+    } catch {
+      return false
     }
   }
 

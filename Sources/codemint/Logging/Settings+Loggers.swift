@@ -14,7 +14,14 @@ extension Settings {
       environment: ProcessInfo.processInfo.environment,
       descriptor: descriptor
     )
-    return LogSink(style: style, level: log.level, descriptor: descriptor)
+    // Who asks for journal style where no journal is may pipe the lines to one, by systemd-cat say.
+    let isConnected = style == .journal && log.format == .auto
+    return LogSink(
+      style: style,
+      level: log.level,
+      descriptor: descriptor,
+      journal: isConnected ? JournalDatagram.standardSocket : nil
+    )
   }
 
   /// A logger for commands that speak to people themselves: warnings and worse, as text.

@@ -17,11 +17,20 @@ enum TextLine {
     return line
   }
 
+  /// A value of the metadata on one line.
+  static func plain(_ value: Logger.Metadata.Value) -> String {
+    Escaping.plain(raw(value))
+  }
+
   private static func word(_ value: Logger.Metadata.Value) -> String {
+    Escaping.word(raw(value))
+  }
+
+  private static func raw(_ value: Logger.Metadata.Value) -> String {
     switch value {
-    case .string(let text): Escaping.word(text)
-    case .stringConvertible(let convertible): Escaping.word(convertible.description)
-    case .array, .dictionary: Escaping.word(JSONLine.text(value))
+    case .string(let text): text
+    case .stringConvertible(let convertible): convertible.description
+    case .array, .dictionary: JSONLine.text(value)
     }
   }
 }

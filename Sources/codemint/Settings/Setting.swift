@@ -33,6 +33,7 @@ enum Setting: String, CaseIterable, Sendable {
   case syncFirst = "sync.first_seconds"
   case syncLongest = "sync.longest_seconds"
   case syncDays = "sync.days"
+  case retentionDays = "retention.calls_days"
   case httpListen = "http.listen"
   case logLevel = "log.level"
   case logFormat = "log.format"
@@ -68,6 +69,7 @@ enum Setting: String, CaseIterable, Sendable {
     case .syncFirst: .number(Bounds.syncFirstSeconds)
     case .syncLongest: .number(Bounds.syncLongestSeconds)
     case .syncDays: .number(Bounds.syncDays)
+    case .retentionDays: .whole(Bounds.retentionDays)
     case .httpListen: .address
     case .logLevel: .choice(Logger.Level.allCases.map(\.rawValue))
     case .logFormat: .choice(LogFormat.allCases.map(\.rawValue))
@@ -92,7 +94,8 @@ enum Setting: String, CaseIterable, Sendable {
     case .apiKey: "api-key"
     case .databaseListenURL, .apiBaseURL, .apiTimeout, .apiCAFile, .requestsPerSecond, .burst,
       .maxInFlight, .maxInFlightPerReward, .lease, .poll, .settle, .syncFollow,
-      .syncRetries, .syncFirst, .syncLongest, .syncDays, .httpListen, .logLevel, .logFormat:
+      .syncRetries, .syncFirst, .syncLongest, .syncDays, .retentionDays, .httpListen, .logLevel,
+      .logFormat:
       nil
     }
   }

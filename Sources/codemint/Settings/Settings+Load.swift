@@ -71,6 +71,9 @@ extension Settings {
     sync.rules.longest = reader.number(.syncLongest).map { .seconds($0) } ?? sync.rules.longest
     sync.rules.patience =
       reader.number(.syncDays).map { .seconds($0 * 86_400) } ?? sync.rules.patience
+    if let days = reader.whole(.retentionDays) {
+      callRetention = days == 0 ? nil : .seconds(days * 86_400)
+    }
     listen = reader.address(.httpListen) ?? listen
     log.level = reader.choice(.logLevel) ?? log.level
     log.format = reader.choice(.logFormat) ?? log.format

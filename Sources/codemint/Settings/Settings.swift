@@ -47,6 +47,8 @@ struct Settings: Sendable {
   /// may still take effect.
   var settle: Duration = .seconds(10)
   var sync = Sync()
+  /// How long the requests of a job are kept after it has ended; nil for ever.
+  var callRetention: Duration? = .seconds(90 * 86_400)
   /// Where the status page, the health checks and the metrics are to be had.
   var listen = ListenAddress.standard
   var log = Log()

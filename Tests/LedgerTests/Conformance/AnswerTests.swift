@@ -194,6 +194,7 @@ struct AnswerTests {
       try await scene.settle(first, scene.answer(first, codes: 0))
       try await scene.ledger.pass(.seconds(60))
       try await scene.tend()
+      try await scene.listWatched()
       let second = try await scene.claim()
       try await scene.settle(second, scene.answer(second, codes: 1))
       #expect(try await scene.job(id).stalls == 0)

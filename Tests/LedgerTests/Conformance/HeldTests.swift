@@ -66,6 +66,44 @@ struct HeldTests {
     }
   }
 
+  @Test(
+    "a reward that could not be listed for a held call is watched, and what is found is the call's",
+    arguments: LedgerKind.allCases,
+    [HoldReason.unlistable, .nulls, .unexplained]
+  )
+  func watched(kind: LedgerKind, reason: HoldReason) async throws {
+    try await Scene.lend(kind) { scene in
+      _ = try await scene.insert(10)
+      let held = try await heldCall(scene, reason)
+      guard !reason.hasSeenAll else {
+        #expect(try await scene.reward().watchAt == nil)
+        return
+      }
+      let made = scene.mint.make(10, of: Scene.reward)
+      #expect(try await scene.listWatched(finding: made) == .done(issued: 0, surplus: 0))
+      let facts = try await scene.ledger.facts()
+      #expect(Set(facts.strays.keys) == Set(made.map(\.id)))
+      #expect(facts.strays.values.allSatisfy { $0 == held.call.id })
+    }
+  }
+
+  @Test(
+    "what a watch finds goes to the held call whose codes were never listed, not to an older one",
+    arguments: LedgerKind.allCases
+  )
+  func setAsideForTheRight(kind: LedgerKind) async throws {
+    try await Scene.lend(kind) { scene in
+      _ = try await scene.insert(10)
+      _ = try await heldCall(scene, .unexplained)
+      _ = try await scene.insert(10)
+      let unlisted = try await heldCall(scene, .unlistable)
+      let found = scene.mint.make(10, of: Scene.reward)
+      #expect(try await scene.listWatched(finding: found) == .done(issued: 0, surplus: 0))
+      let strays = try await scene.ledger.facts().strays
+      #expect(strays.count == 10 && strays.values.allSatisfy { $0 == unlisted.call.id })
+    }
+  }
+
   /// A call that fell in doubt and waits for a person for this reason.
   private func heldCall(_ scene: Scene, _ reason: HoldReason) async throws -> ClaimedCall {
     let claimed = try await scene.claim()

@@ -5,10 +5,10 @@ extension Lockstep {
   /// Does one thing that a reconciler does to both.
   mutating func reconcile() async throws -> String {
     switch Int.random(in: 0..<20, using: &random) {
-    case 0..<6: try await takeDoubt()
-    case 6..<13: try await decide()
-    case 13..<15: try await takeWatch()
-    case 15..<18: try await conclude()
+    case 0..<5: try await takeDoubt()
+    case 5..<10: try await decide()
+    case 10..<14: try await takeWatch()
+    case 14..<18: try await conclude()
     case 18: Bool.random(using: &random) ? try await give() : try await putOff()
     default: try await ask()
     }
@@ -62,7 +62,7 @@ extension Lockstep {
 
   private mutating func putOff() async throws -> String {
     guard let (worker, watch) = watches.popLast() else { return "nothing" }
-    let pause: Duration? = Bool.random(using: &random) ? .seconds(2) : nil
+    let pause: Duration? = Int.random(in: 0..<4, using: &random) > 0 ? .seconds(2) : nil
     for ledger in [memory, postgres] {
       try await ledger.store.putOff(watch.reward, worker: worker, pause: pause, error: "gone")
     }

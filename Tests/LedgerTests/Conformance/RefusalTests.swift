@@ -114,6 +114,62 @@ struct RefusalTests {
     }
   }
 
+  @Test(
+    "rule 17: a row of 5xx on one reward is its own while others are answered, and holds its jobs",
+    arguments: LedgerKind.allCases
+  )
+  func failingReward(kind: LedgerKind) async throws {
+    try await Scene.lend(kind) { scene in
+      let id = try await scene.insert(10)
+      let other = try await scene.insert(100_000, of: Scene.otherReward, priority: 9)
+      for failures in 1...Bounds.rewardRefusals {
+        let claimed = try await scene.claim()
+        #expect(claimed.call.job == id && claimed.failures.reward == failures - 1)
+        let failed = scene.settlement(
+          claimed,
+          .unknown(.status(503, code: "http_503", message: "down")),
+          status: 503,
+          seed: UInt64(failures)
+        )
+        try await scene.settle(failed)
+        #expect(try await scene.call(claimed).state == .inDoubt)
+        let account = try await scene.ledger.facts().account
+        #expect(account.failures == (failures < Bounds.ownFailures ? 1 : 0))
+        try await scene.ledger.pass(.seconds(60))
+        let next = try await scene.claim()
+        #expect(next.call.job == other)
+        try await scene.settle(next, scene.answer(next))
+        try await scene.decide(try await scene.doubt()) { $0.absent = [claimed.call.id] }
+        try await scene.ledger.pass(.seconds(300))
+      }
+      let job = try await scene.job(id)
+      #expect(job.held && job.turn == nil && job.outstanding == 0)
+      #expect(job.errorCode == "http_503")
+      #expect(try await scene.job(other).held == false)
+    }
+  }
+
+  @Test(
+    "rule 17: a row of 5xx while nothing else is answered is the account's",
+    arguments: LedgerKind.allCases
+  )
+  func failingAccount(kind: LedgerKind) async throws {
+    try await Scene.lend(kind) { scene in
+      let id = try await scene.insert(10)
+      for failures in 1...Bounds.breakerFailures {
+        let claimed = try await scene.claim()
+        let outcome = CallOutcome.unknown(.status(503, code: "http_503", message: "down"))
+        try await scene.settle(scene.settlement(claimed, outcome, status: 503))
+        #expect(try await scene.ledger.facts().account.failures == failures)
+        guard failures < Bounds.breakerFailures else { break }
+        try await scene.ledger.pass(.seconds(60))
+        try await scene.decide(try await scene.doubt()) { $0.absent = [claimed.call.id] }
+      }
+      #expect(try await scene.ledger.facts().account.breaker == .open)
+      #expect(try await scene.job(id).held == false)
+    }
+  }
+
   @Test("a 429 pauses everybody for as long as it asks", arguments: LedgerKind.allCases)
   func pace(kind: LedgerKind) async throws {
     try await Scene.lend(kind) { scene in

@@ -172,13 +172,18 @@ struct WatchTests {
       try await scene.decide(doubt) { $0.absent = [doubtful.call.id] }
       let reward = try await scene.reward()
       #expect(reward.watchStep == -1 && reward.watchAt == startOfTime)
+      guard case .nothing = try await scene.ask() else {
+        Issue.record("asked before the listing")
+        return
+      }
       _ = try await scene.listWatched()
-      #expect(try await scene.reward().pausedUntil == nil)
+      #expect(try await scene.reward().watchStep == 0)
+      _ = try await scene.claim()
     }
   }
 
   @Test(
-    "rule 7: a doubt that took long leaves the listing that is to come first its time",
+    "rule 7: calls wait for the listing that is to come first, however long a doubt takes before",
     arguments: LedgerKind.allCases
   )
   func listingAfterDoubt(kind: LedgerKind) async throws {
@@ -192,11 +197,41 @@ struct WatchTests {
       try await scene.ledger.pass(.seconds(120))
       let doubt = try await scene.doubt()
       try await scene.decide(doubt) { $0.absent = [doubtful.call.id] }
-      let now = try await scene.now()
       #expect(try await scene.reward().closedAt == nil)
-      #expect(try await scene.reward().pausedUntil == now + 30_000_000)
+      try await scene.ledger.pass(.seconds(3600))
+      try await scene.tend()
+      guard case .nothing = try await scene.ask() else {
+        Issue.record("asked before the listing")
+        return
+      }
       _ = try await scene.listWatched()
-      #expect(try await scene.reward().pausedUntil == nil)
+      _ = try await scene.claim()
+    }
+  }
+
+  @Test(
+    "rule 7: where the list that is to come first cannot be had, the jobs are a person's",
+    arguments: LedgerKind.allCases
+  )
+  func cannotBeListed(kind: LedgerKind) async throws {
+    try await Scene.lend(kind) { scene in
+      let id = try await scene.insert(10)
+      let claimed = try await scene.claim()
+      let made = scene.mint.make(10, of: Scene.reward)
+      try await scene.settle(claimed, scene.short(claimed, of: made, shown: 6))
+      let watch = try await scene.watch()
+      #expect(watch.isAwaited && watch.pause(after: .refused(code: "gone", message: "")) == nil)
+      try await scene.putOff(watch, for: nil)
+      let job = try await scene.job(id)
+      #expect(job.held && job.errorCode == "listing_failed" && job.turn == nil)
+      // The watch goes on, and what it finds is still the call's.
+      #expect(try await scene.reward().watchEnded == nil)
+      try await scene.ledger.pass(.seconds(60))
+      try await scene.tend()
+      #expect(
+        try await scene.listWatched(finding: Array(made.suffix(4))) == .done(issued: 4, surplus: 0)
+      )
+      #expect(try await scene.job(id).state == .completed)
     }
   }
 
@@ -231,12 +266,7 @@ struct WatchTests {
         let watch = try await scene.watch()
         #expect(watch.failures == rounds)
         let pause = watch.pause(after: failure)
-        try await scene.ledger.store.putOff(
-          watch.reward,
-          worker: Scene.worker,
-          pause: pause,
-          error: failure.message
-        )
+        try await scene.putOff(watch, for: pause, error: failure.message)
         rounds += 1
         guard let pause else { break }
         let reward = try await scene.reward()

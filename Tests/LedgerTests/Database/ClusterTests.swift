@@ -101,18 +101,12 @@ struct ClusterTests {
       let watch = try await scene.watch()
       let pause = watch.pause(after: .refused(code: "forbidden", message: "no"))
       #expect(pause == nil)
-      try await scene.ledger.store.putOff(
-        watch.reward,
-        worker: Scene.worker,
-        pause: pause,
-        error: "forbidden"
-      )
+      try await scene.putOff(watch, for: pause, error: "forbidden")
       let job = try await scene.job(id)
       #expect(job.held && job.errorCode == "listing_failed" && job.turn == nil)
       let row = try await connection.query("SELECT * FROM codemint.watches").one()
-      #expect(try row.text("state") == "unlistable" && row.text("error") == "forbidden")
-      #expect(try row.text("what_to_do").hasPrefix("codemint audit \(Scene.reward)"))
-      #expect(try await scene.reward().pausedUntil == nil)
+      #expect(try row.text("state") == "failing" && row.text("error") == "forbidden")
+      #expect(try await scene.reward().watchStep == 0)
     }
   }
 

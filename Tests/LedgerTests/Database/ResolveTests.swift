@@ -29,6 +29,51 @@ struct ResolveTests {
     }
   }
 
+  @Test("codes set aside are nobody's and not followed; adopted, they are until they are settled")
+  func followed() async throws {
+    let pending = #"{"shopify": {"syncStatus": "pending"}}"#
+    let strays = CodeMint().make(10, of: Scene.reward)
+      .map { $0.shown(.pending, externalIDs: pending) }
+    try await Held.lend(strays: strays) { held in
+      #expect(try await held.connection.facts().follows.isEmpty)
+      _ = try await held.resolve(held.calls[0], "adopt", "the vendor's log shows it")
+      let adopted = try await held.connection.facts()
+      #expect(try adopted.job(held.job).state == .completed)
+      #expect(try adopted.job(held.job).syncDoneAt == nil)
+      try await held.scene.ledger.pass(.seconds(31))
+      let answer = try await held.scene.ledger.store.takeFollow(
+        Scene.worker,
+        lease: .seconds(60),
+        first: .seconds(30)
+      )
+      guard case .follow(let follow) = answer else {
+        Issue.record("adopted codes are not followed")
+        return
+      }
+      let synced = strays.map { $0.shown(.synced, status: "reserved") }
+      let recorded = try await held.scene.ledger.store.record(
+        synced,
+        of: follow.reward,
+        worker: Scene.worker
+      )
+      #expect(recorded.changed == 10 && recorded.unknown == 0)
+      let report = LookReport(
+        reward: follow.reward,
+        ending: .read(.init(mark: nil, order: .unknown, position: nil))
+      )
+      let ended = try await held.scene.ledger.store.finish(
+        report,
+        of: follow,
+        worker: Scene.worker,
+        rules: .standard
+      )
+      #expect(ended == .settled)
+      let facts = try await held.connection.facts()
+      #expect(facts.codes.values.allSatisfy { $0.code.syncStatus == .synced && $0.syncedAt != nil })
+      #expect(try facts.job(held.job).syncDoneAt != nil)
+    }
+  }
+
   @Test("'absent' frees the room, and the reward is watched")
   func absent() async throws {
     try await Held.lend { held in
@@ -83,6 +128,26 @@ struct ResolveTests {
     }
   }
 
+  @Test(
+    "'adopt' of a call whose reward could not be listed has it listed, and then takes its codes"
+  )
+  func foundLater() async throws {
+    try await Held.lend(reason: .unlistable, strays: []) { held in
+      // The watch that the hold began was given up: the list was away for a day.
+      try await held.connection.script(
+        "UPDATE codemint.rewards SET watch_at = NULL, watch_ended = 'unlistable'"
+      )
+      let words = try await held.resolve(held.calls[0], "adopt", "the list is back")
+      #expect(words.contains("is still held") && words.contains("listed again now"))
+      let codes = held.scene.mint.make(10, of: Scene.reward)
+      #expect(try await held.scene.listWatched(finding: codes) == .done(issued: 0, surplus: 0))
+      let doubt = try await held.connection.query("SELECT codes_found FROM codemint.doubts").one()
+      #expect(try doubt.int64("codes_found") == 10)
+      _ = try await held.resolve(held.calls[0], "adopt", "the list is back")
+      #expect(try await held.scene.job(held.job).state == .completed)
+    }
+  }
+
   @Test("of two calls held together the second finds what the first has left")
   func together() async throws {
     for first in ["absent", "adopt"] {
@@ -112,6 +177,7 @@ struct ResolveTests {
 
 /// A reward with held calls, one for each prefix, and codes that were set aside for them.
 private struct Held {
+  let scene: Scene
   let connection: Connection
   let job: JobID
   let calls: [CallID]
@@ -119,6 +185,7 @@ private struct Held {
   static func lend(
     prefixes: [String?] = [nil],
     isHeld: Bool = true,
+    reason: HoldReason = .unexplained,
     strays: [IssuedCode] = CodeMint().make(3, of: Scene.reward),
     _ body: (Held) async throws -> Void
   ) async throws {
@@ -137,11 +204,13 @@ private struct Held {
           let doubt = try await scene.doubt()
           try await scene.decide(doubt) { decision in
             decision.held = doubt.calls.map(\.call.id)
-            decision.holdReason = .unexplained
+            decision.holdReason = reason
             decision.strays = strays
           }
         }
-        try await body(Held(connection: postgres.bystander, job: jobs[0], calls: calls))
+        try await body(
+          Held(scene: scene, connection: postgres.bystander, job: jobs[0], calls: calls)
+        )
       }
     }
   }

@@ -144,8 +144,8 @@ struct RoleTests {
   }
 
   private static let operatorsFunctions = [
-    "accept_cluster", "cancel_job", "follow_sync", "pause_job", "reserve_slot", "resolve_call",
-    "resume_job", "retry_job", "set_limits", "set_priority",
+    "accept_cluster", "cancel_job", "follow_sync", "pause_job", "purge_job", "reserve_slot",
+    "resolve_call", "resume_job", "retry_job", "set_limits", "set_priority",
   ]
 
   private static let insert: Statement = """

@@ -166,6 +166,7 @@ extension RewardRow {
     closedAt = try row.optionalTimestamptz("closed_at")
     inFlight = try row.integer("in_flight")
     failures = try row.integer("failures")
+    failingSince = try row.optionalTimestamptz("failing_since")
     pausedUntil = try row.optionalTimestamptz("paused_until")
     errorCode = try row.optionalText("error_code")
     errorMessage = try row.optionalText("error_message")
@@ -178,7 +179,7 @@ extension RewardRow {
     }
     prefixLiteral = try row.optionalBool("prefix_literal")
     watchCall = try row.optionalUuid("watch_call").map { CallID(UniqueID(bits: $0)) }
-    watchStep = try row.optionalInteger("watch_step")
+    watchStep = try row.integer("watch_step")
     watchAt = try row.optionalTimestamptz("watch_at")
     watchedSince = try row.optionalTimestamptz("watched_since")
     watchFailures = try row.integer("watch_failures")
@@ -207,6 +208,7 @@ extension AccountRow {
     newcomerLast = try row.bool("newcomer_last")
     failures = try row.integer("failures")
     failedAt = try row.optionalTimestamptz("failed_at")
+    provenAt = try row.optionalTimestamptz("proven_at")
     breaker = try row.optionalText("breaker").flatMap(Breaker.init)
     pausedUntil = try row.optionalTimestamptz("paused_until")
     pauseReason = try row.optionalText("pause_reason").flatMap(PauseReason.init)
@@ -218,6 +220,10 @@ extension AccountRow {
     offsetHigh = try row.optionalInt64("offset_high_us")
     offsetMeasuredAt = try row.optionalTimestamptz("offset_measured_at")
     offsetDistrustedUntil = try row.optionalTimestamptz("offset_distrusted_until")
+    if let finishedAt = try row.optionalTimestamptz("calls_pruned_until") {
+      let job = JobID(try row.int64("calls_pruned_job"))
+      prunedUntil = PrunedMark(finishedAt: finishedAt, job: job)
+    }
   }
 }
 

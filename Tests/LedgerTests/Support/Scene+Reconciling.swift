@@ -54,6 +54,10 @@ extension Scene {
     return try await ledger.store.conclude(finding, worker: Self.worker)
   }
 
+  func putOff(_ watch: WatchCase, for pause: Duration?, error: String = "gone") async throws {
+    try await ledger.store.putOff(watch.reward, worker: Self.worker, pause: pause, error: error)
+  }
+
   /// An answer that shows only some of what was made.
   func short(_ claimed: ClaimedCall, of made: [IssuedCode], shown: Int) -> CallOutcome {
     .issued(Answer(codes: Array(made.prefix(shown)), nulls: 0, body: []))

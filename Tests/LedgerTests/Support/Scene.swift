@@ -101,13 +101,14 @@ final class Scene: Sendable {
     _ outcome: CallOutcome,
     worker: WorkerID = worker,
     team: TeamAnswer? = nil,
+    status: Int = 201,
     seed: UInt64 = 1
   ) -> Settlement {
     var random = SeededRandom(seed: seed)
     return SettlementRule.settle(
       claimed.call,
       by: worker,
-      report: CallReport(outcome: outcome, httpStatus: 201, duration: .milliseconds(70)),
+      report: CallReport(outcome: outcome, httpStatus: status, duration: .milliseconds(70)),
       team: team,
       failures: claimed.failures,
       random: &random

@@ -97,7 +97,8 @@ struct TestServer: Sendable {
   private static let emptying = """
     TRUNCATE codemint.jobs, codemint.calls, codemint.codes, codemint.rewards, codemint.accounts,
       codemint.workers, codemint.strays, codemint.raw_codes, codemint.answers,
-      codemint.job_actions, codemint.arrivals, codemint.follows, codemint.resyncs RESTART IDENTITY;
+      codemint.job_actions, codemint.arrivals, codemint.follows, codemint.resyncs, codemint.purges
+      RESTART IDENTITY;
     ALTER SEQUENCE codemint.turns RESTART;
     INSERT INTO codemint.accounts (name) VALUES ('default');
     UPDATE test.clock SET now = to_timestamp(\(startOfTime / 1_000_000));

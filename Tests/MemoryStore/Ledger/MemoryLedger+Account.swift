@@ -139,6 +139,7 @@ extension AccountRow {
       if blockedAt == nil { probeAt = nil }
     }
     failures = 0
+    provenAt = now
     if pauseReason != .throttled || pausedUntil ?? .max <= now {
       pauseReason = nil
       pausedUntil = nil

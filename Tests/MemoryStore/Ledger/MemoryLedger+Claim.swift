@@ -52,7 +52,7 @@ extension MemoryLedger {
       guard job.turn != nil else { return false }
       let reward = rewards[job.reward] ?? RewardRow()
       return reward.closedAt == nil && reward.inFlight < limits.maxInFlightPerReward
-        && reward.pausedUntil ?? .min <= now
+        && reward.pausedUntil ?? .min <= now && !reward.awaitsListing
     }
     let first = open.map(\.priority).min()
     let newcomer = open.filter { $0.priority == first && $0.turn == 0 }

@@ -75,11 +75,15 @@ extension MemoryLedger {
       keep(decision.strays.filter { !ContentRule.refuses($0) }, of: call.call)
       keepRaw(decision.strays, of: call.call.id)
     }
+    if decision.holdReason.map({ !$0.hasSeenAll }) ?? false {
+      // What they made may be upstream and unknown: a listing that succeeds sets it aside for them.
+      for call in decision.held { watch(id, because: call, step: 0, now: now) }
+    }
     stallIfRaw(decision.adopted, now: now)
     rewards[id]?.giveBack()
     rewards[id]?.reconcileAt = nil
     rewards[id]?.listingFailingSince = nil
-    if !hasDoubt(id) { rewards[id]?.reopen(now: now) }
+    if !hasDoubt(id) { rewards[id]?.closedAt = nil }
     signals.append(.jobs)
     return .done
   }
@@ -115,7 +119,7 @@ extension MemoryLedger {
 
 extension CallRow {
   /// Whether all that it can have made has been set aside with it: `codemint.has_seen_all`.
-  fileprivate var hasSeenAll: Bool {
+  var hasSeenAll: Bool {
     holdReason.flatMap(HoldReason.init)?.hasSeenAll ?? false
   }
 }

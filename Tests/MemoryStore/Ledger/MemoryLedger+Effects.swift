@@ -13,10 +13,13 @@ extension MemoryLedger {
     switch effect {
     case .proven where landed:
       reward.failures = 0
-      // The pause before a listing that is due at once is not another answer's to lift.
-      if reward.watchStep ?? 0 >= 0 { reward.pausedUntil = nil }
+      reward.failingSince = nil
+      reward.pausedUntil = nil
       reward.errorCode = nil
       reward.errorMessage = nil
+    case .failed where landed:
+      reward.failures += 1
+      reward.failingSince = reward.failingSince ?? now
     case .refused(let pause, let code, let message) where landed:
       reward.failures += 1
       reward.pausedUntil = max(reward.pausedUntil ?? .min, now + pause.microseconds)
@@ -25,13 +28,15 @@ extension MemoryLedger {
       if reward.failures >= Bounds.rewardRefusals {
         hold(id, code: code, message: message)
         reward.failures = 0
+        reward.failingSince = nil
       }
-    case .none, .closed, .proven, .refused, .watched: break
+    case .none, .closed, .failed, .proven, .refused, .watched: break
     }
     rewards[id] = reward
   }
 
-  private mutating func hold(_ reward: RewardID, code: String, message: String) {
+  /// Every open job of a reward waits for a person.
+  mutating func hold(_ reward: RewardID, code: String, message: String) {
     for id in jobs.keys {
       guard var job = jobs[id], job.reward == reward, job.state.takesCalls, !job.held else {
         continue

@@ -86,7 +86,10 @@ extension MemoryLedger {
         continue
       }
       if row.isSurplus { surplus[job, default: 0] += 1 } else { issued[job, default: 0] += 1 }
-      if calls[call]?.call.job != job { broken.append("code \(id): of another job's call") }
+      let owner = calls[call]?.call.job
+      if owner != job, owner != nil || !hasForgotten {
+        broken.append("code \(id): of another job's call")
+      }
       if jobs[job]?.reward != row.code.reward { broken.append("code \(id): of another reward") }
       if strays[id] != nil, strays[id]?.call == call {
         broken.append("code \(id): counted and stray of one call")

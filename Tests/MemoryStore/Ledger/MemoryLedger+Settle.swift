@@ -34,17 +34,23 @@ extension MemoryLedger {
     conclude(&job, failure: finding.failure, now: now)
     place(&job, pause: finding.pause, now: now)
     jobs[job.id] = job
-    if row.state != .inDoubt, !hasDoubt(call.reward) { reward.reopen(now: now) }
+    if row.state != .inDoubt, !hasDoubt(call.reward) { reward.closedAt = nil }
     if landed, settlement.result == .issued, settlement.reward == .proven {
       learn(from: settlement, to: &reward, sent: row.sendAt, now: now)
     }
-    apply(settlement.reward, to: &reward, of: call.reward, landed: landed, now: now)
+    let own = landed ? ownFailure(settlement, of: reward) : nil
+    apply(own ?? settlement.reward, to: &reward, of: call.reward, landed: landed, now: now)
     if settlement.reward == .watched, held > 0 {
       watch(call.reward, because: call.id, step: -1, now: now)
     } else if finding.isSuspicious {
       watch(call.reward, because: call.id, step: 0, now: now)
     }
-    apply(settlement.account, sent: row.sendAt, landed: landed, now: now)
+    apply(
+      own == nil ? settlement.account : .none,
+      sent: row.sendAt,
+      landed: landed,
+      now: now
+    )
     if held > 0, settlement.result == .unsent, settlement.account == .none {
       signals.append(.jobs)
     }
@@ -54,6 +60,18 @@ extension MemoryLedger {
       call: row.state,
       jobBefore: before,
       job: job.state
+    )
+  }
+
+  /// What a failure means that is its reward's own; nil if it is not: `codemint.fails_alone`.
+  private func ownFailure(_ settlement: Settlement, of reward: RewardRow) -> RewardEffect? {
+    guard case .failed(let pause) = settlement.reward, reward.failures + 1 >= Bounds.ownFailures,
+      let since = reward.failingSince, let proven = account.provenAt, proven > since
+    else { return nil }
+    return .refused(
+      pause: pause,
+      code: settlement.errorCode ?? "",
+      message: settlement.errorMessage ?? ""
     )
   }
 

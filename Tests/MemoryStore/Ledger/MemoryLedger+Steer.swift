@@ -42,8 +42,7 @@ extension MemoryLedger {
         && (!isLiteral || row.code.hasPrefix(job.prefix ?? ""))
     }
     for code in own.keys.sorted().prefix(job.room) {
-      guard let row = codes[code] else { continue }
-      codes[code] = CodeRow(code: row.code, job: row.job, call: row.call, isSurplus: false)
+      codes[code]?.isSurplus = false
       job.issued += 1
       job.surplus -= 1
     }

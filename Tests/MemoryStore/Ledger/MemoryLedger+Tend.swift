@@ -80,8 +80,8 @@ extension MemoryLedger {
     let lease = calls.values.filter { $0.state == .sending }.compactMap(\.leaseExpiresAt).min()
     let mayProbe = account.blockedAt != nil || account.breaker == .open
     let probe = mayProbe ? account.probeAt : nil
-    let closed = rewards.values.filter { $0.closedAt != nil }.compactMap(\.reconcileAt)
-    let reconciling = closed.filter { $0 > now }.min()
+    let waiting = rewards.values.filter { $0.closedAt != nil || $0.awaitsListing }
+    let reconciling = waiting.compactMap(\.reconcileAt).filter { $0 > now }.min()
     let times = [lease, probe, reconciling].compactMap { $0 }
       .map { Self.wait(from: now, to: $0) }
     return (times + [nextDue(now: now)].compactMap { $0 }).min()

@@ -5,15 +5,17 @@ extension MemoryLedger {
   /// is no step -2.
   mutating func watch(_ reward: RewardID, because call: CallID, step: Int, now: Int64) {
     guard var row = rewards[reward], let claimed = calls[call] else { return }
-    let due = now + (step < 0 ? 0 : Self.minute)
-    let isPending = row.watchAt != nil && row.watchStep ?? 0 < 0
-    if row.watchAt == nil { row.forgetWatchFailures() }
+    // How long a list has failed is counted anew where calls begin to wait for it.
+    if row.watchAt == nil || step < 0 && !row.awaitsListing { row.forgetWatchFailures() }
     row.giveBack()
     row.watchCall = call
-    row.watchStep = isPending ? min(step, row.watchStep ?? 0) : step
-    row.watchAt = isPending ? min(due, row.watchAt ?? due) : due
+    if step < 0 {
+      row.watchAt = now
+    } else if !row.awaitsListing {
+      row.watchAt = now + Self.minute
+    }
+    row.watchStep = row.awaitsListing ? min(step, row.watchStep) : step
     row.watchEnded = nil
-    if step < 0 { row.pausedUntil = max(row.pausedUntil ?? .min, now + Self.minute / 2) }
     let since =
       claimed.sendAt == nil ? jobs[claimed.call.job]?.createdAt ?? now : claimed.createdAt
     row.watchedSince = min(row.watchedSince ?? .max, since)
@@ -33,13 +35,16 @@ extension MemoryLedger {
       reward: id,
       newestKnown: reward.newestKnown,
       since: offset(now: now).map { Timestamp(microseconds: since + $0.low) },
+      dueAt: Timestamp(microseconds: reward.watchAt ?? now),
       now: Timestamp(microseconds: now),
+      isAwaited: reward.awaitsListing,
       failures: reward.watchFailures,
       failingSince: reward.watchFailingSince.map(Timestamp.init(microseconds:))
     )
   }
 
-  /// Puts a round of a watch off, or gives the watch up: `codemint.put_off_watch`.
+  /// Puts a round of a watch off, lets its calls wait no longer, or gives it up:
+  /// `codemint.put_off_watch`.
   public mutating func putOff(
     _ reward: RewardID,
     worker: WorkerID,
@@ -48,7 +53,18 @@ extension MemoryLedger {
     now: Int64
   ) {
     guard var row = rewards[reward], row.reconciler == worker else { return }
+    var pause = pause
     row.giveBack()
+    if pause == nil, row.awaitsListing {
+      hold(
+        reward,
+        code: HoldReason.unlistable.rawValue,
+        message: "its reward has to be listed before anything more is asked of it, and could "
+          + "not be: codes may be missing here; see codemint.watches"
+      )
+      row.watchStep = 0
+      pause = .microseconds(Self.minute)
+    }
     row.watchAt = pause.map { now + $0.microseconds }
     row.watchEnded = pause == nil ? "unlistable" : nil
     row.watchFailures += 1
@@ -92,7 +108,6 @@ extension MemoryLedger {
     issued: inout Int,
     now: Int64
   ) -> [IssuedCode] {
-    guard rewards[reward]?.watchStep ?? 0 < 0 else { return found }
     let short = calls.values.filter { $0.isShort && $0.call.reward == reward }
     let choosing = short.sorted { one, other in
       (-(one.call.prefix?.utf8.count ?? 0), one.createdAt, one.call.id)
@@ -116,7 +131,10 @@ extension MemoryLedger {
   /// surplus: `codemint.keep_rest`.
   private mutating func keepRest(_ rest: [IssuedCode], foundFor call: Call, now: Int64) -> Int {
     let held = calls.values.filter { $0.call.reward == call.reward && $0.heldAt != nil }
-      .min { ($0.createdAt, $0.call.id) < ($1.createdAt, $1.call.id) }
+      .min {
+        ($0.hasSeenAll ? 1 : 0, $0.createdAt, $0.call.id)
+          < ($1.hasSeenAll ? 1 : 0, $1.createdAt, $1.call.id)
+      }
     guard let held else { return credit(call, held: 0, room: 0, rest, now: now).surplus }
     keep(rest, of: held.call)
     return 0
@@ -125,10 +143,8 @@ extension MemoryLedger {
   /// One listing of a watch is done: `codemint.end_round`.
   private mutating func endRound(of id: RewardID, now: Int64) {
     guard var reward = rewards[id] else { return }
-    let before = reward.watchStep ?? 0
-    let step = max(before + 1, 0)
+    let step = max(reward.watchStep + 1, 0)
     reward.giveBack()
-    if before < 0 { reward.pausedUntil = nil }
     reward.watchStep = step
     reward.watchAt =
       Self.watchPauses.indices.contains(step) ? now + Self.watchPauses[step] : nil

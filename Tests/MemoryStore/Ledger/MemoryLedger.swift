@@ -49,6 +49,8 @@ public struct MemoryLedger: Hashable, Sendable {
 
   /// Whether somebody has tended, which is how a database learns where it is.
   var isClusterKnown = false
+  /// Whether old calls were ever forgotten, so that a code may name one that is not there.
+  var hasForgotten = false
   private var lastJob: Int64 = 0
   private var lastTurn: Int64 = 0
 
@@ -129,7 +131,7 @@ public struct MemoryLedger: Hashable, Sendable {
       job.nextCallAt = job.nextCallAt ?? now
     }
     jobs[job.id] = job
-    if !hasDoubt(row.call.reward) { rewards[row.call.reward]?.reopen(now: now) }
+    if !hasDoubt(row.call.reward) { rewards[row.call.reward]?.closedAt = nil }
   }
 
   /// Whether a call of this reward is in doubt and not held.

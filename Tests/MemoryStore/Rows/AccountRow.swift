@@ -18,6 +18,8 @@ public struct AccountRow: Hashable, Sendable {
   public var newcomerLast = false
   /// Failures of the API in a row.
   public var failures = 0
+  /// When a call was last answered as it should be.
+  public var provenAt: Int64?
   /// When the last of them, or of the 429s, was counted.
   public var failedAt: Int64?
   /// Whether a probe has to be answered before a call is sent.
@@ -43,6 +45,23 @@ public struct AccountRow: Hashable, Sendable {
   public var offsetMeasuredAt: Int64?
   /// Until when the API's `createdAt` is not believed.
   public var offsetDistrustedUntil: Int64?
+
+  /// Up to which ended job old calls have been forgotten; nil if none were.
+  public var prunedUntil: PrunedMark?
+
+  /// A job in the order in which jobs have ended.
+  public struct PrunedMark: Hashable, Sendable {
+    /// When it ended.
+    public let finishedAt: Int64
+    /// Which it is.
+    public let job: JobID
+
+    /// A mark with these parts.
+    public init(finishedAt: Int64, job: JobID) {
+      self.finishedAt = finishedAt
+      self.job = job
+    }
+  }
 
   /// How a breaker that is not closed stands.
   public enum Breaker: String, Hashable, Sendable {

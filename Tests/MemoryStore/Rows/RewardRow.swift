@@ -6,8 +6,10 @@ public struct RewardRow: Hashable, Sendable {
   public var closedAt: Int64?
   /// Calls that are sending.
   public var inFlight = 0
-  /// Refusals in a row that concern this reward alone.
+  /// Refusals (403) and failures (5xx) of its calls in a row.
   public var failures = 0
+  /// When the first failure (5xx) of the row was.
+  public var failingSince: Int64?
   /// No call before this time.
   public var pausedUntil: Int64?
   /// Why it was refused.
@@ -28,8 +30,8 @@ public struct RewardRow: Hashable, Sendable {
   public var prefixLiteral: Bool?
   /// The latest call because of which it is watched.
   public var watchCall: CallID?
-  /// How many listings of the watch are done; -1 if one more comes first.
-  public var watchStep: Int?
+  /// How many listings of the watch are done; -1 if calls wait for one that comes first.
+  public var watchStep = 0
   /// When it is listed next.
   public var watchAt: Int64?
   /// Since when it is suspected of codes that the ledger does not know.
@@ -43,14 +45,8 @@ public struct RewardRow: Hashable, Sendable {
   /// How its last watch ended: listed or unlistable.
   public var watchEnded: String?
 
-  /// Takes new calls again, but for the listing that is to come first: that has its half minute from
-  /// now, however long the doubt has taken.
-  mutating func reopen(now: Int64) {
-    guard closedAt != nil else { return }
-    closedAt = nil
-    guard watchAt != nil, watchStep == -1 else { return }
-    pausedUntil = max(pausedUntil ?? .min, now + 30_000_000)
-  }
+  /// Whether no call of it is made before it has been listed.
+  public var awaitsListing: Bool { watchStep < 0 }
 
   /// A reward that is met for the first time.
   public init() {}

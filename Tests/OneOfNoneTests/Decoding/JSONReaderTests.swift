@@ -6,9 +6,10 @@ import Testing
 struct JSONReaderTests {
   private func isWhole(_ bytes: [UInt8]) -> Bool {
     do throws(JSONFailure) {
-      var json = try JSONReader(bytes)
-      try json.skip()
-      try json.end()
+      try JSONReader.read(bytes) { (json) throws(JSONFailure) in
+        try json.skip()
+        try json.end()
+      }
       return true
     } catch {
       return false

@@ -31,7 +31,8 @@ struct AnswerTests {
     let codes = (0..<3).map { Samples.code($0) }
     let foreign = Samples.code(3, reward: Samples.otherReward)
     func isExact(_ codes: [IssuedCode], nulls: Int = 0) -> Bool {
-      Samples.answer(codes, nulls: nulls).isExact(size: 3, reward: Samples.reward)
+      let answer = Samples.answer(codes, nulls: nulls)
+      return answer.isExact(size: 3, own: answer.sorted(for: Samples.reward).own)
     }
     #expect(isExact(codes))
     #expect(isExact(codes.reversed()))

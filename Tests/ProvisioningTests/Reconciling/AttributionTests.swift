@@ -3,7 +3,12 @@ import Testing
 
 @Suite("attribution")
 struct AttributionTests {
-  private func doubt(_ sizes: [Int], prefix: String? = nil, isLiteral: Bool = false) -> DoubtCase {
+  private func doubt(
+    _ sizes: [Int],
+    prefix: String? = nil,
+    isLiteral: Bool = false,
+    offset: ClockOffset? = nil
+  ) -> DoubtCase {
     let calls = sizes.enumerated().map { place, size in
       let call = Call(
         id: CallID(Samples.id(100 + place)),
@@ -20,7 +25,7 @@ struct AttributionTests {
       calls: calls,
       newestKnown: [],
       prefixIsLiteral: isLiteral,
-      offset: nil,
+      offset: offset,
       now: Timestamp(microseconds: 9),
       failingSince: nil
     )
@@ -77,6 +82,33 @@ struct AttributionTests {
     let decision = decide(doubt([5]), found: 0, nulls: 1)
     #expect(decision.held.count == 1 && decision.holdReason == .nulls)
     #expect(decide(doubt([5]), found: 5, nulls: 1).holdReason == .nulls)
+  }
+
+  @Test("rule 12: while codes are there that were made too late to be theirs, no call is absent")
+  func late() {
+    let exact = ClockOffset(low: 0, high: 0)
+    // Calls that can take effect until 1 at the latest, and 2 seconds by which a date may be cut short.
+    let (inTime, late) = (
+      Samples.code(1, createdAt: 2_000_000), Samples.code(2, createdAt: 2_000_002)
+    )
+    func decide(_ doubt: DoubtCase, _ codes: [IssuedCode], isFinal: Bool = true) -> DoubtDecision {
+      let unknown = Listing(codes: codes, nulls: 0)
+      return DoubtDecision(doubt, Attribution.judge(doubt, unknown: unknown, isFinal: isFinal))
+    }
+    let two = doubt([1, 3], offset: exact)
+    #expect(decide(two, [inTime]).absent.count == 1)
+    #expect(decide(two, [late], isFinal: false).isEmpty)
+    for codes in [[late], [inTime, late]] {
+      let decision = decide(two, codes)
+      #expect(decision.holdReason == .late && decision.held.count == 2)
+      #expect(decision.adopted.isEmpty && decision.strays == codes)
+    }
+    // Who finds everything in time needs no other code, and one that cannot be theirs is none.
+    #expect(decide(doubt([1], offset: exact), [inTime, late], isFinal: false).adopted.count == 1)
+    let other = doubt([1], prefix: "WINTER", isLiteral: true, offset: exact)
+    #expect(decide(other, [late]).absent.count == 1)
+    // Where createdAt is not believed nothing is late.
+    #expect(decide(doubt([1]), [late]).adopted.count == 1)
   }
 
   /// Calls with these sizes and prefixes, and what is decided once these texts are found.

@@ -38,7 +38,7 @@ struct ListingReaderTests {
     var next = 1000
     var reader = ListingReader(
       mustShow: [],
-      window: nil,
+      since: nil,
       pageSize: Int.random(in: 2...9, using: &random)
     )
     let largest = Int.random(in: 2...9, using: &random)
@@ -61,26 +61,26 @@ struct ListingReaderTests {
   @Test("rule 10: a list that ignores the offset is unstable and never read for ever")
   func ignoredOffset() {
     let codes = (0..<3).map { Samples.code($0) }
-    var reader = ListingReader(mustShow: [], window: nil)
+    var reader = ListingReader(mustShow: [], since: nil)
     #expect(read(&reader) { _, _ in codes }.end == .failed(.unstable))
-    var ofNulls = ListingReader(mustShow: [], window: nil)
+    var ofNulls = ListingReader(mustShow: [], since: nil)
     #expect(read(&ofNulls) { _, _ in [nil] }.end == .failed(.unstable))
   }
 
   @Test("rule 10: a list without the newest clean answer's codes is stale")
   func stale() {
     let codes = (0..<3).map { Samples.code($0) }
-    var reader = ListingReader(mustShow: [Samples.code(7).id], window: nil)
+    var reader = ListingReader(mustShow: [Samples.code(7).id], since: nil)
     let end = read(&reader) { offset, _ in Array(codes.dropFirst(offset)) }.end
     #expect(end == .failed(.stale))
   }
 
   @Test("rule 10: the order is believed only once a code was older than one before it")
   func unseenOrder() {
-    // All of one moment, long before the window: that is no order, so the whole list is read.
+    // All of one moment, long before what matters: that is no order, so the whole list is read.
     let codes = (0..<5).map { Samples.code($0) }
-    let window = Timestamp(microseconds: 100)...Timestamp(microseconds: 200)
-    var reader = ListingReader(mustShow: [], window: window, pageSize: 2)
+    let since = Timestamp(microseconds: 100)
+    var reader = ListingReader(mustShow: [], since: since, pageSize: 2)
     var pages = 0
     let end = read(&reader) { offset, limit in
       pages += 1
@@ -107,7 +107,7 @@ struct ListingReaderTests {
 
   @Test("rule 10: a page out of a cache proves nothing")
   func cached() {
-    var reader = ListingReader(mustShow: [], window: nil, pageSize: 2)
+    var reader = ListingReader(mustShow: [], since: nil, pageSize: 2)
     _ = reader.received(page([Samples.code(1), Samples.code(2)]))
     #expect(reader.received(page([], isCached: true)) == .failed(.stale))
   }
@@ -116,7 +116,7 @@ struct ListingReaderTests {
   func shortPages() {
     let codes = newestFirst(7)
     for largest in 2...8 {
-      var reader = ListingReader(mustShow: [], window: nil, pageSize: 1000)
+      var reader = ListingReader(mustShow: [], since: nil, pageSize: 1000)
       var pages: [Int] = []
       let (end, read) = read(&reader) { offset, _ in
         let page = Array(codes.dropFirst(offset).prefix(largest))
@@ -125,7 +125,7 @@ struct ListingReaderTests {
       }
       #expect(end == .finished && read.count == 7 && pages.last == 0)
     }
-    var none = ListingReader(mustShow: [], window: nil)
+    var none = ListingReader(mustShow: [], since: nil)
     #expect(none.received(page([])) == .finished)
   }
 
@@ -134,7 +134,7 @@ struct ListingReaderTests {
   )
   func restart() {
     let codes = newestFirst(6)
-    var reader = ListingReader(mustShow: [], window: nil, pageSize: 3)
+    var reader = ListingReader(mustShow: [], since: nil, pageSize: 3)
     #expect(reader.first == .fetch(offset: 0, limit: 3))
     #expect(reader.received(page(Array(codes[0..<3]))) == .fetch(offset: 2, limit: 3))
     #expect(reader.gathered.count == 3)
@@ -148,25 +148,27 @@ struct ListingReaderTests {
     #expect(reader.received(page([])) != .finished || reader.restarts > ListingReader.mostRestarts)
   }
 
-  @Test("rule 10: it is read no further than the window where the order is seen to hold")
-  func windowStop() {
+  @Test("rule 10: it is read no further back than needed where the order is seen to hold")
+  func stops() {
     let codes = newestFirst(100)
-    let window = Timestamp(microseconds: 905)...Timestamp(microseconds: 960)
-    var reader = ListingReader(mustShow: [codes[0].id], window: window, pageSize: 4)
+    let since = Timestamp(microseconds: 905)
+    var reader = ListingReader(mustShow: [codes[0].id], since: since, pageSize: 4)
     var pages = 0
     let (end, read) = read(&reader) { offset, limit in
       pages += 1
       return Array(codes.dropFirst(offset).prefix(limit))
     }
     #expect(end == .finished && pages == 4)
-    #expect(read.map(\.createdAt?.microseconds) == [960, 950, 940, 930, 920, 910])
+    #expect(read.map(\.createdAt?.microseconds) == (91...100).reversed().map { $0 * 10 })
   }
 
-  @Test("rule 10: past the window it goes on until the newest clean answer's codes have shown")
-  func windowAndStale() {
+  @Test(
+    "rule 10: past all that matters it goes on until the newest clean answer's codes have shown"
+  )
+  func pastAllAndStale() {
     let codes = newestFirst(20)
-    let window = Timestamp(microseconds: 195)...Timestamp(microseconds: 300)
-    var reader = ListingReader(mustShow: [codes[15].id], window: window, pageSize: 4)
+    let since = Timestamp(microseconds: 195)
+    var reader = ListingReader(mustShow: [codes[15].id], since: since, pageSize: 4)
     var last = 0
     let end = read(&reader) { offset, limit in
       last = offset
@@ -177,13 +179,13 @@ struct ListingReaderTests {
 
   @Test("rule 10: a list that does not keep the order, or does not tell, is read to its end")
   func orderNotHeld() {
-    let window = Timestamp(microseconds: 195)...Timestamp(microseconds: 300)
+    let since = Timestamp(microseconds: 195)
     let reversed = Array(newestFirst(20).reversed())
     var shuffled = newestFirst(20)
     shuffled.swapAt(0, 2)
     let silent = newestFirst(19) + [Samples.code(19, createdAt: nil)]
     for codes in [reversed, shuffled, [silent[19]] + silent[..<19]] {
-      var reader = ListingReader(mustShow: [], window: window, pageSize: 4)
+      var reader = ListingReader(mustShow: [], since: since, pageSize: 4)
       var last = 0
       let (end, read) = read(&reader) { offset, limit in
         last = offset
@@ -194,13 +196,13 @@ struct ListingReaderTests {
     }
   }
 
-  @Test("rule 10: a code without a date may be of the window, and each null is counted once")
+  @Test("rule 10: a code without a date may matter, and each null is counted once")
   func nullsAndSilence() {
-    let window = Timestamp(microseconds: 100)...Timestamp(microseconds: 200)
+    let since = Timestamp(microseconds: 100)
     let items: [IssuedCode?] =
       [nil, Samples.code(1, createdAt: nil), nil, Samples.code(2, createdAt: 5), nil, nil]
     for size in 3...7 {
-      var reader = ListingReader(mustShow: [], window: window, pageSize: size)
+      var reader = ListingReader(mustShow: [], since: since, pageSize: size)
       let (end, read) = read(&reader) { offset, limit in
         Array(items.dropFirst(offset).prefix(limit))
       }
@@ -211,7 +213,7 @@ struct ListingReaderTests {
 
   @Test("rule 10: a list without an end is given up after a bound of pages, restarts included")
   func endless() {
-    var reader = ListingReader(mustShow: [], window: nil, pageSize: 2, mostPages: 50)
+    var reader = ListingReader(mustShow: [], since: nil, pageSize: 2, mostPages: 50)
     var next = 0
     var pages = 0
     var anchor = Samples.code(0)
@@ -232,6 +234,7 @@ struct ListingReaderTests {
         reward: Samples.reward,
         newestKnown: [],
         since: nil,
+        dueAt: Timestamp(microseconds: now),
         now: Timestamp(microseconds: now),
         isAwaited: isAwaited,
         failures: failures,
@@ -243,8 +246,29 @@ struct ListingReaderTests {
     #expect(pause(6, failingFor: 1) == .seconds(1920))
     #expect(pause(500, failingFor: 23) == .seconds(3600))
     #expect(pause(500, failingFor: 24) == nil)
-    // Calls wait for this one: a person has to decide sooner.
-    #expect(pause(3, failingFor: 0, isAwaited: true) != nil)
+    // Calls wait for this one: it is asked for more often, and a person has to decide sooner.
+    #expect(pause(0, failingFor: nil, isAwaited: true) == .seconds(2))
+    #expect(pause(9, failingFor: 0, isAwaited: true) == .seconds(60))
     #expect(pause(3, failingFor: 1, isAwaited: true) == nil)
+  }
+
+  @Test("rule 7: a list that calls wait for is left alone as long as it may be out of date")
+  func awaited() {
+    func delay(due ago: Int64, isAwaited: Bool = true, failures: Int = 0) -> Duration? {
+      WatchCase(
+        reward: Samples.reward,
+        newestKnown: [],
+        since: nil,
+        dueAt: Timestamp(microseconds: 20_000_000 - ago * 1_000_000),
+        now: Timestamp(microseconds: 20_000_000),
+        isAwaited: isAwaited,
+        failures: failures
+      ).delay(settle: .seconds(10))
+    }
+    #expect(delay(due: 0) == .seconds(10))
+    #expect(delay(due: 7) == .seconds(3))
+    #expect(delay(due: 10) == nil)
+    #expect(delay(due: 0, failures: 1) == nil)
+    #expect(delay(due: 0, isAwaited: false) == nil)
   }
 }

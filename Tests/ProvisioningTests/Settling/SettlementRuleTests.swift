@@ -224,6 +224,24 @@ struct SettlementRuleTests {
     }
   }
 
+  @Test(
+    "a 5xx: in doubt as well, and a failure that may be the reward's own",
+    arguments: [500, 503]
+  )
+  func failed(status: Int) {
+    let reason = DoubtReason.status(status, code: "http_\(status)", message: "down")
+    for failures in 0..<Bounds.rewardRefusals {
+      let counts = FailureCounts(job: 0, reward: failures, account: 0)
+      let settlement = Self.settle(.unknown(reason), status: status, failures: counts)
+      #expect(settlement.result == .inDoubt && settlement.account.pause(for: .failing) != nil)
+      guard case .failed(let pause) = settlement.reward else {
+        Issue.record("\(settlement.reward)")
+        continue
+      }
+      #expect(pause <= Backoff.reward.ceiling(failures: failures + 1))
+    }
+  }
+
   @Test("an answer that the database refuses: in doubt, closed, the answer kept, nobody waits")
   func unstorable() {
     let answer = Samples.answer(Self.codes)

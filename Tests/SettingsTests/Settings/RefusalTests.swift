@@ -15,6 +15,7 @@ struct RefusalTests {
     (.logLevel, "INFO"),
     (.syncFollow, "perhaps"), (.syncRetries, "-1"), (.syncRetries, "101"), (.syncFirst, "0"),
     (.syncLongest, "86401"), (.syncDays, "0"), (.syncDays, "366"),
+    (.retentionDays, "-1"), (.retentionDays, "3651"), (.retentionDays, "0.5"),
     (.logFormat, "xml"), (.logFormat, "off"),
   ]
 
@@ -64,7 +65,7 @@ struct RefusalTests {
     for (name, low, high) in [
       ("API_TIMEOUT_SECONDS", "1", "600"), ("LIMITS_REQUESTS_PER_SECOND", "0.001", "10000"),
       ("LIMITS_BURST", "1", "1000"), ("LEASE_SECONDS", "5", "3600"),
-      ("POLL_SECONDS", "0.1", "3600"),
+      ("POLL_SECONDS", "0.1", "3600"), ("RETENTION_CALLS_DAYS", "0", "3650"),
       ("LIMITS_MAX_IN_FLIGHT", "1", "1000"),
     ] {
       for value in [low, high] {

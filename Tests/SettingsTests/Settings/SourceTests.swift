@@ -15,6 +15,7 @@ struct SourceTests {
     #expect(settings.api.timeout == .seconds(30))
     #expect(settings.limits == .standard)
     #expect(settings.lease == .seconds(15) && settings.poll == .seconds(5))
+    #expect(settings.callRetention == .seconds(90 * 86_400))
     #expect(settings.log.level == .info && settings.log.format == .auto)
     #expect(settings.origins.isEmpty)
   }
@@ -42,6 +43,7 @@ struct SourceTests {
       "CODEMINT_SYNC_FIRST_SECONDS": "0.5",
       "CODEMINT_SYNC_LONGEST_SECONDS": "60",
       "CODEMINT_SYNC_DAYS": "0.5",
+      "CODEMINT_RETENTION_CALLS_DAYS": "0",
       "CODEMINT_HTTP_LISTEN": "[::1]:80",
       "CODEMINT_LOG_LEVEL": "debug",
       "CODEMINT_LOG_FORMAT": "json",
@@ -60,6 +62,7 @@ struct SourceTests {
     #expect(settings.sync.rules.first == .milliseconds(500))
     #expect(settings.sync.rules.longest == .seconds(60))
     #expect(settings.sync.rules.patience == .seconds(43_200))
+    #expect(settings.callRetention == nil)
     #expect(settings.listen == .address(host: "::1", port: 80))
     #expect(settings.log.level == .debug && settings.log.format == .json)
     #expect(settings.origins.count == Setting.allCases.count)
@@ -85,6 +88,7 @@ struct SourceTests {
           seconds: 2
         reconcile: {settle_seconds: 30}
         sync: {follow: no, retries: 9, first_seconds: 1, longest_seconds: 2.5, days: 30}
+        retention: {calls_days: 7}
         http: {listen: "localhost:9000"}
         log:
           level: debug   # much
@@ -101,6 +105,7 @@ struct SourceTests {
     #expect(settings.settle == .seconds(30))
     #expect(!settings.sync.follows && settings.sync.rules.retries == 9)
     #expect(settings.sync.rules.longest == .milliseconds(2500))
+    #expect(settings.callRetention == .seconds(7 * 86_400))
     #expect(settings.listen == .address(host: "localhost", port: 9000))
     #expect(settings.log.level == .debug && settings.log.format == .json)
     #expect(settings.origins.count == Setting.allCases.count - 1)

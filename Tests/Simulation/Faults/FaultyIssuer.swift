@@ -125,7 +125,7 @@ struct FaultyIssuer: CodeIssuer {
   /// What an answer shows of the codes that were made.
   private func shown(_ made: [IssuedCode], _ showing: Fate.Showing) -> ([IssuedCode], Int) {
     var shown = made
-    if let first = made.first, showing != .plain { stage.amiss.insert(first.reward) }
+    if let first = made.first, showing != .plain { stage.veiled.insert(first.reward) }
     switch showing {
     case .plain, .unstorable: break
     case .nulls:

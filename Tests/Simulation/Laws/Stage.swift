@@ -15,8 +15,11 @@ final class Stage: @unchecked Sendable {
   var isDatabaseDown = false
   /// How far the API's clock has been set ahead, in nanoseconds.
   var apiAhead: Int64 = 0
-  /// Rewards of which a call made or showed another number of codes than it was asked for.
+  /// Rewards of which a call made another number of codes than it was asked for, or whose list had a
+  /// null, or of which a person has decided to ask for more though it could not be listed.
   var amiss: Set<RewardID> = []
+  /// Rewards of which an answer did not show what was made.
+  var veiled: Set<RewardID> = []
   /// Codes that somebody else made.
   var rivals = 0
   var tally = Tally()
@@ -62,6 +65,9 @@ final class Stage: @unchecked Sendable {
       $0.call.reward == call.reward && $0.state == .inDoubt && $0.heldAt == nil
     }
     if isDoubted { world.fail("call \(call.id.short) was claimed beside a doubtful one") }
+    if store.ledger.rewards[call.reward]?.awaitsListing ?? false {
+      world.fail("call \(call.id.short) was claimed before the reward was listed")
+    }
   }
 
   /// A request's body leaves for the API.
@@ -196,6 +202,11 @@ final class Stage: @unchecked Sendable {
     if let moved { world.fail(moved) }
     for row in ledger.codes.values where row.isSurplus && chaos.bounds.isJudgementExact {
       guard let call = api?.maker[row.code.id], !amiss.contains(row.code.reward) else { continue }
+      // A job that ended before a listing showed what an answer had kept back has no room for it.
+      let job = ledger.calls[call].flatMap { ledger.jobs[$0.call.job]?.state }
+      // Where prefixes are not taken literally, nothing tells whose it is.
+      let isOver = job == .failed || job == .cancelled || !chaos.isPrefixLiteral
+      if veiled.contains(row.code.reward), isOver { continue }
       world.fail("call \(call.short) made what its job had no room for: it was asked for twice")
     }
     tally.codes = ledger.codes.count

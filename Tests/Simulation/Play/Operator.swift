@@ -19,7 +19,7 @@ struct Operator {
       case 0: _ = ledger.cancel(job, note: "no longer wanted", now: now)
       case 1: _ = ledger.pause(job, now: now)
       case 2: _ = ledger.resume(job, now: now)
-      case 3: _ = ledger.retry(job, now: now)
+      case 3: retry(job, &ledger, now)
       default: _ = ledger.setPriority(job, priority)
       }
     }
@@ -31,9 +31,17 @@ struct Operator {
     for id in stage.store.ledger.jobs.keys.sorted() {
       stage.store.change { ledger, now in
         _ = ledger.resume(id, now: now)
-        if ledger.jobs[id]?.held ?? false { _ = ledger.retry(id, now: now) }
+        if ledger.jobs[id]?.held ?? false { retry(id, &ledger, now) }
       }
     }
     stage.checkCommit()
+  }
+
+  /// Who opens a job again whose reward could not be listed decides to ask for more unseen.
+  private func retry(_ id: JobID, _ ledger: inout MemoryLedger, _ now: Int64) {
+    if let job = ledger.jobs[id], job.errorCode == HoldReason.unlistable.rawValue {
+      stage.amiss.insert(job.reward)
+    }
+    _ = ledger.retry(id, now: now)
   }
 }

@@ -10,6 +10,8 @@ final class ScriptedIssuer: CodeIssuer {
     case exact
     /// This many codes.
     case codes(Int)
+    /// As many codes as asked for, of which the answer shows this many.
+    case shown(Int)
     /// Anything else.
     case outcome(CallOutcome)
   }
@@ -37,6 +39,8 @@ final class ScriptedIssuer: CodeIssuer {
     var mostOfOneReward = 0
     var teamAnswers: [TeamAnswer] = []
     var teamChecks = 0
+    var isListed = false
+    var made: [RewardID: [IssuedCode]] = [:]
   }
 
   /// What it lists to who follows codes.
@@ -86,12 +90,20 @@ final class ScriptedIssuer: CodeIssuer {
     return report(outcome(scene.ending, call), since: start)
   }
 
-  /// Doubts stay: what listing does about them is shown elsewhere.
+  /// From now on what was made can be listed.
+  func startListing() {
+    state.withLock { $0.isListed = true }
+  }
+
+  /// Where nothing is listed doubts stay: what listing does about them is shown elsewhere.
   func list(_ reward: RewardID, offset: Int, limit: Int) async -> Result<
     ListedPage, ListingFailure
   > {
     await time.pass(.milliseconds(20))
-    return .failure(.failed("nothing is listed here"))
+    let made = state.withLock { $0.isListed ? $0.made[reward] ?? [] : nil }
+    guard let made else { return .failure(.failed("nothing is listed here")) }
+    let page = Array(made.reversed().dropFirst(offset).prefix(limit))
+    return .success(ListedPage(codes: page, nulls: 0, trailingNulls: 0, isCached: false))
   }
 
   func checkTeam() async -> TeamAnswer {
@@ -116,12 +128,15 @@ final class ScriptedIssuer: CodeIssuer {
     switch ending {
     case .exact: made(call.size, call)
     case .codes(let number): made(number, call)
+    case .shown(let number): made(call.size, call, shown: number)
     case .outcome(let outcome): outcome
     }
   }
 
-  private func made(_ number: Int, _ call: Call) -> CallOutcome {
-    .issued(Answer(codes: mint.make(number, of: call.reward), nulls: 0, body: []))
+  private func made(_ number: Int, _ call: Call, shown: Int = .max) -> CallOutcome {
+    let codes = mint.make(number, of: call.reward)
+    state.withLock { $0.made[call.reward, default: []] += codes }
+    return .issued(Answer(codes: Array(codes.prefix(shown)), nulls: 0, body: []))
   }
 
   private func report(_ outcome: CallOutcome, since start: Instant) -> CallReport {

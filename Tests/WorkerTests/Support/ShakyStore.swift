@@ -6,7 +6,7 @@ import Synchronization
 final class ShakyStore: Store {
   /// What a worker asks of a store.
   enum Question: Hashable, Sendable {
-    case tend, claim, renew, settle, probe, retire, reconcile, slot, heed, follow
+    case tend, claim, renew, settle, probe, retire, reconcile, slot, heed, follow, prune
   }
 
   /// What goes wrong with one request.

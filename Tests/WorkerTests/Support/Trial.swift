@@ -19,6 +19,8 @@ struct Trial: Sendable {
     var poll: Duration = .seconds(5)
     /// How codes are followed, if they are.
     var sync: SyncRules?
+    /// How long old calls are kept; nil for ever.
+    var callRetention: Duration?
     var script: @Sendable (Int, Call) -> ScriptedIssuer.Scene = { _, _ in .init() }
     var faults: @Sendable (ShakyStore.Question, Int) -> ShakyStore.Fault? = { _, _ in nil }
   }
@@ -58,6 +60,7 @@ struct Trial: Sendable {
       settle: .seconds(10)
     )
     configuration.sync = setting.sync
+    configuration.callRetention = setting.callRetention
     worker = Worker(
       configuration: configuration,
       store: store,

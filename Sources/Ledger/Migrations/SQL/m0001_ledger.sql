@@ -80,6 +80,10 @@ CREATE INDEX jobs_waiting ON codemint.jobs (next_call_at)
   WHERE turn IS NULL AND next_call_at IS NOT NULL;
 CREATE INDEX jobs_open_by_reward ON codemint.jobs (reward_id)
   WHERE state IN ('queued', 'running', 'ending');
+-- What is looked at again and again while nothing may be scanned for it.
+CREATE INDEX jobs_running ON codemint.jobs (id) WHERE state IN ('running', 'ending');
+CREATE INDEX jobs_held ON codemint.jobs (id) WHERE held;
+CREATE INDEX jobs_finished ON codemint.jobs (finished_at, id) WHERE finished_at IS NOT NULL;
 
 CREATE TABLE codemint.calls (
   id               uuid        PRIMARY KEY,
@@ -119,6 +123,8 @@ CREATE TABLE codemint.calls (
 );
 
 CREATE INDEX calls_by_job ON codemint.calls (job_id, created_at);
+-- The latest requests, among millions.
+CREATE INDEX calls_by_time ON codemint.calls (created_at);
 CREATE INDEX calls_leases ON codemint.calls (lease_expires_at) WHERE state = 'sending';
 CREATE INDEX calls_in_doubt ON codemint.calls (reward_id) WHERE state = 'in_doubt';
 CREATE INDEX calls_short ON codemint.calls (reward_id) WHERE is_short;
@@ -148,12 +154,15 @@ CREATE TABLE codemint.codes (
 );
 
 CREATE INDEX codes_by_job ON codemint.codes (job_id, sync_status);
+-- Codes that nobody has room for: few, and asked for by themselves.
+CREATE INDEX codes_surplus ON codemint.codes (reward_id, job_id) WHERE surplus;
 
 CREATE TABLE codemint.rewards (
   reward_id             uuid        PRIMARY KEY,
   closed_at             timestamptz,
   in_flight             integer     NOT NULL DEFAULT 0,
   failures              integer     NOT NULL DEFAULT 0,
+  failing_since         timestamptz,
   paused_until          timestamptz,
   error_code            text,
   error_message         text,
@@ -164,7 +173,7 @@ CREATE TABLE codemint.rewards (
   newest_known          uuid[],
   prefix_literal        boolean,
   watch_call            uuid,
-  watch_step            integer,
+  watch_step            integer     NOT NULL DEFAULT 0,
   watch_at              timestamptz,
   watched_since         timestamptz,
   line_priority         smallint,
@@ -180,14 +189,17 @@ CREATE TABLE codemint.rewards (
   CONSTRAINT "calls in flight are counted down once each" CHECK (in_flight >= 0),
   CONSTRAINT "a watch ends listed or unlistable"
     CHECK (watch_ended IS NULL
-           OR watch_ended IN ('listed', 'unlistable') AND watch_at IS NULL)
+           OR watch_ended IN ('listed', 'unlistable') AND watch_at IS NULL),
+  CONSTRAINT "calls wait only for a listing that is to come"
+    CHECK (watch_step >= 0 OR watch_at IS NOT NULL)
 );
 
--- The heads of the lines, in the order in which they are served.
+-- The heads of the lines, in the order in which they are served. With a watch_step below 0 calls
+-- wait for a listing.
 CREATE INDEX rewards_newcomers ON codemint.rewards (line_priority, newcomer_due, newcomer_job)
-  WHERE newcomer_job IS NOT NULL AND closed_at IS NULL;
+  WHERE newcomer_job IS NOT NULL AND closed_at IS NULL AND watch_step >= 0;
 CREATE INDEX rewards_round ON codemint.rewards (line_priority, round_turn)
-  WHERE round_turn IS NOT NULL AND closed_at IS NULL;
+  WHERE round_turn IS NOT NULL AND closed_at IS NULL AND watch_step >= 0;
 CREATE INDEX rewards_paused ON codemint.rewards (paused_until) WHERE closed_at IS NULL;
 CREATE INDEX rewards_closed ON codemint.rewards (closed_at) WHERE closed_at IS NOT NULL;
 CREATE INDEX rewards_watched ON codemint.rewards (watch_at) WHERE watch_at IS NOT NULL;
@@ -213,6 +225,7 @@ CREATE TABLE codemint.accounts (
   newcomer_last            boolean          NOT NULL DEFAULT false,
   failures                 integer          NOT NULL DEFAULT 0,
   failed_at                timestamptz,
+  proven_at                timestamptz,
   breaker                  text,
   paused_until             timestamptz,
   pause_reason             text,

@@ -150,6 +150,7 @@ BEGIN
   RETURN p_reward.closed_at IS NULL
          AND p_reward.in_flight < p_account.max_in_flight_per_reward
          AND coalesce(p_reward.paused_until, '-infinity') <= p_now
+         AND p_reward.watch_step >= 0
          AND p_job.turn IS NOT NULL
          AND codemint.may_send(p_account);
 END

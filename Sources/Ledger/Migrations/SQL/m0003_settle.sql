@@ -1,69 +1,63 @@
 -- Settling: what a call's ending proved is recorded, once, however often it is asked for.
 
--- Where a job stands after a change of its counters or flags: in the line, in the waiting room
--- for p_pause, or in neither because it needs no call. One place decides it.
-CREATE FUNCTION codemint.place_job(p_job codemint.jobs, p_pause interval)
-RETURNS codemint.jobs
-LANGUAGE plpgsql
-SET search_path = pg_catalog, pg_temp
-AS $$
-DECLARE
-  v_now timestamptz := clock_timestamp();
-BEGIN
-  IF p_job.state NOT IN ('queued', 'running') OR p_job.paused OR p_job.held
-     OR p_job.issued + p_job.outstanding >= p_job.count THEN
-    p_job.turn := NULL;
-    p_job.next_call_at := NULL;
-  ELSIF p_pause > interval '0' THEN
-    p_job.turn := NULL;
-    p_job.next_call_at := greatest(p_job.next_call_at, v_now + p_pause);
-  ELSIF p_job.turn IS NULL THEN
-    -- A job that stood nowhere, because it was paused, held or ended, still has its run_at.
-    p_job.next_call_at := coalesce(p_job.next_call_at, p_job.run_at);
-    IF p_job.next_call_at <= v_now THEN
-      p_job.turn := 0;
-      p_job.next_call_at := v_now;
-    END IF;
-  END IF;
-  RETURN p_job;
-END
-$$;
-
--- Where a job stands after its counters changed or it was refused (p_code). Says who is to be told.
-CREATE FUNCTION codemint.conclude_job(p_job codemint.jobs, p_code text, p_message text)
-RETURNS codemint.jobs
-LANGUAGE plpgsql
-SET search_path = pg_catalog, pg_temp
-AS $$
-BEGIN
-  IF p_job.state IN ('completed', 'failed', 'cancelled') THEN
-    RETURN p_job;
-  END IF;
-  IF p_code IS NOT NULL AND p_job.ends_as IS NULL THEN
-    p_job.state := 'ending';
-    p_job.ends_as := 'failed';
-    p_job.error_code := p_code;
-    p_job.error_message := p_message;
-  END IF;
-  IF p_job.issued = p_job.count THEN
-    p_job.state := 'completed';
-    p_job.ends_as := NULL;
-  ELSIF p_job.state = 'ending' AND p_job.outstanding = 0 THEN
-    p_job.state := p_job.ends_as;
-    p_job.ends_as := NULL;
-  END IF;
-  IF p_job.state IN ('completed', 'failed', 'cancelled') THEN
-    p_job.finished_at := clock_timestamp();
-    PERFORM pg_notify('codemint_job_done', p_job.id::text);
-  END IF;
-  RETURN p_job;
-END
-$$;
-
 -- Inserts the codes of one answer. New ones count for the job up to p_room, the rest is surplus;
 -- a code that somebody recorded before this answer came stays where it is, except that an answer
 -- takes its own codes back from surplus.
 CREATE FUNCTION codemint.store_codes(
+  p_job bigint, p_call uuid, p_reward uuid, p_room integer,
+  p_ids uuid[], p_codes text[], p_statuses text[], p_sync text[], p_external jsonb[],
+  p_created timestamptz[], p_expires timestamptz[], p_updated timestamptz[],
+  OUT issued integer, OUT surplus integer, OUT returned integer
+)
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+  issued := coalesce(cardinality(p_ids), 0);
+  surplus := 0;
+  returned := 0;
+  IF issued > p_room OR NOT codemint.store_new_codes(
+       p_job, p_call, p_reward, p_ids, p_codes, p_statuses, p_sync, p_external, p_created,
+       p_expires, p_updated) THEN
+    SELECT s.issued, s.surplus, s.returned INTO issued, surplus, returned
+    FROM codemint.store_among_known(
+      p_job, p_call, p_reward, p_room, p_ids, p_codes, p_statuses, p_sync, p_external, p_created,
+      p_expires, p_updated) s;
+  END IF;
+  PERFORM codemint.follow_codes(p_reward, p_sync, p_created);
+END
+$$;
+
+-- Inserts the codes of one answer that has room for all of them, if nobody has recorded any of them
+-- before; else nothing, and the answer is false.
+--
+-- That is nearly always so, and worth a way of its own: ON CONFLICT looks every id up first and
+-- writes a second record for each row, which together cost a third of the settlement.
+CREATE FUNCTION codemint.store_new_codes(
+  p_job bigint, p_call uuid, p_reward uuid,
+  p_ids uuid[], p_codes text[], p_statuses text[], p_sync text[], p_external jsonb[],
+  p_created timestamptz[], p_expires timestamptz[], p_updated timestamptz[]
+) RETURNS boolean
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+  INSERT INTO codemint.codes
+    (id, job_id, call_id, reward_id, code, status, sync_status, external_ids, created_at,
+     expires_at, updated_at, synced_at)
+  SELECT s.id, p_job, p_call, p_reward, s.code, s.status, s.sync, s.external, s.created,
+         s.expires, s.updated, CASE WHEN s.sync = 'synced' THEN clock_timestamp() END
+  FROM unnest(p_ids, p_codes, p_statuses, p_sync, p_external, p_created, p_expires, p_updated)
+    AS s (id, code, status, sync, external, created, expires, updated);
+  RETURN true;
+EXCEPTION
+  WHEN unique_violation THEN
+    RETURN false;
+END
+$$;
+
+-- The same with codes among them that are known, or more of them than there is room for.
+CREATE FUNCTION codemint.store_among_known(
   p_job bigint, p_call uuid, p_reward uuid, p_room integer,
   p_ids uuid[], p_codes text[], p_statuses text[], p_sync text[], p_external jsonb[],
   p_created timestamptz[], p_expires timestamptz[], p_updated timestamptz[],
@@ -117,7 +111,6 @@ BEGIN
     SET surplus = false, job_id = p_job, call_id = p_call
     WHERE c.id = ANY (v_returned);
   END IF;
-  PERFORM codemint.follow_codes(p_reward, p_sync, p_created);
 END
 $$;
 
@@ -149,10 +142,10 @@ DECLARE
   v_reward codemint.rewards;
   v_job    codemint.jobs;
   v_call   codemint.calls;
-  v_landed boolean;
   v_held   integer;
   v_own    integer := cardinality(p_ids) - cardinality(p_stray_rewards);
   v_end    record;
+  v_alone  boolean;
 BEGIN
   PERFORM codemint.commit_for_sure();
   issued := 0;
@@ -181,8 +174,7 @@ BEGIN
     END IF;
   END IF;
 
-  -- What the call still holds of its job's room, and how it counts in what is in flight.
-  v_landed := v_call.state = 'sending';
+  -- What the call still holds of its job's room.
   v_held := CASE WHEN v_call.state IN ('sending', 'in_doubt') THEN v_call.size ELSE 0 END;
   SELECT * INTO v_end
   FROM codemint.end_call(v_job, v_call, v_held, p_result, p_job_fails_code, p_job_fails_message,
@@ -193,38 +185,17 @@ BEGIN
   call_state := v_end.state;
   job_after := v_end.job_after;
 
-  UPDATE codemint.calls c
-  SET state = call_state,
-      lease_expires_at = CASE WHEN call_state = 'in_doubt' THEN c.lease_expires_at END,
-      held_at = CASE WHEN call_state = 'in_doubt' THEN c.held_at END,
-      http_status = coalesce(p_http_status, c.http_status),
-      error_code = p_error_code,
-      error_message = p_error_message,
-      received = coalesce(p_received, c.received),
-      duration_ms = coalesce(p_duration_ms, c.duration_ms),
-      is_short = c.is_short OR p_reward_effect = 'watched' AND v_held > 0,
-      settled_at = CASE WHEN call_state = 'in_doubt' THEN NULL
-                        ELSE coalesce(c.settled_at, clock_timestamp()) END,
-      updated_at = clock_timestamp()
-  WHERE c.id = p_call AND (v_held > 0 OR p_result = 'issued');
-
-  v_reward := codemint.close_or_reopen(v_reward, v_landed AND call_state = 'in_doubt');
-  -- Only the ending that lands teaches: an answer that is repeated or comes late is not the newest.
-  IF v_landed AND p_result = 'issued' AND p_reward_effect = 'proven' THEN
-    v_reward := codemint.learn_from_answer(v_reward, p_prefix, p_ids, p_codes);
-    PERFORM codemint.learn_offset(v_call.send_at, p_created);
+  IF v_held > 0 OR p_result = 'issued' THEN
+    PERFORM codemint.record_ending(p_call, call_state, p_http_status, p_error_code, p_error_message,
+      p_received, p_duration_ms, v_held > 0 AND p_reward_effect = 'watched');
   END IF;
-  PERFORM codemint.apply_reward_effect(v_reward, v_landed, p_reward_effect, p_reward_pause,
-                                       p_reward_limit, p_error_code, p_error_message);
-  IF p_reward_effect = 'watched' AND v_held > 0 THEN
-    -- The answer was not what was asked for: it is listed once before anything is asked again.
-    PERFORM codemint.watch_reward(p_reward, p_call, -1);
-  ELSIF p_result = 'in_doubt' AND v_call.state = 'absent' THEN
-    -- It holds no room that could be kept for it, and may have made codes all the same.
-    PERFORM codemint.watch_reward(p_reward, p_call, 0);
-  END IF;
+  v_alone := v_call.state = 'sending' AND codemint.fails_alone(v_reward, p_reward_effect);
+  PERFORM codemint.settle_reward(v_reward, v_call, call_state, v_held, p_result, p_ids, p_codes,
+    p_created, CASE WHEN v_alone THEN 'refused' ELSE p_reward_effect END, p_reward_pause,
+    p_reward_limit, p_error_code, p_error_message);
   PERFORM codemint.apply_account_effect(
-    v_landed, v_call.send_at, p_account_effect, p_account_pause, p_account_reason,
+    v_call.state = 'sending', v_call.send_at,
+    CASE WHEN v_alone THEN 'none' ELSE p_account_effect END, p_account_pause, p_account_reason,
     p_account_message, p_breaker_limit);
   IF v_held > 0 AND p_result = 'unsent' AND p_account_effect = 'none' THEN
     -- Its worker stops, or was too late: the others need not wait for their next poll.
@@ -316,6 +287,64 @@ BEGIN
 END
 $$;
 
+-- Records on a call's row how its request ended. p_short says that its answer was not what was asked
+-- for.
+CREATE FUNCTION codemint.record_ending(
+  p_call uuid, p_state text, p_http_status integer, p_error_code text, p_error_message text,
+  p_received integer, p_duration_ms integer, p_short boolean
+) RETURNS void
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+  UPDATE codemint.calls c
+  SET state = p_state,
+      lease_expires_at = CASE WHEN p_state = 'in_doubt' THEN c.lease_expires_at END,
+      held_at = CASE WHEN p_state = 'in_doubt' THEN c.held_at END,
+      http_status = coalesce(p_http_status, c.http_status),
+      error_code = p_error_code,
+      error_message = p_error_message,
+      received = coalesce(p_received, c.received),
+      duration_ms = coalesce(p_duration_ms, c.duration_ms),
+      is_short = c.is_short OR p_short,
+      settled_at = CASE WHEN p_state = 'in_doubt' THEN NULL
+                        ELSE coalesce(c.settled_at, clock_timestamp()) END,
+      updated_at = clock_timestamp()
+  WHERE c.id = p_call;
+END
+$$;
+
+-- What the ending of a call means for its reward. p_call is its row as it was before, p_state its
+-- state now, p_held what it held of its job's room.
+CREATE FUNCTION codemint.settle_reward(
+  p_reward codemint.rewards, p_call codemint.calls, p_state text, p_held integer, p_result text,
+  p_ids uuid[], p_codes text[], p_created timestamptz[],
+  p_effect text, p_pause interval, p_limit integer, p_code text, p_message text
+) RETURNS void
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+  v_landed boolean := p_call.state = 'sending';
+BEGIN
+  p_reward := codemint.close_or_reopen(p_reward, v_landed AND p_state = 'in_doubt');
+  -- Only the ending that lands teaches: an answer that is repeated or comes late is not the newest.
+  IF v_landed AND p_result = 'issued' AND p_effect = 'proven' THEN
+    p_reward := codemint.learn_from_answer(p_reward, p_call.prefix, p_ids, p_codes);
+    PERFORM codemint.learn_offset(p_call.send_at, p_created);
+  END IF;
+  PERFORM codemint.apply_reward_effect(p_reward, v_landed, p_effect, p_pause, p_limit, p_code,
+                                       p_message);
+  IF p_effect = 'watched' AND p_held > 0 THEN
+    -- The answer was not what was asked for: it is listed once before anything is asked again.
+    PERFORM codemint.watch_reward(p_call.reward_id, p_call.id, -1);
+  ELSIF p_result = 'in_doubt' AND p_call.state = 'absent' THEN
+    -- It holds no room that could be kept for it, and may have made codes all the same.
+    PERFORM codemint.watch_reward(p_call.reward_id, p_call.id, 0);
+  END IF;
+END
+$$;
+
 -- A reward closes with a call that falls in doubt, and reopens with the last one that is decided.
 CREATE FUNCTION codemint.close_or_reopen(p_reward codemint.rewards, p_doubted boolean)
 RETURNS codemint.rewards
@@ -358,48 +387,6 @@ BEGIN
 END
 $$;
 
--- A held call has got its outcome: its job goes on, unless another of its calls is held, or it is
--- held for another reason.
-CREATE FUNCTION codemint.release_job(p_job codemint.jobs, p_call uuid) RETURNS codemint.jobs
-LANGUAGE plpgsql
-SET search_path = pg_catalog, pg_temp
-AS $$
-DECLARE
-  v_reason text := (SELECT c.hold_reason FROM codemint.calls c WHERE c.id = p_call);
-  v_open   boolean := p_job.state IN ('queued', 'running');
-BEGIN
-  IF NOT p_job.held OR v_open AND p_job.error_code IS DISTINCT FROM v_reason OR EXISTS (
-       SELECT FROM codemint.calls c
-       WHERE c.job_id = p_job.id AND c.id <> p_call AND c.held_at IS NOT NULL) THEN
-    RETURN p_job;
-  END IF;
-  p_job.held := false;
-  IF v_open THEN
-    p_job.error_code := NULL;
-    p_job.error_message := NULL;
-  END IF;
-  RETURN p_job;
-END
-$$;
-
--- Writes back what of a job the daemon's functions change; its reward is locked.
-CREATE FUNCTION codemint.save_job(p_job codemint.jobs) RETURNS void
-LANGUAGE plpgsql
-SET search_path = pg_catalog, pg_temp
-AS $$
-BEGIN
-  UPDATE codemint.jobs j
-  SET state = p_job.state, paused = p_job.paused, held = p_job.held, issued = p_job.issued,
-      outstanding = p_job.outstanding, surplus = p_job.surplus, error_code = p_job.error_code,
-      error_message = p_job.error_message, next_call_at = p_job.next_call_at,
-      started_at = p_job.started_at, finished_at = p_job.finished_at, ends_as = p_job.ends_as,
-      stalls = p_job.stalls, turn = p_job.turn, priority = p_job.priority,
-      updated_at = clock_timestamp()
-  WHERE j.id = p_job.id;
-  PERFORM codemint.refresh_line(p_job.reward_id);
-END
-$$;
-
 -- Keeps codes whose owner is not proven.
 CREATE FUNCTION codemint.store_strays(
   p_call uuid, p_rewards uuid[], p_ids uuid[], p_codes text[], p_statuses text[], p_sync text[],
@@ -418,247 +405,4 @@ AS $$
     AS s (reward, id, code, status, sync, external, created, expires, updated)
   WHERE NOT EXISTS (SELECT FROM codemint.codes c WHERE c.id = s.id)
   ON CONFLICT (id) DO NOTHING
-$$;
-
-CREATE FUNCTION codemint.apply_reward_effect(
-  p_reward codemint.rewards, p_landed boolean, p_effect text, p_pause interval, p_limit integer,
-  p_code text, p_message text
-) RETURNS void
-LANGUAGE plpgsql
-SET search_path = pg_catalog, pg_temp
-AS $$
-DECLARE
-  v_now timestamptz := clock_timestamp();
-BEGIN
-  p_reward.in_flight := p_reward.in_flight - CASE WHEN p_landed THEN 1 ELSE 0 END;
-  -- Only the ending that lands says how the reward is now: one that is repeated, or comes late, is
-  -- older than what has been refused meanwhile.
-  IF p_effect = 'proven' AND p_landed THEN
-    p_reward.failures := 0;
-    -- The pause before a listing that is due at once is not another answer's to lift.
-    p_reward.paused_until := CASE WHEN p_reward.watch_step < 0 THEN p_reward.paused_until END;
-    p_reward.error_code := NULL;
-    p_reward.error_message := NULL;
-  ELSIF p_effect = 'refused' AND p_landed THEN
-    p_reward.failures := p_reward.failures + 1;
-    p_reward.paused_until := greatest(p_reward.paused_until, v_now + p_pause);
-    p_reward.error_code := p_code;
-    p_reward.error_message := p_message;
-    IF p_reward.failures >= p_limit THEN
-      UPDATE codemint.jobs j
-      SET held = true, turn = NULL, next_call_at = NULL, error_code = p_code,
-          error_message = p_message, updated_at = v_now
-      WHERE j.reward_id = p_reward.reward_id AND j.state IN ('queued', 'running') AND NOT j.held;
-      PERFORM codemint.refresh_line(p_reward.reward_id);
-      p_reward.failures := 0;
-    END IF;
-  END IF;
-  UPDATE codemint.rewards r
-  SET in_flight = p_reward.in_flight, closed_at = p_reward.closed_at,
-      reconcile_at = p_reward.reconcile_at,
-      failures = p_reward.failures, paused_until = p_reward.paused_until,
-      error_code = p_reward.error_code, error_message = p_reward.error_message,
-      newest_known = p_reward.newest_known, prefix_literal = p_reward.prefix_literal
-  WHERE r.reward_id = p_reward.reward_id;
-END
-$$;
-
--- p_reason is why everybody pauses, or the code of what blocks the account: with a 403, that is
--- what the harmless request was told and not the call. p_sent is when the call left.
-CREATE FUNCTION codemint.apply_account_effect(
-  p_landed boolean, p_sent timestamptz, p_effect text, p_pause interval, p_reason text,
-  p_message text, p_breaker_limit integer
-) RETURNS void
-LANGUAGE plpgsql
-SET search_path = pg_catalog, pg_temp
-AS $$
-DECLARE
-  v_now     timestamptz := clock_timestamp();
-  v_account codemint.accounts;
-BEGIN
-  SELECT * INTO v_account FROM codemint.accounts a WHERE a.name = 'default' FOR UPDATE;
-  IF p_landed THEN
-    v_account.in_flight := v_account.in_flight - 1;
-    IF p_effect = 'proven' THEN
-      v_account := codemint.account_proven(v_account, v_now);
-    ELSIF p_effect = 'paused' AND p_reason = 'throttled' THEN
-      v_account := codemint.account_throttled(v_account, v_now, p_sent, p_pause);
-    ELSIF p_effect = 'paused' THEN
-      v_account := codemint.account_failed(v_account, v_now, p_sent, p_pause, p_reason,
-                                           p_breaker_limit);
-    ELSIF p_effect = 'blocked' THEN
-      v_account.blocked_at := coalesce(v_account.blocked_at, v_now);
-      v_account.blocked_code := p_reason;
-      v_account.blocked_message := p_message;
-      v_account.probe_at := coalesce(v_account.probe_at, v_now);
-    END IF;
-  END IF;
-  PERFORM codemint.save_account(v_account);
-END
-$$;
-
--- The API answered as it should: failures in a row are forgotten, and a pause that was made because
--- there was no answer ends; one that the API asked for stays. After an outage the fleet does not
--- come back all at once: it starts slowly.
-CREATE FUNCTION codemint.account_proven(p_account codemint.accounts, p_now timestamptz)
-RETURNS codemint.accounts
-LANGUAGE plpgsql
-SET search_path = pg_catalog, pg_temp
-AS $$
-BEGIN
-  IF p_account.breaker IS NOT NULL THEN
-    p_account.pace := least(codemint.current_pace(p_account, p_now),
-                            p_account.requests_per_second / 10);
-    p_account.pace_at := p_now;
-    p_account.pace_reason := 'recovering';
-    p_account.breaker := NULL;
-    IF p_account.blocked_at IS NULL THEN
-      p_account.probe_at := NULL;
-    END IF;
-  END IF;
-  p_account.failures := 0;
-  IF p_account.pause_reason IS DISTINCT FROM 'throttled' OR p_account.paused_until <= p_now THEN
-    p_account.pause_reason := NULL;
-    p_account.paused_until := NULL;
-  END IF;
-  RETURN p_account;
-END
-$$;
-
--- Whether an ending says something new: that a call failed which had left before the last failure
--- was known is the same failure again, or a short outage would look like a long one.
-CREATE FUNCTION codemint.is_news(p_account codemint.accounts, p_sent timestamptz) RETURNS boolean
-LANGUAGE sql IMMUTABLE
-SET search_path = pg_catalog, pg_temp
-AS $$
-  SELECT coalesce(p_sent > p_account.failed_at, true)
-$$;
-
--- The API asked for less: everybody pauses as long as it says, and the pace is halved, down to a
--- twentieth of what is configured or one request in two seconds, whichever is less.
-CREATE FUNCTION codemint.account_throttled(
-  p_account codemint.accounts, p_now timestamptz, p_sent timestamptz, p_pause interval
-) RETURNS codemint.accounts
-LANGUAGE plpgsql
-SET search_path = pg_catalog, pg_temp
-AS $$
-BEGIN
-  IF codemint.is_news(p_account, p_sent) AND p_account.requests_per_second IS NOT NULL THEN
-    p_account.pace := greatest(codemint.current_pace(p_account, p_now) / 2,
-                               least(p_account.requests_per_second / 20, 0.5));
-    p_account.pace_at := p_now;
-    p_account.pace_reason := 'throttled';
-    p_account.failed_at := p_now;
-  END IF;
-  p_account.paused_until := greatest(p_account.paused_until, p_now + p_pause);
-  p_account.pause_reason := 'throttled';
-  RETURN p_account;
-END
-$$;
-
--- The API failed, or could not be reached. After p_limit failures in a row the breaker opens: no
--- call is claimed before the harmless request that is made at the end of the pause is answered.
-CREATE FUNCTION codemint.account_failed(
-  p_account codemint.accounts, p_now timestamptz, p_sent timestamptz, p_pause interval,
-  p_reason text, p_limit integer
-) RETURNS codemint.accounts
-LANGUAGE plpgsql
-SET search_path = pg_catalog, pg_temp
-AS $$
-BEGIN
-  p_account.pause_reason := CASE WHEN p_account.paused_until > p_now
-                                      AND p_account.pause_reason = 'throttled'
-                                 THEN 'throttled' ELSE p_reason END;
-  p_account.paused_until := greatest(p_account.paused_until, p_now + p_pause);
-  IF codemint.is_news(p_account, p_sent) THEN
-    p_account.failures := p_account.failures + 1;
-    p_account.failed_at := p_now;
-    IF p_account.failures >= p_limit THEN
-      p_account.breaker := 'open';
-      p_account.probe_at := p_account.paused_until;
-    END IF;
-  END IF;
-  RETURN p_account;
-END
-$$;
-
--- Writes back what of the account an answer changes.
-CREATE FUNCTION codemint.save_account(p_account codemint.accounts) RETURNS void
-LANGUAGE sql
-SET search_path = pg_catalog, pg_temp
-AS $$
-  UPDATE codemint.accounts a
-  SET in_flight = p_account.in_flight, failures = p_account.failures,
-      failed_at = p_account.failed_at, breaker = p_account.breaker, pace = p_account.pace,
-      pace_at = p_account.pace_at, pace_reason = p_account.pace_reason,
-      paused_until = p_account.paused_until, pause_reason = p_account.pause_reason,
-      blocked_at = p_account.blocked_at, blocked_code = p_account.blocked_code,
-      blocked_message = p_account.blocked_message, probe_at = p_account.probe_at
-  WHERE a.name = p_account.name
-$$;
-
--- What a clean answer teaches of its reward: codes that every fresh listing shows from now on, and
--- whether a prefix is literally what codes begin with. One answer to the contrary settles that.
-CREATE FUNCTION codemint.learn_from_answer(
-  p_reward codemint.rewards, p_prefix text, p_ids uuid[], p_codes text[]
-) RETURNS codemint.rewards
-LANGUAGE plpgsql
-SET search_path = pg_catalog, pg_temp
-AS $$
-BEGIN
-  p_reward.newest_known := ARRAY[p_ids[1], p_ids[cardinality(p_ids)]];
-  IF p_prefix IS NOT NULL AND p_reward.prefix_literal IS DISTINCT FROM false THEN
-    p_reward.prefix_literal := (
-      SELECT bool_and(starts_with(c.code, p_prefix)) FROM unnest(p_codes) AS c (code));
-  END IF;
-  RETURN p_reward;
-END
-$$;
-
--- What a clean answer teaches of the API's clock: createdAt lies between the moment of sending and
--- now, so it narrows down how far that clock is ahead. An answer that contradicts what was learnt
--- before makes createdAt unbelievable for a day; both ends drift apart by one in a thousand.
-CREATE FUNCTION codemint.learn_offset(p_sent timestamptz, p_created timestamptz[]) RETURNS void
-LANGUAGE plpgsql
-SET search_path = pg_catalog, pg_temp
-AS $$
-DECLARE
-  v_now     timestamptz := clock_timestamp();
-  v_low     bigint;
-  v_high    bigint;
-  v_account codemint.accounts;
-  v_drift   bigint;
-BEGIN
-  IF p_sent IS NULL THEN
-    -- A failover lost the claim, and with it the moment of sending.
-    RETURN;
-  END IF;
-  SELECT (extract(epoch FROM max(c.created) - v_now) * 1000000)::bigint,
-         (extract(epoch FROM min(c.created) - p_sent) * 1000000)::bigint
-    INTO v_low, v_high
-  FROM unnest(p_created) AS c (created);
-  SELECT * INTO v_account FROM codemint.accounts a WHERE a.name = 'default' FOR UPDATE;
-  v_drift := codemint.microseconds(v_account.offset_measured_at, v_now) / 1000 + 1000;
-  IF v_low IS NULL OR v_high IS NULL OR array_position(p_created, NULL) IS NOT NULL
-     OR v_low > v_high THEN
-    v_account.offset_distrusted_until := v_now + interval '1 day';
-    v_account.offset_low_us := NULL;
-    v_account.offset_high_us := NULL;
-  ELSIF v_account.offset_low_us IS NULL THEN
-    v_account.offset_low_us := v_low;
-    v_account.offset_high_us := v_high;
-  ELSE
-    v_account.offset_low_us := greatest(v_account.offset_low_us - v_drift, v_low);
-    v_account.offset_high_us := least(v_account.offset_high_us + v_drift, v_high);
-    IF v_account.offset_low_us > v_account.offset_high_us THEN
-      v_account.offset_distrusted_until := v_now + interval '1 day';
-      v_account.offset_low_us := v_low;
-      v_account.offset_high_us := v_high;
-    END IF;
-  END IF;
-  UPDATE codemint.accounts a
-  SET offset_low_us = v_account.offset_low_us, offset_high_us = v_account.offset_high_us,
-      offset_measured_at = v_now, offset_distrusted_until = v_account.offset_distrusted_until
-  WHERE a.name = 'default';
-END
 $$;

@@ -273,7 +273,8 @@ AS $$
      FROM codemint.accounts a
      WHERE a.name = 'default' AND (a.blocked_at IS NOT NULL OR a.breaker = 'open')),
     (SELECT codemint.microseconds(clock_timestamp(), min(r.reconcile_at))
-     FROM codemint.rewards r WHERE r.closed_at IS NOT NULL AND r.reconcile_at > clock_timestamp()))
+     FROM codemint.rewards r
+     WHERE (r.closed_at IS NOT NULL OR r.watch_step < 0) AND r.reconcile_at > clock_timestamp()))
 $$;
 
 -- Whether the API may be asked to list: not while it refuses the key or the breaker is open, so
@@ -286,6 +287,18 @@ AS $$
   FROM codemint.accounts a WHERE a.name = 'default'
 $$;
 
+-- Whether a worker may take a reward, to reconcile it or to list it: none has it, and its pause is
+-- over.
+CREATE FUNCTION codemint.is_free(p_reward codemint.rewards, p_now timestamptz) RETURNS boolean
+LANGUAGE plpgsql IMMUTABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+  RETURN coalesce(p_reward.reconcile_at, '-infinity') <= p_now
+         AND coalesce(p_reward.reconciler_until, '-infinity') < p_now;
+END
+$$;
+
 -- Whether a reward is due to be reconciled, or a watched one to be listed again.
 CREATE FUNCTION codemint.is_reconciling_due() RETURNS boolean
 LANGUAGE sql VOLATILE
@@ -293,14 +306,11 @@ SET search_path = pg_catalog, pg_temp
 AS $$
   SELECT codemint.may_list() AND (EXISTS (
     SELECT FROM codemint.rewards r
-    WHERE r.closed_at IS NOT NULL AND r.in_flight = 0
-      AND coalesce(r.reconcile_at, '-infinity') <= clock_timestamp()
-      AND coalesce(r.reconciler_until, '-infinity') < clock_timestamp())
+    WHERE r.closed_at IS NOT NULL AND r.in_flight = 0 AND codemint.is_free(r, clock_timestamp()))
   OR EXISTS (
     SELECT FROM codemint.rewards r
     WHERE r.watch_at <= clock_timestamp() AND r.closed_at IS NULL
-      AND coalesce(r.reconcile_at, '-infinity') <= clock_timestamp()
-      AND coalesce(r.reconciler_until, '-infinity') < clock_timestamp()))
+      AND codemint.is_free(r, clock_timestamp())))
 $$;
 
 -- All of it in one round trip: a row for each call that became doubtful, then one row without a

@@ -69,36 +69,13 @@ BEGIN
 END
 $$;
 
--- How far two clocks can have drifted apart since p_from, in microseconds: by one in a thousand.
-CREATE FUNCTION codemint.clock_drift(p_from timestamptz, p_to timestamptz) RETURNS bigint
-LANGUAGE sql IMMUTABLE STRICT
-SET search_path = pg_catalog, pg_temp
-AS $$
-  SELECT greatest(codemint.microseconds(p_from, p_to), 0) / 1000
-$$;
-
--- How far the API's clock is ahead of this one, in microseconds, less surely the longer ago it was
--- measured; null if its createdAt is not
--- believed now.
-CREATE FUNCTION codemint.clock_offset(OUT low_us bigint, OUT high_us bigint)
-LANGUAGE sql VOLATILE
-SET search_path = pg_catalog, pg_temp
-AS $$
-  SELECT a.offset_low_us - d.us, a.offset_high_us + d.us
-  FROM codemint.accounts a
-  CROSS JOIN LATERAL (
-    SELECT coalesce(codemint.clock_drift(a.offset_measured_at, clock_timestamp()), 0) AS us) d
-  WHERE a.name = 'default'
-    AND coalesce(a.offset_distrusted_until, '-infinity') <= clock_timestamp()
-$$;
-
 -- Whether a call that is held for this reason has had all that it can have made set aside, out of a
 -- whole listing; if not, its codes may be upstream and unknown.
 CREATE FUNCTION codemint.has_seen_all(p_reason text) RETURNS boolean
 LANGUAGE sql IMMUTABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
-  SELECT p_reason IN ('number_unexplained', 'prefixes_indistinct')
+  SELECT p_reason IN ('number_unexplained', 'prefixes_indistinct', 'codes_made_late')
 $$;
 
 -- Takes a closed reward whose doubt can be worked on: nothing of it is in flight, and no other
@@ -124,9 +101,7 @@ BEGIN
     RETURN;
   END IF;
   SELECT * INTO v_reward FROM codemint.rewards r
-  WHERE r.closed_at IS NOT NULL AND r.in_flight = 0
-    AND coalesce(r.reconcile_at, '-infinity') <= now
-    AND coalesce(r.reconciler_until, '-infinity') < now
+  WHERE r.closed_at IS NOT NULL AND r.in_flight = 0 AND codemint.is_free(r, now)
   ORDER BY r.closed_at, r.reward_id
   LIMIT 1
   FOR UPDATE SKIP LOCKED;
@@ -274,6 +249,10 @@ BEGIN
   PERFORM codemint.hold_calls(p_held, p_hold_reason, codemint.zip_codes(p_stray_ids,
     p_stray_codes, p_stray_statuses, p_stray_sync, p_stray_external, p_stray_created,
     p_stray_expires, p_stray_updated));
+  IF NOT codemint.has_seen_all(p_hold_reason) THEN
+    -- What they made may be upstream and unknown: a listing that succeeds sets it aside for them.
+    PERFORM codemint.watch_reward(p_reward, h.call, 0) FROM unnest(p_held) AS h (call);
+  END IF;
   UPDATE codemint.rewards r
   SET reconciler = NULL, reconciler_until = NULL, reconcile_at = NULL,
       listing_failing_since = NULL,
@@ -338,56 +317,6 @@ BEGIN
   v_job := codemint.conclude_job(v_job, NULL, NULL);
   PERFORM codemint.save_job(codemint.place_job(v_job, interval '0'));
 END
-$$;
-
--- Doubtful calls that cannot be decided wait for a person, and their jobs with them. The codes that
--- could be theirs are set aside for all of them together: found_at is what they have in common.
-CREATE FUNCTION codemint.hold_calls(
-  p_calls uuid[], p_reason text, p_found codemint.shown_code[]
-) RETURNS void
-LANGUAGE plpgsql
-SET search_path = pg_catalog, pg_temp
-AS $$
-DECLARE
-  v_now timestamptz := clock_timestamp();
-  v_job codemint.jobs;
-BEGIN
-  FOR v_job IN
-    SELECT j.* FROM codemint.jobs j
-    WHERE j.id IN (SELECT c.job_id FROM codemint.calls c WHERE c.id = ANY (p_calls))
-    ORDER BY j.id
-    FOR UPDATE
-  LOOP
-    v_job.held := true;
-    -- A job that is ending has its reason already.
-    IF v_job.state IN ('queued', 'running') THEN
-      v_job.error_code := p_reason;
-      v_job.error_message := 'it cannot be told what a doubtful call did: see codemint.doubts, '
-        'and decide with codemint.resolve_call';
-    END IF;
-    PERFORM codemint.save_job(codemint.place_job(v_job, interval '0'));
-  END LOOP;
-  UPDATE codemint.calls c
-  SET held_at = v_now, hold_reason = p_reason, updated_at = v_now
-  WHERE c.id = ANY (p_calls) AND c.state = 'in_doubt';
-  PERFORM codemint.keep_for_held(p_calls[1], p_found);
-END
-$$;
-
--- Sets codes aside for a held call and those that are held with it.
-CREATE FUNCTION codemint.keep_for_held(p_call uuid, p_found codemint.shown_code[]) RETURNS void
-LANGUAGE sql
-SET search_path = pg_catalog, pg_temp
-AS $$
-  INSERT INTO codemint.strays
-    (id, call_id, reward_id, code, status, sync_status, external_ids, created_at, expires_at,
-     updated_at, found_at)
-  SELECT f.id, c.id, c.reward_id, f.code, f.status, f.sync_status, f.external_ids, f.created_at,
-         f.expires_at, f.updated_at, c.held_at
-  FROM unnest(p_found) AS f
-  CROSS JOIN codemint.calls c
-  WHERE c.id = p_call AND NOT EXISTS (SELECT FROM codemint.codes k WHERE k.id = f.id)
-  ON CONFLICT (id) DO UPDATE SET found_at = excluded.found_at
 $$;
 
 -- Keeps codes that no text or jsonb column can hold, and that a listing showed: their fields as

@@ -40,8 +40,9 @@ BEGIN
 END
 $$;
 
--- Every reward of which something was asked since then is listed before anything more is asked.
--- Codes that the ledger does not know go to the job that has room for them.
+-- Every reward of which something was asked since then is listed before anything more is asked: since
+-- for ever, every reward, since calls are forgotten in time (codemint.prune_calls). Codes that the
+-- ledger does not know go to the latest call, if that one lacks them.
 CREATE FUNCTION codemint.suspect_rewards(p_since timestamptz) RETURNS void
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
@@ -50,10 +51,14 @@ DECLARE
   v_suspect record;
 BEGIN
   FOR v_suspect IN
-    SELECT DISTINCT ON (c.reward_id) c.reward_id, c.id
-    FROM codemint.calls c
-    WHERE c.created_at >= p_since
-    ORDER BY c.reward_id, c.created_at DESC
+    SELECT r.reward_id, l.id
+    FROM codemint.rewards r
+    LEFT JOIN (SELECT DISTINCT ON (c.reward_id) c.reward_id, c.id
+               FROM codemint.calls c
+               WHERE c.created_at >= p_since
+               ORDER BY c.reward_id, c.created_at DESC) l ON l.reward_id = r.reward_id
+    WHERE l.id IS NOT NULL OR p_since = '-infinity'
+    ORDER BY r.reward_id
   LOOP
     PERFORM codemint.lock_reward(v_suspect.reward_id);
     PERFORM codemint.watch_reward(v_suspect.reward_id, v_suspect.id, -2);

@@ -57,7 +57,11 @@ COMMENT ON TABLE codemint.rewards IS 'What the daemon knows of each reward.';
 COMMENT ON COLUMN codemint.rewards.closed_at IS
   'Since when no new call is claimed, because a call of it is in doubt.';
 COMMENT ON COLUMN codemint.rewards.in_flight IS 'Calls of it that are sending.';
-COMMENT ON COLUMN codemint.rewards.failures IS 'Refusals in a row that concern it alone.';
+COMMENT ON COLUMN codemint.rewards.failures IS
+  'Refusals (403) and failures (5xx) of its calls in a row.';
+COMMENT ON COLUMN codemint.rewards.failing_since IS 'When the first failure (5xx) of the row was.';
+COMMENT ON COLUMN codemint.accounts.proven_at IS
+  'When a call was last answered as it should be.';
 COMMENT ON COLUMN codemint.rewards.paused_until IS 'No call before this time.';
 COMMENT ON COLUMN codemint.rewards.reconciler IS
   'The worker that is finding out what doubtful calls did, until reconciler_until.';
@@ -94,7 +98,8 @@ COMMENT ON COLUMN codemint.calls.is_short IS
   'Its answer was not what was asked for, and its reward has not been listed since.';
 COMMENT ON COLUMN codemint.rewards.watch_call IS 'The latest call because of which it is watched.';
 COMMENT ON COLUMN codemint.rewards.watch_step IS
-  'Listings of the watch done so far; -1 if one more comes first, -2 if calls wait for that one.';
+  'Listings of the watch done so far; below 0, calls wait for one that comes first: -1 because of an '
+  'answer that was not what was asked for, -2 because of a failover.';
 COMMENT ON COLUMN codemint.rewards.watch_failures IS
   'How often in a row it could not be listed when the watch was due.';
 COMMENT ON COLUMN codemint.rewards.watch_ended IS

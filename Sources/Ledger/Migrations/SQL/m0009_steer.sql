@@ -1,4 +1,4 @@
--- Steering: what an operator does to a job. It takes effect with the next claim and never in the
+-- Steering: what an operator does to a job, or decides about a call. It takes effect with the next claim and never in the
 -- middle of a call: a call that was claimed before is made, and its codes count.
 --
 -- Asked again, each finds what it did and says so. What it changed is kept with who, when and why.
@@ -65,6 +65,17 @@ AS $$
          THEN format('; %s more were asked for and count if they come', p_job.outstanding) END)
 $$;
 
+-- Refuses what cannot be done to a job as it stands.
+CREATE FUNCTION codemint.refuse(p_job codemint.jobs, p_why text) RETURNS void
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+  RAISE EXCEPTION '%: %', codemint.describe_job(p_job), p_why
+    USING ERRCODE = 'object_not_in_prerequisite_state';
+END
+$$;
+
 -- Stops a job for good. Codes already issued stay; calls that are out have their outcome first.
 CREATE FUNCTION codemint.cancel_job(p_job bigint, p_note text DEFAULT NULL) RETURNS text
 LANGUAGE plpgsql
@@ -78,8 +89,7 @@ BEGIN
     RETURN codemint.describe_job(v_job);
   END IF;
   IF v_job.state NOT IN ('queued', 'running') THEN
-    RAISE EXCEPTION '%: there is nothing to cancel', codemint.describe_job(v_job)
-      USING ERRCODE = 'object_not_in_prerequisite_state';
+    PERFORM codemint.refuse(v_job, 'there is nothing to cancel');
   END IF;
   v_job.state := 'ending';
   v_job.ends_as := 'cancelled';
@@ -99,8 +109,7 @@ DECLARE
   v_job codemint.jobs := codemint.lock_job(p_job);
 BEGIN
   IF v_job.state NOT IN ('queued', 'running') THEN
-    RAISE EXCEPTION '%: there is nothing to pause', codemint.describe_job(v_job)
-      USING ERRCODE = 'object_not_in_prerequisite_state';
+    PERFORM codemint.refuse(v_job, 'there is nothing to pause');
   END IF;
   IF v_job.paused THEN
     RETURN codemint.describe_job(v_job);
@@ -152,12 +161,10 @@ BEGIN
     RETURN codemint.describe_job(v_job);
   END IF;
   IF v_job.state = 'ending' THEN
-    RAISE EXCEPTION '%: it can be retried when it has ended', codemint.describe_job(v_job)
-      USING ERRCODE = 'object_not_in_prerequisite_state';
+    PERFORM codemint.refuse(v_job, 'it can be retried when it has ended');
   END IF;
   IF EXISTS (SELECT FROM codemint.calls c WHERE c.job_id = p_job AND c.held_at IS NOT NULL) THEN
-    RAISE EXCEPTION '%: decide its doubtful calls first, see codemint.doubts',
-      codemint.describe_job(v_job) USING ERRCODE = 'object_not_in_prerequisite_state';
+    PERFORM codemint.refuse(v_job, 'decide its doubtful calls first, see codemint.doubts');
   END IF;
   UPDATE codemint.codes c SET surplus = false
   WHERE c.id IN (
@@ -191,8 +198,7 @@ DECLARE
   v_job codemint.jobs := codemint.lock_job(p_job);
 BEGIN
   IF v_job.finished_at IS NOT NULL THEN
-    RAISE EXCEPTION '%: its priority is of no account', codemint.describe_job(v_job)
-      USING ERRCODE = 'object_not_in_prerequisite_state';
+    PERFORM codemint.refuse(v_job, 'its priority is of no account');
   END IF;
   IF p_priority IS NULL OR p_priority NOT BETWEEN 0 AND 9 THEN
     RAISE EXCEPTION 'priority must be from 0 (first) to 9 (last)'
@@ -208,6 +214,127 @@ BEGIN
 END
 $$;
 
+-- What an operator decides about a doubtful call: 'adopt' takes the codes that were found for it
+-- and set aside as strays, 'absent' frees its room. Who, when and why are kept.
+CREATE FUNCTION codemint.resolve_call(p_call uuid, p_decision text, p_note text) RETURNS text
+LANGUAGE plpgsql
+SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+  v_call  codemint.calls;
+  v_job   codemint.jobs;
+  v_found codemint.shown_code[];
+BEGIN
+  PERFORM codemint.check_resolution(p_call, p_decision, p_note);
+  SELECT * INTO v_call FROM codemint.calls c WHERE c.id = p_call;
+  PERFORM codemint.lock_reward(v_call.reward_id);
+  SELECT * INTO v_job FROM codemint.jobs j WHERE j.id = v_call.job_id FOR UPDATE;
+  SELECT * INTO v_call FROM codemint.calls c WHERE c.id = p_call FOR UPDATE;
+  IF v_call.state <> 'in_doubt' OR v_call.held_at IS NULL THEN
+    RAISE EXCEPTION 'call % is % and not held: there is nothing to resolve', p_call,
+      CASE WHEN v_call.state = 'in_doubt' THEN 'in doubt, codemint is working on it,'
+           ELSE v_call.state END
+      USING ERRCODE = 'object_not_in_prerequisite_state';
+  END IF;
+  IF p_decision = 'adopt' THEN
+    v_found := codemint.strays_for(v_call);
+    IF cardinality(v_found) = 0 THEN
+      RETURN codemint.look_for_codes(v_call);
+    END IF;
+  END IF;
+  UPDATE codemint.calls c
+  SET resolved_by = session_user, resolved_at = clock_timestamp(), resolution = p_decision,
+      resolution_note = p_note
+  WHERE c.id = p_call;
+  IF p_decision = 'absent' THEN
+    PERFORM codemint.declare_absent(p_call);
+  ELSE
+    PERFORM codemint.adopt_call(p_call, v_found);
+  END IF;
+  SELECT * INTO v_job FROM codemint.jobs j WHERE j.id = v_call.job_id;
+  v_job := codemint.release_job(v_job, p_call);
+  PERFORM codemint.save_job(codemint.place_job(v_job, interval '0'));
+  PERFORM pg_notify('codemint_jobs', '');
+  RETURN format('call %s is %s; job %s is %s with %s of %s codes', p_call,
+    (SELECT c.state FROM codemint.calls c WHERE c.id = p_call), v_job.id,
+    (SELECT j.state FROM codemint.jobs j WHERE j.id = v_job.id),
+    (SELECT j.issued FROM codemint.jobs j WHERE j.id = v_job.id), v_job.count);
+END
+$$;
+
+-- Nothing was found for a held call that is to be adopted. Where its reward could never be listed as a
+-- whole it is listed now, since what the call made may be there.
+CREATE FUNCTION codemint.look_for_codes(p_call codemint.calls) RETURNS text
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+  IF codemint.has_seen_all(p_call.hold_reason) OR EXISTS (
+       SELECT FROM codemint.strays s
+       WHERE s.reward_id = p_call.reward_id AND s.found_at = p_call.held_at) THEN
+    RAISE EXCEPTION 'no codes were found for call %: there is nothing to adopt', p_call.id
+      USING ERRCODE = 'object_not_in_prerequisite_state';
+  END IF;
+  PERFORM codemint.watch_reward(p_call.reward_id, p_call.id, 0);
+  UPDATE codemint.rewards r SET watch_at = clock_timestamp()
+  WHERE r.reward_id = p_call.reward_id;
+  PERFORM pg_notify('codemint_jobs', '');
+  RETURN format('call %s is still held: no codes have been found for it so far. Its reward is listed '
+    'again now; decide when codemint.doubts shows what was found', p_call.id);
+END
+$$;
+
+-- Refuses what an operator cannot mean.
+CREATE FUNCTION codemint.check_resolution(p_call uuid, p_decision text, p_note text) RETURNS void
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+  IF p_decision IS NULL OR p_decision NOT IN ('adopt', 'absent') THEN
+    RAISE EXCEPTION 'the decision is "adopt" or "absent", not "%"', p_decision
+      USING ERRCODE = 'invalid_parameter_value';
+  END IF;
+  IF coalesce(btrim(p_note), '') = '' THEN
+    RAISE EXCEPTION 'a note says why: it is kept with the call'
+      USING ERRCODE = 'invalid_parameter_value';
+  END IF;
+  IF NOT EXISTS (SELECT FROM codemint.calls c WHERE c.id = p_call) THEN
+    RAISE EXCEPTION 'there is no call %', p_call USING ERRCODE = 'no_data_found';
+  END IF;
+END
+$$;
+
+-- The codes that were set aside for a held call and for those held with it, as many as it asked for:
+-- those that begin with its prefix or, where none does and the prefix is not known to be literal,
+-- those that begin with no other call's.
+CREATE FUNCTION codemint.strays_for(p_call codemint.calls) RETURNS codemint.shown_code[]
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+  WITH found AS (
+    SELECT t.*, starts_with(t.code, coalesce(p_call.prefix, '')) AS is_own,
+           EXISTS (SELECT FROM codemint.calls o
+                   WHERE o.reward_id = p_call.reward_id AND o.held_at = p_call.held_at
+                     AND o.prefix <> coalesce(p_call.prefix, '')
+                     AND starts_with(t.code, o.prefix)) AS is_others
+    FROM codemint.strays t
+    WHERE t.reward_id = p_call.reward_id AND t.found_at = p_call.held_at
+      AND NOT EXISTS (SELECT FROM codemint.codes k WHERE k.id = t.id)
+  ), own AS (
+    SELECT f.* FROM found f
+    WHERE f.is_own
+       OR NOT f.is_others AND NOT EXISTS (SELECT FROM found g WHERE g.is_own)
+          AND NOT coalesce((SELECT r.prefix_literal FROM codemint.rewards r
+                            WHERE r.reward_id = p_call.reward_id), false)
+    ORDER BY f.is_others, f.id
+    LIMIT p_call.size)
+  SELECT coalesce(array_agg(ROW(o.id, o.code, o.status, o.sync_status, o.external_ids,
+                                o.created_at, o.expires_at, o.updated_at)::codemint.shown_code
+                            ORDER BY o.id), '{}')
+  FROM own o
+$$;
+
 COMMENT ON TABLE codemint.job_actions IS 'What operators did to jobs: who, when and why.';
 COMMENT ON COLUMN codemint.job_actions.action IS 'cancel, pause, resume, retry, or a priority.';
 COMMENT ON COLUMN codemint.job_actions.note IS 'Why, in the person''s words.';
@@ -221,3 +348,5 @@ COMMENT ON FUNCTION codemint.retry_job(bigint, text) IS
   'Opens a failed or cancelled job for what it lacks, or one held because its reward was refused.';
 COMMENT ON FUNCTION codemint.set_priority(bigint, integer, text) IS
   'Changes the priority, 0 to 9, of a job that has not ended.';
+COMMENT ON FUNCTION codemint.resolve_call(uuid, text, text) IS
+  'Decides a held call: adopt takes the codes found for it, absent frees its room. Say why.';

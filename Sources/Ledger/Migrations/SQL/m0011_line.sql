@@ -7,8 +7,8 @@
 --
 -- Each reward has a line of its own (the index jobs_line), and its row knows the line's heads. A
 -- claim compares the heads of open rewards and never steps over a job that cannot be served:
--- rewards that are closed are not in the index of heads, and of those that are paused or full there
--- are never more than calls that made them so. The heads are kept by refresh_line, which whoever
+-- rewards that are closed or have to be listed first are not in the index of heads, and of those that
+-- are paused or full there are never more than calls that made them so. The heads are kept by refresh_line, which whoever
 -- takes a job out of the line or moves it calls under the reward's lock. A job joins without that
 -- lock, for who inserts it must wait for nobody; it leaves an arrival, which is as good as a head
 -- until somebody who has the lock finds it.
@@ -81,7 +81,7 @@ BEGIN
   LEFT JOIN LATERAL (
     SELECT o.* FROM codemint.rewards o WHERE o.reward_id = a.reward_id LIMIT 1) r ON true
   WHERE r.closed_at IS NULL AND coalesce(r.in_flight, 0) < v_limit
-    AND coalesce(r.paused_until, '-infinity') <= p_now
+    AND coalesce(r.watch_step, 0) >= 0 AND coalesce(r.paused_until, '-infinity') <= p_now
   ORDER BY a.priority, a.due_at, a.job_id
   LIMIT 1;
   IF NOT FOUND THEN
@@ -90,14 +90,14 @@ BEGIN
   SELECT r.reward_id, r.line_priority AS priority, r.newcomer_due AS due_at,
          r.newcomer_job AS job_id INTO v_newcomer
   FROM codemint.rewards r
-  WHERE r.newcomer_job IS NOT NULL AND r.closed_at IS NULL AND r.in_flight < v_limit
-    AND coalesce(r.paused_until, '-infinity') <= p_now
+  WHERE r.newcomer_job IS NOT NULL AND r.closed_at IS NULL AND r.watch_step >= 0
+    AND r.in_flight < v_limit AND coalesce(r.paused_until, '-infinity') <= p_now
   ORDER BY r.line_priority, r.newcomer_due, r.newcomer_job
   LIMIT 1;
   SELECT r.reward_id, r.line_priority AS priority, r.round_turn AS turn INTO v_round
   FROM codemint.rewards r
-  WHERE r.round_turn IS NOT NULL AND r.closed_at IS NULL AND r.in_flight < v_limit
-    AND coalesce(r.paused_until, '-infinity') <= p_now
+  WHERE r.round_turn IS NOT NULL AND r.closed_at IS NULL AND r.watch_step >= 0
+    AND r.in_flight < v_limit AND coalesce(r.paused_until, '-infinity') <= p_now
   ORDER BY r.line_priority, r.round_turn
   LIMIT 1;
 
@@ -162,6 +162,84 @@ BEGIN
     v_met := true;
   END LOOP;
   RETURN v_met;
+END
+$$;
+
+-- Where a job stands after a change of its counters or flags: in the line, in the waiting room
+-- for p_pause, or in neither because it needs no call. One place decides it.
+CREATE FUNCTION codemint.place_job(p_job codemint.jobs, p_pause interval)
+RETURNS codemint.jobs
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+  v_now timestamptz := clock_timestamp();
+BEGIN
+  IF p_job.state NOT IN ('queued', 'running') OR p_job.paused OR p_job.held
+     OR p_job.issued + p_job.outstanding >= p_job.count THEN
+    p_job.turn := NULL;
+    p_job.next_call_at := NULL;
+  ELSIF p_pause > interval '0' THEN
+    p_job.turn := NULL;
+    p_job.next_call_at := greatest(p_job.next_call_at, v_now + p_pause);
+  ELSIF p_job.turn IS NULL THEN
+    -- A job that stood nowhere, because it was paused, held or ended, still has its run_at.
+    p_job.next_call_at := coalesce(p_job.next_call_at, p_job.run_at);
+    IF p_job.next_call_at <= v_now THEN
+      p_job.turn := 0;
+      p_job.next_call_at := v_now;
+    END IF;
+  END IF;
+  RETURN p_job;
+END
+$$;
+
+-- Where a job stands after its counters changed or it was refused (p_code). Says who is to be told.
+CREATE FUNCTION codemint.conclude_job(p_job codemint.jobs, p_code text, p_message text)
+RETURNS codemint.jobs
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+  IF p_job.state IN ('completed', 'failed', 'cancelled') THEN
+    RETURN p_job;
+  END IF;
+  IF p_code IS NOT NULL AND p_job.ends_as IS NULL THEN
+    p_job.state := 'ending';
+    p_job.ends_as := 'failed';
+    p_job.error_code := p_code;
+    p_job.error_message := p_message;
+  END IF;
+  IF p_job.issued = p_job.count THEN
+    p_job.state := 'completed';
+    p_job.ends_as := NULL;
+  ELSIF p_job.state = 'ending' AND p_job.outstanding = 0 THEN
+    p_job.state := p_job.ends_as;
+    p_job.ends_as := NULL;
+  END IF;
+  IF p_job.state IN ('completed', 'failed', 'cancelled') THEN
+    p_job.finished_at := clock_timestamp();
+    PERFORM pg_notify('codemint_job_done', p_job.id::text);
+  END IF;
+  RETURN p_job;
+END
+$$;
+
+-- Writes back what of a job the daemon's functions change; its reward is locked.
+CREATE FUNCTION codemint.save_job(p_job codemint.jobs) RETURNS void
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+  UPDATE codemint.jobs j
+  SET state = p_job.state, paused = p_job.paused, held = p_job.held, issued = p_job.issued,
+      outstanding = p_job.outstanding, surplus = p_job.surplus, error_code = p_job.error_code,
+      error_message = p_job.error_message, next_call_at = p_job.next_call_at,
+      started_at = p_job.started_at, finished_at = p_job.finished_at, ends_as = p_job.ends_as,
+      stalls = p_job.stalls, turn = p_job.turn, priority = p_job.priority,
+      updated_at = clock_timestamp()
+  WHERE j.id = p_job.id;
+  PERFORM codemint.refresh_line(p_job.reward_id);
 END
 $$;
 

@@ -1,13 +1,12 @@
--- Watching: rewards whose codes may yet come to light are listed again; and what a person decides
--- where listing could not.
+-- Watching: rewards whose codes may yet come to light are listed again; and calls that wait for a
+-- person because listing could not decide them.
 
 -- A reward is watched: listed again after 1 minute, 10 minutes, 1 hour and 24 hours.
 --
--- With p_step -1 it is listed at once as well, and no call of it is made before that (but no
--- longer than half a minute, should the listing fail). With -2 its calls wait for the listing
--- however long it takes, or until it is given up. A listing that is to come first still does when
--- another reason comes to watch the reward; one that runs has not seen what this call made, and is
--- void.
+-- With a p_step below 0 it is listed first of all, and its calls wait for that: -1 because of an
+-- answer that was not what was asked for, -2 because of a failover. A listing that is to come first
+-- still does when another reason comes to watch the reward; one that runs has not seen what this call
+-- made, and is void.
 CREATE FUNCTION codemint.watch_reward(p_reward uuid, p_call uuid, p_step integer) RETURNS void
 LANGUAGE sql
 SET search_path = pg_catalog, pg_temp
@@ -15,52 +14,29 @@ AS $$
   UPDATE codemint.rewards r
   SET reconciler = NULL, reconciler_until = NULL,
       -- The codes that a failover lost are the latest call's of its time, if anybody's.
-      watch_call = CASE WHEN w.pending = -2 THEN r.watch_call ELSE p_call END,
-      watch_step = least(p_step, w.pending),
-      watch_at = least(CASE WHEN w.pending IS NOT NULL THEN r.watch_at END, w.due),
-      watch_failures = CASE WHEN r.watch_at IS NOT NULL THEN r.watch_failures ELSE 0 END,
-      watch_failing_since = CASE WHEN r.watch_at IS NOT NULL THEN r.watch_failing_since END,
-      watch_error = CASE WHEN r.watch_at IS NOT NULL THEN r.watch_error END,
+      watch_call = CASE WHEN r.watch_step = -2 THEN r.watch_call ELSE p_call END,
+      watch_step = CASE WHEN r.watch_step < 0 THEN least(p_step, r.watch_step) ELSE p_step END,
+      watch_at = CASE WHEN p_step < 0 THEN clock_timestamp()
+                      WHEN r.watch_step < 0 THEN r.watch_at
+                      ELSE clock_timestamp() + interval '1 minute' END,
+      watch_failures = CASE WHEN w.is_new THEN 0 ELSE r.watch_failures END,
+      watch_failing_since = CASE WHEN NOT w.is_new THEN r.watch_failing_since END,
+      watch_error = CASE WHEN NOT w.is_new THEN r.watch_error END,
       watch_ended = NULL,
-      paused_until = CASE p_step WHEN -1 THEN greatest(r.paused_until, w.now + interval '30 s')
-                                 WHEN -2 THEN w.now + interval '1 year'
-                                 ELSE r.paused_until END,
       watched_since = least(r.watched_since,
         (SELECT CASE WHEN c.send_at IS NULL THEN j.created_at ELSE c.created_at END
          FROM codemint.calls c JOIN codemint.jobs j ON j.id = c.job_id WHERE c.id = p_call))
-  FROM (SELECT o.now, CASE WHEN p_step < 0 THEN o.now ELSE o.now + interval '1 minute' END AS due,
-               (SELECT p.watch_step FROM codemint.rewards p
-                WHERE p.reward_id = p_reward AND p.watch_at IS NOT NULL AND p.watch_step < 0)
-                 AS pending
-        FROM (SELECT clock_timestamp() AS now) o) w
+  -- How long a list has failed is counted anew where calls begin to wait for it.
+  FROM (SELECT o.watch_at IS NULL OR p_step < 0 AND o.watch_step >= 0 AS is_new
+        FROM codemint.rewards o WHERE o.reward_id = p_reward) w
   WHERE r.reward_id = p_reward
 $$;
-
--- A reward that takes new calls again waits for the listing that is to come first: that has its half
--- minute from now, however long the doubt has taken.
-CREATE FUNCTION codemint.await_listing() RETURNS trigger
-LANGUAGE plpgsql
-SET search_path = pg_catalog, pg_temp
-AS $$
-BEGIN
-  NEW.paused_until := greatest(NEW.paused_until, clock_timestamp() + interval '30 s');
-  RETURN NEW;
-END
-$$;
-COMMENT ON FUNCTION codemint.await_listing() IS
-  'Keeps a reward that is reopened waiting for the listing that is to come first.';
-
-CREATE TRIGGER await_listing BEFORE UPDATE OF closed_at ON codemint.rewards
-  FOR EACH ROW
-  WHEN (OLD.closed_at IS NOT NULL AND NEW.closed_at IS NULL
-        AND NEW.watch_at IS NOT NULL AND NEW.watch_step = -1)
-  EXECUTE FUNCTION codemint.await_listing();
 
 -- Takes a reward whose watch is due.
 CREATE FUNCTION codemint.take_watch(
   p_worker uuid, p_lease interval,
   OUT reward_id uuid, OUT since timestamptz, OUT known_first uuid, OUT known_last uuid,
-  OUT offset_low_us bigint, OUT offset_high_us bigint, OUT now timestamptz,
+  OUT offset_low_us bigint, OUT offset_high_us bigint, OUT due_at timestamptz, OUT now timestamptz,
   OUT awaited boolean, OUT failures integer, OUT failing_since timestamptz
 )
 LANGUAGE plpgsql
@@ -74,9 +50,7 @@ BEGIN
     RETURN;
   END IF;
   SELECT * INTO v_reward FROM codemint.rewards r
-  WHERE r.watch_at <= now AND r.closed_at IS NULL
-    AND coalesce(r.reconcile_at, '-infinity') <= now
-    AND coalesce(r.reconciler_until, '-infinity') < now
+  WHERE r.watch_at <= now AND r.closed_at IS NULL AND codemint.is_free(r, now)
   ORDER BY r.watch_at, r.reward_id
   LIMIT 1
   FOR UPDATE SKIP LOCKED;
@@ -89,15 +63,17 @@ BEGIN
   since := coalesce(v_reward.watched_since, v_reward.created_at);
   known_first := v_reward.newest_known[1];
   known_last := v_reward.newest_known[2];
-  awaited := v_reward.watch_step = -2;
+  due_at := v_reward.watch_at;
+  awaited := v_reward.watch_step < 0;
   failures := v_reward.watch_failures;
   failing_since := v_reward.watch_failing_since;
   SELECT o.low_us, o.high_us INTO offset_low_us, offset_high_us FROM codemint.clock_offset() o;
 END
 $$;
 
--- Puts a round of a watch off because the list could not be had. With no p_pause the watch is given
--- up, and jobs whose calls waited for the listing are held for a person.
+-- Puts a round of a watch off because the list could not be had. With no p_pause, calls that waited
+-- for it wait no longer: their jobs are held for a person, and the watch goes on. A watch that no call
+-- waited for is given up.
 CREATE FUNCTION codemint.put_off_watch(
   p_reward uuid, p_worker uuid, p_pause interval, p_error text
 ) RETURNS void
@@ -105,25 +81,27 @@ LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-  v_reward codemint.rewards := codemint.lock_reward(p_reward);
+  v_reward   codemint.rewards := codemint.lock_reward(p_reward);
+  v_gives_up boolean := p_pause IS NULL;
 BEGIN
   IF v_reward.reconciler IS DISTINCT FROM p_worker THEN
     RETURN;
   END IF;
-  IF p_pause IS NULL AND v_reward.watch_step = -2 THEN
+  IF v_gives_up AND v_reward.watch_step < 0 THEN
     UPDATE codemint.jobs j
     SET held = true, turn = NULL, next_call_at = NULL, error_code = 'listing_failed',
-        error_message = 'after a failover of the database its reward could not be listed: what was '
-          'asked for before may be missing here; see codemint.watches',
+        error_message = 'its reward has to be listed before anything more is asked of it, and could '
+          'not be: codes may be missing here; see codemint.watches',
         updated_at = clock_timestamp()
     WHERE j.reward_id = p_reward AND j.state IN ('queued', 'running') AND NOT j.held;
     PERFORM codemint.refresh_line(p_reward);
+    p_pause := interval '1 minute';
   END IF;
   UPDATE codemint.rewards r
   SET reconciler = NULL, reconciler_until = NULL,
+      watch_step = CASE WHEN v_gives_up THEN greatest(r.watch_step, 0) ELSE r.watch_step END,
       watch_at = clock_timestamp() + p_pause,
       watch_ended = CASE WHEN p_pause IS NULL THEN 'unlistable' END,
-      paused_until = CASE WHEN p_pause IS NOT NULL OR r.watch_step > -2 THEN r.paused_until END,
       watch_failures = r.watch_failures + 1,
       watch_failing_since = coalesce(r.watch_failing_since, clock_timestamp()),
       watch_error = p_error
@@ -185,10 +163,9 @@ BEGIN
 END
 $$;
 
--- Gives codes that were found to the calls whose answers kept them back, as long as nothing has been
--- asked again: each as many as it lacks and its job has room for, and only such as begin with its
--- prefix. Whatever is left, or comes to light later, is surplus. After a failover it is the latest
--- call that is given them.
+-- Gives codes that were found to the calls whose answers kept them back: each as many as it lacks and
+-- its job has room for, and only such as begin with its prefix. Whatever is left, or comes to light
+-- later, is surplus. After a failover it is the latest call that is given them.
 CREATE FUNCTION codemint.take_kept_back(
   p_reward codemint.rewards, p_found codemint.shown_code[],
   OUT rest codemint.shown_code[], OUT issued integer
@@ -207,7 +184,7 @@ BEGIN
   -- The longest prefix chooses first: what it may have, those before it in its name may have too.
   FOR v_call IN
     SELECT c.* FROM codemint.calls c
-    WHERE p_reward.watch_step < 0 AND c.reward_id = p_reward.reward_id
+    WHERE c.reward_id = p_reward.reward_id
       AND (c.is_short OR p_reward.watch_step = -2 AND c.id = p_reward.watch_call)
     ORDER BY octet_length(c.prefix) DESC NULLS LAST, c.created_at, c.id
   LOOP
@@ -249,20 +226,22 @@ DECLARE
 BEGIN
   SELECT * INTO v_call FROM codemint.calls c
   WHERE c.reward_id = p_reward.reward_id AND c.state = 'in_doubt' AND c.held_at IS NOT NULL
-  ORDER BY c.created_at, c.id
+  ORDER BY codemint.has_seen_all(c.hold_reason), c.created_at, c.id
   LIMIT 1;
   IF FOUND THEN
     PERFORM codemint.keep_for_held(v_call.id, p_rest);
     RETURN 0;
   END IF;
+  -- A call that was forgotten leaves the reward itself: the surplus is then no job's.
   SELECT * INTO v_call FROM codemint.calls c WHERE c.id = p_reward.watch_call;
+  v_call.reward_id := p_reward.reward_id;
   SELECT s.surplus INTO v_surplus FROM codemint.credit_call(v_call, 0, 0, p_rest) s;
   RETURN v_surplus;
 END
 $$;
 
--- One listing of a watch is done: the next one is due later, or the watch has ended. Calls need not
--- wait any longer for one that was to come first.
+-- One listing of a watch is done: the next one is due later, or the watch has ended. Calls wait no
+-- longer for one that was to come first.
 CREATE FUNCTION codemint.end_round(p_reward codemint.rewards) RETURNS void
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
@@ -272,7 +251,6 @@ DECLARE
 BEGIN
   UPDATE codemint.rewards r
   SET reconciler = NULL, reconciler_until = NULL,
-      paused_until = CASE WHEN p_reward.watch_step >= 0 THEN r.paused_until END,
       watch_step = v_step,
       watch_at = clock_timestamp()
         + (ARRAY['1 minute', '9 minutes', '50 minutes', '23 hours']::interval[])[v_step + 1],
@@ -285,102 +263,78 @@ BEGIN
 END
 $$;
 
--- What an operator decides about a doubtful call: 'adopt' takes the codes that were found for it
--- and set aside as strays, 'absent' frees its room. Who, when and why are kept.
-CREATE FUNCTION codemint.resolve_call(p_call uuid, p_decision text, p_note text) RETURNS text
+-- Doubtful calls that cannot be decided wait for a person, and their jobs with them. The codes that
+-- could be theirs are set aside for all of them together: found_at is what they have in common.
+CREATE FUNCTION codemint.hold_calls(
+  p_calls uuid[], p_reason text, p_found codemint.shown_code[]
+) RETURNS void
 LANGUAGE plpgsql
-SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-  v_call  codemint.calls;
-  v_job   codemint.jobs;
-  v_found codemint.shown_code[];
+  v_now timestamptz := clock_timestamp();
+  v_job codemint.jobs;
 BEGIN
-  PERFORM codemint.check_resolution(p_call, p_decision, p_note);
-  SELECT * INTO v_call FROM codemint.calls c WHERE c.id = p_call;
-  PERFORM codemint.lock_reward(v_call.reward_id);
-  SELECT * INTO v_job FROM codemint.jobs j WHERE j.id = v_call.job_id FOR UPDATE;
-  SELECT * INTO v_call FROM codemint.calls c WHERE c.id = p_call FOR UPDATE;
-  IF v_call.state <> 'in_doubt' OR v_call.held_at IS NULL THEN
-    RAISE EXCEPTION 'call % is % and not held: there is nothing to resolve', p_call,
-      CASE WHEN v_call.state = 'in_doubt' THEN 'in doubt, codemint is working on it,'
-           ELSE v_call.state END
-      USING ERRCODE = 'object_not_in_prerequisite_state';
-  END IF;
-  UPDATE codemint.calls c
-  SET resolved_by = session_user, resolved_at = clock_timestamp(), resolution = p_decision,
-      resolution_note = p_note
-  WHERE c.id = p_call;
-  IF p_decision = 'absent' THEN
-    PERFORM codemint.declare_absent(p_call);
-  ELSE
-    v_found := codemint.strays_for(v_call);
-    IF cardinality(v_found) = 0 THEN
-      RAISE EXCEPTION 'no codes were found for call %: there is nothing to adopt', p_call
-        USING ERRCODE = 'object_not_in_prerequisite_state';
+  FOR v_job IN
+    SELECT j.* FROM codemint.jobs j
+    WHERE j.id IN (SELECT c.job_id FROM codemint.calls c WHERE c.id = ANY (p_calls))
+    ORDER BY j.id
+    FOR UPDATE
+  LOOP
+    v_job.held := true;
+    -- A job that is ending has its reason already.
+    IF v_job.state IN ('queued', 'running') THEN
+      v_job.error_code := p_reason;
+      v_job.error_message := 'it cannot be told what a doubtful call did: see codemint.doubts, '
+        'and decide with codemint.resolve_call';
     END IF;
-    PERFORM codemint.adopt_call(p_call, v_found);
-  END IF;
-  SELECT * INTO v_job FROM codemint.jobs j WHERE j.id = v_call.job_id;
-  v_job := codemint.release_job(v_job, p_call);
-  PERFORM codemint.save_job(codemint.place_job(v_job, interval '0'));
-  PERFORM pg_notify('codemint_jobs', '');
-  RETURN format('call %s is %s; job %s is %s with %s of %s codes', p_call,
-    (SELECT c.state FROM codemint.calls c WHERE c.id = p_call), v_job.id,
-    (SELECT j.state FROM codemint.jobs j WHERE j.id = v_job.id),
-    (SELECT j.issued FROM codemint.jobs j WHERE j.id = v_job.id), v_job.count);
+    PERFORM codemint.save_job(codemint.place_job(v_job, interval '0'));
+  END LOOP;
+  UPDATE codemint.calls c
+  SET held_at = v_now, hold_reason = p_reason, updated_at = v_now
+  WHERE c.id = ANY (p_calls) AND c.state = 'in_doubt';
+  PERFORM codemint.keep_for_held(p_calls[1], p_found);
 END
 $$;
 
--- Refuses what an operator cannot mean.
-CREATE FUNCTION codemint.check_resolution(p_call uuid, p_decision text, p_note text) RETURNS void
+-- Sets codes aside for a held call and those that are held with it.
+CREATE FUNCTION codemint.keep_for_held(p_call uuid, p_found codemint.shown_code[]) RETURNS void
+LANGUAGE sql
+SET search_path = pg_catalog, pg_temp
+AS $$
+  INSERT INTO codemint.strays
+    (id, call_id, reward_id, code, status, sync_status, external_ids, created_at, expires_at,
+     updated_at, found_at)
+  SELECT f.id, c.id, c.reward_id, f.code, f.status, f.sync_status, f.external_ids, f.created_at,
+         f.expires_at, f.updated_at, c.held_at
+  FROM unnest(p_found) AS f
+  CROSS JOIN codemint.calls c
+  WHERE c.id = p_call AND NOT EXISTS (SELECT FROM codemint.codes k WHERE k.id = f.id)
+  ON CONFLICT (id) DO UPDATE SET found_at = excluded.found_at
+$$;
+
+-- A held call has got its outcome: its job goes on, unless another of its calls is held, or it is
+-- held for another reason.
+CREATE FUNCTION codemint.release_job(p_job codemint.jobs, p_call uuid) RETURNS codemint.jobs
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
 AS $$
+DECLARE
+  v_reason text := (SELECT c.hold_reason FROM codemint.calls c WHERE c.id = p_call);
+  v_open   boolean := p_job.state IN ('queued', 'running');
 BEGIN
-  IF p_decision IS NULL OR p_decision NOT IN ('adopt', 'absent') THEN
-    RAISE EXCEPTION 'the decision is "adopt" or "absent", not "%"', p_decision
-      USING ERRCODE = 'invalid_parameter_value';
+  IF NOT p_job.held OR v_open AND p_job.error_code IS DISTINCT FROM v_reason OR EXISTS (
+       SELECT FROM codemint.calls c
+       WHERE c.job_id = p_job.id AND c.id <> p_call AND c.held_at IS NOT NULL) THEN
+    RETURN p_job;
   END IF;
-  IF coalesce(btrim(p_note), '') = '' THEN
-    RAISE EXCEPTION 'a note says why: it is kept with the call'
-      USING ERRCODE = 'invalid_parameter_value';
+  p_job.held := false;
+  IF v_open THEN
+    p_job.error_code := NULL;
+    p_job.error_message := NULL;
   END IF;
-  IF NOT EXISTS (SELECT FROM codemint.calls c WHERE c.id = p_call) THEN
-    RAISE EXCEPTION 'there is no call %', p_call USING ERRCODE = 'no_data_found';
-  END IF;
+  RETURN p_job;
 END
-$$;
-
--- The codes that were set aside for a held call and for those held with it, as many as it asked for:
--- those that begin with its prefix or, where none does and the prefix is not known to be literal,
--- those that begin with no other call's.
-CREATE FUNCTION codemint.strays_for(p_call codemint.calls) RETURNS codemint.shown_code[]
-LANGUAGE sql STABLE
-SET search_path = pg_catalog, pg_temp
-AS $$
-  WITH found AS (
-    SELECT t.*, starts_with(t.code, coalesce(p_call.prefix, '')) AS is_own,
-           EXISTS (SELECT FROM codemint.calls o
-                   WHERE o.reward_id = p_call.reward_id AND o.held_at = p_call.held_at
-                     AND o.prefix <> coalesce(p_call.prefix, '')
-                     AND starts_with(t.code, o.prefix)) AS is_others
-    FROM codemint.strays t
-    WHERE t.reward_id = p_call.reward_id AND t.found_at = p_call.held_at
-      AND NOT EXISTS (SELECT FROM codemint.codes k WHERE k.id = t.id)
-  ), own AS (
-    SELECT f.* FROM found f
-    WHERE f.is_own
-       OR NOT f.is_others AND NOT EXISTS (SELECT FROM found g WHERE g.is_own)
-          AND NOT coalesce((SELECT r.prefix_literal FROM codemint.rewards r
-                            WHERE r.reward_id = p_call.reward_id), false)
-    ORDER BY f.is_others, f.id
-    LIMIT p_call.size)
-  SELECT coalesce(array_agg(ROW(o.id, o.code, o.status, o.sync_status, o.external_ids,
-                                o.created_at, o.expires_at, o.updated_at)::codemint.shown_code
-                            ORDER BY o.id), '{}')
-  FROM own o
 $$;
 
 -- Watches that are under way, and those that were given up.
@@ -405,5 +359,3 @@ COMMENT ON VIEW codemint.watches IS
 COMMENT ON COLUMN codemint.watches.state IS
   'waiting for the next listing, listing (due at once), failing (its list cannot be had), '
   'unlistable (given up).';
-COMMENT ON FUNCTION codemint.resolve_call(uuid, text, text) IS
-  'Decides a held call: adopt takes the codes found for it, absent frees its room. Say why.';

@@ -24,10 +24,13 @@ CREATE TABLE codemint.follows (
 );
 
 CREATE INDEX follows_due ON codemint.follows (look_at) WHERE look_at IS NOT NULL;
+CREATE INDEX follows_in_trouble ON codemint.follows (reward_id)
+  WHERE given_up_at IS NOT NULL OR failures > 0;
 
 -- Codes of a reward that are not settled are found by its jobs (codes_by_job), so that no code needs
--- an entry more when it is stored.
-CREATE INDEX jobs_by_reward ON codemint.jobs (reward_id);
+-- an entry more when it is stored. A job has its entry from its first code on: an index of all jobs
+-- would add 5 % to an INSERT.
+CREATE INDEX jobs_with_codes ON codemint.jobs (reward_id) WHERE issued + surplus > 0;
 CREATE INDEX calls_absent ON codemint.calls (reward_id, created_at) WHERE state = 'absent';
 
 -- Codes of a reward were stored: if some of them are not settled, the reward is followed from now
@@ -183,7 +186,7 @@ BEGIN
                        ELSE c.synced_at END
   FROM unnest(p_ids, p_statuses, p_sync, p_external, p_expires, p_updated)
     AS s (id, status, sync, external, expires, updated)
-  WHERE c.id = s.id AND c.reward_id = p_reward
+  WHERE c.id = s.id AND c.reward_id = p_reward AND c.purged_at IS NULL
     AND (s.updated < c.updated_at) IS NOT TRUE
     AND (c.status, c.sync_status, c.external_ids, c.expires_at, c.updated_at)
         IS DISTINCT FROM (s.status, s.sync, s.external, s.expires, s.updated);

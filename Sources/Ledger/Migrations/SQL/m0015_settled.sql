@@ -195,7 +195,8 @@ AS $$
             WHERE f.reward_id = p_reward AND f.look_at IS NOT NULL))
 $$;
 
--- Tells of every finished job of a reward whose last code has been settled, once.
+-- Tells of every finished job of a reward whose last code has been settled, once. A job without a
+-- code has been told of when it ended.
 CREATE FUNCTION codemint.conclude_sync(p_reward uuid) RETURNS void
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
@@ -205,7 +206,7 @@ DECLARE
 BEGIN
   FOR v_job IN
     SELECT j.id FROM codemint.jobs j
-    WHERE j.reward_id = p_reward AND j.sync_done_at IS NULL
+    WHERE j.reward_id = p_reward AND j.issued + j.surplus > 0 AND j.sync_done_at IS NULL
       AND j.finished_at IS NOT NULL
       AND codemint.is_settled(j.id, p_reward)
     ORDER BY j.id
@@ -283,7 +284,8 @@ SELECT p.reward_id, p.system, p.sync_status, p.codes, p.sample, p.error_text,
        f.look_at AS next_look_at, coalesce(r.given_up_at, f.given_up_at) AS given_up_at,
        coalesce(r.error_message, f.error_message) AS request_error
 FROM (
-  SELECT c.reward_id, e.key AS system, coalesce(e.value ->> 'syncStatus', '') AS sync_status,
+  -- By the job's reward, which is each code's too, so that asking for one reward looks at its jobs only.
+  SELECT j.reward_id, e.key AS system, coalesce(e.value ->> 'syncStatus', '') AS sync_status,
          count(*) AS codes, (array_agg(c.id ORDER BY c.id))[1:5] AS sample,
          mode() WITHIN GROUP (ORDER BY e.value ->> 'error') AS error_text
   FROM codemint.jobs j
@@ -291,7 +293,7 @@ FROM (
   CROSS JOIN LATERAL jsonb_each(CASE WHEN jsonb_typeof(c.external_ids) = 'object'
                                      THEN c.external_ids ELSE '{}' END) AS e
   WHERE j.issued + j.surplus > 0 AND jsonb_typeof(e.value) = 'object' AND e.value ? 'syncStatus'
-  GROUP BY c.reward_id, e.key, coalesce(e.value ->> 'syncStatus', '')) AS p
+  GROUP BY j.reward_id, e.key, coalesce(e.value ->> 'syncStatus', '')) AS p
 LEFT JOIN codemint.follows f ON f.reward_id = p.reward_id
 LEFT JOIN codemint.resyncs r ON r.reward_id = p.reward_id AND r.system = p.system
 WHERE p.sync_status = 'error' OR p.sync_status NOT IN ('pending', 'synced')

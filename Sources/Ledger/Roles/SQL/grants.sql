@@ -25,7 +25,8 @@ GRANT SELECT ON codemint.jobs, codemint.codes, codemint.strays, codemint.raw_cod
 
 -- The daemon. It never deletes a job or a code: an id that was seen once is known for ever.
 GRANT SELECT, INSERT, UPDATE ON ALL TABLES IN SCHEMA codemint TO codemint_worker;
-REVOKE INSERT, UPDATE ON codemint.migrations FROM codemint_worker;
+REVOKE INSERT, UPDATE ON codemint.migrations, codemint.job_actions, codemint.purges
+  FROM codemint_worker;
 REVOKE INSERT ON codemint.jobs, codemint.accounts FROM codemint_worker;
 GRANT DELETE ON codemint.arrivals, codemint.calls, codemint.resyncs, codemint.strays,
                 codemint.workers

@@ -48,12 +48,22 @@ function makeJob() {
   const row = element("div", "row");
   row.append(element("strong"), element("span", "tags row"), element("span", "push"));
   const bar = element("progress");
-  item.append(row, bar, element("div", "soft"));
+  item.append(row, bar, element("div", "soft"), element("code"));
   return item;
 }
 
+// The SQL that helps, or nothing. Whoever has no mouse gets to it with the Tab key.
+function setStatement(target, sql) {
+  target.hidden = !sql;
+  target.tabIndex = sql ? 0 : -1;
+  setText(target, sql || "");
+}
+
+// Codes are counted up to a hundred.
+const some = (count) => (count >= 100 ? "100 or more" : String(count));
+
 function fillJob(item, job) {
-  const [row, bar, below] = item.children;
+  const [row, bar, below, statement] = item.children;
   setText(row.children[0], `Job ${job.id}`);
   const tags = [job.state];
   if (job.held) tags.push("held");
@@ -72,8 +82,10 @@ function fillJob(item, job) {
   }
   if (job.outstanding > 0) facts.push(`${number.format(job.outstanding)} being asked for`);
   if (job.surplus > 0) facts.push(`${number.format(job.surplus)} surplus`);
+  if (job.sync_errors > 0) facts.push(`${some(job.sync_errors)} in error in other systems`);
   if (job.error_code) facts.push([job.error_code, job.error_message].filter(Boolean).join(": "));
   setText(below, facts.join(" · "));
+  setStatement(statement, job.what_to_do);
 }
 
 function makeDoubt() {
@@ -94,9 +106,24 @@ function fillDoubt(item, doubt) {
   const facts = [`call ${doubt.call_id}`, `reward ${doubt.reward_id}`, why];
   if (isHeld) facts.push(`${number.format(doubt.codes_found)} codes found that could be its`);
   setText(below, facts.filter(Boolean).join(" · "));
-  statement.hidden = !isHeld;
-  statement.tabIndex = isHeld ? 0 : -1;
-  setText(statement, isHeld ? doubt.what_to_do : "");
+  setStatement(statement, isHeld && doubt.what_to_do);
+}
+
+function fillSync(item, problem) {
+  const [row, below, statement] = item.children;
+  const isGivenUp = problem.given_up_at !== null;
+  setText(row.children[0], problem.system ? `In error in ${problem.system}` : "Pending for long");
+  row.children[1].className = `tag ${isGivenUp ? "failed" : "doubt"}`;
+  setText(row.children[1], isGivenUp ? "given up" : problem.resyncs > 0 ? "asked again" : "followed");
+  setText(row.children[2], `${some(problem.codes)} codes`);
+  const facts = [`reward ${problem.reward_id}`, problem.error_text];
+  if (problem.resyncs > 0) facts.push(`asked ${problem.resyncs} times to copy it once more`);
+  if (problem.request_error) facts.push(`request failed: ${problem.request_error}`);
+  if (!isGivenUp && problem.next_look_at) {
+    facts.push(`looked at next at ${new Date(problem.next_look_at).toLocaleTimeString()}`);
+  }
+  setText(below, facts.filter(Boolean).join(" · "));
+  setStatement(statement, problem.what_to_do);
 }
 
 function makeLine() {
@@ -154,6 +181,8 @@ function show(facts) {
   byId("no-jobs").hidden = facts.jobs.length > 0;
   byId("doubts-part").hidden = facts.doubts.length === 0;
   keep(byId("doubts"), facts.doubts, (doubt) => doubt.call_id, makeDoubt, fillDoubt);
+  byId("sync-part").hidden = facts.sync.length === 0;
+  keep(byId("sync"), facts.sync, (problem) => `${problem.reward_id} ${problem.system}`, makeDoubt, fillSync);
   keep(byId("workers"), facts.workers, (worker) => worker.id, makeLine, fillWorker);
 }
 

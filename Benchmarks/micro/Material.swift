@@ -1,0 +1,78 @@
+import OneOfNone
+import Provisioning
+
+/// One call and its answer, the same at every run.
+struct Material {
+  let body: [UInt8]
+  let settlement: Settlement
+  private let answer: Answer
+  private let call: Call
+  private let limiter = SlotLimiter(.standard)
+
+  init() {
+    var random = Sequence()
+    let reward = RewardID(UniqueID(random: &random))
+    call = Call(
+      id: CallID(UniqueID(random: &random)),
+      job: JobID(1),
+      reward: reward,
+      prefix: "BENCH",
+      size: Bounds.callSize.upperBound
+    )
+    let items = (0..<Bounds.callSize.upperBound).map { number in
+      Self.item(UniqueID(random: &random), of: reward, number: number)
+    }
+    body = Array("{\"codes\":[\(items.joined(separator: ","))]}".utf8)
+    guard let answer = try? AnswerDecoder.decode(body) else {
+      preconditionFailure("the body is an answer")
+    }
+    self.answer = answer
+    settlement = Self.settle(call, answer)
+  }
+
+  func settle() -> Settlement { Self.settle(call, answer) }
+
+  func plan() -> Int {
+    let size = CallPlan.nextSize(count: 1_000_000, issued: 1000, outstanding: 500) ?? 0
+    let slot = limiter.slot(now: 1_000_000, nextSlot: 1_200_000)
+    return size + Int(limiter.following(slot, now: 1_000_000, nextSlot: 1_200_000))
+  }
+
+  private static func settle(_ call: Call, _ answer: Answer) -> Settlement {
+    var random = Sequence()
+    return SettlementRule.settle(
+      call,
+      by: WorkerID(UniqueID(random: &random)),
+      report: CallReport(outcome: .issued(answer), httpStatus: 201, duration: .milliseconds(12)),
+      team: nil,
+      failures: .none,
+      random: &random
+    )
+  }
+
+  /// As the API shows a code.
+  private static func item(_ id: UniqueID, of reward: RewardID, number: Int) -> String {
+    """
+    {"id":"\(id)","rewardId":"\(reward)","code":"BENCH\(1_000_000_000 + number)",\
+    "status":"available","reservedFor":null,"redeemedBy":null,"redeemedAt":null,"orderId":null,\
+    "externalOrderId":null,"createdAt":"2026-01-31T12:34:56.789Z","expiresAt":null,\
+    "externalIds":{"shopify":{"discountId":"gid://shopify/DiscountCodeNode/9320536655146",\
+    "codeId":"gid://shopify/DiscountRedeemCode/\(1_000_000_000_000 + number)",\
+    "syncedAt":"2026-01-31T12:34:56.789Z","syncStatus":"synced","error":null}},\
+    "updatedAt":"2026-01-31T12:34:56.789Z"}
+    """
+  }
+
+  /// Numbers that look random, the same every time (SplitMix64).
+  private struct Sequence: RandomNumberGenerator {
+    private var state: UInt64 = 1
+
+    mutating func next() -> UInt64 {
+      state &+= 0x9E37_79B9_7F4A_7C15
+      var mixed = state
+      mixed = (mixed ^ (mixed >> 30)) &* 0xBF58_476D_1CE4_E5B9
+      mixed = (mixed ^ (mixed >> 27)) &* 0x94D0_49BB_1331_11EB
+      return mixed ^ (mixed >> 31)
+    }
+  }
+}

@@ -1,0 +1,49 @@
+import AsyncHTTPClient
+import Foundation
+import LocalPostgres
+import NIOCore
+import Testing
+
+/// The web surface of one daemon, as a browser sees it.
+struct Web {
+  struct Answer: Equatable {
+    let status: Int
+    let body: String
+  }
+
+  let address: String
+
+  init() throws {
+    address = "127.0.0.1:\(try FreePort.find())"
+  }
+
+  func get(_ path: String) async throws -> Answer {
+    let answer = try await HTTPClient.shared.execute(
+      HTTPClientRequest(url: "http://\(address)\(path)"),
+      timeout: .seconds(30)
+    )
+    let body = try await answer.body.collect(upTo: 1 << 20)
+    return Answer(status: Int(answer.status.code), body: String(buffer: body))
+  }
+
+  /// What the page shows, as it is now.
+  func facts() async throws -> [String: Any] {
+    let body = try await get("/status.json").body
+    let object = try JSONSerialization.jsonObject(with: Data(body.utf8))
+    return try #require(object as? [String: Any])
+  }
+
+  /// What the page is told first.
+  func firstEvent() async throws -> String {
+    let answer = try await HTTPClient.shared.execute(
+      HTTPClientRequest(url: "http://\(address)/events"),
+      timeout: .seconds(30)
+    )
+    var text = ""
+    for try await part in answer.body {
+      text += String(buffer: part)
+      if text.hasSuffix("\n\n") { break }
+    }
+    return text
+  }
+}

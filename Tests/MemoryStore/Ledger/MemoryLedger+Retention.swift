@@ -1,0 +1,42 @@
+public import Provisioning
+
+extension MemoryLedger {
+  /// Deletes a batch of old calls: `codemint.prune_calls`.
+  public mutating func pruneCalls(olderThan age: Duration, atMost limit: Int, now: Int64)
+    -> PrunedCalls
+  {
+    let before = now - age.microseconds
+    let mark = account.prunedUntil.map { ($0.finishedAt, $0.job) } ?? (.min, JobID(0))
+    let ended = jobs.values.compactMap { job in
+      job.finishedAt.map { (finishedAt: $0, job: job.id) }
+    }
+    let old = ended.filter { $0.finishedAt < before && ($0.finishedAt, $0.job) > mark }
+      .sorted { ($0.finishedAt, $0.job) < ($1.finishedAt, $1.job) }
+    var number = 0
+    for (finishedAt, job) in old.prefix(limit) {
+      let forgettable = calls.filter { $0.value.call.job == job && mayForget($0.value, before) }
+      // Which of them go first is of no account.
+      for id in forgettable.keys.sorted().prefix(limit - number) {
+        calls[id] = nil
+        number += 1
+      }
+      if number >= limit { break }
+      account.prunedUntil = .init(finishedAt: finishedAt, job: job)
+    }
+    hasForgotten = hasForgotten || number > 0
+    return PrunedCalls(number: number, isLast: old.count < limit && number < limit)
+  }
+
+  /// Whether nobody needs a call any more: `codemint.may_forget`.
+  private func mayForget(_ row: CallRow, _ before: Int64) -> Bool {
+    let id = row.call.id
+    let isProven =
+      switch row.state {
+      case .issued, .rejected, .unsent: true
+      case .sending, .inDoubt, .adopted, .absent: false
+      }
+    return isProven && !row.isShort && row.settledAt ?? .max < before && answers[id] == nil
+      && rewards[row.call.reward]?.watchCall != id
+      && !strays.values.contains { $0.call == id } && !rawCodes.values.contains(id)
+  }
+}

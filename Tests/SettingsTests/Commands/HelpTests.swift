@@ -1,0 +1,31 @@
+import ArgumentParser
+import Testing
+
+@testable import codemint
+
+@Suite("--help")
+struct HelpTests {
+  @Test("it names every exit status, and so does the README")
+  func statuses() throws {
+    let help = Codemint.helpMessage(columns: 10_000)
+    let readme = try Repository.text("README.md")
+    for status in ExitStatus.allCases {
+      #expect(help.contains("\(status.rawValue) "), "\(status)")
+      #expect(readme.contains("\(status.rawValue) "), "\(status)")
+    }
+    #expect(help.contains("Exit statuses: 0 all went well"))
+  }
+
+  @Test("every command says in one sentence what it does, and then what to expect")
+  func commands() {
+    let commands = Codemint.configuration.subcommands
+    #expect(commands.count >= 15)
+    for command in commands {
+      let help = Codemint.helpMessage(for: command, columns: 100)
+      let configuration = command.configuration
+      #expect(help.hasPrefix("OVERVIEW: \(configuration.abstract)"))
+      #expect(configuration.abstract.hasSuffix(".") && configuration.discussion.count > 80)
+      #expect(help.contains("USAGE: codemint \(configuration.commandName ?? "?")"))
+    }
+  }
+}
