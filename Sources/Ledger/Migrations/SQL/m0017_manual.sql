@@ -255,6 +255,10 @@ COMMENT ON FUNCTION codemint.restore_call IS
   'Takes in a call that this database does not know: lost in a failover, or forgotten since.';
 COMMENT ON FUNCTION codemint.store_codes IS
   'Inserts codes; new ones count for the job as far as there is room, the rest is surplus.';
+COMMENT ON FUNCTION codemint.store_new_codes IS
+  'Inserts codes that all count and that nobody has recorded before; else none, and says so.';
+COMMENT ON FUNCTION codemint.store_among_known IS
+  'Inserts codes of which some are known, or more than there is room for.';
 COMMENT ON FUNCTION codemint.store_strays IS 'Keeps codes whose owner is not proven.';
 COMMENT ON FUNCTION codemint.store_raw_codes IS
   'Keeps codes that no text or jsonb column can hold, as bytes.';
