@@ -1,17 +1,23 @@
 // The daemon under simulated chaos: see Tests/Simulation. `scripts/simulate` plays many more seeds,
 // and one alone; `scripts/mutate` shows what these tests would notice.
 
+import Foundation
 import Simulation
 import Testing
 
 @Suite("simulation")
 struct SimulationTests {
+  /// How many worlds are played: fewer where everything is slow, as under a sanitizer.
+  private static let seeds =
+    ProcessInfo.processInfo.environment["CODEMINT_TEST_SEEDS"].flatMap { UInt64($0) } ?? 300
+
   @Test(
     "under every fault nothing is lost, nothing is issued twice, and all comes to rest",
     arguments: 0..<4
   )
   func chaos(part: UInt64) async {
-    for seed in part * 75 + 1...part * 75 + 75 {
+    let share = Self.seeds / 4
+    for seed in part * share + 1...part * share + share {
       let report = await SimulationRunner.run(seed: seed)
       guard let failure = report.failure else { continue }
       let events = report.events.joined(separator: "\n")

@@ -55,11 +55,7 @@ struct Quiet {
         )
         resolved += 1
       } catch let error as PostgresError where error.code == .server {
-        // Another call's resolution took the codes: the next look decides.
-        try await arena.eye.run(
-          "SELECT codemint.resolve_call('\(call)', 'absent', 'its codes went elsewhere')"
-        )
-        resolved += 1
+        // A late answer, or another call's resolution, was faster: the next look decides.
       }
     }
   }

@@ -61,6 +61,11 @@ struct PlanTests {
         asked += 1
         try #require(asked < 100)
       }
+      // What autovacuum does in its own time: where the machine is busy, that is too late for this.
+      try await ledger.bystander.script(
+        "VACUUM codemint.jobs, codemint.rewards, codemint.arrivals",
+        deadline: .seconds(120)
+      )
       let many = try await pagesOfClaim(ledger)
       // Fewer than a hundred arrivals that cannot be served are stepped over, each with a look at its
       // reward; and the trees of the indexes are higher by a page or two.

@@ -168,6 +168,10 @@ struct ResolveTests {
     let spring = mint.make(4, of: Scene.reward, prefix: "SPRING")
     let summer = mint.make(5, of: Scene.reward, prefix: "SUMMER")
     try await Held.lend(prefixes: ["SUMMER", "SPRING"], strays: spring + summer) { held in
+      let found = try await held.connection.query(
+        "SELECT codes_found FROM codemint.doubts ORDER BY prefix DESC"
+      ).map { try $0.int64("codes_found") }
+      #expect(found == [5, 4])
       _ = try await held.resolve(held.calls[0], "adopt", "why")
       let codes = try await held.connection.facts().codes
       #expect(Set(codes.keys) == Set(summer.map(\.id)))

@@ -144,7 +144,8 @@ struct RoleTests {
   }
 
   private static let operatorsFunctions = [
-    "accept_cluster", "cancel_job", "follow_sync", "pause_job", "purge_job", "reserve_slot",
+    "accept_cluster", "cancel_job", "count_strays", "follow_sync", "pause_job", "purge_job",
+    "reserve_slot",
     "resolve_call", "resume_job", "retry_job", "set_limits", "set_priority",
   ]
 

@@ -328,23 +328,3 @@ BEGIN
   RETURN v_call;
 END
 $$;
-
--- Keeps codes whose owner is not proven.
-CREATE FUNCTION codemint.store_strays(
-  p_call uuid, p_rewards uuid[], p_ids uuid[], p_codes text[], p_statuses text[], p_sync text[],
-  p_external jsonb[], p_created timestamptz[], p_expires timestamptz[], p_updated timestamptz[]
-) RETURNS void
-LANGUAGE sql
-SET search_path = pg_catalog, pg_temp
-AS $$
-  INSERT INTO codemint.strays
-    (id, call_id, reward_id, code, status, sync_status, external_ids, created_at, expires_at,
-     updated_at)
-  SELECT s.id, p_call, s.reward, s.code, s.status, s.sync, s.external, s.created, s.expires,
-         s.updated
-  FROM unnest(p_rewards, p_ids, p_codes, p_statuses, p_sync, p_external, p_created, p_expires,
-              p_updated)
-    AS s (reward, id, code, status, sync, external, created, expires, updated)
-  WHERE NOT EXISTS (SELECT FROM codemint.codes c WHERE c.id = s.id)
-  ON CONFLICT (id) DO NOTHING
-$$;

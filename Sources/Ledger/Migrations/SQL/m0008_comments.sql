@@ -108,6 +108,8 @@ COMMENT ON VIEW codemint.job_status IS 'Every job with progress, pace, doubts, s
 COMMENT ON COLUMN codemint.job_status.time_left IS 'At the pace so far.';
 COMMENT ON VIEW codemint.call_log IS 'Every request, newest first.';
 COMMENT ON VIEW codemint.doubts IS 'Calls of which nobody knows whether they made codes.';
+COMMENT ON FUNCTION codemint.count_strays(codemint.calls) IS
+  'How many codes adopt would take for a held call.';
 COMMENT ON VIEW codemint.account_status IS 'Whether calls may be sent now, how fast, and if not, why.';
 COMMENT ON COLUMN codemint.accounts.system_identifier IS
   'The database cluster that the ledger lives in.';

@@ -140,7 +140,7 @@ COMMENT ON COLUMN codemint.doubts.reward_closed_at IS
   'Since when its reward takes no new call because of a doubt; null if it does.';
 COMMENT ON COLUMN codemint.doubts.since IS 'How long it has been in doubt, or held.';
 COMMENT ON COLUMN codemint.doubts.codes_found IS
-  'Codes that were set aside for it and those held with it, in codemint.strays.';
+  'How many codes adopt would take for it now.';
 COMMENT ON COLUMN codemint.doubts.what_to_do IS 'The statement that decides it, if it waits for you.';
 COMMENT ON COLUMN codemint.account_status.reason IS 'Why nothing is sent, or little; null if all is well.';
 COMMENT ON COLUMN codemint.account_status.message IS 'The same in words, with what to do.';
@@ -255,6 +255,10 @@ COMMENT ON FUNCTION codemint.restore_call IS
   'Takes in a call that this database does not know: lost in a failover, or forgotten since.';
 COMMENT ON FUNCTION codemint.store_codes IS
   'Inserts codes; new ones count for the job as far as there is room, the rest is surplus.';
+COMMENT ON FUNCTION codemint.store_new_codes IS
+  'Inserts codes that all count and that nobody has recorded before; else none, and says so.';
+COMMENT ON FUNCTION codemint.store_among_known IS
+  'Inserts codes of which some are known, or more than there is room for.';
 COMMENT ON FUNCTION codemint.store_strays IS 'Keeps codes whose owner is not proven.';
 COMMENT ON FUNCTION codemint.store_raw_codes IS
   'Keeps codes that no text or jsonb column can hold, as bytes.';

@@ -1,7 +1,7 @@
 -- Who may do what. Run after every migration and as often as wanted: it comes to the same.
 --
 -- Nothing is granted to PUBLIC. A function that is SECURITY DEFINER is an operator's; every other
--- one belongs to the daemon, which runs it with its own rights. Both need slots.
+-- one belongs to the daemon, which runs it with its own rights. What both need is at the end.
 
 REVOKE ALL ON SCHEMA codemint FROM PUBLIC;
 REVOKE ALL ON ALL TABLES IN SCHEMA codemint FROM PUBLIC;
@@ -60,7 +60,8 @@ BEGIN
   END LOOP;
 END
 $$;
-GRANT EXECUTE ON FUNCTION codemint.reserve_slot() TO codemint_worker;
+GRANT EXECUTE ON FUNCTION codemint.reserve_slot(), codemint.count_strays(codemint.calls)
+  TO codemint_worker;
 
 -- Rows of jobs: a producer's own; everybody else's who may read the table at all. Done once, since
 -- it needs the table to itself.
