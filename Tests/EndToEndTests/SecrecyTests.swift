@@ -28,7 +28,12 @@ struct SecrecyTests {
         settings
       )
       try await stage.database.insert(Job(Reward.second, 20), Job(Reward.third, 20))
-      try await stage.database.until("(SELECT count(*) FROM codemint.doubts) = 2")
+      try await stage.database.until(
+        """
+        (SELECT count(*) FROM codemint.calls
+         WHERE error_code IN ('unstorable_answer', 'unreadable_answer')) = 2
+        """
+      )
       #expect(try await enqueue.end() == .status(0))
       let commands = try Self.commands.map { try stage.codemint($0, settings) }
       for command in commands { _ = try await command.end() }
