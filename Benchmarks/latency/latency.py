@@ -17,7 +17,8 @@ import urllib.request
 
 import asyncpg
 
-import server
+sys.path.insert(1, os.path.join(os.path.dirname(__file__), "..", "peers"))
+import server  # noqa: E402
 
 OURS = "3c90c3cc-0d44-4b50-8888-8dd25736052a"
 PLAIN = "7e0f4c1b-52d3-4f0e-9b6a-0c2a3d1e5f60"
@@ -259,7 +260,7 @@ async def main():
     parser.add_argument("--idle", type=int, default=30)
     parser.add_argument("--only", choices=["insert", "poll", "claim", "idle"])
     asked = parser.parse_args()
-    with server.postgres() as directory:
+    with server.postgres() as (directory, _):
         sandbox = program(
             asked.codemint, "sandbox", "--port", "0", until="http", stream="stdout",
             environment={"PATH": os.environ["PATH"], "CODEMINT_CONFIG": "/dev/null",

@@ -31,7 +31,7 @@ def postgres():
     account = None
     if os.geteuid() == 0:
         account = "postgres"
-    directory = tempfile.mkdtemp(prefix="codemint-peers-")
+    directory = tempfile.mkdtemp(prefix="codemint-bench-")
     if account:
         os.chown(directory, pwd.getpwnam(account).pw_uid, -1)
     try:
