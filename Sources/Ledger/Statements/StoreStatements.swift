@@ -28,8 +28,8 @@ enum StoreStatements {
     """
 
   static let tend: Statement = """
-    SELECT call_id, job_id, reward_id, next_us, block_code, block_message, probe_now,
-           reconciling_due, api_failing, max_in_flight
+    SELECT call_id, job_id, reward_id, action, done_by, state_before, state_after, next_us,
+           block_code, block_message, probe_now, reconciling_due, api_failing, max_in_flight
     FROM codemint.tend($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
     """
 

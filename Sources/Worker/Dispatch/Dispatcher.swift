@@ -57,6 +57,7 @@ struct Dispatcher: Sendable {
           ]
         )
       }
+      context.note(tending.steered)
       if tending.isReconcilingDue { context.doubt.ring() }
       note(outage: tending, &schedule)
       react(to: tending.block, &schedule, &group)
