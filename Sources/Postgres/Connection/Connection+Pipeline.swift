@@ -46,13 +46,14 @@ extension Connection {
   }
 
   /// A statement that went out in a pipeline, and what it was prepared as on the way.
-  private enum Sent {
+  enum Sent {
     case ready
     case preparing(PreparedStatements.Key, name: String)
     case refused(PostgresError)
   }
 
-  private func send(_ query: Query) -> Sent {
+  /// Sends a statement, and its synchronization point, into the open pipeline.
+  func send(_ query: Query) -> Sent {
     let key = PreparedStatements.Key(query)
     var sent = Sent.ready
     var isSent: Bool
@@ -75,7 +76,8 @@ extension Connection {
     return sent
   }
 
-  private func receive(_ sent: Sent) -> Link.Reply {
+  /// Reads what the server says of a statement that was sent, in the order of sending.
+  func receive(_ sent: Sent) -> Link.Reply {
     switch sent {
     case .ready:
       return link.collectSegment(withPrepare: false).reply

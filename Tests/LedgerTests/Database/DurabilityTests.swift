@@ -37,8 +37,8 @@ struct DurabilityTests {
           SELECT call_state AS value FROM codemint.settle_call(
             gen_random_uuid(), \(job.number), '\(Scene.reward)', NULL, 10, gen_random_uuid(),
             'in_doubt', NULL, 'timeout', 'm', NULL, 1, NULL, '{}', '{}', '{}', '{}', '{}', '{}',
-            '{}', '{}', '{}', NULL, NULL, interval '0', 5, 'closed', NULL, 8, 'none', NULL, NULL,
-            NULL, 3)
+            '{}', '{}', '{}', NULL, false, NULL, NULL, '{}', NULL, NULL, NULL, interval '0', 5,
+            'closed', NULL, 8, 3, 'none', NULL, NULL, NULL, 3)
           """,
         "off",
         on: ledger.bystander

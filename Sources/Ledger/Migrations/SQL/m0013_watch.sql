@@ -383,3 +383,10 @@ COMMENT ON VIEW codemint.watches IS
 COMMENT ON COLUMN codemint.watches.state IS
   'waiting for the next listing, listing (due at once), failing (its list cannot be had), '
   'unlistable (given up).';
+COMMENT ON COLUMN codemint.watches.call_id IS 'The latest call because of which it is watched.';
+COMMENT ON COLUMN codemint.watches.next_listing_at IS 'When it is listed next.';
+COMMENT ON COLUMN codemint.watches.listings_done IS 'Listings of this watch so far, of four.';
+COMMENT ON COLUMN codemint.watches.failures IS 'How often in a row it could not be listed.';
+COMMENT ON COLUMN codemint.watches.failing_since IS 'Since when.';
+COMMENT ON COLUMN codemint.watches.error IS 'Why.';
+COMMENT ON COLUMN codemint.watches.what_to_do IS 'What is left for you to do, if anything.';

@@ -209,15 +209,6 @@ COMMENT ON COLUMN codemint.arrivals.priority IS 'The priority of the first of th
 COMMENT ON SEQUENCE codemint.turns IS 'Places in the round: see codemint.jobs.turn.';
 COMMENT ON SEQUENCE codemint.jobs_id_seq IS 'Numbers of jobs.';
 
--- Views.
-COMMENT ON COLUMN codemint.watches.call_id IS 'The latest call because of which it is watched.';
-COMMENT ON COLUMN codemint.watches.next_listing_at IS 'When it is listed next.';
-COMMENT ON COLUMN codemint.watches.listings_done IS 'Listings of this watch so far, of four.';
-COMMENT ON COLUMN codemint.watches.failures IS 'How often in a row it could not be listed.';
-COMMENT ON COLUMN codemint.watches.failing_since IS 'Since when.';
-COMMENT ON COLUMN codemint.watches.error IS 'Why.';
-COMMENT ON COLUMN codemint.watches.what_to_do IS 'What is left for you to do, if anything.';
-
 -- What a view or a table takes over from another under the same name means the same there.
 DO $$
 DECLARE
@@ -251,6 +242,25 @@ COMMENT ON COLUMN codemint.candidate.is_contested IS
 COMMENT ON COLUMN codemint.candidate.newcomer_last IS 'Whether the last call was a newcomer''s.';
 COMMENT ON COLUMN codemint.candidate.is_crowded IS
   'Whether so many arrivals cannot be served that others may be behind them.';
+COMMENT ON COLUMN codemint.claimed.outcome IS 'call, or nothing.';
+COMMENT ON COLUMN codemint.claimed.job_id IS 'The call''s job.';
+COMMENT ON COLUMN codemint.claimed.reward_id IS 'The call''s reward.';
+COMMENT ON COLUMN codemint.claimed.prefix IS 'What its codes are to begin with.';
+COMMENT ON COLUMN codemint.claimed.size IS 'How many codes it asks for.';
+COMMENT ON COLUMN codemint.claimed.slot_us IS 'Microseconds from answered_at to its slot.';
+COMMENT ON COLUMN codemint.claimed.answered_at IS 'The database''s clock when it answered.';
+COMMENT ON COLUMN codemint.claimed.spacing_us IS 'Microseconds from one slot to the next.';
+COMMENT ON COLUMN codemint.claimed.wait_us IS
+  'Microseconds until time alone may bring a slot or end a pause; null if it will not.';
+COMMENT ON COLUMN codemint.claimed.due_us IS
+  'Microseconds until the next job leaves the waiting room; null if it is empty.';
+COMMENT ON COLUMN codemint.claimed.job_failures IS 'Its job''s answers in a row without a new code.';
+COMMENT ON COLUMN codemint.claimed.reward_failures IS 'Its reward''s failures in a row.';
+COMMENT ON COLUMN codemint.claimed.account_failures IS 'The account''s failures in a row.';
+COMMENT ON COLUMN codemint.slot.spacing IS 'From one slot to the next.';
+COMMENT ON COLUMN codemint.slot.leeway IS 'How late who has it may leave.';
+COMMENT ON COLUMN codemint.slot.slot IS 'When it is.';
+COMMENT ON COLUMN codemint.slot.following IS 'accounts.next_slot_at, once it is taken.';
 
 -- Triggers.
 COMMENT ON TRIGGER place_new_job ON codemint.jobs IS
@@ -270,6 +280,13 @@ COMMENT ON FUNCTION codemint.claim_call IS
 COMMENT ON FUNCTION codemint.may_send IS 'Whether the account may send a generate call at all.';
 COMMENT ON FUNCTION codemint.may_take IS
   'Whether a call may be taken of this job, its reward and the account, all of them locked.';
+COMMENT ON FUNCTION codemint.take_call IS
+  'Looks for the job whose turn it is, and takes a call of it.';
+COMMENT ON FUNCTION codemint.show_claim IS
+  'What a worker needs to know of a call that it may send.';
+COMMENT ON TYPE codemint.claimed IS 'What asking for a call gave.';
+COMMENT ON TYPE codemint.slot IS
+  'A slot that can be had, and what the limiter knows once it is taken.';
 COMMENT ON FUNCTION codemint.next_slot IS 'The account''s next slot, should somebody take it now.';
 COMMENT ON FUNCTION codemint.wait_for_slot IS
   'Until the next slot may be taken; null if it may now.';
@@ -369,4 +386,5 @@ COMMENT ON FUNCTION codemint.fails_alone IS 'Whether a failure is its reward''s 
 COMMENT ON FUNCTION codemint.is_free IS
   'Whether a worker may take a reward, to reconcile it or to list it.';
 COMMENT ON FUNCTION codemint.record_ending IS 'Records on a call''s row how its request ended.';
-COMMENT ON FUNCTION codemint.settle_reward IS 'What the ending of a call means for its reward.';
+COMMENT ON FUNCTION codemint.apply_effects IS
+  'What the ending of a call means for its reward and for everybody.';
