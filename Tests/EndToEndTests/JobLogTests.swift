@@ -43,7 +43,8 @@ struct JobLogTests {
       let lines = entries.filter { $0.message.hasPrefix("job ") }.map(\.line)
       #expect(
         lines.sorted() == [
-          "1 job changed state: completed", "2 job changed state: completed",
+          "1 job changed state: completed", "1 job changed state: running",
+          "2 job changed state: completed", "2 job changed state: running",
           "3 job changed state: cancelled by cancel", "3 job changed state: cancelled by cancel",
           "3 job changed state: queued by retry",
           "3 job steered: queued by pause", "3 job steered: queued by resume",

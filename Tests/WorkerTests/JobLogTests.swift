@@ -25,9 +25,10 @@ struct JobLogTests {
       trial.worker.wake()
       try await trial.until { $0.jobs.values.allSatisfy { $0.finishedAt != nil } }
       await trial.time.pass(.seconds(1))
-      let lines = trial.log.lines("job changed state").filter {
-        !$0.metadata.contains("running")
-      }
+      let all = trial.log.lines("job changed state")
+      let started = all.filter { $0.metadata.contains("running") }
+      #expect(started.count == 4)
+      let lines = all.filter { !$0.metadata.contains("running") }
       #expect(lines.count == 4)
       let ends = [
         (whole, "completed"), (found, "completed"), (short, "completed"), (refused, "failed"),

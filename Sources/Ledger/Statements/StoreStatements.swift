@@ -6,7 +6,7 @@ enum StoreStatements {
   static let claim: Statement = """
     SELECT outcome, job_id, reward_id, prefix, size, slot_us, answered_at, spacing_us, wait_us,
            due_us,
-           job_failures, reward_failures, account_failures
+           job_failures, reward_failures, account_failures, starts_job
     FROM codemint.claim_call($1, $2, $3, $4, $5)
     """
 

@@ -257,6 +257,7 @@ COMMENT ON COLUMN codemint.claimed.due_us IS
 COMMENT ON COLUMN codemint.claimed.job_failures IS 'Its job''s answers in a row without a new code.';
 COMMENT ON COLUMN codemint.claimed.reward_failures IS 'Its reward''s failures in a row.';
 COMMENT ON COLUMN codemint.claimed.account_failures IS 'The account''s failures in a row.';
+COMMENT ON COLUMN codemint.claimed.starts_job IS 'Whether its job is running because of this call.';
 COMMENT ON COLUMN codemint.slot.spacing IS 'From one slot to the next.';
 COMMENT ON COLUMN codemint.slot.leeway IS 'How late who has it may leave.';
 COMMENT ON COLUMN codemint.slot.slot IS 'When it is.';
