@@ -48,7 +48,7 @@ enum Part: String, CaseIterable {
     case .encode:
       let settlement = material.settlement
       _ = settlement.codes.rows(of: settlement.call, now: 0)
-      return settlement.parameters(isCopied: true).count
+      return settlement.parameters(isCopied: true, waits: false).count
     case .plan:
       return material.plan()
     }

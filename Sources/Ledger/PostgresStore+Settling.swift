@@ -5,16 +5,11 @@ extension PostgresStore {
   /// See `Store.settle`.
   public func settle(_ settlement: Settlement, thenClaim next: ClaimRequest?) async -> SettleAnswer
   {
-    let claim = next.map { Query(StoreStatements.claim, $0.parameters) }
     do throws(PostgresError) {
-      let answers = try await pool.withConnection(deadline: deadlines.settle) {
+      return try await pool.withConnection(deadline: deadlines.settle) {
         (connection) throws(PostgresError) in
-        try await run(settlement, then: claim, on: connection)
+        try await run(settlement, thenClaim: next, on: connection)
       }
-      return SettleAnswer(
-        settled: Self.receipt(answers.settled),
-        claim: next.flatMap { next in answers.claimed.map { Self.claim($0, for: next) } }
-      )
     } catch {
       let failure = StoreError(error)
       return SettleAnswer(
@@ -24,47 +19,58 @@ extension PostgresStore {
     }
   }
 
-  private typealias Answers = (
-    settled: Result<Rows, PostgresError>, claimed: Result<Rows, PostgresError>?
-  )
-
   /// An answer as it should be goes into the table by COPY, before anybody's lock is waited for. If
   /// the database refuses that, for instance because a code is known already, nothing has happened,
   /// and the codes are looked at one by one.
   private func run(
     _ settlement: Settlement,
-    then claim: Query?,
+    thenClaim next: ClaimRequest?,
     on connection: Connection
-  ) async throws(PostgresError) -> Answers {
+  ) async throws(PostgresError) -> SettleAnswer {
     let deadline = deadlines.settle
+    func settle(isCopied: Bool, waits: Bool) -> Query {
+      Query(StoreStatements.settle, settlement.parameters(isCopied: isCopied, waits: waits))
+    }
+    let claim = next.map { next in
+      [
+        Query(StoreStatements.claim, next.parameters(waits: false)),
+        Query(StoreStatements.makeSure),
+      ]
+    }
     guard let copy = settlement.copy(patience: deadlines.copy) else {
-      let settle = Query(StoreStatements.settle, settlement.parameters(isCopied: false))
-      guard let claim else { return (await Self.run(settle, on: connection, deadline), nil) }
-      let pair = try await connection.query(settle, then: claim, deadline: deadline)
-      return (pair.first, pair.second)
+      let settle = settle(isCopied: false, waits: claim == nil)
+      let answers = try await connection.query([settle] + (claim ?? []), deadline: deadline)
+      return Self.answer(answers[0], Array(answers.dropFirst()), for: next)
     }
     let copied = try await connection.query(
       copy,
-      with: Query(StoreStatements.settle, settlement.parameters(isCopied: true)),
-      then: claim,
+      with: settle(isCopied: true, waits: claim == nil),
+      then: claim ?? [],
       deadline: deadline
     )
+    let answer = Self.answer(copied.first, copied.others, for: next)
     guard case .failure(let error) = copied.first, !error.isOutcomeUnknown, connection.isUsable
-    else { return (copied.first, copied.second) }
-    let settle = Query(StoreStatements.settle, settlement.parameters(isCopied: false))
-    return (await Self.run(settle, on: connection, deadline), copied.second)
+    else { return answer }
+    let settle = settle(isCopied: false, waits: true)
+    let settled = try await connection.query([settle], deadline: deadline)
+    return SettleAnswer(settled: Self.receipt(settled[0]), claim: answer.claim)
   }
 
-  private static func run(_ query: Query, on connection: Connection, _ deadline: Duration)
-    async -> Result<Rows, PostgresError>
-  {
-    do throws(PostgresError) {
-      return .success(
-        try await connection.query(query.statement, query.parameters, deadline: deadline)
-      )
-    } catch {
-      return .failure(error)
+  /// Neither a settlement nor a claim behind it is believed before both are on disk.
+  /// - Parameter others: The answers to the claim and to `makeSure`, if there was a claim.
+  private static func answer(
+    _ settled: Result<Rows, PostgresError>,
+    _ others: [Result<Rows, PostgresError>],
+    for next: ClaimRequest?
+  ) -> SettleAnswer {
+    guard let next, let sure = others.last else {
+      return SettleAnswer(settled: receipt(settled), claim: nil)
     }
+    let isSure = committed(sure) { _ in () }
+    return SettleAnswer(
+      settled: isSure.flatMap { receipt(settled) },
+      claim: isSure.flatMap { claim(others[0], for: next) }
+    )
   }
 
   /// Reads the answer to a claim.

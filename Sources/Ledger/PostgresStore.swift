@@ -39,7 +39,7 @@ public struct PostgresStore: Store {
 
   /// See `Store.claim`.
   public func claim(_ request: ClaimRequest) async throws(StoreError) -> Claim {
-    let query = Query(StoreStatements.claim, request.parameters)
+    let query = Query(StoreStatements.claim, request.parameters(waits: true))
     let rows = try await translated { () throws(PostgresError) in
       try await run(query.statement, query.parameters)
     }

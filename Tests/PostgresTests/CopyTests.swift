@@ -9,10 +9,10 @@ struct CopyTests {
     let answers = try await connection.query(
       Self.copy([1, 2, 3]),
       with: Query("INSERT INTO t (n) SELECT 10 * count(*) FROM t RETURNING n"),
-      then: Query("SELECT count(*) FROM t")
+      then: [Query("SELECT count(*) FROM t")]
     )
     #expect(try answers.first.get().one().int64(0) == 30)
-    #expect(try answers.second?.get().one().int64(0) == 4)
+    #expect(try answers.others.first?.get().one().int64(0) == 4)
     #expect(try await connection.query("SELECT 1").count == 1)
   }
 
@@ -43,7 +43,7 @@ struct CopyTests {
         FROM t
         """
       ),
-      then: nil
+      then: []
     )
     #expect(try answers.first.get().one().bool("same"))
   }
@@ -54,11 +54,11 @@ struct CopyTests {
     let answers = try await connection.query(
       Self.copy([1, 2, 1]),
       with: Query("INSERT INTO t (n) VALUES (7)"),
-      then: Query("SELECT count(*) FROM t")
+      then: [Query("SELECT count(*) FROM t")]
     )
     #expect(answers.first.error?.sqlState == "23505")
     #expect(answers.first.error?.isOutcomeUnknown == false)
-    #expect(try answers.second?.get().one().int64(0) == 0)
+    #expect(try answers.others.first?.get().one().int64(0) == 0)
     #expect(connection.isUsable)
   }
 
@@ -70,10 +70,10 @@ struct CopyTests {
         CopyRows(columns: 1)
       },
       with: Query("SELECT 1"),
-      then: Query("SELECT 2")
+      then: [Query("SELECT 2")]
     )
     #expect(answers.first.error?.sqlState == "42P01")
-    #expect(try answers.second?.get().one().int32(0) == 2)
+    #expect(try answers.others.first?.get().one().int32(0) == 2)
   }
 
   @Test("a statement that is refused takes the rows with it")
@@ -82,10 +82,10 @@ struct CopyTests {
     let answers = try await connection.query(
       Self.copy([1, 2, 3]),
       with: Query("SELECT 1 / 0"),
-      then: Query("SELECT count(*) FROM t")
+      then: [Query("SELECT count(*) FROM t")]
     )
     #expect(answers.first.error?.sqlState == "22012")
-    #expect(try answers.second?.get().one().int64(0) == 0)
+    #expect(try answers.others.first?.get().one().int64(0) == 0)
   }
 
   @Test("an error of the commit is the first transaction's")
@@ -106,10 +106,10 @@ struct CopyTests {
     let answers = try await connection.query(
       copy,
       with: Query("SELECT 1"),
-      then: Query("SELECT count(*) FROM t")
+      then: [Query("SELECT count(*) FROM t")]
     )
     #expect(answers.first.error?.sqlState == "23505")
-    #expect(try answers.second?.get().one().int64(0) == 0)
+    #expect(try answers.others.first?.get().one().int64(0) == 0)
   }
 
   @Test("both statements are prepared anew when they are gone, and the caller may try again")
@@ -117,13 +117,13 @@ struct CopyTests {
     let connection = try await Self.connection()
     let one = Query("SELECT count(*) FROM t")
     let two = Query("SELECT 2")
-    _ = try await connection.query(Self.copy([1]), with: one, then: two)
+    _ = try await connection.query(Self.copy([1]), with: one, then: [two])
     try await connection.script("DISCARD ALL")
-    let gone = try await connection.query(Self.copy([2]), with: one, then: two)
+    let gone = try await connection.query(Self.copy([2]), with: one, then: [two])
     #expect(gone.first.error?.isRetryable == true)
-    let again = try await connection.query(Self.copy([2]), with: one, then: two)
+    let again = try await connection.query(Self.copy([2]), with: one, then: [two])
     #expect(try again.first.get().one().int64(0) == 2)
-    #expect(try again.second?.get().one().int32(0) == 2)
+    #expect(try again.others.first?.get().one().int32(0) == 2)
   }
 
   @Test("the connection's end within the rows' transaction leaves both outcomes unknown")
@@ -132,10 +132,10 @@ struct CopyTests {
     let answers = try await connection.query(
       Self.copy([1]),
       with: Query("SELECT pg_terminate_backend(pg_backend_pid())"),
-      then: Query("SELECT 1")
+      then: [Query("SELECT 1")]
     )
     #expect(answers.first.error?.isOutcomeUnknown == true)
-    #expect(answers.second?.error?.isOutcomeUnknown == true)
+    #expect(answers.others.first?.error?.isOutcomeUnknown == true)
     #expect(!connection.isUsable)
   }
 
@@ -158,9 +158,13 @@ struct CopyTests {
       CREATE TRIGGER end_it BEFORE INSERT ON t FOR EACH ROW EXECUTE FUNCTION end_it();
       """
     )
-    let answers = try await connection.query(copy, with: Query("SELECT 1"), then: Query("SELECT 1"))
+    let answers = try await connection.query(
+      copy,
+      with: Query("SELECT 1"),
+      then: [Query("SELECT 1")]
+    )
     #expect(answers.first.error?.isConnectionLost == true)
-    #expect(answers.second?.error != nil)
+    #expect(answers.others.first?.error != nil)
     #expect(!connection.isUsable)
   }
 
@@ -171,9 +175,9 @@ struct CopyTests {
       CopyRows(columns: 1)
     }
     let setting: Statement = "SELECT current_setting('idle_in_transaction_session_timeout')"
-    let answers = try await connection.query(copy, with: Query(setting), then: Query(setting))
+    let answers = try await connection.query(copy, with: Query(setting), then: [Query(setting)])
     #expect(try answers.first.get().one().text(0) == "7s")
-    #expect(try answers.second?.get().one().text(0) == "0")
+    #expect(try answers.others.first?.get().one().text(0) == "0")
   }
 
   @Test("a transaction has no room for another one")
@@ -181,7 +185,7 @@ struct CopyTests {
     let connection = try await Self.connection()
     _ = try await connection.query("BEGIN")
     let error = await failure { () throws(PostgresError) in
-      _ = try await connection.query(Self.copy([1]), with: Query("SELECT 1"), then: nil)
+      _ = try await connection.query(Self.copy([1]), with: Query("SELECT 1"), then: [])
     }
     #expect(error?.code == .unsupported)
   }

@@ -3,8 +3,9 @@ package import Provisioning
 
 extension Settlement {
   /// The parameters of `StoreStatements.settle`, in its order. Codes travel as one array a column,
-  /// unless they have been copied into their table before (`copy`).
-  package func parameters(isCopied: Bool) -> [Parameter] {
+  /// unless they have been copied into their table before (`copy`). If it does not wait for the disk,
+  /// `StoreStatements.makeSure` has to follow.
+  package func parameters(isCopied: Bool, waits: Bool) -> [Parameter] {
     [
       .uuid(call.id.id.bits), .int8(call.job.number), .uuid(call.reward.id.bits),
       .text(call.prefix), .int4(Int32(call.size)), .uuid(worker.id.bits),
@@ -15,7 +16,7 @@ extension Settlement {
     ] + Parameter.columns(of: isCopied ? [] : codes + strays)
       + [.int4(isCopied ? Int32(codes.count) : nil)] + lessons + job.parameters + reward.parameters
       + account.parameters
-      + [.int4(Int32(Bounds.breakerFailures))]
+      + [.int4(Int32(Bounds.breakerFailures)), .bool(waits)]
   }
 
   /// Whether some codes are to be followed, when the oldest and the newest were made, two that every

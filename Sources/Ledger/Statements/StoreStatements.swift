@@ -7,7 +7,7 @@ enum StoreStatements {
     SELECT outcome, job_id, reward_id, prefix, size, slot_us, answered_at, spacing_us, wait_us,
            due_us,
            job_failures, reward_failures, account_failures, starts_job
-    FROM codemint.claim_call($1, $2, $3, $4, $5)
+    FROM codemint.claim_call($1, $2, $3, $4, $5, $6)
     """
 
   /// Keyed by the call: repeated after a lost answer, it changes nothing.
@@ -16,8 +16,11 @@ enum StoreStatements {
     FROM codemint.settle_call(
       $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20,
       $21, $22, $23, $24, $25, $26, $27, $28, $29, $30, $31, $32, $33, $34, $35, $36, $37, $38, $39,
-      $40, $41)
+      $40, $41, $42)
     """
+
+  /// After a settlement and a claim that did not wait for the disk: now both are there.
+  static let makeSure: Statement = "SELECT codemint.make_sure()"
 
   /// What `settle` may find in the table already. The columns are those of `rows(of:now:)`.
   static let copy: Statement = """

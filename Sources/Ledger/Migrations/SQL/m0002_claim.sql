@@ -49,9 +49,10 @@ CREATE TYPE codemint.claimed AS (
 -- Takes the next call of the job whose turn it is.
 --
 -- The worker makes p_call, so that a claim whose acknowledgement was lost finds itself when it is
--- repeated, unless the call has gone on meanwhile.
+-- repeated, unless the call has gone on meanwhile. p_waits is as in commit_for_sure.
 CREATE FUNCTION codemint.claim_call(
-  p_call uuid, p_worker uuid, p_lease interval, p_largest integer, p_horizon interval
+  p_call uuid, p_worker uuid, p_lease interval, p_largest integer, p_horizon interval,
+  p_waits boolean DEFAULT true
 ) RETURNS codemint.claimed
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
@@ -64,7 +65,7 @@ DECLARE
   v_job     codemint.jobs;
   v_account codemint.accounts;
 BEGIN
-  PERFORM codemint.commit_for_sure();
+  PERFORM codemint.commit_for_sure(p_waits);
   SELECT * INTO v_call FROM codemint.calls c WHERE c.id = p_call;
   IF NOT FOUND THEN
     v_claim := codemint.take_call(p_call, p_worker, p_lease, p_largest, p_horizon);
@@ -75,6 +76,8 @@ BEGIN
     v_claim.outcome := 'nothing';
     v_claim.wait_us := 0;
   ELSE
+    -- Nothing is written here that would take to disk what was.
+    PERFORM codemint.make_sure();
     SELECT * INTO v_reward FROM codemint.rewards r WHERE r.reward_id = v_call.reward_id;
     SELECT * INTO v_job FROM codemint.jobs j WHERE j.id = v_call.job_id;
     SELECT * INTO v_account FROM codemint.accounts a WHERE a.name = 'default';
@@ -346,22 +349,6 @@ BEGIN
   RETURN v_call;
 END
 $$;
-
--- What this transaction does must be on disk, and with a standby that is waited for there too, before
--- anybody is told, whatever the database's own setting: a claim that a crash took back would be sent
--- again. Settings that ask for more stay.
-CREATE FUNCTION codemint.commit_for_sure() RETURNS void
-LANGUAGE plpgsql
-SET search_path = pg_catalog, pg_temp
-AS $$
-BEGIN
-  IF current_setting('synchronous_commit') IN ('off', 'local', 'remote_write') THEN
-    PERFORM set_config('synchronous_commit', 'on', true);
-  END IF;
-END
-$$;
-COMMENT ON FUNCTION codemint.commit_for_sure() IS
-  'Raises synchronous_commit to on for the rest of the transaction.';
 
 -- Locks a reward's row, which it makes when the reward is met for the first time.
 CREATE FUNCTION codemint.lock_reward(p_reward uuid) RETURNS codemint.rewards

@@ -69,7 +69,8 @@ $$;
 -- the body of an answer that could not be read or not be stored as rows.
 --
 -- Of the codes p_unsettled says whether some are to be followed, p_first and p_last when the oldest
--- and the newest were made; p_newest and p_literal are what a clean answer teaches.
+-- and the newest were made; p_newest and p_literal are what a clean answer teaches. p_waits is as in
+-- commit_for_sure.
 CREATE FUNCTION codemint.settle_call(
   p_call uuid, p_job bigint, p_reward uuid, p_prefix text, p_size integer, p_worker uuid, p_result
   text, p_http_status integer, p_error_code text, p_error_message text, p_received integer,
@@ -80,7 +81,7 @@ CREATE FUNCTION codemint.settle_call(
   p_job_fails_message text, p_stall_pause interval, p_stall_limit integer, p_reward_effect text,
   p_reward_pause interval, p_reward_limit integer, p_own_limit integer, p_account_effect text,
   p_account_pause interval, p_account_reason text, p_account_message text, p_breaker_limit
-  integer,
+  integer, p_waits boolean DEFAULT true,
   OUT issued integer, OUT surplus integer, OUT call_state text, OUT job_before text, OUT job_after
   text
 )
@@ -95,7 +96,7 @@ DECLARE
   v_own    integer := cardinality(p_ids) - cardinality(p_stray_rewards);
   v_end    record;
 BEGIN
-  PERFORM codemint.commit_for_sure();
+  PERFORM codemint.commit_for_sure(p_waits);
   v_reward := codemint.lock_reward(p_reward);
   IF p_raw IS NOT NULL OR v_own < cardinality(p_ids) THEN
     PERFORM codemint.set_aside(p_call, p_raw, p_stray_rewards, v_own, p_ids, p_codes, p_statuses,

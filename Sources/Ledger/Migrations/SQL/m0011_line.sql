@@ -39,11 +39,13 @@ BEGIN
   WHERE j.reward_id = p_reward AND j.turn IS NOT NULL
   ORDER BY j.priority, j.turn, j.next_call_at, j.id
   LIMIT 1;
-  SELECT j.turn INTO v_round
-  FROM codemint.jobs j
-  WHERE j.reward_id = p_reward AND j.priority = v_first.priority AND j.turn > 0
-  ORDER BY j.turn
-  LIMIT 1;
+  IF FOUND THEN
+    SELECT j.turn INTO v_round
+    FROM codemint.jobs j
+    WHERE j.reward_id = p_reward AND j.priority = v_first.priority AND j.turn > 0
+    ORDER BY j.turn
+    LIMIT 1;
+  END IF;
   UPDATE codemint.rewards r
   SET in_flight = r.in_flight + p_claimed,
       line_priority = v_first.priority,
