@@ -93,7 +93,7 @@ let package = Package(
         .embedInCode("Migrations/SQL/m0005_reconcile.sql"),
         .embedInCode("Migrations/SQL/m0006_cluster.sql"),
         .embedInCode("Migrations/SQL/m0007_views.sql"),
-        .embedInCode("Migrations/SQL/m0008_comments.sql"),
+        .embedInCode("Migrations/SQL/m0008_actions.sql"),
         .embedInCode("Migrations/SQL/m0009_steer.sql"),
         .embedInCode("Migrations/SQL/m0010_learn.sql"),
         .embedInCode("Migrations/SQL/m0011_line.sql"),

@@ -112,7 +112,8 @@ extension PostgresStore {
             + Parameter.rawColumns(of: decision.owned.filter { refused.contains($0.code.id) })
         )
       }
-      return try rows.one().text("outcome") == "done" ? .done : .changed
+      guard try rows.first?.text("outcome") == "done" else { return .changed }
+      return .done(ended: try rows.endedJobs())
     }
   }
 
@@ -122,29 +123,24 @@ extension PostgresStore {
     async throws(StoreError) -> WatchAnswer
   {
     try await translated { () throws(PostgresError) in
-      let row: Row
+      let rows: Rows
       do throws(PostgresError) {
-        row = try await run(
+        rows = try await run(
           ReconcilingStatements.concludeWatch,
           watch.parameters(worker: worker, codes: watch.codes)
-        ).one()
+        )
       } catch {
         guard error.isContentRefused else { throw error }
         let refused = try await refused(watch.codes)
         guard !refused.isEmpty else { throw error }
         let raw = watch.codes.filter { refused.contains($0.id) }.map { OwnedCode($0, of: nil) }
-        row = try await run(
+        rows = try await run(
           ReconcilingStatements.concludeBesideRaw,
           watch.parameters(worker: worker, codes: watch.codes.filter { !refused.contains($0.id) })
             + Parameter.rawColumns(of: raw)
-        ).one()
+        )
       }
-      return switch try row.text("outcome") {
-      case "done":
-        .done(issued: try row.integer("issued"), surplus: try row.integer("surplus"))
-      case "wait": .wait
-      default: .lost
-      }
+      return try WatchAnswer(rows)
     }
   }
 

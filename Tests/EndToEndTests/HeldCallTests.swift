@@ -78,7 +78,7 @@ struct HeldCallTests {
         WHERE state = 'in_doubt'
         """
       )
-      try await daemon.errors.line("doubt needs a person")
+      try await daemon.errors.line("job held, a doubtful call needs a person")
       let calls = try await stage.database.texts(
         "SELECT call_id FROM codemint.doubts WHERE hold_reason IS NOT NULL AND codes_found = 20"
       )

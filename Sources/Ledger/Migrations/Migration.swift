@@ -27,7 +27,7 @@ public struct Migration: Hashable, Sendable {
     Migration(5, "reconcile", PackageResources.m0005_reconcile_sql),
     Migration(6, "cluster", PackageResources.m0006_cluster_sql),
     Migration(7, "views", PackageResources.m0007_views_sql),
-    Migration(8, "comments", PackageResources.m0008_comments_sql),
+    Migration(8, "actions", PackageResources.m0008_actions_sql),
     Migration(9, "steer", PackageResources.m0009_steer_sql),
     Migration(10, "learn", PackageResources.m0010_learn_sql),
     Migration(11, "line", PackageResources.m0011_line_sql),

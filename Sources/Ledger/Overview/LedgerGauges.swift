@@ -22,6 +22,8 @@ public struct LedgerGauges: Hashable, Sendable {
   public let closedRewards: Int
   /// Codes upstream whose owner is not proven.
   public let strays: Int
+  /// Rewards of which codes are not settled and are not looked at, or asked for, any more.
+  public let syncGivenUp: Int
   /// open, trying, paused, failing, blocked or suspended.
   public let accountState: String
   /// The pace in force; nil before the first daemon has come.

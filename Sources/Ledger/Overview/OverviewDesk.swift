@@ -29,6 +29,7 @@ public struct OverviewDesk: Sendable {
       oldestDoubtSeconds: try row.double("oldest_doubt_seconds"),
       closedRewards: Int(try row.int64("closed_rewards")),
       strays: Int(try row.int64("strays")),
+      syncGivenUp: Int(try row.int64("sync_given_up")),
       accountState: try row.text("account_state"),
       requestsPerSecond: try row.optionalDouble("requests_per_second"),
       inFlight: Int(try row.int64("in_flight")),

@@ -41,7 +41,8 @@ extension Claim {
         slotDelay: .microseconds(try row.int64("slot_us")),
         answered: Timestamp(microseconds: try row.timestamptz("answered_at")),
         spacing: .microseconds(try row.int64("spacing_us")),
-        failures: failures
+        failures: failures,
+        startsJob: try row.bool("starts_job")
       )
     )
   }

@@ -15,11 +15,16 @@ extension SettleReceipt {
 }
 
 extension Row {
-  /// A state by its name in the database.
+  /// A state by its name in the database; nil for null.
   func optionalState<State: RawRepresentable<String>>(_ column: Column)
     throws(PostgresError) -> State?
   {
-    guard let text = try optionalText(column) else { return nil }
+    try isNull(column) ? nil : try state(column)
+  }
+
+  /// A state by its name in the database.
+  func state<State: RawRepresentable<String>>(_ column: Column) throws(PostgresError) -> State {
+    let text = try text(column)
     guard let state = State(rawValue: text) else {
       throw PostgresError(.unexpectedResult, "\"\(text)\" is not a state that is known here")
     }

@@ -14,9 +14,11 @@ extension WorkerPresence {
 }
 
 extension Tending {
-  /// Reads the answer to `StoreStatements.tend`: a row for each expired call, and one without.
+  /// Reads the answer to `StoreStatements.tend`: a row for each expired call, one for each
+  /// thing that an operator did, and one without a job.
   init(_ rows: Rows) throws(PostgresError) {
     var expired: [ExpiredCall] = []
+    var steered: [SteeredJob] = []
     var next: Duration?
     var block: AccountBlock?
     var isReconcilingDue = false
@@ -33,6 +35,10 @@ extension Tending {
         )
         continue
       }
+      if let action = try row.optionalText("action") {
+        steered.append(try SteeredJob(row, action: action))
+        continue
+      }
       next = try row.optionalInt64("next_us").map { .microseconds(max(0, $0)) }
       isReconcilingDue = try row.optionalBool("reconciling_due") ?? false
       isAPIFailing = try row.optionalBool("api_failing") ?? false
@@ -47,11 +53,24 @@ extension Tending {
     }
     self.init(
       expired: expired,
+      steered: steered,
       next: next,
       block: block,
       isReconcilingDue: isReconcilingDue,
       isAPIFailing: isAPIFailing,
       maxInFlight: maxInFlight
+    )
+  }
+}
+
+extension SteeredJob {
+  fileprivate init(_ row: Row, action: String) throws(PostgresError) {
+    self.init(
+      job: JobID(try row.int64("job_id")),
+      action: action,
+      actor: try row.text("done_by"),
+      before: try row.state("state_before"),
+      after: try row.state("state_after")
     )
   }
 }

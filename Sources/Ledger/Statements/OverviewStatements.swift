@@ -91,7 +91,12 @@ enum OverviewStatements {
            a.current_requests_per_second AS requests_per_second, a.in_flight::bigint,
            a.workers::bigint,
            (SELECT count(*) FROM codemint.rewards WHERE closed_at IS NOT NULL) AS closed_rewards,
-           (SELECT count(*) FROM codemint.strays) AS strays
+           (SELECT count(*) FROM codemint.strays) AS strays,
+           (SELECT count(*) FROM (
+              SELECT reward_id FROM codemint.follows WHERE given_up_at IS NOT NULL
+              UNION
+              SELECT reward_id FROM codemint.resyncs WHERE given_up_at IS NOT NULL) g
+           ) AS sync_given_up
     FROM (
       SELECT count(*) FILTER (WHERE state = 'queued') AS queued,
              count(*) FILTER (WHERE state = 'running') AS running,

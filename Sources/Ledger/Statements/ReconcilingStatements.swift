@@ -46,36 +46,44 @@ enum ReconcilingStatements {
                              OR c.held_at IS NOT NULL AND NOT codemint.has_seen_all(c.hold_reason)))
     """
 
-  /// Looks again under the reward's lock whether what was judged is still so.
+  /// Looks again under the reward's lock whether what was judged is still so. A row for each job that
+  /// ended, or one without a job.
   static let decide: Statement = """
-    SELECT outcome
+    SELECT d.outcome, e.job_id, e.job_state
     FROM codemint.decide_doubt(
       $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20,
-      $21, $22, $23, $24)
+      $21, $22, $23, $24) AS d (outcome)
+    LEFT JOIN LATERAL codemint.ended_jobs(
+      d.outcome, ARRAY(SELECT c.job_id FROM codemint.calls c WHERE c.id = ANY ($3))) AS e ON true
     """
 
+  /// A row for each job that ended, or one without a job.
   static let concludeWatch: Statement = """
-    SELECT outcome, issued, surplus
-    FROM codemint.conclude_watch($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, 0)
+    SELECT w.outcome, w.issued, w.surplus, e.job_id, e.job_state
+    FROM codemint.conclude_watch($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, 0) AS w
+    LEFT JOIN LATERAL codemint.ended_jobs(w.outcome, w.credited) AS e ON true
     """
 
   /// The same as `decide` where the database refuses some of the codes: those come as bytes.
   static let decideBesideRaw: Statement = """
-    SELECT d.outcome,
-           CASE WHEN d.outcome = 'done'
-                THEN codemint.store_raw_codes($1, $25, $26, $27, $28, $29, $30) END
+    SELECT r.outcome, e.job_id, e.job_state
     FROM codemint.decide_doubt(
       $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20,
       $21, $22, $23, $24) AS d (outcome)
+    CROSS JOIN LATERAL codemint.store_raw_codes(
+      d.outcome, $1, $25, $26, $27, $28, $29, $30) AS r (outcome)
+    LEFT JOIN LATERAL codemint.ended_jobs(
+      r.outcome, ARRAY(SELECT c.job_id FROM codemint.calls c WHERE c.id = ANY ($3))) AS e ON true
     """
 
   /// The same as `concludeWatch` where the database refuses some of the codes.
   static let concludeBesideRaw: Statement = """
-    SELECT w.outcome, w.issued, w.surplus,
-           CASE WHEN w.outcome = 'done'
-                THEN codemint.store_raw_codes($1, $12, $13, $14, $15, $16, $17) END
+    SELECT r.outcome, w.issued, w.surplus, e.job_id, e.job_state
     FROM codemint.conclude_watch(
       $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, cardinality($13::uuid[])) AS w
+    CROSS JOIN LATERAL codemint.store_raw_codes(
+      w.outcome, $1, $12, $13, $14, $15, $16, $17) AS r (outcome)
+    LEFT JOIN LATERAL codemint.ended_jobs(r.outcome, w.credited) AS e ON true
     """
 
   /// Takes codes in and gives nothing back: it fails if the database refuses the content of one.

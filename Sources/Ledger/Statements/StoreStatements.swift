@@ -6,7 +6,7 @@ enum StoreStatements {
   static let claim: Statement = """
     SELECT outcome, job_id, reward_id, prefix, size, slot_us, answered_at, spacing_us, wait_us,
            due_us,
-           job_failures, reward_failures, account_failures
+           job_failures, reward_failures, account_failures, starts_job
     FROM codemint.claim_call($1, $2, $3, $4, $5, $6)
     """
 
@@ -40,8 +40,8 @@ enum StoreStatements {
     """
 
   static let tend: Statement = """
-    SELECT call_id, job_id, reward_id, next_us, block_code, block_message, probe_now,
-           reconciling_due, api_failing, max_in_flight
+    SELECT call_id, job_id, reward_id, action, done_by, state_before, state_after, next_us,
+           block_code, block_message, probe_now, reconciling_due, api_failing, max_in_flight
     FROM codemint.tend($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
     """
 

@@ -37,6 +37,8 @@ public struct ClaimedCall: Hashable, Sendable {
   public let spacing: Duration
   /// Failures in a row so far.
   public let failures: FailureCounts
+  /// Whether its job was queued before: it is running because of this call.
+  public let startsJob: Bool
 
   /// A claimed call with these parts.
   public init(
@@ -44,12 +46,14 @@ public struct ClaimedCall: Hashable, Sendable {
     slotDelay: Duration,
     answered: Timestamp,
     spacing: Duration,
-    failures: FailureCounts
+    failures: FailureCounts,
+    startsJob: Bool
   ) {
     self.call = call
     self.slotDelay = slotDelay
     self.answered = answered
     self.spacing = spacing
     self.failures = failures
+    self.startsJob = startsJob
   }
 }

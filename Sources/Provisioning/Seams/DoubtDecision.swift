@@ -27,8 +27,16 @@ public struct DoubtDecision: Hashable, Sendable {
 
 /// What became of a decision.
 public enum DecisionAnswer: Hashable, Sendable {
-  /// It is recorded.
-  case done
+  /// It is recorded, and brought these jobs to their end.
+  case done(ended: [EndedJob])
   /// The facts it was made on have changed, and nothing was recorded: begin anew.
   case changed
+
+  /// Whether it is recorded.
+  public var isDone: Bool {
+    switch self {
+    case .done: true
+    case .changed: false
+    }
+  }
 }

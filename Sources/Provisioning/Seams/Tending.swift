@@ -39,6 +39,8 @@ public struct WorkerPresence: Hashable, Sendable {
 public struct Tending: Hashable, Sendable {
   /// Calls that became doubtful because their lease ran out.
   public let expired: [ExpiredCall]
+  /// What operators did to jobs and nobody has been told of; each is told to one worker, once.
+  public let steered: [SteeredJob]
   /// From now until the next lease runs out or the next waiting job is due, if any.
   public let next: Duration?
   /// Why nobody may send, if the account is blocked.
@@ -54,6 +56,7 @@ public struct Tending: Hashable, Sendable {
   /// A finding with these parts.
   public init(
     expired: [ExpiredCall],
+    steered: [SteeredJob],
     next: Duration?,
     block: AccountBlock?,
     isReconcilingDue: Bool,
@@ -61,6 +64,7 @@ public struct Tending: Hashable, Sendable {
     maxInFlight: Int
   ) {
     self.expired = expired
+    self.steered = steered
     self.next = next
     self.block = block
     self.isReconcilingDue = isReconcilingDue

@@ -89,8 +89,9 @@ public struct WatchFinding: Hashable, Sendable {
 /// What became of a finding.
 public enum WatchAnswer: Hashable, Sendable {
   /// It is recorded: so many of its codes were new and had been kept back by the answer that the
-  /// watch is about, so that they count for its job; and so many are surplus.
-  case done(issued: Int, surplus: Int)
+  /// watch is about, so that they count for its job; and so many are surplus. Jobs that have got all
+  /// their codes by that have ended.
+  case done(issued: Int, surplus: Int, ended: [EndedJob] = [])
   /// Calls of the time of the listing are still without outcome: bring it again.
   case wait
   /// The reward has been lost to another worker.

@@ -86,11 +86,13 @@ struct Settler: Sendable {
         ]
       )
     }
-    guard let job = receipt.job, job != receipt.jobBefore else { return }
-    context.logger.info(
-      "job changed state",
-      metadata: ["job": "\(call.job)", "state": "\(job.rawValue)"]
-    )
+    guard let state = receipt.job, state != receipt.jobBefore else { return }
+    var reason: Logger.Metadata = [:]
+    if state == .failed || state == .ending {
+      if let code = settlement.errorCode { reason["error_code"] = "\(code)" }
+      if let message = settlement.errorMessage { reason["error"] = "\(message)" }
+    }
+    context.note(call.job, became: state, reason)
   }
 }
 

@@ -57,6 +57,7 @@ struct Dispatcher: Sendable {
           ]
         )
       }
+      context.note(tending.steered)
       if tending.isReconcilingDue { context.doubt.ring() }
       note(outage: tending, &schedule)
       react(to: tending.block, &schedule, &group)
@@ -123,6 +124,7 @@ struct Dispatcher: Sendable {
     var claimed = first
     var asked = asked
     while true {
+      if claimed.startsJob { context.note(claimed.call.job, became: .running) }
       let slot = context.slots.slot(
         of: claimed,
         askedAt: asked.asked.askedAt,

@@ -109,13 +109,13 @@ struct Reconciler: Sendable {
       Attribution.judge(doubt, unknown: unknown, isFinal: isFinal)
     )
     guard !decision.isEmpty else { return false }
-    try await record(decision)
+    try await record(decision, of: doubt)
     return true
   }
 
-  private func record(_ decision: DoubtDecision) async throws(StoreError) {
+  private func record(_ decision: DoubtDecision, of doubt: DoubtCase) async throws(StoreError) {
     let answer = try await context.store.decide(decision, worker: context.configuration.id)
-    guard answer == .done else {
+    guard case .done(let ended) = answer else {
       return try await context.store.leave(
         decision.reward,
         worker: context.configuration.id,
@@ -123,7 +123,8 @@ struct Reconciler: Sendable {
         listingFailed: false
       )
     }
-    note(decision)
+    note(decision, of: doubt)
+    context.note(ended)
     context.work.ring()
     context.wake.ring()
   }
@@ -139,7 +140,7 @@ struct Reconciler: Sendable {
       var decision = DoubtDecision(reward: doubt.reward, judged: doubt.calls.map(\.call.id))
       decision.held = decision.judged
       decision.holdReason = .unlistable
-      return try await record(decision)
+      return try await record(decision, of: doubt)
     }
     try await context.store.leave(
       doubt.reward,
@@ -179,18 +180,23 @@ struct Reconciler: Sendable {
     return true
   }
 
-  private func note(_ decision: DoubtDecision) {
+  private func note(_ decision: DoubtDecision, of doubt: DoubtCase) {
     context.meters.decided(decision)
-    let metadata: Logger.Metadata = [
-      "reward": "\(decision.reward)", "adopted": "\(decision.adopted.count)",
-      "absent": "\(decision.absent.count)", "held": "\(decision.held.count)",
-    ]
-    if decision.held.isEmpty {
-      context.logger.notice("doubt decided", metadata: metadata)
-    } else {
+    context.logger.notice(
+      "doubt decided",
+      metadata: [
+        "reward": "\(decision.reward)", "adopted": "\(decision.adopted.count)",
+        "absent": "\(decision.absent.count)", "held": "\(decision.held.count)",
+      ]
+    )
+    let held = doubt.calls.map(\.call).filter { decision.held.contains($0.id) }
+    for job in Set(held.map(\.job)).sorted() {
       context.logger.warning(
-        "doubt needs a person: see codemint.doubts",
-        metadata: metadata
+        "job held, a doubtful call needs a person: see codemint.doubts",
+        metadata: [
+          "job": "\(job)", "reward": "\(decision.reward)",
+          "error_code": "\(decision.holdReason?.rawValue ?? "")",
+        ]
       )
     }
   }

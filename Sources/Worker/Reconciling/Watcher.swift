@@ -81,7 +81,7 @@ struct Watcher: Sendable {
     let configuration = context.configuration
     for _ in 0..<Self.mostWaits where !context.isDraining && !Task.isCancelled {
       switch try await context.store.conclude(finding, worker: configuration.id) {
-      case .done(let issued, let surplus):
+      case .done(let issued, let surplus, let ended):
         if issued > 0 {
           context.logger.notice(
             "codes found that an answer had kept back",
@@ -94,6 +94,7 @@ struct Watcher: Sendable {
             metadata: ["reward": "\(finding.reward)", "surplus": "\(surplus)"]
           )
         }
+        context.note(ended)
         context.work.ring()
         context.wake.ring()
         return

@@ -66,6 +66,16 @@ public struct WorkerMeters: Sendable {
     if let job = receipt.job, job != receipt.jobBefore { jobs[job]?.increment() }
   }
 
+  /// Jobs came to their end otherwise than by a settlement.
+  func ended(_ ended: [EndedJob]) {
+    for job in ended { jobs[job.state]?.increment() }
+  }
+
+  /// Operators did something to jobs.
+  func steered(_ steered: [SteeredJob]) {
+    for job in steered where job.before != job.after { jobs[job.after]?.increment() }
+  }
+
   /// Doubtful calls were decided.
   func decided(_ decision: DoubtDecision) {
     issued.increment(by: decision.adopted.reduce(0) { $0 + $1.codes.count })

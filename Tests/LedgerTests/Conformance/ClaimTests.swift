@@ -11,9 +11,10 @@ struct ClaimTests {
   func commits(kind: LedgerKind) async throws {
     try await Scene.lend(kind) { scene in
       let id = try await scene.insert(1201)
-      for size in [500, 500, 201] {
+      for (size, isFirst) in [(500, true), (500, false), (201, false)] {
         let claimed = try await scene.claim()
         #expect(claimed.call.size == size)
+        #expect(claimed.startsJob == isFirst)
         #expect(claimed.call.job == id && claimed.call.reward == Scene.reward)
         let row = try await scene.call(claimed)
         #expect(row.state == .sending && row.worker == Scene.worker)

@@ -182,7 +182,8 @@ struct EvidenceTests {
         slotDelay: .zero,
         answered: Timestamp(microseconds: startOfTime),
         spacing: .milliseconds(2),
-        failures: .none
+        failures: .none,
+        startsJob: false
       )
       let receipt = try await scene.settle(claimed, scene.answer(claimed))
       #expect(receipt.call == nil && receipt.job == nil && receipt.jobBefore == nil)

@@ -23,7 +23,7 @@ struct HeldTests {
       let codes = scene.mint.make(10, of: doubt.reward)
       decision.adopted = [Adoption(call: held.call, codes: codes)]
       decision.absent = [doubtful.call.id]
-      #expect(try await scene.ledger.store.decide(decision, worker: Scene.worker) == .done)
+      #expect(try await scene.ledger.store.decide(decision, worker: Scene.worker).isDone)
       let row = try await scene.job(job)
       #expect(row.state == .completed && !row.held && row.issued == 10 && row.errorCode == nil)
       #expect(try await scene.call(held).heldAt == nil)
@@ -58,7 +58,9 @@ struct HeldTests {
       // Eight of ten: the other two may come to light, and count as long as nothing is asked again.
       try await scene.settle(short, scene.answer(short, codes: 8))
       let found = scene.mint.make(12, of: Scene.reward)
-      #expect(try await scene.listWatched(finding: found) == .done(issued: 2, surplus: 0))
+      let ended = [EndedJob(job: other, state: .completed)]
+      let answer = try await scene.listWatched(finding: found)
+      #expect(answer == .done(issued: 2, surplus: 0, ended: ended))
       let facts = try await scene.ledger.facts()
       #expect(facts.strays.count == 10)
       #expect(try facts.job(other).state == .completed && facts.job(other).surplus == 0)
@@ -112,7 +114,7 @@ struct HeldTests {
     var decision = DoubtDecision(reward: doubt.reward, judged: doubt.calls.map(\.call.id))
     decision.held = decision.judged
     decision.holdReason = reason
-    #expect(try await scene.ledger.store.decide(decision, worker: Scene.worker) == .done)
+    #expect(try await scene.ledger.store.decide(decision, worker: Scene.worker).isDone)
     try await scene.ledger.pass(.seconds(60))
     try await scene.tend()
     return claimed

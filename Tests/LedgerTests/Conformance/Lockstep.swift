@@ -201,6 +201,8 @@ struct Lockstep {
     let one = try await memory.store.tend(presence)
     let other = try await postgres.store.tend(presence)
     compare(Set(one.expired), Set(other.expired))
+    // Each by a person of its own.
+    compare(one.steered.map(\.what), other.steered.map(\.what))
     compare(one.next, other.next)
     compare(one.block, other.block)
     compare(one.isReconcilingDue, other.isReconcilingDue)
@@ -269,4 +271,8 @@ struct Lockstep {
     compare(try await memory.edit(edit), try await postgres.edit(edit))
     return "edit \(edit)"
   }
+}
+
+extension SteeredJob {
+  fileprivate var what: String { "\(job) \(action) \(before) \(after)" }
 }

@@ -134,7 +134,7 @@ struct ResyncTests {
       )
       var decision = DoubtDecision(reward: doubt.reward, judged: [doubtful.call.id])
       decision.absent = decision.judged
-      #expect(try await store.decide(decision, worker: Scene.worker) == .done)
+      #expect(try await store.decide(decision, worker: Scene.worker).isDone)
       try await scene.ledger.pass(.seconds(60))
       while try await scene.listWatched() != nil { try await scene.ledger.pass(.seconds(86_400)) }
       try await scene.tend()

@@ -132,7 +132,7 @@ struct SteerTests {
       var decision = DoubtDecision(reward: doubt.reward, judged: doubt.calls.map(\.call.id))
       decision.held = decision.judged
       decision.holdReason = .unexplained
-      #expect(try await store.decide(decision, worker: Scene.worker) == .done)
+      #expect(try await store.decide(decision, worker: Scene.worker).isDone)
       #expect(try await scene.job(id).held)
       #expect(try await !scene.ledger.edit(.retry(id)))
       #expect(try await scene.ledger.edit(.cancel(id)))
@@ -181,6 +181,32 @@ struct SteerTests {
       #expect(try await scene.ledger.edit(.priority(two, 3)))
       #expect(try await scene.claim().call.job == two)
       #expect(try await scene.claim().call.job == two)
+    }
+  }
+
+  @Test(
+    "what operators did is told to one worker that goes on working, once",
+    arguments: LedgerKind.allCases
+  )
+  func told(kind: LedgerKind) async throws {
+    try await Scene.lend(kind) { scene in
+      let id = try await scene.insert(10)
+      let other = try await scene.insert(1000)
+      for edit: LedgerEdit in [
+        .pause(id), .pause(id), .resume(id), .priority(id, 5), .priority(id, 2), .cancel(id),
+        .retry(id),
+      ] { #expect(try await scene.ledger.edit(edit)) }
+      #expect(try await scene.claim().call.job == id)
+      #expect(try await scene.claim().call.job == other)
+      try await scene.ledger.edit(.cancel(other))
+      let leaving = Samples.presence(Scene.otherWorker, limits: Scene.fast, draining: true)
+      #expect(try await scene.ledger.store.tend(leaving).steered.isEmpty)
+      let told = try await scene.tend().steered
+      #expect(told.map(\.action) == ["pause", "resume", "priority 2", "cancel", "retry", "cancel"])
+      #expect(told.map(\.job) == [id, id, id, id, id, other])
+      #expect(told.map(\.before) == [.queued, .queued, .queued, .queued, .cancelled, .running])
+      #expect(told.map(\.after) == [.queued, .queued, .queued, .cancelled, .queued, .ending])
+      #expect(try await scene.tend(worker: Scene.otherWorker).steered.isEmpty)
     }
   }
 }

@@ -17,7 +17,7 @@ struct VerdictTests {
       let answer = try await scene.decide(doubt) {
         $0.adopted = [Adoption(call: call, codes: codes)]
       }
-      #expect(answer == .done)
+      #expect(answer.isDone)
       let facts = try await scene.ledger.facts()
       #expect(try facts.call(call.id).state == .adopted && facts.call(call.id).received == 500)
       #expect(try facts.job(id).issued == 500 && facts.job(id).outstanding == 0)
@@ -25,6 +25,32 @@ struct VerdictTests {
       #expect(try facts.reward(Scene.reward).closedAt == nil)
       #expect(try facts.reward(Scene.reward).watchAt == nil)
       #expect(try await scene.claim().call.size == 10)
+    }
+  }
+
+  @Test(
+    "a decision tells which jobs it brought to their end, and how",
+    arguments: LedgerKind.allCases
+  )
+  func ended(kind: LedgerKind) async throws {
+    try await Scene.lend(kind) { scene in
+      let ids = [
+        try await scene.insert(10), try await scene.insert(20), try await scene.insert(510),
+      ]
+      let claimed = [try await scene.claim(), try await scene.claim(), try await scene.claim()]
+      for call in claimed { try await scene.doubt(call) }
+      try await scene.ledger.edit(.cancel(ids[1]))
+      let doubt = try await scene.doubt()
+      let answer = try await scene.decide(doubt) { decision in
+        decision.adopted = [
+          Adoption(call: claimed[0].call, codes: scene.mint.make(10, of: Scene.reward))
+        ]
+        decision.absent = [claimed[1].call.id, claimed[2].call.id]
+      }
+      let ended = [
+        EndedJob(job: ids[0], state: .completed), EndedJob(job: ids[1], state: .cancelled),
+      ]
+      #expect(answer == .done(ended: ended))
     }
   }
 
@@ -175,7 +201,7 @@ struct VerdictTests {
       let answer = try await scene.decide(doubt) {
         $0.adopted = [Adoption(call: call, codes: good + bad)]
       }
-      #expect(answer == .done)
+      #expect(answer.isDone)
       let facts = try await scene.ledger.facts()
       #expect(try facts.call(call.id).state == .adopted && facts.job(id).issued == 8)
       #expect(facts.rawCodes == [bad[0].id: call.id, bad[1].id: call.id])

@@ -91,7 +91,8 @@ struct WatchTests {
         return
       }
       #expect(
-        try await scene.listWatched(finding: Array(made.suffix(4))) == .done(issued: 4, surplus: 0)
+        try await scene.listWatched(finding: Array(made.suffix(4)))
+          == .done(issued: 4, surplus: 0, ended: [EndedJob(job: id, state: .completed)])
       )
       #expect(try await scene.job(id).state == .completed)
     }
@@ -131,7 +132,9 @@ struct WatchTests {
       try await scene.settle(calls[1], scene.short(calls[1], of: ownMade, shown: 7))
       try await scene.settle(calls[0], scene.short(calls[0], of: plainMade, shown: 8))
       let found = Array(ownMade.suffix(3) + plainMade.suffix(3))
-      #expect(try await scene.listWatched(finding: found) == .done(issued: 5, surplus: 1))
+      let ended = [plain, own].map { EndedJob(job: $0, state: .completed) }
+      let answer = try await scene.listWatched(finding: found)
+      #expect(answer == .done(issued: 5, surplus: 1, ended: ended))
       #expect(try await scene.job(plain).state == .completed)
       #expect(try await scene.job(own).state == .completed)
       let facts = try await scene.ledger.facts()
@@ -229,7 +232,8 @@ struct WatchTests {
       try await scene.ledger.pass(.seconds(60))
       try await scene.tend()
       #expect(
-        try await scene.listWatched(finding: Array(made.suffix(4))) == .done(issued: 4, surplus: 0)
+        try await scene.listWatched(finding: Array(made.suffix(4)))
+          == .done(issued: 4, surplus: 0, ended: [EndedJob(job: id, state: .completed)])
       )
       #expect(try await scene.job(id).state == .completed)
     }

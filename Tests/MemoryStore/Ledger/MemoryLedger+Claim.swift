@@ -41,7 +41,10 @@ extension MemoryLedger {
         slotDelay: .microseconds(min((row.sendAt ?? now) - now, Self.day)),
         answered: Timestamp(microseconds: now),
         spacing: spacing(now: now),
-        failures: failures(row.call)
+        failures: failures(row.call),
+        startsJob: !calls.values.contains {
+          $0.call.job == row.call.job && $0.createdAt < row.createdAt
+        }
       )
     )
   }
@@ -92,6 +95,7 @@ extension MemoryLedger {
       createdAt: now
     )
     rewards[job.reward, default: RewardRow()].inFlight += 1
+    let startsJob = job.state == .queued
     job.state = .running
     job.outstanding += size
     job.startedAt = job.startedAt ?? now
@@ -107,7 +111,8 @@ extension MemoryLedger {
         slotDelay: .microseconds(slot - now),
         answered: Timestamp(microseconds: now),
         spacing: spacing(now: now),
-        failures: failures(call)
+        failures: failures(call),
+        startsJob: startsJob
       )
     )
   }

@@ -68,6 +68,7 @@ extension MemoryLedger {
       Set(decision.judged) == Set(doubts(of: id).map(\.call.id)),
       !decision.adopted.contains(where: { $0.codes.contains { codes[$0.id] != nil } })
     else { return .changed }
+    let told = signals.count
     for adoption in decision.adopted { adopt(adoption, now: now) }
     for call in decision.absent { declareAbsent(call, now: now) }
     hold(decision.held, reason: decision.holdReason, now: now)
@@ -85,7 +86,7 @@ extension MemoryLedger {
     rewards[id]?.listingFailingSince = nil
     if !hasDoubt(id) { rewards[id]?.closedAt = nil }
     signals.append(.jobs)
-    return .done
+    return .done(ended: ended(since: told))
   }
 
   /// Which of these codes are stored, or set aside for another call of their reward.

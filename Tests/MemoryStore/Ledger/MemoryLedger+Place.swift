@@ -40,6 +40,12 @@ extension MemoryLedger {
       signals.append(.done(job.id))
     }
   }
+
+  /// Jobs of which it was told that they ended since so many signals: `codemint.ended_jobs`.
+  func ended(since told: Int) -> [EndedJob] {
+    let ids = signals[told...].compactMap { if case .done(let id) = $0 { id } else { nil } }
+    return ids.sorted().compactMap { id in jobs[id].map { EndedJob(job: id, state: $0.state) } }
+  }
 }
 
 /// Why a job fails.

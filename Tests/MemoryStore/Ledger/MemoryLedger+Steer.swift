@@ -11,7 +11,7 @@ extension MemoryLedger {
     job.endsAs = .cancelled
     job.errorCode = "cancelled"
     job.errorMessage = note
-    return steered(job, now: now)
+    return steered(job, "cancel", now: now)
   }
 
   /// Lets a job take no new call: `codemint.pause_job`.
@@ -19,7 +19,7 @@ extension MemoryLedger {
     guard var job = jobs[id], job.state.takesCalls else { return false }
     if job.paused { return looked(at: job) }
     job.paused = true
-    return steered(job, now: now)
+    return steered(job, "pause", now: now)
   }
 
   /// Lets a paused job go on: `codemint.resume_job`.
@@ -27,7 +27,7 @@ extension MemoryLedger {
     guard var job = jobs[id] else { return false }
     if !job.paused { return looked(at: job) }
     job.paused = false
-    return steered(job, now: now)
+    return steered(job, "resume", now: now)
   }
 
   /// Opens a job again for what it lacks: `codemint.retry_job`.
@@ -53,14 +53,17 @@ extension MemoryLedger {
     job.stalls = 0
     job.errorCode = nil
     job.errorMessage = nil
-    return steered(job, now: now)
+    return steered(job, "retry", now: now)
   }
 
   /// Changes a job's priority: `codemint.set_priority`.
   public mutating func setPriority(_ id: JobID, _ priority: Int) -> Bool {
     guard var job = jobs[id], job.finishedAt == nil else { return false }
-    job.priority = priority
-    jobs[id] = job
+    if job.priority != priority {
+      job.priority = priority
+      jobs[id] = job
+      keepAction("priority \(priority)", on: job, before: job.state)
+    }
     return looked(at: job)
   }
 
@@ -71,12 +74,36 @@ extension MemoryLedger {
   }
 
   /// `codemint.steer_job`.
-  private mutating func steered(_ job: JobRow, now: Int64) -> Bool {
+  private mutating func steered(_ job: JobRow, _ action: String, now: Int64) -> Bool {
     var job = job
+    let before = jobs[job.id]?.state ?? job.state
     conclude(&job, failure: nil, now: now)
     place(&job, pause: 0, now: now)
     jobs[job.id] = job
-    signals.append(.jobs)
+    keepAction(action, on: job, before: before)
     return looked(at: job)
   }
+
+  /// `codemint.keep_action`.
+  private mutating func keepAction(_ action: String, on job: JobRow, before: JobState) {
+    untoldActions.append(
+      SteeredJob(
+        job: job.id,
+        action: action,
+        actor: Self.person,
+        before: before,
+        after: job.state
+      )
+    )
+    signals.append(.jobs)
+  }
+
+  /// What operators did and no worker has been told of: `codemint.tell_actions`.
+  mutating func tellActions() -> [SteeredJob] {
+    defer { untoldActions = [] }
+    return untoldActions
+  }
+
+  /// Who steers here.
+  private static let person = "somebody"
 }

@@ -10,6 +10,7 @@ extension MemoryLedger {
     let block = accountBlock(now: now)
     return Tending(
       expired: expired,
+      steered: worker.draining ? [] : tellActions(),
       next: nextTending(now: now),
       block: block,
       isReconcilingDue: isReconcilingDue(now: now),

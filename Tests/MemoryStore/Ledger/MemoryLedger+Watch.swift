@@ -91,6 +91,7 @@ extension MemoryLedger {
     }
     if !watch.codes.isEmpty, isInFlight { return .wait }
     var (issued, surplus) = (0, 0)
+    let told = signals.count
     if !found.isEmpty, let call = reward.watchCall.flatMap({ calls[$0] })?.call {
       let rest = takeKeptBack(found, of: watch.reward, issued: &issued, now: now)
       surplus = keepRest(rest, foundFor: call, now: now)
@@ -98,7 +99,7 @@ extension MemoryLedger {
     if let call = reward.watchCall { keepRaw(watch.codes, of: call) }
     endRound(of: watch.reward, now: now)
     signals.append(.jobs)
-    return .done(issued: issued, surplus: surplus)
+    return .done(issued: issued, surplus: surplus, ended: ended(since: told))
   }
 
   /// Gives codes to the calls whose answers kept them back: `codemint.take_kept_back`.

@@ -37,6 +37,8 @@ public struct MemoryLedger: Hashable, Sendable {
   public internal(set) var rawCodes: [CodeID: CallID] = [:]
   /// Answers that could not be read or not be stored as rows.
   public internal(set) var answers: [CallID: [UInt8]] = [:]
+  /// What operators did to jobs and no worker has been told of.
+  public internal(set) var untoldActions: [SteeredJob] = []
   /// What was told to listeners and not taken yet.
   public internal(set) var signals: [Signal] = []
 

@@ -21,6 +21,7 @@ public enum Samples {
   public static func presence(
     _ worker: WorkerID,
     limits: Limits,
+    draining: Bool = false,
     lifetime: Duration = .seconds(60)
   ) -> WorkerPresence {
     WorkerPresence(
@@ -29,7 +30,7 @@ public enum Samples {
       process: 1,
       version: "0.0.0",
       limits: limits,
-      draining: false,
+      draining: draining,
       lifetime: lifetime
     )
   }

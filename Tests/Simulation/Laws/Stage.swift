@@ -125,7 +125,7 @@ final class Stage: @unchecked Sendable {
     let counts = [decision.adopted.count, decision.absent.count, decision.held.count]
     world.note("\(host.name) decides \(counts) for \(decision.reward.short): \(answer)")
     tally.voidDecisions += answer == .changed ? 1 : 0
-    guard answer == .done else { return }
+    guard answer.isDone else { return }
     checkCodes()
     let absent = Set(decision.absent)
     if chaos.bounds.isJudgementExact,

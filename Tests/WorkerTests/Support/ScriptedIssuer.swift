@@ -12,6 +12,8 @@ final class ScriptedIssuer: CodeIssuer {
     case codes(Int)
     /// As many codes as asked for, of which the answer shows this many.
     case shown(Int)
+    /// As many codes as asked for, and no answer.
+    case lost
     /// Anything else.
     case outcome(CallOutcome)
   }
@@ -129,8 +131,14 @@ final class ScriptedIssuer: CodeIssuer {
     case .exact: made(call.size, call)
     case .codes(let number): made(number, call)
     case .shown(let number): made(call.size, call, shown: number)
+    case .lost: lost(call)
     case .outcome(let outcome): outcome
     }
+  }
+
+  private func lost(_ call: Call) -> CallOutcome {
+    _ = made(call.size, call)
+    return .unknown(.timeout)
   }
 
   private func made(_ number: Int, _ call: Call, shown: Int = .max) -> CallOutcome {

@@ -42,7 +42,8 @@ CREATE TYPE codemint.claimed AS (
   due_us           bigint,
   job_failures     integer,
   reward_failures  integer,
-  account_failures integer
+  account_failures integer,
+  starts_job       boolean
 );
 
 -- Takes the next call of the job whose turn it is.
@@ -82,6 +83,9 @@ BEGIN
     SELECT * INTO v_account FROM codemint.accounts a WHERE a.name = 'default';
     v_claim := codemint.show_claim(v_call, v_job, v_reward, v_account,
                                    codemint.next_slot(v_account, v_now));
+    v_claim.starts_job := NOT EXISTS (
+      SELECT FROM codemint.calls c
+      WHERE c.job_id = v_job.id AND c.created_at < v_call.created_at);
   END IF;
   RETURN v_claim;
 END
@@ -183,6 +187,7 @@ BEGIN
   v_claim.job_failures := p_job.stalls;
   v_claim.reward_failures := p_reward.failures;
   v_claim.account_failures := p_account.failures;
+  v_claim.starts_job := p_job.state = 'queued';
   RETURN v_claim;
 END
 $$;

@@ -340,13 +340,15 @@ AS $$
       AND codemint.is_free(r, clock_timestamp())))
 $$;
 
--- All of it in one round trip: a row for each call that became doubtful, then one row without a
--- call that says when to come back and whether the account is blocked.
+-- All of it in one round trip: a row for each call that became doubtful and for each thing that an
+-- operator did, then one row without a job that says when to come back and whether the account is
+-- blocked.
 CREATE FUNCTION codemint.tend(
   p_worker uuid, p_host text, p_process integer, p_version text, p_draining boolean,
   p_requests_per_second double precision, p_burst integer, p_max_in_flight integer,
   p_max_in_flight_per_reward integer, p_lifetime interval, p_probe_every interval,
-  OUT call_id uuid, OUT job_id bigint, OUT reward_id uuid, OUT next_us bigint,
+  OUT call_id uuid, OUT job_id bigint, OUT reward_id uuid,
+  OUT action text, OUT done_by text, OUT state_before text, OUT state_after text, OUT next_us bigint,
   OUT block_code text, OUT block_message text, OUT probe_now boolean,
   OUT reconciling_due boolean, OUT api_failing boolean, OUT max_in_flight integer
 ) RETURNS SETOF record
@@ -365,8 +367,18 @@ BEGIN
     RETURN NEXT;
   END LOOP;
   call_id := NULL;
-  job_id := NULL;
   reward_id := NULL;
+  -- Not to a worker that is stopping: it may have no time to say so.
+  IF NOT p_draining THEN
+    FOR job_id, action, done_by, state_before, state_after IN
+      SELECT t.job_id, t.action, t.done_by, t.state_before, t.state_after
+      FROM codemint.tell_actions() t
+    LOOP
+      RETURN NEXT;
+    END LOOP;
+  END IF;
+  job_id := NULL;
+  action := NULL;
   SELECT b.code, b.message, b.probe_now INTO block_code, block_message, probe_now
   FROM codemint.account_block(p_probe_every) b;
   reconciling_due := codemint.is_reconciling_due();

@@ -322,17 +322,21 @@ $$;
 -- Keeps codes that no text or jsonb column can hold, and that a listing showed: their fields as
 -- bytes. p_calls says what each was found for; a null is the call because of which the reward is
 -- watched. A call of which nothing else was found made no progress for its job, which fails after
--- p_stall_limit such calls in a row: else it would be asked again for ever.
+-- p_stall_limit such calls in a row: else it would be asked again for ever. All of this only if what it
+-- belongs to was done; p_outcome says so, and is handed on.
 CREATE FUNCTION codemint.store_raw_codes(
-  p_reward uuid, p_calls uuid[], p_ids uuid[], p_codes bytea[], p_statuses bytea[],
-  p_external bytea[], p_stall_limit integer
-) RETURNS void
+  p_outcome text, p_reward uuid, p_calls uuid[], p_ids uuid[], p_codes bytea[],
+  p_statuses bytea[], p_external bytea[], p_stall_limit integer
+) RETURNS text
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
   v_job codemint.jobs;
 BEGIN
+  IF p_outcome <> 'done' THEN
+    RETURN p_outcome;
+  END IF;
   INSERT INTO codemint.raw_codes (id, reward_id, call_id, code, status, external_ids)
   SELECT u.id, r.reward_id, coalesce(u.call, r.watch_call), u.code, u.status, u.external
   FROM unnest(p_calls, p_ids, p_codes, p_statuses, p_external)
@@ -352,6 +356,7 @@ BEGIN
       format('%s calls in a row made no code that can be stored', v_job.stalls));
     PERFORM codemint.save_job(codemint.place_job(v_job, interval '0'));
   END LOOP;
+  RETURN p_outcome;
 END
 $$;
 

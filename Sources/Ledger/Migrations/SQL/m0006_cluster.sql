@@ -124,3 +124,11 @@ BEGIN
   PERFORM pg_logical_emit_message(true, 'codemint', '');
 END
 $$;
+
+COMMENT ON FUNCTION codemint.accept_cluster(text) IS
+  'Says that this cluster is the one to work on and no other one is in use. Say why.';
+COMMENT ON FUNCTION codemint.current_cluster IS 'This database cluster''s identity and timeline.';
+COMMENT ON FUNCTION codemint.check_cluster IS
+  'Looks whether this is still the same cluster and timeline, and acts if not.';
+COMMENT ON FUNCTION codemint.suspect_rewards IS
+  'Has every reward of which something was asked since then listed first.';

@@ -109,3 +109,32 @@ SELECT a.name, a.requests_per_second,
        (SELECT count(*) FROM codemint.workers w WHERE w.expires_at >= clock_timestamp()) AS workers
 FROM codemint.accounts a
 CROSS JOIN LATERAL (SELECT codemint.current_pace(a, clock_timestamp()) AS pace) p;
+
+COMMENT ON VIEW codemint.job_status IS 'Every job with progress, pace, doubts, sync and last error.';
+COMMENT ON COLUMN codemint.job_status.time_left IS 'At the pace so far.';
+COMMENT ON VIEW codemint.call_log IS 'Every request, newest first.';
+COMMENT ON VIEW codemint.doubts IS 'Calls of which nobody knows whether they made codes.';
+COMMENT ON FUNCTION codemint.count_strays(codemint.calls) IS
+  'How many codes adopt would take for a held call.';
+COMMENT ON VIEW codemint.account_status IS 'Whether calls may be sent now, how fast, and if not, why.';
+COMMENT ON COLUMN codemint.job_status.percent IS 'How much of count is issued.';
+COMMENT ON COLUMN codemint.job_status.codes_per_second IS
+  'Codes a second from the first call until now, or until the end.';
+COMMENT ON COLUMN codemint.job_status.in_doubt IS
+  'Calls of it of which nobody knows whether they made codes; see codemint.doubts.';
+COMMENT ON COLUMN codemint.job_status.sync_none IS 'Codes that no other system is to have.';
+COMMENT ON COLUMN codemint.job_status.sync_pending IS 'Codes that some system has yet to take.';
+COMMENT ON COLUMN codemint.job_status.sync_synced IS 'Codes that all their systems have.';
+COMMENT ON COLUMN codemint.job_status.sync_error IS
+  'Codes that some system has refused; see codemint.sync_problems.';
+COMMENT ON COLUMN codemint.call_log.id IS 'The call.';
+COMMENT ON COLUMN codemint.doubts.call_id IS 'The call; what codemint.resolve_call is given.';
+COMMENT ON COLUMN codemint.doubts.reward_closed_at IS
+  'Since when its reward takes no new call because of a doubt; null if it does.';
+COMMENT ON COLUMN codemint.doubts.since IS 'How long it has been in doubt, or held.';
+COMMENT ON COLUMN codemint.doubts.codes_found IS
+  'How many codes adopt would take for it now.';
+COMMENT ON COLUMN codemint.doubts.what_to_do IS 'The statement that decides it, if it waits for you.';
+COMMENT ON COLUMN codemint.account_status.reason IS 'Why nothing is sent, or little; null if all is well.';
+COMMENT ON COLUMN codemint.account_status.message IS 'The same in words, with what to do.';
+COMMENT ON COLUMN codemint.account_status.workers IS 'Daemons that live.';

@@ -3,79 +3,6 @@
 --
 -- Asked again, each finds what it did and says so. What it changed is kept with who, when and why.
 
-CREATE TABLE codemint.job_actions (
-  id      bigint      GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
-  job_id  bigint      NOT NULL REFERENCES codemint.jobs (id) ON DELETE CASCADE,
-  action  text        NOT NULL,
-  note    text,
-  done_by text        NOT NULL DEFAULT session_user,
-  done_at timestamptz NOT NULL DEFAULT clock_timestamp()
-);
-
-CREATE INDEX job_actions_by_job ON codemint.job_actions (job_id, id);
-
--- A job's row, locked after its reward's as everywhere.
-CREATE FUNCTION codemint.lock_job(p_job bigint) RETURNS codemint.jobs
-LANGUAGE plpgsql
-SET search_path = pg_catalog, pg_temp
-AS $$
-DECLARE
-  v_job codemint.jobs;
-BEGIN
-  SELECT * INTO v_job FROM codemint.jobs j WHERE j.id = p_job;
-  IF FOUND THEN
-    PERFORM codemint.lock_reward(v_job.reward_id);
-    SELECT * INTO v_job FROM codemint.jobs j WHERE j.id = p_job FOR UPDATE;
-  END IF;
-  IF NOT FOUND THEN
-    RAISE EXCEPTION 'there is no job %', p_job USING ERRCODE = 'no_data_found';
-  END IF;
-  RETURN v_job;
-END
-$$;
-
--- Saves a steered job where it belongs now, and keeps what was done. Says how it stands.
-CREATE FUNCTION codemint.steer_job(p_job codemint.jobs, p_action text, p_note text) RETURNS text
-LANGUAGE plpgsql
-SET search_path = pg_catalog, pg_temp
-AS $$
-DECLARE
-  v_job codemint.jobs;
-BEGIN
-  v_job := codemint.place_job(codemint.conclude_job(p_job, NULL, NULL), interval '0');
-  PERFORM codemint.save_job(v_job);
-  INSERT INTO codemint.job_actions (job_id, action, note)
-  VALUES (v_job.id, p_action, nullif(btrim(p_note), ''));
-  -- There may be work again, or room for another job's.
-  PERFORM pg_notify('codemint_jobs', '');
-  RETURN codemint.describe_job(v_job);
-END
-$$;
-
--- One sentence on where a job stands.
-CREATE FUNCTION codemint.describe_job(p_job codemint.jobs) RETURNS text
-LANGUAGE sql STABLE
-SET search_path = pg_catalog, pg_temp
-AS $$
-  SELECT format('job %s is %s%s%s with %s of %s codes%s', p_job.id, p_job.state,
-    CASE WHEN p_job.paused AND p_job.finished_at IS NULL THEN ', paused' END,
-    CASE WHEN p_job.held AND p_job.finished_at IS NULL THEN ', held' END,
-    p_job.issued, p_job.count,
-    CASE WHEN p_job.outstanding > 0
-         THEN format('; %s more were asked for and count if they come', p_job.outstanding) END)
-$$;
-
--- Refuses what cannot be done to a job as it stands.
-CREATE FUNCTION codemint.refuse(p_job codemint.jobs, p_why text) RETURNS void
-LANGUAGE plpgsql
-SET search_path = pg_catalog, pg_temp
-AS $$
-BEGIN
-  RAISE EXCEPTION '%: %', codemint.describe_job(p_job), p_why
-    USING ERRCODE = 'object_not_in_prerequisite_state';
-END
-$$;
-
 -- Stops a job for good. Codes already issued stay; calls that are out have their outcome first.
 CREATE FUNCTION codemint.cancel_job(p_job bigint, p_note text DEFAULT NULL) RETURNS text
 LANGUAGE plpgsql
@@ -207,8 +134,7 @@ BEGIN
   IF v_job.priority <> p_priority THEN
     v_job.priority := p_priority;
     PERFORM codemint.save_job(v_job);
-    INSERT INTO codemint.job_actions (job_id, action, note)
-    VALUES (p_job, format('priority %s', p_priority), nullif(btrim(p_note), ''));
+    PERFORM codemint.keep_action(v_job, v_job.state, format('priority %s', p_priority), p_note);
   END IF;
   RETURN format('job %s has priority %s', p_job, p_priority);
 END
@@ -224,12 +150,13 @@ AS $$
 DECLARE
   v_call  codemint.calls;
   v_job   codemint.jobs;
+  v_state text;
   v_found codemint.shown_code[];
 BEGIN
   PERFORM codemint.check_resolution(p_call, p_decision, p_note);
   SELECT * INTO v_call FROM codemint.calls c WHERE c.id = p_call;
   PERFORM codemint.lock_reward(v_call.reward_id);
-  SELECT * INTO v_job FROM codemint.jobs j WHERE j.id = v_call.job_id FOR UPDATE;
+  SELECT j.state INTO v_state FROM codemint.jobs j WHERE j.id = v_call.job_id FOR UPDATE;
   SELECT * INTO v_call FROM codemint.calls c WHERE c.id = p_call FOR UPDATE;
   IF v_call.state <> 'in_doubt' OR v_call.held_at IS NULL THEN
     RAISE EXCEPTION 'call % is % and not held: there is nothing to resolve', p_call,
@@ -253,13 +180,12 @@ BEGIN
     PERFORM codemint.adopt_call(p_call, v_found);
   END IF;
   SELECT * INTO v_job FROM codemint.jobs j WHERE j.id = v_call.job_id;
-  v_job := codemint.release_job(v_job, p_call);
-  PERFORM codemint.save_job(codemint.place_job(v_job, interval '0'));
-  PERFORM pg_notify('codemint_jobs', '');
+  v_job := codemint.place_job(codemint.release_job(v_job, p_call), interval '0');
+  PERFORM codemint.save_job(v_job);
+  PERFORM codemint.keep_action(v_job, v_state, 'resolve ' || p_decision, p_note);
   RETURN format('call %s is %s; job %s is %s with %s of %s codes', p_call,
-    (SELECT c.state FROM codemint.calls c WHERE c.id = p_call), v_job.id,
-    (SELECT j.state FROM codemint.jobs j WHERE j.id = v_job.id),
-    (SELECT j.issued FROM codemint.jobs j WHERE j.id = v_job.id), v_job.count);
+    (SELECT c.state FROM codemint.calls c WHERE c.id = p_call), v_job.id, v_job.state, v_job.issued,
+    v_job.count);
 END
 $$;
 
@@ -335,10 +261,6 @@ AS $$
   FROM own o
 $$;
 
-COMMENT ON TABLE codemint.job_actions IS 'What operators did to jobs: who, when and why.';
-COMMENT ON COLUMN codemint.job_actions.action IS 'cancel, pause, resume, retry, or a priority.';
-COMMENT ON COLUMN codemint.job_actions.note IS 'Why, in the person''s words.';
-COMMENT ON COLUMN codemint.job_actions.done_by IS 'The role that was logged in.';
 COMMENT ON FUNCTION codemint.cancel_job(bigint, text) IS
   'Stops a job for good; it ends when its calls that are out have their outcome.';
 COMMENT ON FUNCTION codemint.pause_job(bigint, text) IS 'No new call until resume_job.';
@@ -350,3 +272,8 @@ COMMENT ON FUNCTION codemint.set_priority(bigint, integer, text) IS
   'Changes the priority, 0 to 9, of a job that has not ended.';
 COMMENT ON FUNCTION codemint.resolve_call(uuid, text, text) IS
   'Decides a held call: adopt takes the codes found for it, absent frees its room. Say why.';
+COMMENT ON FUNCTION codemint.may_be_of IS 'Whether a code can be what a job asked for.';
+COMMENT ON FUNCTION codemint.check_resolution IS 'Refuses what an operator cannot mean.';
+COMMENT ON FUNCTION codemint.strays_for IS 'The codes that were set aside for a held call.';
+COMMENT ON FUNCTION codemint.look_for_codes IS
+  'Has the reward of a held call listed that is to be adopted and of which nothing was found.';

@@ -131,3 +131,12 @@ BEGIN
   END IF;
 END
 $$;
+
+COMMENT ON FUNCTION codemint.store_among_known IS
+  'Inserts codes of which some are known, or more than there is room for.';
+COMMENT ON FUNCTION codemint.earliest IS 'The earliest of these moments; null if one is not known.';
+COMMENT ON FUNCTION codemint.learn_offset IS 'What a clean answer teaches of the API''s clock.';
+COMMENT ON FUNCTION codemint.clock_drift IS
+  'How far two clocks can have drifted apart in that time, in microseconds.';
+COMMENT ON FUNCTION codemint.clock_offset IS
+  'How far the API''s clock is ahead of this one, in microseconds; no row if it is not believed.';

@@ -115,12 +115,12 @@ $$;
 -- p_listed_until) has its outcome: until then the answer is 'wait', and the same codes are brought
 -- again. If one fell in doubt, the round is void and the reward goes to who reconciles it.
 -- p_listed_until is the database's clock at the listing's end, or later. p_raw is how many codes
--- were found beside these that only bytes can hold.
+-- were found beside these that only bytes can hold. credited are the jobs that codes counted for.
 CREATE FUNCTION codemint.conclude_watch(
   p_reward uuid, p_worker uuid, p_listed_until timestamptz,
   p_ids uuid[], p_codes text[], p_statuses text[], p_sync text[], p_external jsonb[],
   p_created timestamptz[], p_expires timestamptz[], p_updated timestamptz[], p_raw integer,
-  OUT outcome text, OUT issued integer, OUT surplus integer
+  OUT outcome text, OUT issued integer, OUT surplus integer, OUT credited bigint[]
 )
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
@@ -155,6 +155,7 @@ BEGIN
     SELECT k.* INTO v_kept FROM codemint.take_kept_back(v_reward, codemint.zip_codes(p_ids, p_codes,
       p_statuses, p_sync, p_external, p_created, p_expires, p_updated)) k;
     issued := v_kept.issued;
+    credited := v_kept.credited;
     surplus := codemint.keep_rest(v_reward, v_kept.rest);
   END IF;
   PERFORM codemint.end_round(v_reward);
@@ -168,7 +169,7 @@ $$;
 -- later, is surplus. After a failover it is the latest call that is given them.
 CREATE FUNCTION codemint.take_kept_back(
   p_reward codemint.rewards, p_found codemint.shown_code[],
-  OUT rest codemint.shown_code[], OUT issued integer
+  OUT rest codemint.shown_code[], OUT issued integer, OUT credited bigint[]
 )
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
@@ -181,6 +182,7 @@ DECLARE
 BEGIN
   rest := p_found;
   issued := 0;
+  credited := '{}';
   -- The longest prefix chooses first: what it may have, those before it in its name may have too.
   FOR v_call IN
     SELECT c.* FROM codemint.calls c
@@ -209,6 +211,9 @@ BEGIN
                   AS u (id, code, status, sync, external, created, expires, updated, place)) s) f;
     SELECT c.issued INTO v_new FROM codemint.credit_call(v_call, 0, v_room, v_own) c;
     issued := issued + v_new;
+    IF v_new > 0 THEN
+      credited := credited || v_call.job_id;
+    END IF;
   END LOOP;
 END
 $$;
@@ -337,6 +342,25 @@ BEGIN
 END
 $$;
 
+-- Which of these jobs have ended, if what was to be done was done (p_outcome). None had before: each had
+-- a call in doubt, or lacked codes that it was given.
+CREATE FUNCTION codemint.ended_jobs(
+  p_outcome text, p_jobs bigint[], OUT job_id bigint, OUT job_state text
+) RETURNS SETOF record
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+  IF p_outcome = 'done' THEN
+    RETURN QUERY
+    SELECT j.id, j.state FROM codemint.jobs j
+    WHERE j.id = ANY (p_jobs) AND j.finished_at IS NOT NULL
+    ORDER BY j.id;
+  END IF;
+END
+$$;
+COMMENT ON FUNCTION codemint.ended_jobs IS 'Jobs that a decision or a watch brought to their end.';
+
 -- Watches that are under way, and those that were given up.
 CREATE VIEW codemint.watches AS
 SELECT r.reward_id,
@@ -359,3 +383,10 @@ COMMENT ON VIEW codemint.watches IS
 COMMENT ON COLUMN codemint.watches.state IS
   'waiting for the next listing, listing (due at once), failing (its list cannot be had), '
   'unlistable (given up).';
+COMMENT ON COLUMN codemint.watches.call_id IS 'The latest call because of which it is watched.';
+COMMENT ON COLUMN codemint.watches.next_listing_at IS 'When it is listed next.';
+COMMENT ON COLUMN codemint.watches.listings_done IS 'Listings of this watch so far, of four.';
+COMMENT ON COLUMN codemint.watches.failures IS 'How often in a row it could not be listed.';
+COMMENT ON COLUMN codemint.watches.failing_since IS 'Since when.';
+COMMENT ON COLUMN codemint.watches.error IS 'Why.';
+COMMENT ON COLUMN codemint.watches.what_to_do IS 'What is left for you to do, if anything.';

@@ -251,3 +251,19 @@ COMMENT ON COLUMN codemint.follows.given_up_at IS
 COMMENT ON COLUMN codemint.follows.alarmed_at IS
   'When codes that the ledger does not know led to a watch last.';
 COMMENT ON COLUMN codemint.accounts.sync_slot_at IS 'The last slot that a page of a look took.';
+COMMENT ON COLUMN codemint.follows.reward_id IS 'The reward.';
+COMMENT ON COLUMN codemint.follows.scan_anchor IS
+  'The last code that was read there, to notice a list that has shifted.';
+COMMENT ON COLUMN codemint.follows.scan_newest IS
+  'The newest change that this reading has shown; it becomes the mark when it is complete.';
+COMMENT ON COLUMN codemint.follows.follower_until IS
+  'Until when the worker in follower has it without a word.';
+COMMENT ON FUNCTION codemint.follow_codes IS
+  'Codes were stored: if some are not settled, their reward is followed from now on.';
+COMMENT ON FUNCTION codemint.take_follow IS 'Takes the reward whose look is due for the longest time.';
+COMMENT ON FUNCTION codemint.follow_slot IS
+  'A slot for a page of a followed reward; generate calls go first.';
+COMMENT ON FUNCTION codemint.record_changes IS
+  'Records how a page showed codes, and touches only rows that differ.';
+COMMENT ON FUNCTION codemint.watch_for_late_codes IS
+  'Has a reward watched on which codes came to light that a call judged absent may have made.';

@@ -321,3 +321,31 @@ COMMENT ON FUNCTION codemint.follow_sync(uuid) IS
   'Follows the codes of a reward once more that are pending or in error, with all attempts again.';
 COMMENT ON COLUMN codemint.job_status.sync_systems IS
   'Codes by system and the API''s own word, such as {"shopify": {"pending": 3, "synced": 97}}.';
+COMMENT ON COLUMN codemint.resyncs.reward_id IS 'The reward.';
+COMMENT ON COLUMN codemint.resyncs.system IS 'shopify or stripe.';
+COMMENT ON COLUMN codemint.resyncs.asked_at IS 'When the API was last asked.';
+COMMENT ON COLUMN codemint.sync_problems.reward_id IS 'The reward.';
+COMMENT ON COLUMN codemint.sync_problems.system IS 'The system, as the API names it: shopify, stripe.';
+COMMENT ON COLUMN codemint.sync_problems.sync_status IS 'The API''s own word for these codes.';
+COMMENT ON COLUMN codemint.sync_problems.codes IS 'How many codes.';
+COMMENT ON COLUMN codemint.sync_problems.sample IS 'The ids of up to five of them.';
+COMMENT ON COLUMN codemint.sync_problems.state IS
+  'followed, asked again, cannot be asked again, given up, or unknown word.';
+COMMENT ON COLUMN codemint.sync_problems.next_look_at IS 'When the reward is looked at next.';
+COMMENT ON COLUMN codemint.sync_problems.given_up_at IS
+  'Since when nothing more happens by itself; codemint.follow_sync takes it up again.';
+COMMENT ON COLUMN codemint.sync_problems.request_error IS
+  'Why the last request itself, to list or to copy once more, failed.';
+COMMENT ON TRIGGER note_sync_done ON codemint.jobs IS
+  'Tells when a job ends of which no code waits for another system.';
+COMMENT ON FUNCTION codemint.note_sync_done IS 'The trigger of the same name.';
+COMMENT ON FUNCTION codemint.finish_look IS 'Ends a look and gives the reward back.';
+COMMENT ON FUNCTION codemint.judge_follow IS
+  'After a complete look: looked at again and when, settled, or given up.';
+COMMENT ON FUNCTION codemint.judge_resyncs IS
+  'What is to be done about the codes of a reward that are in error.';
+COMMENT ON FUNCTION codemint.note_resync IS
+  'Notes why the API was not asked to copy a reward once more, or refused it.';
+COMMENT ON FUNCTION codemint.is_settled IS 'Whether no code of a job waits for another system.';
+COMMENT ON FUNCTION codemint.conclude_sync IS
+  'Tells of every finished job of a reward whose last code has been settled, once.';

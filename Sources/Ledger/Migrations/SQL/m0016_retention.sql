@@ -209,3 +209,27 @@ ALTER TABLE codemint.codes SET (
 ALTER TABLE codemint.follows SET (
   fillfactor = 50, autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 2000);
 ALTER TABLE codemint.workers SET (fillfactor = 50);
+
+COMMENT ON TABLE codemint.purges IS
+  'Jobs that an operator removed with codemint.purge_job: what they were, who, when and why.';
+COMMENT ON COLUMN codemint.purges.job_id IS 'The number that the job had.';
+COMMENT ON COLUMN codemint.purges.reward_id IS 'Its reward.';
+COMMENT ON COLUMN codemint.purges.count IS 'How many codes it had asked for.';
+COMMENT ON COLUMN codemint.purges.state IS 'How it had ended: completed, failed or cancelled.';
+COMMENT ON COLUMN codemint.purges.codes IS
+  'How many codes of it, surplus included, are known by their bare ids only.';
+COMMENT ON COLUMN codemint.purges.dedupe_key IS 'Its key, which stays taken for ever.';
+COMMENT ON COLUMN codemint.purges.note IS 'Why, in the person''s words.';
+COMMENT ON COLUMN codemint.purges.done_by IS 'The login that removed it.';
+COMMENT ON COLUMN codemint.purges.done_at IS 'When it was removed.';
+COMMENT ON TRIGGER refuse_purged_key ON codemint.jobs IS
+  'Keeps the dedupe_key of a purged job taken.';
+COMMENT ON FUNCTION codemint.purge_job IS
+  'Removes a job that has ended, its requests, and its codes but for their bare ids. There is no way '
+  'back. Refused while anything of it is unfinished, in doubt, held or watched.';
+COMMENT ON FUNCTION codemint.refuse_purged_key IS 'The trigger of the same name.';
+COMMENT ON FUNCTION codemint.may_forget IS 'Whether nobody needs a call any more.';
+COMMENT ON FUNCTION codemint.prune_calls IS
+  'Deletes a batch of old calls of jobs that have ended (retention.calls_days).';
+COMMENT ON FUNCTION codemint.check_purge IS
+  'Refuses to purge a job of which something is still to be found out.';

@@ -1,8 +1,120 @@
--- The rest of the manual that psql's \d+ and \df+ show: what has no comment yet where it is made. A
--- test fails when anything in the schema has none. Functions are named without their arguments,
--- since each name is there once.
+-- The manual that psql's \d+ and \df+ show, for what has no comment where it is made. A test fails when
+-- anything in the schema has none. Functions are named without their arguments, since each name is there
+-- once.
+
+COMMENT ON SCHEMA codemint IS
+  'codemint provisions reward codes in bulk: insert into jobs, read codes, watch job_status.';
 
 -- Tables and their columns.
+COMMENT ON TABLE codemint.jobs IS
+  'What producers ask for: one row is one job. Producers write reward_id, count, prefix, priority, '
+  'run_at, dedupe_key and metadata, and nothing else.';
+COMMENT ON COLUMN codemint.jobs.reward_id IS 'The reward of the API to generate codes for.';
+COMMENT ON COLUMN codemint.jobs.count IS 'How many codes, 1 to 1000000. Never more are counted.';
+COMMENT ON COLUMN codemint.jobs.prefix IS 'What the codes shall begin with, 1 to 32 characters.';
+COMMENT ON COLUMN codemint.jobs.priority IS '0 goes first, 9 last; 5 if not given.';
+COMMENT ON COLUMN codemint.jobs.run_at IS 'Nothing is sent for the job before this time.';
+COMMENT ON COLUMN codemint.jobs.dedupe_key IS
+  'Unique for ever: a second job with the same key is refused.';
+COMMENT ON COLUMN codemint.jobs.metadata IS 'A JSON object of the producer''s own; kept as it is.';
+COMMENT ON COLUMN codemint.jobs.state IS
+  'queued, running, ending (waits for outstanding calls), completed, failed or cancelled.';
+COMMENT ON COLUMN codemint.jobs.paused IS 'An operator paused it: no new call.';
+COMMENT ON COLUMN codemint.jobs.held IS 'codemint cannot decide and waits for an operator.';
+COMMENT ON COLUMN codemint.jobs.issued IS 'Codes in codemint.codes that count for the job.';
+COMMENT ON COLUMN codemint.jobs.outstanding IS
+  'Codes asked for by calls that are sending or in doubt.';
+COMMENT ON COLUMN codemint.jobs.surplus IS
+  'Codes that exist upstream because of the job and that it had no room for.';
+COMMENT ON COLUMN codemint.jobs.error_code IS 'Why it failed or is held, in the API''s own words.';
+COMMENT ON COLUMN codemint.jobs.error_message IS 'The message that goes with error_code.';
+COMMENT ON COLUMN codemint.jobs.next_call_at IS
+  'When the next call may be claimed, or could be first; null when the job needs none.';
+COMMENT ON COLUMN codemint.jobs.created_by IS 'The role that inserted it.';
+COMMENT ON COLUMN codemint.jobs.started_at IS 'When its first call was claimed.';
+COMMENT ON COLUMN codemint.jobs.finished_at IS 'When it became completed, failed or cancelled.';
+COMMENT ON COLUMN codemint.jobs.ends_as IS 'While ending: what it will be, failed or cancelled.';
+COMMENT ON COLUMN codemint.jobs.stalls IS 'Answers in a row that held no new code.';
+COMMENT ON COLUMN codemint.jobs.turn IS
+  'Its place in the round; 0 for a newcomer, whose place is next_call_at; null if it is in no line.';
+COMMENT ON TABLE codemint.calls IS
+  'Every request to generate codes, committed as sending before it was sent.';
+COMMENT ON COLUMN codemint.calls.state IS
+  'sending; issued, rejected, unsent (proven); in_doubt; adopted, absent (decided by listing).';
+COMMENT ON COLUMN codemint.calls.worker IS 'The start of the worker that claimed it.';
+COMMENT ON COLUMN codemint.calls.lease_expires_at IS
+  'Until then its worker may act on it; later it becomes in_doubt.';
+COMMENT ON COLUMN codemint.calls.received IS 'Items in the answer, nulls and doubles included.';
+COMMENT ON TABLE codemint.codes IS 'Every code that exists upstream because of codemint.';
+COMMENT ON COLUMN codemint.codes.id IS 'The API''s own id of the code.';
+COMMENT ON COLUMN codemint.codes.status IS
+  'The API''s status: available, reserved, redeemed, expired, revoked, or what it says.';
+COMMENT ON COLUMN codemint.codes.sync_status IS
+  'none, pending, synced or error: the worst of the systems in external_ids.';
+COMMENT ON COLUMN codemint.codes.external_ids IS 'The API''s externalIds, as received.';
+COMMENT ON COLUMN codemint.codes.surplus IS 'True if no job has room for it.';
+COMMENT ON COLUMN codemint.codes.created_at IS 'The API''s createdAt.';
+COMMENT ON COLUMN codemint.codes.expires_at IS 'The API''s expiresAt.';
+COMMENT ON COLUMN codemint.codes.updated_at IS 'The API''s updatedAt.';
+COMMENT ON COLUMN codemint.codes.stored_at IS 'When codemint recorded it.';
+COMMENT ON COLUMN codemint.codes.synced_at IS 'When codemint first saw it synced.';
+COMMENT ON TABLE codemint.rewards IS 'What the daemon knows of each reward.';
+COMMENT ON COLUMN codemint.rewards.closed_at IS
+  'Since when no new call is claimed, because a call of it is in doubt.';
+COMMENT ON COLUMN codemint.rewards.in_flight IS 'Calls of it that are sending.';
+COMMENT ON COLUMN codemint.rewards.failures IS
+  'Refusals (403) and failures (5xx) of its calls in a row.';
+COMMENT ON COLUMN codemint.rewards.failing_since IS 'When the first failure (5xx) of the row was.';
+COMMENT ON COLUMN codemint.accounts.proven_at IS
+  'When a call was last answered as it should be.';
+COMMENT ON COLUMN codemint.rewards.paused_until IS 'No call before this time.';
+COMMENT ON COLUMN codemint.rewards.reconciler IS
+  'The worker that is finding out what doubtful calls did, until reconciler_until.';
+COMMENT ON COLUMN codemint.rewards.reconcile_at IS 'Not looked at again before this time.';
+COMMENT ON COLUMN codemint.rewards.listing_failing_since IS
+  'Since when its codes cannot be listed.';
+COMMENT ON COLUMN codemint.rewards.newest_known IS
+  'Codes of its newest clean answer: a listing without them is stale.';
+COMMENT ON COLUMN codemint.rewards.prefix_literal IS
+  'Whether clean answers have shown that codes begin with the prefix asked for.';
+COMMENT ON COLUMN codemint.rewards.watched_since IS
+  'Since when it is suspected of codes that the ledger does not know.';
+COMMENT ON COLUMN codemint.rewards.watch_at IS 'When it is listed again because of that.';
+COMMENT ON COLUMN codemint.calls.held_at IS
+  'Since when it waits for a person, because listing could not decide it.';
+COMMENT ON COLUMN codemint.calls.hold_reason IS 'Why listing could not decide it.';
+COMMENT ON COLUMN codemint.calls.resolution IS 'What a person decided: adopt or absent.';
+COMMENT ON COLUMN codemint.calls.resolution_note IS 'Why, in the person''s words.';
+COMMENT ON COLUMN codemint.accounts.offset_low_us IS
+  'The API''s clock is at least so many microseconds ahead of this one, as answers have shown.';
+COMMENT ON TABLE codemint.accounts IS 'The API account: limits, pace, and why it may be waiting.';
+COMMENT ON COLUMN codemint.accounts.next_slot_at IS 'The rate limiter''s one number of state.';
+COMMENT ON COLUMN codemint.accounts.in_flight IS 'Calls that are sending.';
+COMMENT ON COLUMN codemint.accounts.blocked_at IS
+  'Since when the API refuses the key; probed with GET /v1/team.';
+COMMENT ON TABLE codemint.workers IS 'Daemons that live, or died without a word.';
+COMMENT ON TABLE codemint.strays IS 'Codes found upstream whose owner is not proven.';
+COMMENT ON TABLE codemint.answers IS
+  'Answers that could not be read or not be stored as rows: their bytes, for a person to look at.';
+COMMENT ON TABLE codemint.raw_codes IS
+  'Codes found upstream that no text column can hold (U+0000), as bytes. They count for no job.';
+COMMENT ON COLUMN codemint.raw_codes.call_id IS 'The call that made it, as far as listing tells.';
+COMMENT ON COLUMN codemint.calls.is_short IS
+  'Its answer was not what was asked for, and its reward has not been listed since.';
+COMMENT ON COLUMN codemint.rewards.watch_call IS 'The latest call because of which it is watched.';
+COMMENT ON COLUMN codemint.rewards.watch_step IS
+  'Listings of the watch done so far; below 0, calls wait for one that comes first: -1 because of an '
+  'answer that was not what was asked for, -2 because of a failover.';
+COMMENT ON COLUMN codemint.rewards.watch_failures IS
+  'How often in a row it could not be listed when the watch was due.';
+COMMENT ON COLUMN codemint.rewards.watch_ended IS
+  'How its last watch ended: listed, or unlistable if its list could not be had for too long.';
+COMMENT ON COLUMN codemint.accounts.system_identifier IS
+  'The database cluster that the ledger lives in.';
+COMMENT ON COLUMN codemint.accounts.timeline IS
+  'Its timeline: another one means a failover, and recent rewards are listed first.';
+COMMENT ON COLUMN codemint.accounts.suspended_at IS
+  'Since when nothing is sent, because this is another cluster: a copy, or a restore.';
 COMMENT ON TABLE codemint.migrations IS
   'The steps of the schema that were applied, each with the checksum of its text; written by '
   'codemint migrate.';
@@ -94,76 +206,8 @@ COMMENT ON COLUMN codemint.raw_codes.external_ids IS 'The API''s externalIds in 
 COMMENT ON COLUMN codemint.raw_codes.found_at IS 'When a listing showed it.';
 COMMENT ON COLUMN codemint.arrivals.reward_id IS 'The reward that the new jobs are of.';
 COMMENT ON COLUMN codemint.arrivals.priority IS 'The priority of the first of the new jobs.';
-COMMENT ON COLUMN codemint.job_actions.id IS 'In the order in which things were done.';
-COMMENT ON COLUMN codemint.job_actions.job_id IS 'The job that it was done to.';
-COMMENT ON COLUMN codemint.job_actions.done_at IS 'When it was done.';
-COMMENT ON COLUMN codemint.follows.reward_id IS 'The reward.';
-COMMENT ON COLUMN codemint.follows.scan_anchor IS
-  'The last code that was read there, to notice a list that has shifted.';
-COMMENT ON COLUMN codemint.follows.scan_newest IS
-  'The newest change that this reading has shown; it becomes the mark when it is complete.';
-COMMENT ON COLUMN codemint.follows.follower_until IS
-  'Until when the worker in follower has it without a word.';
-COMMENT ON COLUMN codemint.resyncs.reward_id IS 'The reward.';
-COMMENT ON COLUMN codemint.resyncs.system IS 'shopify or stripe.';
-COMMENT ON COLUMN codemint.resyncs.asked_at IS 'When the API was last asked.';
-COMMENT ON TABLE codemint.purges IS
-  'Jobs that an operator removed with codemint.purge_job: what they were, who, when and why.';
-COMMENT ON COLUMN codemint.purges.job_id IS 'The number that the job had.';
-COMMENT ON COLUMN codemint.purges.reward_id IS 'Its reward.';
-COMMENT ON COLUMN codemint.purges.count IS 'How many codes it had asked for.';
-COMMENT ON COLUMN codemint.purges.state IS 'How it had ended: completed, failed or cancelled.';
-COMMENT ON COLUMN codemint.purges.codes IS
-  'How many codes of it, surplus included, are known by their bare ids only.';
-COMMENT ON COLUMN codemint.purges.dedupe_key IS 'Its key, which stays taken for ever.';
-COMMENT ON COLUMN codemint.purges.note IS 'Why, in the person''s words.';
-COMMENT ON COLUMN codemint.purges.done_by IS 'The login that removed it.';
-COMMENT ON COLUMN codemint.purges.done_at IS 'When it was removed.';
 COMMENT ON SEQUENCE codemint.turns IS 'Places in the round: see codemint.jobs.turn.';
 COMMENT ON SEQUENCE codemint.jobs_id_seq IS 'Numbers of jobs.';
-COMMENT ON SEQUENCE codemint.job_actions_id_seq IS 'Numbers of what operators did to jobs.';
-
--- Views.
-COMMENT ON COLUMN codemint.job_status.percent IS 'How much of count is issued.';
-COMMENT ON COLUMN codemint.job_status.codes_per_second IS
-  'Codes a second from the first call until now, or until the end.';
-COMMENT ON COLUMN codemint.job_status.in_doubt IS
-  'Calls of it of which nobody knows whether they made codes; see codemint.doubts.';
-COMMENT ON COLUMN codemint.job_status.sync_none IS 'Codes that no other system is to have.';
-COMMENT ON COLUMN codemint.job_status.sync_pending IS 'Codes that some system has yet to take.';
-COMMENT ON COLUMN codemint.job_status.sync_synced IS 'Codes that all their systems have.';
-COMMENT ON COLUMN codemint.job_status.sync_error IS
-  'Codes that some system has refused; see codemint.sync_problems.';
-COMMENT ON COLUMN codemint.call_log.id IS 'The call.';
-COMMENT ON COLUMN codemint.doubts.call_id IS 'The call; what codemint.resolve_call is given.';
-COMMENT ON COLUMN codemint.doubts.reward_closed_at IS
-  'Since when its reward takes no new call because of a doubt; null if it does.';
-COMMENT ON COLUMN codemint.doubts.since IS 'How long it has been in doubt, or held.';
-COMMENT ON COLUMN codemint.doubts.codes_found IS
-  'How many codes adopt would take for it now.';
-COMMENT ON COLUMN codemint.doubts.what_to_do IS 'The statement that decides it, if it waits for you.';
-COMMENT ON COLUMN codemint.account_status.reason IS 'Why nothing is sent, or little; null if all is well.';
-COMMENT ON COLUMN codemint.account_status.message IS 'The same in words, with what to do.';
-COMMENT ON COLUMN codemint.account_status.workers IS 'Daemons that live.';
-COMMENT ON COLUMN codemint.watches.call_id IS 'The latest call because of which it is watched.';
-COMMENT ON COLUMN codemint.watches.next_listing_at IS 'When it is listed next.';
-COMMENT ON COLUMN codemint.watches.listings_done IS 'Listings of this watch so far, of four.';
-COMMENT ON COLUMN codemint.watches.failures IS 'How often in a row it could not be listed.';
-COMMENT ON COLUMN codemint.watches.failing_since IS 'Since when.';
-COMMENT ON COLUMN codemint.watches.error IS 'Why.';
-COMMENT ON COLUMN codemint.watches.what_to_do IS 'What is left for you to do, if anything.';
-COMMENT ON COLUMN codemint.sync_problems.reward_id IS 'The reward.';
-COMMENT ON COLUMN codemint.sync_problems.system IS 'The system, as the API names it: shopify, stripe.';
-COMMENT ON COLUMN codemint.sync_problems.sync_status IS 'The API''s own word for these codes.';
-COMMENT ON COLUMN codemint.sync_problems.codes IS 'How many codes.';
-COMMENT ON COLUMN codemint.sync_problems.sample IS 'The ids of up to five of them.';
-COMMENT ON COLUMN codemint.sync_problems.state IS
-  'followed, asked again, cannot be asked again, given up, or unknown word.';
-COMMENT ON COLUMN codemint.sync_problems.next_look_at IS 'When the reward is looked at next.';
-COMMENT ON COLUMN codemint.sync_problems.given_up_at IS
-  'Since when nothing more happens by itself; codemint.follow_sync takes it up again.';
-COMMENT ON COLUMN codemint.sync_problems.request_error IS
-  'Why the last request itself, to list or to copy once more, failed.';
 
 -- What a view or a table takes over from another under the same name means the same there.
 DO $$
@@ -198,21 +242,34 @@ COMMENT ON COLUMN codemint.candidate.is_contested IS
 COMMENT ON COLUMN codemint.candidate.newcomer_last IS 'Whether the last call was a newcomer''s.';
 COMMENT ON COLUMN codemint.candidate.is_crowded IS
   'Whether so many arrivals cannot be served that others may be behind them.';
+COMMENT ON COLUMN codemint.claimed.outcome IS 'call, or nothing.';
+COMMENT ON COLUMN codemint.claimed.job_id IS 'The call''s job.';
+COMMENT ON COLUMN codemint.claimed.reward_id IS 'The call''s reward.';
+COMMENT ON COLUMN codemint.claimed.prefix IS 'What its codes are to begin with.';
+COMMENT ON COLUMN codemint.claimed.size IS 'How many codes it asks for.';
+COMMENT ON COLUMN codemint.claimed.slot_us IS 'Microseconds from answered_at to its slot.';
+COMMENT ON COLUMN codemint.claimed.answered_at IS 'The database''s clock when it answered.';
+COMMENT ON COLUMN codemint.claimed.spacing_us IS 'Microseconds from one slot to the next.';
+COMMENT ON COLUMN codemint.claimed.wait_us IS
+  'Microseconds until time alone may bring a slot or end a pause; null if it will not.';
+COMMENT ON COLUMN codemint.claimed.due_us IS
+  'Microseconds until the next job leaves the waiting room; null if it is empty.';
+COMMENT ON COLUMN codemint.claimed.job_failures IS 'Its job''s answers in a row without a new code.';
+COMMENT ON COLUMN codemint.claimed.reward_failures IS 'Its reward''s failures in a row.';
+COMMENT ON COLUMN codemint.claimed.account_failures IS 'The account''s failures in a row.';
+COMMENT ON COLUMN codemint.claimed.starts_job IS 'Whether its job is running because of this call.';
+COMMENT ON COLUMN codemint.slot.spacing IS 'From one slot to the next.';
+COMMENT ON COLUMN codemint.slot.leeway IS 'How late who has it may leave.';
+COMMENT ON COLUMN codemint.slot.slot IS 'When it is.';
+COMMENT ON COLUMN codemint.slot.following IS 'accounts.next_slot_at, once it is taken.';
 
 -- Triggers.
 COMMENT ON TRIGGER place_new_job ON codemint.jobs IS
   'Gives a new job its place, and what codemint alone writes its first values.';
 COMMENT ON TRIGGER wake_workers ON codemint.jobs IS
   'One arrival for each reward and one NOTIFY codemint_jobs for each INSERT statement.';
-COMMENT ON TRIGGER refuse_purged_key ON codemint.jobs IS
-  'Keeps the dedupe_key of a purged job taken.';
-COMMENT ON TRIGGER note_sync_done ON codemint.jobs IS
-  'Tells when a job ends of which no code waits for another system.';
 
 -- Functions for operators.
-COMMENT ON FUNCTION codemint.purge_job IS
-  'Removes a job that has ended, its requests, and its codes but for their bare ids. There is no way '
-  'back. Refused while anything of it is unfinished, in doubt, held or watched.';
 COMMENT ON FUNCTION codemint.reserve_slot IS
   'A slot of the rate limit for a request that makes no codes, for codemint itself and codemint audit.';
 COMMENT ON FUNCTION codemint.current_pace IS
@@ -241,7 +298,6 @@ COMMENT ON FUNCTION codemint.wait_for_slot IS
 COMMENT ON FUNCTION codemint.move_slot IS 'A new slot for a call that has missed its own.';
 COMMENT ON FUNCTION codemint.insert_call IS 'Inserts a call of this job in the next slot.';
 COMMENT ON FUNCTION codemint.lock_reward IS 'Locks a reward''s row, which it makes if it is not there.';
-COMMENT ON FUNCTION codemint.lock_job IS 'A job''s row, locked after its reward''s.';
 COMMENT ON FUNCTION codemint.microseconds IS
   'From the one moment to the other, never more than a day.';
 COMMENT ON FUNCTION codemint.next_due IS 'Until the next job leaves the waiting room; null for none.';
@@ -249,8 +305,6 @@ COMMENT ON FUNCTION codemint.next_reopening IS
   'Until the first pause of an open reward ends; null for none.';
 COMMENT ON FUNCTION codemint.place_new_job IS 'The trigger of the same name.';
 COMMENT ON FUNCTION codemint.wake_workers IS 'The trigger of the same name.';
-COMMENT ON FUNCTION codemint.refuse_purged_key IS 'The trigger of the same name.';
-COMMENT ON FUNCTION codemint.note_sync_done IS 'The trigger of the same name.';
 COMMENT ON FUNCTION codemint.place_job IS
   'Where a job stands: in the line, in the waiting room, or in neither.';
 COMMENT ON FUNCTION codemint.conclude_job IS
@@ -268,8 +322,6 @@ COMMENT ON FUNCTION codemint.store_codes IS
   'Inserts codes; new ones count for the job as far as there is room, the rest is surplus.';
 COMMENT ON FUNCTION codemint.store_new_codes IS
   'Inserts codes that all count and that nobody has recorded before; else none, and says so.';
-COMMENT ON FUNCTION codemint.store_among_known IS
-  'Inserts codes of which some are known, or more than there is room for.';
 COMMENT ON FUNCTION codemint.store_strays IS 'Keeps codes whose owner is not proven.';
 COMMENT ON FUNCTION codemint.store_raw_codes IS
   'Keeps codes that no text or jsonb column can hold, as bytes.';
@@ -287,8 +339,6 @@ COMMENT ON FUNCTION codemint.account_failed IS
 COMMENT ON FUNCTION codemint.is_news IS
   'Whether an ending says something new, its call having left after the last failure was known.';
 COMMENT ON FUNCTION codemint.save_account IS 'Writes back what of the account an answer changes.';
-COMMENT ON FUNCTION codemint.earliest IS 'The earliest of these moments; null if one is not known.';
-COMMENT ON FUNCTION codemint.learn_offset IS 'What a clean answer teaches of the API''s clock.';
 COMMENT ON FUNCTION codemint.tend IS 'Everything that falls due with time, in one round trip.';
 COMMENT ON FUNCTION codemint.expire_leases IS
   'Calls whose lease ran out become doubtful, and their rewards close.';
@@ -307,10 +357,6 @@ COMMENT ON FUNCTION codemint.is_reconciling_due IS
   'Whether a reward is due to be reconciled, or a watched one to be listed again.';
 COMMENT ON FUNCTION codemint.zip_codes IS 'Codes that came as one array a column.';
 COMMENT ON FUNCTION codemint.credit_call IS 'Stores codes that were found for a call.';
-COMMENT ON FUNCTION codemint.clock_drift IS
-  'How far two clocks can have drifted apart in that time, in microseconds.';
-COMMENT ON FUNCTION codemint.clock_offset IS
-  'How far the API''s clock is ahead of this one, in microseconds; no row if it is not believed.';
 COMMENT ON FUNCTION codemint.has_seen_all IS
   'Whether a call held for this reason has had all that it can have made set aside.';
 COMMENT ON FUNCTION codemint.take_doubt IS
@@ -325,14 +371,6 @@ COMMENT ON FUNCTION codemint.declare_absent IS
 COMMENT ON FUNCTION codemint.hold_calls IS
   'Doubtful calls that cannot be decided wait for a person, and their jobs with them.';
 COMMENT ON FUNCTION codemint.keep_for_held IS 'Sets codes aside for a held call.';
-COMMENT ON FUNCTION codemint.current_cluster IS 'This database cluster''s identity and timeline.';
-COMMENT ON FUNCTION codemint.check_cluster IS
-  'Looks whether this is still the same cluster and timeline, and acts if not.';
-COMMENT ON FUNCTION codemint.suspect_rewards IS
-  'Has every reward of which something was asked since then listed first.';
-COMMENT ON FUNCTION codemint.describe_job IS 'One sentence on where a job stands.';
-COMMENT ON FUNCTION codemint.steer_job IS 'Saves a steered job and keeps what was done.';
-COMMENT ON FUNCTION codemint.may_be_of IS 'Whether a code can be what a job asked for.';
 COMMENT ON FUNCTION codemint.refresh_line IS 'Finds the heads of a reward''s line again.';
 COMMENT ON FUNCTION codemint.next_candidate IS 'The job whose call is next, found without a lock.';
 COMMENT ON FUNCTION codemint.is_still_next IS
@@ -349,38 +387,9 @@ COMMENT ON FUNCTION codemint.take_kept_back IS
 COMMENT ON FUNCTION codemint.keep_rest IS
   'Keeps what a watch found and no answer had kept back, for a held call or as surplus.';
 COMMENT ON FUNCTION codemint.end_round IS 'One listing of a watch is done.';
-COMMENT ON FUNCTION codemint.check_resolution IS 'Refuses what an operator cannot mean.';
-COMMENT ON FUNCTION codemint.strays_for IS 'The codes that were set aside for a held call.';
-COMMENT ON FUNCTION codemint.follow_codes IS
-  'Codes were stored: if some are not settled, their reward is followed from now on.';
-COMMENT ON FUNCTION codemint.take_follow IS 'Takes the reward whose look is due for the longest time.';
-COMMENT ON FUNCTION codemint.follow_slot IS
-  'A slot for a page of a followed reward; generate calls go first.';
-COMMENT ON FUNCTION codemint.record_changes IS
-  'Records how a page showed codes, and touches only rows that differ.';
-COMMENT ON FUNCTION codemint.watch_for_late_codes IS
-  'Has a reward watched on which codes came to light that a call judged absent may have made.';
-COMMENT ON FUNCTION codemint.finish_look IS 'Ends a look and gives the reward back.';
-COMMENT ON FUNCTION codemint.judge_follow IS
-  'After a complete look: looked at again and when, settled, or given up.';
-COMMENT ON FUNCTION codemint.judge_resyncs IS
-  'What is to be done about the codes of a reward that are in error.';
-COMMENT ON FUNCTION codemint.note_resync IS
-  'Notes why the API was not asked to copy a reward once more, or refused it.';
-COMMENT ON FUNCTION codemint.is_settled IS 'Whether no code of a job waits for another system.';
-COMMENT ON FUNCTION codemint.conclude_sync IS
-  'Tells of every finished job of a reward whose last code has been settled, once.';
-COMMENT ON FUNCTION codemint.may_forget IS 'Whether nobody needs a call any more.';
-COMMENT ON FUNCTION codemint.prune_calls IS
-  'Deletes a batch of old calls of jobs that have ended (retention.calls_days).';
-COMMENT ON FUNCTION codemint.check_purge IS
-  'Refuses to purge a job of which something is still to be found out.';
 COMMENT ON FUNCTION codemint.fails_alone IS 'Whether a failure is its reward''s own (rule 17).';
 COMMENT ON FUNCTION codemint.is_free IS
   'Whether a worker may take a reward, to reconcile it or to list it.';
-COMMENT ON FUNCTION codemint.look_for_codes IS
-  'Has the reward of a held call listed that is to be adopted and of which nothing was found.';
 COMMENT ON FUNCTION codemint.record_ending IS 'Records on a call''s row how its request ended.';
-COMMENT ON FUNCTION codemint.refuse IS 'Refuses what cannot be done to a job as it stands.';
 COMMENT ON FUNCTION codemint.apply_effects IS
   'What the ending of a call means for its reward and for everybody.';

@@ -27,6 +27,7 @@ GRANT SELECT ON codemint.jobs, codemint.codes, codemint.strays, codemint.raw_cod
 GRANT SELECT, INSERT, UPDATE ON ALL TABLES IN SCHEMA codemint TO codemint_worker;
 REVOKE INSERT, UPDATE ON codemint.migrations, codemint.job_actions, codemint.purges
   FROM codemint_worker;
+GRANT UPDATE (told_at) ON codemint.job_actions TO codemint_worker;
 REVOKE INSERT ON codemint.jobs, codemint.accounts FROM codemint_worker;
 GRANT DELETE ON codemint.arrivals, codemint.calls, codemint.resyncs, codemint.strays,
                 codemint.workers

@@ -22,7 +22,7 @@ enum MetricCatalogue {
     MetricFamily(
       name: "codemint_jobs_finished_total",
       kind: .counter,
-      help: "Jobs that this process brought to their end, by their last state."
+      help: "Jobs that ended, by their last state; each is counted by one process of the fleet."
     ),
     MetricFamily(
       name: "codemint_doubts_total",
@@ -63,6 +63,10 @@ enum MetricCatalogue {
     "Rewards that take no new call until a doubt is decided."
   )
   static let strays = gauge("codemint_strays", "Codes upstream whose owner is not proven.")
+  static let syncGivenUp = gauge(
+    "codemint_sync_given_up_rewards",
+    "Rewards with codes that other systems did not take in time or refused, and that were given up."
+  )
   static let account = gauge(
     "codemint_account_state",
     "1 for the state that the API account is in: open, trying, paused, failing, blocked or suspended."
@@ -94,6 +98,7 @@ enum MetricCatalogue {
     text.single(oldestDoubt, gauges.oldestDoubtSeconds)
     text.single(closedRewards, Double(gauges.closedRewards))
     text.single(strays, Double(gauges.strays))
+    text.single(syncGivenUp, Double(gauges.syncGivenUp))
     text.begin(account)
     for state in ["open", "trying", "paused", "failing", "blocked", "suspended"] {
       text.sample(account.name, [("state", state)], state == gauges.accountState ? 1 : 0)
