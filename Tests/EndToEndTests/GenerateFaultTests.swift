@@ -4,7 +4,7 @@ import Testing
 
 /// Every way in which a generate request can end, one reward each. The tables are those of
 /// docs/testing.md.
-@Suite("Every fault of the generate call", .timeLimit(.minutes(3)))
+@Suite("Every fault of the generate call", .timeLimit(Patience.limit))
 struct GenerateFaultTests {
   /// A fault and what has to become of the call that it strikes.
   private struct Row {

@@ -4,7 +4,7 @@ import Testing
 
 /// Every way in which a listing can mislead, one reward each, while a call is in doubt. The tables are
 /// those of docs/testing.md.
-@Suite("Every fault of the list call while a call is in doubt", .timeLimit(.minutes(3)))
+@Suite("Every fault of the list call while a call is in doubt", .timeLimit(Patience.limit))
 struct ListFaultTests {
   /// What befalls the listings of one reward, beside the first call, whose answer was lost.
   private struct Row {

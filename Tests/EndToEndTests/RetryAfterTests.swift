@@ -2,7 +2,7 @@ import Sandbox
 import Testing
 
 /// A 429 proves that nothing was made; when to come back is said in many ways.
-@Suite("Every form of Retry-After behind a 429", .timeLimit(.minutes(3)))
+@Suite("Every form of Retry-After behind a 429", .timeLimit(Patience.limit))
 struct RetryAfterTests {
   /// What the API says, and how long nothing may arrive then. A date has no fractions of a second.
   private static let readable: [(said: RetryAfter, nanoseconds: UInt64)] = [

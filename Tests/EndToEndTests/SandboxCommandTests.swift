@@ -2,7 +2,7 @@ import Backstage
 import Foundation
 import Testing
 
-@Suite("codemint sandbox", .timeLimit(.minutes(3)))
+@Suite("codemint sandbox", .timeLimit(Patience.limit))
 struct SandboxCommandTests {
   @Test("it prints where it is, stands in for the API, and ends with status 0")
   func standsIn() async throws {
