@@ -86,6 +86,7 @@ struct GenerateFaultTests {
   func everyFault() async throws {
     let rows = Self.issued + Self.refused + Self.adopted + Self.askedAgain
     try await Stage.play { stage in
+      try await stage.endPausesAtOnce()
       try await stage.put(
         [FaultRule(.generate, .latency(seconds: 1), first: rows.count)]
           + rows.enumerated().map { number, row in
@@ -131,6 +132,7 @@ struct GenerateFaultTests {
   @Test("bodies of 100 MB are not kept: the daemon does not grow by the size of one of them")
   func memory() async throws {
     try await Stage.play { stage in
+      try await stage.endPausesAtOnce()
       let daemon = try stage.daemon(Self.settings)
       try await stage.database.insert(Job(Reward.second, 500))
       try await stage.database.allEnded()

@@ -85,6 +85,7 @@ struct ListFaultTests {
     let rows = Self.found + Self.absent + Self.held + Self.mistaken
     let rewards = rows.indices.map(Reward.numbered)
     try await Stage.play { stage in
+      try await stage.endPausesAtOnce()
       _ = try stage.daemon([
         "CODEMINT_LEASE_SECONDS": "5", "CODEMINT_API_TIMEOUT_SECONDS": "5",
         "CODEMINT_RECONCILE_SETTLE_SECONDS": "1", "CODEMINT_POLL_SECONDS": "0.2",
