@@ -34,7 +34,7 @@ enum Part: String, CaseIterable {
   case decode
   /// What follows from an answer of 500 codes.
   case judge
-  /// A settlement of 500 codes as the parameters of its statement.
+  /// A settlement of 500 codes as rows of a COPY and the parameters of its statement.
   case encode
   /// The size and the slot of one call.
   case plan
@@ -46,7 +46,9 @@ enum Part: String, CaseIterable {
     case .judge:
       return material.settle().codes.count
     case .encode:
-      return material.settlement.parameters.count
+      let settlement = material.settlement
+      _ = settlement.codes.rows(of: settlement.call, now: 0)
+      return settlement.parameters(isCopied: true, waits: false).count
     case .plan:
       return material.plan()
     }

@@ -6,8 +6,8 @@ public import Provisioning
 /// Every request may be repeated. A request whose outcome is unknown (the connection broke, the
 /// deadline passed) throws `unavailable`; asked again, the database finds what it did.
 public struct PostgresStore: Store {
-  private let pool: Pool
-  private let deadlines: Deadlines
+  let pool: Pool
+  let deadlines: Deadlines
 
   /// How long the store waits for the database.
   public struct Deadlines: Hashable, Sendable {
@@ -15,6 +15,9 @@ public struct PostgresStore: Store {
     public var short: Duration = .seconds(5)
     /// For a settlement, which carries up to 500 codes.
     public var settle: Duration = .seconds(30)
+    /// For the server, while codes are copied that are not settled yet: a process that is stopped then
+    /// keeps nobody waiting for longer.
+    public var copy: Duration = .seconds(5)
 
     /// The standard deadlines.
     public init() {}
@@ -36,7 +39,7 @@ public struct PostgresStore: Store {
 
   /// See `Store.claim`.
   public func claim(_ request: ClaimRequest) async throws(StoreError) -> Claim {
-    let query = Query(StoreStatements.claim, request.parameters)
+    let query = Query(StoreStatements.claim, request.parameters(waits: true))
     let rows = try await translated { () throws(PostgresError) in
       try await run(query.statement, query.parameters)
     }
@@ -56,37 +59,6 @@ public struct PostgresStore: Store {
         renewed.insert(CallID(UniqueID(bits: try row.uuid("id"))))
       }
       return renewed
-    }
-  }
-
-  /// See `Store.settle`.
-  public func settle(_ settlement: Settlement, thenClaim next: ClaimRequest?) async -> SettleAnswer
-  {
-    let settle = Query(StoreStatements.settle, settlement.parameters)
-    let deadline = deadlines.settle
-    do throws(PostgresError) {
-      guard let next else {
-        let rows = try await pool.withConnection(deadline: deadline) {
-          (connection) throws(PostgresError) in
-          try await connection.query(settle.statement, settle.parameters, deadline: deadline)
-        }
-        return SettleAnswer(settled: Self.receipt(.success(rows)), claim: nil)
-      }
-      let claim = Query(StoreStatements.claim, next.parameters)
-      let pair = try await pool.withConnection(deadline: deadline) {
-        (connection) throws(PostgresError) in
-        try await connection.query(settle, then: claim, deadline: deadline)
-      }
-      return SettleAnswer(
-        settled: Self.receipt(pair.first),
-        claim: Self.claim(pair.second, for: next)
-      )
-    } catch {
-      let failure = StoreError(error)
-      return SettleAnswer(
-        settled: .failure(failure),
-        claim: next == nil ? nil : .failure(failure)
-      )
     }
   }
 
@@ -153,32 +125,6 @@ public struct PostgresStore: Store {
       return try await body()
     } catch {
       throw StoreError(error)
-    }
-  }
-
-  private static func claim(_ answer: Result<Rows, PostgresError>, for request: ClaimRequest)
-    -> Result<Claim, StoreError>
-  {
-    committed(answer) { (rows) throws(PostgresError) in try Claim(try rows.one(), for: request) }
-  }
-
-  private static func receipt(_ answer: Result<Rows, PostgresError>)
-    -> Result<SettleReceipt, StoreError>
-  {
-    committed(answer) { (rows) throws(PostgresError) in try SettleReceipt(try rows.one()) }
-  }
-
-  /// Reads the answer of a statement that commits something.
-  private static func committed<Value>(
-    _ answer: Result<Rows, PostgresError>,
-    _ read: (Rows) throws(PostgresError) -> Value
-  ) -> Result<Value, StoreError> {
-    do throws(PostgresError) {
-      let rows = try answer.get()
-      if rows.hasWarning { return .failure(.unconfirmed(rows)) }
-      return .success(try read(rows))
-    } catch {
-      return .failure(StoreError(error))
     }
   }
 }

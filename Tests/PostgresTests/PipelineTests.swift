@@ -1,18 +1,17 @@
 import Postgres
 import Testing
 
-@Suite("two statements in one round trip")
+@Suite("statements in one round trip")
 struct PipelineTests {
   @Test("both answer")
   func both() async throws {
     let connection = try await TestServer.connection()
     for _ in 0..<3 {
-      let pair = try await connection.query(
-        Query("SELECT $1::int AS n", [.int4(1)]),
-        then: Query("SELECT $1::text AS t", [.text("a")])
-      )
-      #expect(try pair.first.get().one().int32("n") == 1)
-      #expect(try pair.second.get().one().text("t") == "a")
+      let pair = try await connection.query([
+        Query("SELECT $1::int AS n", [.int4(1)]), Query("SELECT $1::text AS t", [.text("a")]),
+      ])
+      #expect(try pair[0].get().one().int32("n") == 1)
+      #expect(try pair[1].get().one().text("t") == "a")
     }
     #expect(try await connection.query("SELECT 1").count == 1)
   }
@@ -21,12 +20,11 @@ struct PipelineTests {
   func secondFails() async throws {
     let connection = try await TestServer.connection()
     try await connection.script("CREATE TABLE t (n int)")
-    let pair = try await connection.query(
-      Query("INSERT INTO t VALUES ($1)", [.int4(1)]),
-      then: Query("SELECT 1 / $1", [.int4(0)])
-    )
-    #expect(try pair.first.get().affectedRows == 1)
-    #expect(pair.second.error?.sqlState == "22012")
+    let pair = try await connection.query([
+      Query("INSERT INTO t VALUES ($1)", [.int4(1)]), Query("SELECT 1 / $1", [.int4(0)]),
+    ])
+    #expect(try pair[0].get().affectedRows == 1)
+    #expect(pair[1].error?.sqlState == "22012")
     #expect(try await connection.query("SELECT * FROM t").count == 1)
   }
 
@@ -34,12 +32,11 @@ struct PipelineTests {
   func firstFails() async throws {
     let connection = try await TestServer.connection()
     try await connection.script("CREATE TABLE t (n int)")
-    let pair = try await connection.query(
-      Query("SELECT nothing"),
-      then: Query("INSERT INTO t VALUES ($1)", [.int4(1)])
-    )
-    #expect(pair.first.error?.sqlState == "42703")
-    #expect(try pair.second.get().affectedRows == 1)
+    let pair = try await connection.query([
+      Query("SELECT nothing"), Query("INSERT INTO t VALUES ($1)", [.int4(1)]),
+    ])
+    #expect(pair[0].error?.sqlState == "42703")
+    #expect(try pair[1].get().affectedRows == 1)
     #expect(try await connection.query("SELECT * FROM t").count == 1)
   }
 
@@ -49,18 +46,18 @@ struct PipelineTests {
     try await connection.script("CREATE TABLE t (n int UNIQUE DEFERRABLE INITIALLY DEFERRED)")
     let insert = Query("INSERT INTO t VALUES ($1)", [.int4(1)])
     _ = try await connection.query(insert.statement, insert.parameters)
-    let pair = try await connection.query(insert, then: Query("SELECT count(*) FROM t"))
-    #expect(pair.first.error?.sqlState == "23505")
-    #expect(try pair.second.get().one().int64(0) == 1)
+    let pair = try await connection.query([insert, Query("SELECT count(*) FROM t")])
+    #expect(pair[0].error?.sqlState == "23505")
+    #expect(try pair[1].get().one().int64(0) == 1)
     #expect(try await connection.query("SELECT 1").count == 1)
   }
 
   @Test("notices go to the one that they belong to")
   func notices() async throws {
     let connection = try await TestServer.connection()
-    let pair = try await connection.query(Query("SELECT 1"), then: Query("ROLLBACK"))
-    #expect(try pair.first.get().notices.isEmpty)
-    #expect(try pair.second.get().notices.map(\.sqlState) == ["25P01"])
+    let pair = try await connection.query([Query("SELECT 1"), Query("ROLLBACK")])
+    #expect(try pair[0].get().notices.isEmpty)
+    #expect(try pair[1].get().notices.map(\.sqlState) == ["25P01"])
   }
 
   @Test("both are run again when their prepared statements are gone")
@@ -68,11 +65,11 @@ struct PipelineTests {
     let connection = try await TestServer.connection()
     let one = Query("SELECT 1")
     let two = Query("SELECT 2")
-    _ = try await connection.query(one, then: two)
+    _ = try await connection.query([one, two])
     try await connection.script("DISCARD ALL")
-    let pair = try await connection.query(one, then: two)
-    #expect(try pair.first.get().one().int32(0) == 1)
-    #expect(try pair.second.get().one().int32(0) == 2)
+    let pair = try await connection.query([one, two])
+    #expect(try pair[0].get().one().int32(0) == 1)
+    #expect(try pair[1].get().one().int32(0) == 2)
   }
 
   @Test("an interruption within the second leaves the first one's answer")
@@ -81,25 +78,24 @@ struct PipelineTests {
     let observer = try await Connection.open(settings)
     let connection = try await Connection.open(settings)
     let task = Task {
-      try await connection.query(Query("SELECT 1"), then: Query("SELECT pg_sleep(3600)"))
+      try await connection.query([Query("SELECT 1"), Query("SELECT pg_sleep(3600)")])
     }
     #expect(try await until(observer, someoneSleeps))
     task.cancel()
     let pair = try await task.value
-    #expect(try pair.first.get().count == 1)
-    #expect(pair.second.error?.code == .cancelled)
+    #expect(try pair[0].get().count == 1)
+    #expect(pair[1].error?.code == .cancelled)
     #expect(!connection.isUsable)
   }
 
   @Test("the connection's end within the first leaves both unknown")
   func terminated() async throws {
     let connection = try await TestServer.connection()
-    let pair = try await connection.query(
-      Query("SELECT pg_terminate_backend(pg_backend_pid())"),
-      then: Query("SELECT 1")
-    )
-    #expect(pair.first.error?.isOutcomeUnknown == true)
-    #expect(pair.second.error?.isOutcomeUnknown == true)
+    let pair = try await connection.query([
+      Query("SELECT pg_terminate_backend(pg_backend_pid())"), Query("SELECT 1"),
+    ])
+    #expect(pair[0].error?.isOutcomeUnknown == true)
+    #expect(pair[1].error?.isOutcomeUnknown == true)
     #expect(!connection.isUsable)
   }
 
@@ -108,7 +104,7 @@ struct PipelineTests {
     let connection = try await TestServer.connection()
     _ = try await connection.query("BEGIN")
     let error = await failure { () throws(PostgresError) in
-      _ = try await connection.query(Query("SELECT 1"), then: Query("SELECT 2"))
+      _ = try await connection.query([Query("SELECT 1"), Query("SELECT 2")])
     }
     #expect(error?.code == .unsupported)
   }

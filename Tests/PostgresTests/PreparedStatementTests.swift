@@ -57,11 +57,10 @@ struct PreparedStatementTests {
     ).one()
     #expect(try row.int64(0) == 40)
     let pair = try await connection.query(
-      Query("SELECT 1"),
-      then: Query("SELECT count(*) FROM pg_prepared_statements")
+      [Query("SELECT 1"), Query("SELECT count(*) FROM pg_prepared_statements")]
     )
-    #expect(try pair.first.get().count == 1)
-    #expect(try pair.second.get().one().int64(0) == 0)
+    #expect(try pair[0].get().count == 1)
+    #expect(try pair[1].get().one().int64(0) == 0)
   }
 
   @Test("more of them than anyone needs run unprepared")

@@ -2,11 +2,13 @@ import Postgres
 import Provisioning
 
 extension ClaimRequest {
-  /// The parameters of `StoreStatements.claim`, in its order.
-  var parameters: [Parameter] {
+  /// The parameters of `StoreStatements.claim`, in its order. If it does not wait for the disk,
+  /// `StoreStatements.makeSure` has to follow.
+  func parameters(waits: Bool) -> [Parameter] {
     [
       .uuid(call.id.bits), .uuid(worker.id.bits), .interval(lease),
       .int4(Int32(Bounds.callSize.upperBound)), .interval(SlotLimiter.shortestHorizon),
+      .bool(waits),
     ]
   }
 }

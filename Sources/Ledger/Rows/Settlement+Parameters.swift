@@ -2,8 +2,10 @@ package import Postgres
 package import Provisioning
 
 extension Settlement {
-  /// The parameters of `StoreStatements.settle`, in its order. Codes travel as one array a column.
-  package var parameters: [Parameter] {
+  /// The parameters of `StoreStatements.settle`, in its order. Codes travel as one array a column,
+  /// unless they have been copied into their table before (`copy`). If it does not wait for the disk,
+  /// `StoreStatements.makeSure` has to follow.
+  package func parameters(isCopied: Bool, waits: Bool) -> [Parameter] {
     [
       .uuid(call.id.id.bits), .int8(call.job.number), .uuid(call.reward.id.bits),
       .text(call.prefix), .int4(Int32(call.size)), .uuid(worker.id.bits),
@@ -11,9 +13,27 @@ extension Settlement {
       .text(errorMessage), .int4(received.map(Int32.init)),
       .int4(Int32(clamping: duration.milliseconds)), .bytea(rawAnswer),
       .uuids(strays.map(\.reward.id.bits)),
-    ] + Parameter.columns(of: codes + strays)
-      + job.parameters + reward.parameters + account.parameters
-      + [.int4(Int32(Bounds.breakerFailures))]
+    ] + Parameter.columns(of: isCopied ? [] : codes + strays)
+      + [.int4(isCopied ? Int32(codes.count) : nil)] + lessons + job.parameters + reward.parameters
+      + account.parameters
+      + [.int4(Int32(Bounds.breakerFailures)), .bool(waits)]
+  }
+
+  /// Whether some codes are to be followed, when the oldest and the newest were made, two that every
+  /// fresh listing shows, and whether all begin with the prefix.
+  private var lessons: [Parameter] {
+    var times: (first: Timestamp, last: Timestamp)?
+    let created = codes.compactMap(\.createdAt)
+    if created.count == codes.count, let first = created.min(), let last = created.max() {
+      times = (first, last)
+    }
+    return [
+      .bool(codes.contains { $0.syncStatus == .pending || $0.syncStatus == .error }),
+      .timestamptz(microsecondsSinceUnixEpoch: times?.first.microseconds),
+      .timestamptz(microsecondsSinceUnixEpoch: times?.last.microseconds),
+      .uuids([codes.first, codes.last].compactMap { $0?.id.id.bits }),
+      .bool(call.prefix.map { prefix in codes.allSatisfy { $0.hasPrefix(prefix) } }),
+    ]
   }
 }
 
@@ -32,17 +52,21 @@ extension JobEffect {
 }
 
 extension RewardEffect {
-  /// Name, pause and number of refusals.
+  /// Name, pause, number of refusals, and number of failures that are a reward's own.
   fileprivate var parameters: [Parameter] {
-    let limit = Parameter.int4(Int32(Bounds.rewardRefusals))
-    return switch self {
-    case .none: [.text("none"), .interval(nil), limit]
-    case .proven: [.text("proven"), .interval(nil), limit]
-    case .watched: [.text("watched"), .interval(nil), limit]
-    case .closed: [.text("closed"), .interval(nil), limit]
-    case .failed(let pause): [.text("failed"), .interval(pause), limit]
-    case .refused(let pause, _, _): [.text("refused"), .interval(pause), limit]
-    }
+    let (name, pause): (String, Duration?) =
+      switch self {
+      case .none: ("none", nil)
+      case .proven: ("proven", nil)
+      case .watched: ("watched", nil)
+      case .closed: ("closed", nil)
+      case .failed(let pause): ("failed", pause)
+      case .refused(let pause, _, _): ("refused", pause)
+      }
+    return [
+      .text(name), .interval(pause), .int4(Int32(Bounds.rewardRefusals)),
+      .int4(Int32(Bounds.ownFailures)),
+    ]
   }
 }
 

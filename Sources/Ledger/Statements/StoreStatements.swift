@@ -7,7 +7,7 @@ enum StoreStatements {
     SELECT outcome, job_id, reward_id, prefix, size, slot_us, answered_at, spacing_us, wait_us,
            due_us,
            job_failures, reward_failures, account_failures
-    FROM codemint.claim_call($1, $2, $3, $4, $5)
+    FROM codemint.claim_call($1, $2, $3, $4, $5, $6)
     """
 
   /// Keyed by the call: repeated after a lost answer, it changes nothing.
@@ -15,7 +15,19 @@ enum StoreStatements {
     SELECT issued, surplus, call_state, job_before, job_after
     FROM codemint.settle_call(
       $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20,
-      $21, $22, $23, $24, $25, $26, $27, $28, $29, $30, $31, $32, $33, $34)
+      $21, $22, $23, $24, $25, $26, $27, $28, $29, $30, $31, $32, $33, $34, $35, $36, $37, $38, $39,
+      $40, $41, $42)
+    """
+
+  /// After a settlement and a claim that did not wait for the disk: now both are there.
+  static let makeSure: Statement = "SELECT codemint.make_sure()"
+
+  /// What `settle` may find in the table already. The columns are those of `rows(of:now:)`.
+  static let copy: Statement = """
+    COPY codemint.codes
+      (id, job_id, call_id, reward_id, code, status, sync_status, external_ids, created_at,
+       expires_at, updated_at, synced_at)
+    FROM STDIN (FORMAT binary)
     """
 
   /// Only its own calls, and only while they are still `sending`: a worker that comes too late

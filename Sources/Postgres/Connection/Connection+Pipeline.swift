@@ -1,58 +1,61 @@
 extension Connection {
-  /// Runs two statements as two transactions in one round trip.
+  /// Runs statements as transactions of their own, in one round trip.
   ///
-  /// The second is run whatever becomes of the first, and each has an answer of its own. Where a
-  /// prepared statement was gone (see `PostgresError.isRetryable`), its statement was not run.
+  /// Each is run whatever becomes of those before it, and has an answer of its own. Where a prepared
+  /// statement was gone (see `PostgresError.isRetryable`), its statement was not run.
   /// - Throws: Only if nothing was sent.
-  public func query(
-    _ first: Query,
-    then second: Query,
-    deadline: Duration? = nil
-  ) async throws(PostgresError) -> (
-    first: Result<Rows, PostgresError>, second: Result<Rows, PostgresError>
-  ) {
+  public func query(_ queries: [Query], deadline: Duration? = nil)
+    async throws(PostgresError) -> [Result<Rows, PostgresError>]
+  {
     guard link.isOpen, link.isIdle else {
-      throw PostgresError(.unsupported, "a pair of statements cannot run within a transaction")
+      throw PostgresError(.unsupported, "transactions cannot run within another one")
     }
-    let (pair, cause) = try await supervise(deadline) { runPair(first, second) }
-    return (pair.first.explained(by: cause), pair.second.explained(by: cause))
+    let (replies, cause) = try await supervise(deadline) { run(queries) }
+    return replies.map { $0.explained(by: cause) }
   }
 
-  private typealias Pair = (first: Link.Reply, second: Link.Reply)
-
-  private func runPair(_ first: Query, _ second: Query) -> Pair {
-    let pair = exchangePair(first, second)
-    guard case .failure(let one) = pair.first, one.isPreparedStatementGone else {
-      if case .failure(let two) = pair.second, two.isPreparedStatementGone { forgetPrepared() }
-      return pair
-    }
+  private func run(_ queries: [Query]) -> [Link.Reply] {
+    let replies = exchange(queries)
+    let gone = replies.count { $0.isPreparedStatementGone }
+    guard gone > 0 else { return replies }
     forgetPrepared()
-    // Both are run again only if neither was run: their order is the caller's promise.
-    guard case .failure(let two) = pair.second, two.isPreparedStatementGone, link.isGood,
-      !interrupter.hasFired
-    else { return pair }
-    return exchangePair(first, second)
+    // They are run again only if none of them was run: their order is the caller's promise.
+    guard gone == replies.count, link.isGood, !interrupter.hasFired else { return replies }
+    return exchange(queries)
   }
 
-  private func exchangePair(_ first: Query, _ second: Query) -> Pair {
-    guard link.enterPipeline() else {
-      return (.failure(link.sendError()), .failure(link.sendError()))
+  private func exchange(_ queries: [Query]) -> [Link.Reply] {
+    let replies = pipelined {
+      queries.map { send($0) }
+    } receiving: { sent in
+      sent.map { receive($0) }
     }
-    let one = send(first)
-    let two = send(second)
-    let pair = (first: receive(one), second: receive(two))
+    return replies ?? queries.map { _ in .failure(link.sendError()) }
+  }
+
+  /// Sends what `sending` sends in pipeline mode, and reads the answers; nil if there is no such mode.
+  func pipelined<Sending, Replies>(
+    _ sending: () -> Sending,
+    receiving: (Sending) -> Replies
+  ) -> Replies? {
+    guard link.enterPipeline() else {
+      abandon()
+      return nil
+    }
+    let replies = receiving(sending())
     if !link.exitPipeline() { abandon() }
-    return pair
+    return replies
   }
 
   /// A statement that went out in a pipeline, and what it was prepared as on the way.
-  private enum Sent {
+  enum Sent {
     case ready
     case preparing(PreparedStatements.Key, name: String)
     case refused(PostgresError)
   }
 
-  private func send(_ query: Query) -> Sent {
+  /// Sends a statement, and its synchronization point, into the open pipeline.
+  func send(_ query: Query) -> Sent {
     let key = PreparedStatements.Key(query)
     var sent = Sent.ready
     var isSent: Bool
@@ -75,7 +78,8 @@ extension Connection {
     return sent
   }
 
-  private func receive(_ sent: Sent) -> Link.Reply {
+  /// Reads what the server says of a statement that was sent, in the order of sending.
+  func receive(_ sent: Sent) -> Link.Reply {
     switch sent {
     case .ready:
       return link.collectSegment(withPrepare: false).reply
@@ -86,5 +90,12 @@ extension Connection {
     case .refused(let error):
       return .failure(error)
     }
+  }
+}
+
+extension Link.Reply {
+  /// Whether the statement was not run because what it had been prepared as is gone.
+  var isPreparedStatementGone: Bool {
+    if case .failure(let error) = self { error.isPreparedStatementGone } else { false }
   }
 }

@@ -21,15 +21,21 @@ extension Connection {
   }
 
   private func commit(_ deadline: Duration?) async throws(PostgresError) {
-    let rows = try await answer(deadline, isCancellable: false) { link.run(script: "COMMIT") }
-    if rows.hasWarning {
+    try Self.confirm(
+      try await answer(deadline, isCancellable: false) { link.run(script: "COMMIT") }
+    )
+  }
+
+  /// Whether what the server says of a COMMIT means that all of it is committed for sure.
+  static func confirm(_ commit: Rows) throws(PostgresError) {
+    if commit.hasWarning {
       throw PostgresError(
         .server,
-        "the commit came with a warning: \(rows.notices.first?.message ?? "")",
+        "the commit came with a warning: \(commit.notices.first?.message ?? "")",
         isOutcomeUnknown: true
       )
     }
-    guard rows.commandTag == "COMMIT" else {
+    guard commit.commandTag == "COMMIT" else {
       throw PostgresError(.server, "the transaction had failed before, and was rolled back")
     }
   }

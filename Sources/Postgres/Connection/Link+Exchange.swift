@@ -62,14 +62,15 @@ extension Link {
     return (isPrepared, .failure(failure ?? lostError()))
   }
 
-  private enum Judgement {
+  enum Judgement {
     case rows
     case failed(PostgresError)
     case sync
     case hopeless(PostgresError)
   }
 
-  private func judge(_ result: ResultStorage) -> Judgement {
+  /// What one result means.
+  func judge(_ result: ResultStorage) -> Judgement {
     switch result.handle.status {
     case PGRES_COMMAND_OK, PGRES_TUPLES_OK, PGRES_EMPTY_QUERY:
       return .rows
@@ -102,7 +103,7 @@ extension Link {
   }
 
   /// What to say when the server's last words, if any, were `error` and the connection is gone.
-  private func lostError(_ error: PostgresError? = nil) -> PostgresError {
+  func lostError(_ error: PostgresError? = nil) -> PostgresError {
     var lost = error ?? PostgresError(.connectionLost, errorMessage)
     lost.code = .connectionLost
     lost.isOutcomeUnknown = true

@@ -127,6 +127,20 @@ struct Link: ~Copyable {
   func exitPipeline() -> Bool { unsafe PQexitPipelineMode(pointer) == 1 }
   func sendSync() -> Bool { unsafe PQpipelineSync(pointer) == 1 }
 
+  /// Sends bytes of a COPY as one message.
+  func put(_ bytes: [UInt8]) -> Bool {
+    unsafe bytes.withUnsafeBytes { buffer in
+      unsafe PQputCopyData(
+        pointer,
+        buffer.baseAddress?.assumingMemoryBound(to: CChar.self),
+        Int32(buffer.count)
+      )
+    } == 1
+  }
+
+  /// Ends a COPY.
+  func putEnd() -> Bool { unsafe PQputCopyEnd(pointer, nil) == 1 }
+
   /// The next result, or nil at the end of a statement's results.
   func nextResult() -> ResultStorage? {
     unsafe PQgetResult(pointer).map { unsafe ResultStorage(ResultHandle(owning: $0)) }

@@ -178,7 +178,7 @@ final class Crowd: Sendable {
 
 extension Claim {
   /// The call, if there is one.
-  fileprivate var claimed: ClaimedCall? {
+  var claimed: ClaimedCall? {
     if case .call(let claimed) = self { claimed } else { nil }
   }
 }

@@ -1,7 +1,14 @@
+import Ledger
 import MemoryStore
 import Postgres
 import Provisioning
 import Testing
+
+extension Result {
+  fileprivate var failure: Failure? {
+    if case .failure(let error) = self { error } else { nil }
+  }
+}
 
 @Suite("durability")
 struct DurabilityTests {
@@ -37,14 +44,97 @@ struct DurabilityTests {
           SELECT call_state AS value FROM codemint.settle_call(
             gen_random_uuid(), \(job.number), '\(Scene.reward)', NULL, 10, gen_random_uuid(),
             'in_doubt', NULL, 'timeout', 'm', NULL, 1, NULL, '{}', '{}', '{}', '{}', '{}', '{}',
-            '{}', '{}', '{}', NULL, NULL, interval '0', 5, 'closed', NULL, 8, 'none', NULL, NULL,
-            NULL, 3)
+            '{}', '{}', '{}', NULL, false, NULL, NULL, '{}', NULL, NULL, NULL, interval '0', 5,
+            'closed', NULL, 8, 3, 'none', NULL, NULL, NULL, 3)
           """,
         "off",
         on: ledger.bystander
       )
       #expect(settled == ["in_doubt", "on"])
     }
+  }
+
+  @Test("rule 1: what did not wait for the disk is made sure of by a commit that does")
+  func together() async throws {
+    try await RealLedger.lend { ledger in
+      try await ledger.announce(Scene.fast)
+      _ = try await ledger.insert(10, of: Scene.reward)
+      let claimed = try await outcome(
+        of: """
+          SELECT outcome AS value FROM codemint.claim_call(
+            gen_random_uuid(), gen_random_uuid(), interval '60 s', 500, interval '5 s', false)
+          """,
+        "on",
+        on: ledger.bystander
+      )
+      #expect(claimed == ["call", "off"])
+      let sure = try await outcome(
+        of: "SELECT 'sure' AS value FROM codemint.make_sure()",
+        "off",
+        on: ledger.bystander
+      )
+      #expect(sure == ["sure", "on"])
+      // A commit that has nothing to write does not wait for anything.
+      let written = try await ledger.bystander.query(
+        "SELECT codemint.make_sure(), pg_current_xact_id_if_assigned() IS NOT NULL AS found"
+      )
+      #expect(try written.one().bool("found"))
+    }
+  }
+
+  @Test("rule 1: a settlement and the claim behind it are not believed before both are on disk")
+  func unsure() async throws {
+    try await RealLedger.lend { ledger in
+      try await ledger.announce(Scene.fast)
+      _ = try await ledger.insert(1000, of: Scene.reward)
+      guard case .call(let claimed) = try await ledger.store.claim(request(1)) else {
+        throw MissingRow("call to claim")
+      }
+      let settlement = settlement(claimed)
+      try await ledger.bystander.script(
+        """
+        ALTER FUNCTION codemint.make_sure() RENAME TO made_sure;
+        CREATE FUNCTION codemint.make_sure() RETURNS void LANGUAGE plpgsql
+          AS 'BEGIN RAISE WARNING ''no standby''; END'
+        """
+      )
+      let doubted = await ledger.store.settle(settlement, thenClaim: request(2))
+      #expect(doubted.settled.failure?.code == .unavailable)
+      #expect(doubted.claim?.failure?.code == .unavailable)
+      try await ledger.bystander.script(
+        """
+        DROP FUNCTION codemint.make_sure();
+        ALTER FUNCTION codemint.made_sure() RENAME TO make_sure
+        """
+      )
+      // Both had happened, and are found when they are asked for again.
+      let answer = await ledger.store.settle(settlement, thenClaim: request(2))
+      #expect(try answer.settled.get().call == .issued)
+      #expect(try answer.claim?.get().claimed?.call.id == request(2).call)
+      let stored = try await ledger.bystander.query("SELECT count(*) FROM codemint.codes")
+      #expect(try stored.one().int64(0) == 500)
+    }
+  }
+
+  private func request(_ number: Int) -> ClaimRequest {
+    ClaimRequest(call: Samples.call(number), worker: Samples.worker(1), lease: .seconds(60))
+  }
+
+  private func settlement(_ claimed: ClaimedCall) -> Settlement {
+    var random = SeededRandom(seed: 1)
+    let codes = CodeMint().make(claimed.call.size, of: claimed.call.reward)
+    return SettlementRule.settle(
+      claimed.call,
+      by: Samples.worker(1),
+      report: CallReport(
+        outcome: .issued(Answer(codes: codes, nulls: 0, body: [])),
+        httpStatus: 201,
+        duration: .milliseconds(70)
+      ),
+      team: nil,
+      failures: claimed.failures,
+      random: &random
+    )
   }
 
   /// What a query finds in a transaction, and what setting it is committed with.

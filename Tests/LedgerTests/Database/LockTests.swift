@@ -95,8 +95,8 @@ struct LockTests {
       """
       SELECT codemint.settle_call(
         $1, $2, $3, NULL, $4, $5, 'in_doubt', NULL, 'timeout', 'm', NULL, 1, NULL, '{}', '{}',
-        '{}', '{}', '{}', '{}', '{}', '{}', '{}', NULL, NULL, interval '0', 5, 'closed', NULL, 8,
-        'none', NULL, NULL, NULL, 3)
+        '{}', '{}', '{}', '{}', '{}', '{}', '{}', NULL, false, NULL, NULL, '{}', NULL, NULL, NULL,
+        interval '0', 5, 'closed', NULL, 8, 3, 'none', NULL, NULL, NULL, 3)
       """,
       [
         .uuid(claimed.call.id.id.bits), .int8(claimed.call.job.number),

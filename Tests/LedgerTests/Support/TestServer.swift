@@ -104,14 +104,17 @@ struct TestServer: Sendable {
     UPDATE test.clock SET now = to_timestamp(\(startOfTime / 1_000_000));
     """
 
-  /// Another function takes the name of the server's clock before the schema is made, so that every
-  /// function and default of the schema finds that one.
+  /// Others take the names of the server's clocks before the schema is made, so that every function
+  /// and default of the schema finds them.
   private static let clock = """
     CREATE SCHEMA test;
     CREATE TABLE test.clock (now timestamptz NOT NULL);
     INSERT INTO test.clock VALUES (to_timestamp(\(startOfTime / 1_000_000)));
     ALTER FUNCTION pg_catalog.clock_timestamp() RENAME TO machine_timestamp;
     CREATE FUNCTION pg_catalog.clock_timestamp() RETURNS timestamptz LANGUAGE sql VOLATILE
+      AS 'SELECT now FROM test.clock';
+    ALTER FUNCTION pg_catalog.statement_timestamp() RENAME TO machine_statement_timestamp;
+    CREATE FUNCTION pg_catalog.statement_timestamp() RETURNS timestamptz LANGUAGE sql STABLE
       AS 'SELECT now FROM test.clock';
     """
 }

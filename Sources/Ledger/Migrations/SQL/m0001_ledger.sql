@@ -130,7 +130,7 @@ CREATE INDEX calls_in_doubt ON codemint.calls (reward_id) WHERE state = 'in_doub
 CREATE INDEX calls_short ON codemint.calls (reward_id) WHERE is_short;
 
 -- Codes have no foreign keys: five hundred rows a call would each look up their job and call
--- again. Only settle_call writes here, with both rows locked.
+-- again. What is inserted here is committed only with both rows locked.
 CREATE TABLE codemint.codes (
   id           uuid        PRIMARY KEY,
   job_id       bigint,
@@ -144,7 +144,8 @@ CREATE TABLE codemint.codes (
   created_at   timestamptz,
   expires_at   timestamptz,
   updated_at   timestamptz,
-  stored_at    timestamptz NOT NULL DEFAULT clock_timestamp(),
+  -- Of the statement, not of the moment: a COPY then inserts its rows in batches.
+  stored_at    timestamptz NOT NULL DEFAULT statement_timestamp(),
   synced_at    timestamptz,
 
   CONSTRAINT "sync_status is none, pending, synced or error"

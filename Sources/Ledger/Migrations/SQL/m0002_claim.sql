@@ -19,109 +19,171 @@ CREATE TYPE codemint.candidate AS (
   is_crowded    boolean
 );
 
+-- A slot that can be had, and what the limiter's one number of state is once it is taken.
+CREATE TYPE codemint.slot AS (
+  spacing   interval,
+  leeway    interval,
+  slot      timestamptz,
+  following timestamptz
+);
+
+-- What asking for a call gave. outcome: 'call', or 'nothing' with wait_us (until time alone may bring
+-- a slot or end a pause) and due_us (until the next job leaves the waiting room).
+CREATE TYPE codemint.claimed AS (
+  outcome          text,
+  job_id           bigint,
+  reward_id        uuid,
+  prefix           text,
+  size             integer,
+  slot_us          bigint,
+  answered_at      timestamptz,
+  spacing_us       bigint,
+  wait_us          bigint,
+  due_us           bigint,
+  job_failures     integer,
+  reward_failures  integer,
+  account_failures integer
+);
+
 -- Takes the next call of the job whose turn it is.
 --
 -- The worker makes p_call, so that a claim whose acknowledgement was lost finds itself when it is
--- repeated. Whether the reward is closed is read from its row under its lock: a look at `calls`
--- would use the snapshot taken before the wait for the lock and could claim beside a doubtful call.
---
--- outcome: 'call', or 'nothing' with wait_us (until time alone may bring a slot or end a pause)
--- and due_us (until the next job leaves the waiting room).
+-- repeated, unless the call has gone on meanwhile. p_waits is as in commit_for_sure.
 CREATE FUNCTION codemint.claim_call(
-  p_call     uuid,
-  p_worker   uuid,
-  p_lease    interval,
-  p_largest  integer,
-  p_horizon  interval,
-  OUT outcome          text,
-  OUT job_id           bigint,
-  OUT reward_id        uuid,
-  OUT prefix           text,
-  OUT size             integer,
-  OUT slot_us          bigint,
-  OUT answered_at      timestamptz,
-  OUT spacing_us       bigint,
-  OUT wait_us          bigint,
-  OUT due_us           bigint,
-  OUT job_failures     integer,
-  OUT reward_failures  integer,
-  OUT account_failures integer
-)
+  p_call uuid, p_worker uuid, p_lease interval, p_largest integer, p_horizon interval,
+  p_waits boolean DEFAULT true
+) RETURNS codemint.claimed
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+  v_now     timestamptz := clock_timestamp();
+  v_claim   codemint.claimed;
+  v_call    codemint.calls;
+  v_reward  codemint.rewards;
+  v_job     codemint.jobs;
+  v_account codemint.accounts;
+BEGIN
+  PERFORM codemint.commit_for_sure(p_waits);
+  SELECT * INTO v_call FROM codemint.calls c WHERE c.id = p_call;
+  IF NOT FOUND THEN
+    v_claim := codemint.take_call(p_call, p_worker, p_lease, p_largest, p_horizon);
+    IF v_claim.outcome = 'nothing' AND v_claim.due_us IS NULL THEN
+      v_claim.due_us := codemint.next_due(v_now);
+    END IF;
+  ELSIF v_call.state <> 'sending' OR v_call.worker <> p_worker THEN
+    v_claim.outcome := 'nothing';
+    v_claim.wait_us := 0;
+  ELSE
+    -- Nothing is written here that would take to disk what was.
+    PERFORM codemint.make_sure();
+    SELECT * INTO v_reward FROM codemint.rewards r WHERE r.reward_id = v_call.reward_id;
+    SELECT * INTO v_job FROM codemint.jobs j WHERE j.id = v_call.job_id;
+    SELECT * INTO v_account FROM codemint.accounts a WHERE a.name = 'default';
+    v_claim := codemint.show_claim(v_call, v_job, v_reward, v_account,
+                                   codemint.next_slot(v_account, v_now));
+  END IF;
+  RETURN v_claim;
+END
+$$;
+
+-- Looks for the job whose turn it is, and takes a call of it.
+--
+-- Whether its reward is closed is read from the row under its lock: a look at `calls` would use the
+-- snapshot taken before the wait for the lock and could claim beside a doubtful call.
+CREATE FUNCTION codemint.take_call(
+  p_call uuid, p_worker uuid, p_lease interval, p_largest integer, p_horizon interval
+) RETURNS codemint.claimed
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
   v_now       timestamptz := clock_timestamp();
-  v_call      codemint.calls;
+  v_claim     codemint.claimed;
   v_candidate codemint.candidate;
   v_reward    codemint.rewards;
   v_job       codemint.jobs;
   v_account   codemint.accounts;
+  v_next      codemint.slot;
 BEGIN
-  PERFORM codemint.commit_for_sure();
-  outcome := 'nothing';
-  SELECT * INTO v_call FROM codemint.calls c WHERE c.id = p_call;
-  IF NOT FOUND THEN
-    SELECT * INTO v_account FROM codemint.accounts a WHERE a.name = 'default';
-    due_us := codemint.next_due(v_now);
-    -- Another cluster, or another timeline: tending finds out which, and what has to come first.
-    IF v_account.timeline IS DISTINCT FROM left(pg_walfile_name(pg_current_wal_lsn()), 8) THEN
-      due_us := CASE WHEN v_account.suspended_at IS NULL THEN 0 ELSE due_us END;
-      RETURN;
-    END IF;
-    IF NOT codemint.may_send(v_account) THEN
-      RETURN;
-    END IF;
-    SELECT * INTO v_candidate FROM codemint.next_candidate(v_account, v_now);
-    IF v_candidate.is_crowded AND codemint.meet_arrivals() THEN
-      wait_us := 0;
-      RETURN;
-    END IF;
-    IF v_candidate.job_id IS NULL THEN
-      wait_us := codemint.next_reopening(v_now);
-      RETURN;
-    END IF;
-    wait_us := codemint.wait_for_slot(v_account, v_now, p_horizon, p_lease);
-    IF wait_us IS NOT NULL THEN
-      RETURN;
-    END IF;
-
-    v_reward := codemint.lock_reward(v_candidate.reward_id);
-    SELECT * INTO v_job FROM codemint.jobs j WHERE j.id = v_candidate.job_id FOR UPDATE;
-    SELECT * INTO v_account FROM codemint.accounts a WHERE a.name = 'default' FOR UPDATE;
-    v_now := clock_timestamp();
-    IF NOT codemint.may_take(v_account, v_reward, v_job, v_now)
-       OR NOT codemint.is_still_next(v_account, v_job, v_candidate) THEN
-      -- Somebody was faster, or the head of the line is out of date: ask again at once.
-      PERFORM codemint.refresh_line(v_candidate.reward_id);
-      wait_us := 0;
-      RETURN;
-    END IF;
-    wait_us := codemint.wait_for_slot(v_account, v_now, p_horizon, p_lease);
-    IF wait_us IS NOT NULL THEN
-      RETURN;
-    END IF;
-    v_call := codemint.insert_call(p_call, p_worker, p_lease, p_largest, v_job, v_account, v_now);
-  ELSIF v_call.state <> 'sending' OR v_call.worker <> p_worker THEN
-    wait_us := 0;
-    RETURN;
-  ELSE
-    SELECT * INTO v_reward FROM codemint.rewards r WHERE r.reward_id = v_call.reward_id;
-    SELECT * INTO v_job FROM codemint.jobs j WHERE j.id = v_call.job_id;
-    SELECT * INTO v_account FROM codemint.accounts a WHERE a.name = 'default';
+  v_claim.outcome := 'nothing';
+  SELECT * INTO v_account FROM codemint.accounts a WHERE a.name = 'default';
+  -- Another cluster, or another timeline: tending finds out which, and what has to come first.
+  IF v_account.timeline IS DISTINCT FROM left(pg_walfile_name(pg_current_wal_lsn()), 8) THEN
+    v_claim.due_us := CASE WHEN v_account.suspended_at IS NULL THEN 0 END;
+    RETURN v_claim;
+  END IF;
+  IF NOT codemint.may_send(v_account) THEN
+    RETURN v_claim;
+  END IF;
+  v_candidate := codemint.next_candidate(v_account, v_now);
+  IF v_candidate.is_crowded AND codemint.meet_arrivals() THEN
+    v_claim.wait_us := 0;
+    RETURN v_claim;
+  END IF;
+  IF v_candidate.job_id IS NULL THEN
+    v_claim.wait_us := codemint.next_reopening(v_now);
+    RETURN v_claim;
+  END IF;
+  v_next := codemint.next_slot(v_account, v_now);
+  v_claim.wait_us := codemint.wait_for_slot(v_next, v_now, p_horizon, p_lease);
+  IF v_claim.wait_us IS NOT NULL THEN
+    RETURN v_claim;
   END IF;
 
-  outcome := 'call';
-  job_id := v_call.job_id;
-  reward_id := v_call.reward_id;
-  prefix := v_call.prefix;
-  size := v_call.size;
-  answered_at := clock_timestamp();
-  slot_us := codemint.microseconds(answered_at, v_call.send_at);
-  spacing_us := extract(epoch FROM (codemint.next_slot(v_account, v_now)).spacing) * 1000000;
-  job_failures := v_job.stalls;
-  reward_failures := v_reward.failures;
-  account_failures := v_account.failures;
+  v_reward := codemint.lock_reward(v_candidate.reward_id);
+  SELECT * INTO v_job FROM codemint.jobs j WHERE j.id = v_candidate.job_id FOR UPDATE;
+  IF v_job.turn IS DISTINCT FROM v_candidate.turn THEN
+    -- Somebody was faster. Under the lock nobody is: if the next turn is this reward's too, there is
+    -- no need to begin again.
+    SELECT * INTO v_account FROM codemint.accounts a WHERE a.name = 'default';
+    v_candidate := codemint.next_candidate(v_account, v_now);
+    SELECT * INTO v_job FROM codemint.jobs j
+    WHERE j.id = v_candidate.job_id AND j.reward_id = v_reward.reward_id FOR UPDATE;
+  END IF;
+  SELECT * INTO v_account FROM codemint.accounts a WHERE a.name = 'default' FOR UPDATE;
+  v_now := clock_timestamp();
+  IF NOT codemint.may_take(v_account, v_reward, v_job, v_now)
+     OR NOT codemint.is_still_next(v_account, v_job, v_candidate) THEN
+    -- It is another reward's turn, or the head of the line is out of date: ask again at once.
+    PERFORM codemint.refresh_line(v_reward.reward_id);
+    v_claim.wait_us := 0;
+    RETURN v_claim;
+  END IF;
+  v_next := codemint.next_slot(v_account, v_now);
+  v_claim.wait_us := codemint.wait_for_slot(v_next, v_now, p_horizon, p_lease);
+  IF v_claim.wait_us IS NULL THEN
+    v_claim := codemint.show_claim(
+      codemint.insert_call(p_call, p_worker, p_lease, p_largest, v_job, v_next, v_now),
+      v_job, v_reward, v_account, v_next);
+  END IF;
+  RETURN v_claim;
+END
+$$;
+
+-- What a worker needs to know of a call that it may send.
+CREATE FUNCTION codemint.show_claim(
+  p_call codemint.calls, p_job codemint.jobs, p_reward codemint.rewards,
+  p_account codemint.accounts, p_next codemint.slot
+) RETURNS codemint.claimed
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+  v_claim codemint.claimed;
+BEGIN
+  v_claim.outcome := 'call';
+  v_claim.job_id := p_call.job_id;
+  v_claim.reward_id := p_call.reward_id;
+  v_claim.prefix := p_call.prefix;
+  v_claim.size := p_call.size;
+  v_claim.answered_at := clock_timestamp();
+  v_claim.slot_us := codemint.microseconds(v_claim.answered_at, p_call.send_at);
+  v_claim.spacing_us := extract(epoch FROM p_next.spacing) * 1000000;
+  v_claim.job_failures := p_job.stalls;
+  v_claim.reward_failures := p_reward.failures;
+  v_claim.account_failures := p_account.failures;
+  RETURN v_claim;
 END
 $$;
 
@@ -171,13 +233,11 @@ BEGIN
 END
 $$;
 
--- The account's next slot, should somebody take it now, and what the limiter's one number of state
--- is then. The generic cell rate algorithm, as in `SlotLimiter`: whose slot is at once may leave as
--- late as the leeway, so the one behind it is reckoned from there.
-CREATE FUNCTION codemint.next_slot(
-  p_account codemint.accounts, p_now timestamptz,
-  OUT spacing interval, OUT leeway interval, OUT slot timestamptz, OUT following timestamptz
-)
+-- The account's next slot, should somebody take it now. The generic cell rate algorithm, as in
+-- `SlotLimiter`: whose slot is at once may leave as late as the leeway, so the one behind it is
+-- reckoned from there.
+CREATE FUNCTION codemint.next_slot(p_account codemint.accounts, p_now timestamptz)
+RETURNS codemint.slot
 LANGUAGE plpgsql IMMUTABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
@@ -186,32 +246,33 @@ DECLARE
   -- Below the configured pace nothing is saved up for a burst.
   v_burst integer := CASE WHEN v_pace < p_account.requests_per_second
                           THEN 1 ELSE p_account.burst END;
+  v_next  codemint.slot;
 BEGIN
-  spacing := interval '1 microsecond' * ceil(1010000 / v_pace);
-  leeway := CASE WHEN v_burst > 1 THEN interval '0'
-                 ELSE interval '1 microsecond' * least(floor(ceil(1010000 / v_pace) / 2), 50000) END;
-  slot := greatest(p_now, p_account.next_slot_at - spacing * (v_burst - 1),
-                   p_account.paused_until);
-  following := greatest(p_now + leeway, p_account.next_slot_at, slot) + spacing;
+  v_next.spacing := interval '1 microsecond' * ceil(1010000 / v_pace);
+  v_next.leeway :=
+    CASE WHEN v_burst > 1 THEN interval '0'
+         ELSE interval '1 microsecond' * least(floor(ceil(1010000 / v_pace) / 2), 50000) END;
+  v_next.slot := greatest(p_now, p_account.next_slot_at - v_next.spacing * (v_burst - 1),
+                          p_account.paused_until);
+  v_next.following :=
+    greatest(p_now + v_next.leeway, p_account.next_slot_at, v_next.slot) + v_next.spacing;
+  RETURN v_next;
 END
 $$;
 
--- Microseconds until the next slot may be taken; null if it may now. No slot is taken further ahead
--- than one spacing, or p_horizon if that is longer, and never than a lease.
+-- Microseconds until a slot may be taken; null if it may now. No slot is taken further ahead than
+-- one spacing, or p_horizon if that is longer, and never than a lease.
 CREATE FUNCTION codemint.wait_for_slot(
-  p_account codemint.accounts, p_now timestamptz, p_horizon interval, p_lease interval
+  p_next codemint.slot, p_now timestamptz, p_horizon interval, p_lease interval
 ) RETURNS bigint
 LANGUAGE plpgsql IMMUTABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-  v_next    record;
-  v_horizon interval;
+  v_horizon interval := least(greatest(p_next.spacing, p_horizon), p_lease);
 BEGIN
-  v_next := codemint.next_slot(p_account, p_now);
-  v_horizon := least(greatest(v_next.spacing, p_horizon), p_lease);
-  RETURN CASE WHEN v_next.slot - p_now > v_horizon
-              THEN codemint.microseconds(p_now, v_next.slot - v_horizon) END;
+  RETURN CASE WHEN p_next.slot - p_now > v_horizon
+              THEN codemint.microseconds(p_now, p_next.slot - v_horizon) END;
 END
 $$;
 
@@ -225,7 +286,7 @@ AS $$
 DECLARE
   v_now     timestamptz;
   v_account codemint.accounts;
-  v_next    record;
+  v_next    codemint.slot;
 BEGIN
   -- Losing this to a crash moves a slot back by milliseconds; waiting for the disk may cost another.
   PERFORM set_config('synchronous_commit', 'off', true);
@@ -249,25 +310,23 @@ BEGIN
 END
 $$;
 
--- Inserts a call of this job in the next slot; job, reward and account are locked.
+-- Inserts a call of this job in this slot; job, reward and account are locked.
 CREATE FUNCTION codemint.insert_call(
   p_call uuid, p_worker uuid, p_lease interval, p_largest integer,
-  p_job codemint.jobs, p_account codemint.accounts, p_now timestamptz
+  p_job codemint.jobs, p_next codemint.slot, p_now timestamptz
 ) RETURNS codemint.calls
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
   v_call codemint.calls;
-  v_next record;
   v_room integer := p_job.count - p_job.issued - p_job.outstanding;
 BEGIN
-  v_next := codemint.next_slot(p_account, p_now);
   INSERT INTO codemint.calls
     (id, job_id, reward_id, prefix, size, state, worker, lease_expires_at, send_at)
   VALUES
     (p_call, p_job.id, p_job.reward_id, p_job.prefix, least(v_room, p_largest), 'sending',
-     p_worker, p_now + p_lease, v_next.slot)
+     p_worker, p_now + p_lease, p_next.slot)
   RETURNING * INTO v_call;
   UPDATE codemint.jobs j
   SET state = 'running',
@@ -279,28 +338,12 @@ BEGIN
   WHERE j.id = p_job.id;
   PERFORM codemint.refresh_line(p_job.reward_id, 1);
   UPDATE codemint.accounts a
-  SET in_flight = a.in_flight + 1, next_slot_at = v_next.following,
+  SET in_flight = a.in_flight + 1, next_slot_at = p_next.following,
       newcomer_last = p_job.turn = 0
   WHERE a.name = 'default';
   RETURN v_call;
 END
 $$;
-
--- What this transaction does must be on disk, and with a standby that is waited for there too, before
--- anybody is told, whatever the database's own setting: a claim that a crash took back would be sent
--- again. Settings that ask for more stay.
-CREATE FUNCTION codemint.commit_for_sure() RETURNS void
-LANGUAGE plpgsql
-SET search_path = pg_catalog, pg_temp
-AS $$
-BEGIN
-  IF current_setting('synchronous_commit') IN ('off', 'local', 'remote_write') THEN
-    PERFORM set_config('synchronous_commit', 'on', true);
-  END IF;
-END
-$$;
-COMMENT ON FUNCTION codemint.commit_for_sure() IS
-  'Raises synchronous_commit to on for the rest of the transaction.';
 
 -- Locks a reward's row, which it makes when the reward is met for the first time.
 CREATE FUNCTION codemint.lock_reward(p_reward uuid) RETURNS codemint.rewards
@@ -327,32 +370,5 @@ SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
   RETURN (least(extract(epoch FROM p_to - p_from), 86400) * 1000000)::bigint;
-END
-$$;
-
--- Microseconds until the next job leaves the waiting room; null if it is empty.
-CREATE FUNCTION codemint.next_due(p_now timestamptz) RETURNS bigint
-LANGUAGE plpgsql STABLE
-SET search_path = pg_catalog, pg_temp
-AS $$
-BEGIN
-  RETURN (
-    SELECT codemint.microseconds(p_now, next_call_at)
-    FROM codemint.jobs
-    WHERE turn IS NULL AND next_call_at IS NOT NULL
-    ORDER BY next_call_at
-    LIMIT 1);
-END
-$$;
-
--- Microseconds until the first pause of an open reward ends; null if none is paused.
-CREATE FUNCTION codemint.next_reopening(p_now timestamptz) RETURNS bigint
-LANGUAGE plpgsql STABLE
-SET search_path = pg_catalog, pg_temp
-AS $$
-BEGIN
-  RETURN (
-    SELECT codemint.microseconds(p_now, min(r.paused_until))
-    FROM codemint.rewards r WHERE r.paused_until > p_now AND r.closed_at IS NULL);
 END
 $$;

@@ -1,5 +1,32 @@
 -- Tending: what falls due by the passing of time alone. Any worker may do it at any moment.
 
+-- Microseconds until the next job leaves the waiting room; null if it is empty.
+CREATE FUNCTION codemint.next_due(p_now timestamptz) RETURNS bigint
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+  RETURN (
+    SELECT codemint.microseconds(p_now, next_call_at)
+    FROM codemint.jobs
+    WHERE turn IS NULL AND next_call_at IS NOT NULL
+    ORDER BY next_call_at
+    LIMIT 1);
+END
+$$;
+
+-- Microseconds until the first pause of an open reward ends; null if none is paused.
+CREATE FUNCTION codemint.next_reopening(p_now timestamptz) RETURNS bigint
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+  RETURN (
+    SELECT codemint.microseconds(p_now, min(r.paused_until))
+    FROM codemint.rewards r WHERE r.paused_until > p_now AND r.closed_at IS NULL);
+END
+$$;
+
 -- Calls whose lease ran out become doubtful and their rewards close. One reward at a time, in
 -- order; a reward that somebody has locked is left for the next time.
 CREATE FUNCTION codemint.expire_leases(

@@ -181,7 +181,7 @@ AS $$
 DECLARE
   v_now     timestamptz;
   v_account codemint.accounts;
-  v_next    record;
+  v_next    codemint.slot;
 BEGIN
   SELECT * INTO v_account FROM codemint.accounts a WHERE a.name = 'default' FOR UPDATE;
   IF v_account.blocked_at IS NOT NULL OR v_account.breaker = 'open'

@@ -93,3 +93,34 @@ BEGIN
   RETURN 'this cluster is accepted; every reward is listed before anything more is asked of it';
 END
 $$;
+
+-- What this transaction does must be on disk, and with a standby that is waited for there too, before
+-- anybody is told, whatever the database's own setting: a claim that a crash took back would be sent
+-- again. Settings that ask for more stay.
+--
+-- Unless p_waits: then the commit does not wait, so that no lock is held until it is on disk, and
+-- make_sure has to follow before anything of it is believed.
+CREATE FUNCTION codemint.commit_for_sure(p_waits boolean) RETURNS void
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+  IF NOT p_waits THEN
+    PERFORM set_config('synchronous_commit', 'off', true);
+  ELSIF current_setting('synchronous_commit') IN ('off', 'local', 'remote_write') THEN
+    PERFORM set_config('synchronous_commit', 'on', true);
+  END IF;
+END
+$$;
+
+-- Commits something that means nothing. When that is on disk, everything that was committed before
+-- is as well, by whomever: the log is one sequence.
+CREATE FUNCTION codemint.make_sure() RETURNS void
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+  PERFORM codemint.commit_for_sure(true);
+  PERFORM pg_logical_emit_message(true, 'codemint', '');
+END
+$$;

@@ -119,3 +119,23 @@ COMMENT ON COLUMN codemint.accounts.suspended_at IS
   'Since when nothing is sent, because this is another cluster: a copy, or a restore.';
 COMMENT ON FUNCTION codemint.accept_cluster(text) IS
   'Says that this cluster is the one to work on and no other one is in use. Say why.';
+
+COMMENT ON COLUMN codemint.claimed.outcome IS 'call, or nothing.';
+COMMENT ON COLUMN codemint.claimed.job_id IS 'The call''s job.';
+COMMENT ON COLUMN codemint.claimed.reward_id IS 'The call''s reward.';
+COMMENT ON COLUMN codemint.claimed.prefix IS 'What its codes are to begin with.';
+COMMENT ON COLUMN codemint.claimed.size IS 'How many codes it asks for.';
+COMMENT ON COLUMN codemint.claimed.slot_us IS 'Microseconds from answered_at to its slot.';
+COMMENT ON COLUMN codemint.claimed.answered_at IS 'The database''s clock when it answered.';
+COMMENT ON COLUMN codemint.claimed.spacing_us IS 'Microseconds from one slot to the next.';
+COMMENT ON COLUMN codemint.claimed.wait_us IS
+  'Microseconds until time alone may bring a slot or end a pause; null if it will not.';
+COMMENT ON COLUMN codemint.claimed.due_us IS
+  'Microseconds until the next job leaves the waiting room; null if it is empty.';
+COMMENT ON COLUMN codemint.claimed.job_failures IS 'Its job''s answers in a row without a new code.';
+COMMENT ON COLUMN codemint.claimed.reward_failures IS 'Its reward''s failures in a row.';
+COMMENT ON COLUMN codemint.claimed.account_failures IS 'The account''s failures in a row.';
+COMMENT ON COLUMN codemint.slot.spacing IS 'From one slot to the next.';
+COMMENT ON COLUMN codemint.slot.leeway IS 'How late who has it may leave.';
+COMMENT ON COLUMN codemint.slot.slot IS 'When it is.';
+COMMENT ON COLUMN codemint.slot.following IS 'accounts.next_slot_at, once it is taken.';

@@ -1,68 +1,52 @@
 -- What is known for sure of the API: what clean answers teach, and how far that can be believed now.
 
--- What a clean answer teaches of its reward: codes that every fresh listing shows from now on, and
--- whether a prefix is literally what codes begin with. One answer to the contrary settles that.
-CREATE FUNCTION codemint.learn_from_answer(
-  p_reward codemint.rewards, p_prefix text, p_ids uuid[], p_codes text[]
-) RETURNS codemint.rewards
-LANGUAGE plpgsql
+-- The earliest of these moments; null if one is not known.
+CREATE FUNCTION codemint.earliest(p_moments timestamptz[]) RETURNS timestamptz
+LANGUAGE sql IMMUTABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
-BEGIN
-  p_reward.newest_known := ARRAY[p_ids[1], p_ids[cardinality(p_ids)]];
-  IF p_prefix IS NOT NULL AND p_reward.prefix_literal IS DISTINCT FROM false THEN
-    p_reward.prefix_literal := (
-      SELECT bool_and(starts_with(c.code, p_prefix)) FROM unnest(p_codes) AS c (code));
-  END IF;
-  RETURN p_reward;
-END
+  SELECT min(m.moment) FROM unnest(p_moments) AS m (moment)
+  WHERE array_position(p_moments, NULL) IS NULL
 $$;
 
 -- What a clean answer teaches of the API's clock: createdAt lies between the moment of sending and
--- now, so it narrows down how far that clock is ahead. An answer that contradicts what was learnt
--- before makes createdAt unbelievable for a day; both ends drift apart by one in a thousand.
-CREATE FUNCTION codemint.learn_offset(p_sent timestamptz, p_created timestamptz[]) RETURNS void
+-- now, so the earliest and the latest narrow down how far that clock is ahead. An answer that lacks
+-- one, or contradicts what was learnt before, makes createdAt unbelievable for a day; both ends drift
+-- apart by one in a thousand.
+CREATE FUNCTION codemint.learn_offset(
+  p_account codemint.accounts, p_sent timestamptz, p_first timestamptz, p_last timestamptz
+) RETURNS codemint.accounts
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-  v_now     timestamptz := clock_timestamp();
-  v_low     bigint;
-  v_high    bigint;
-  v_account codemint.accounts;
-  v_drift   bigint;
+  v_now   timestamptz := clock_timestamp();
+  v_low   bigint := extract(epoch FROM p_last - v_now) * 1000000;
+  v_high  bigint := extract(epoch FROM p_first - p_sent) * 1000000;
+  v_drift bigint := codemint.microseconds(p_account.offset_measured_at, v_now) / 1000 + 1000;
 BEGIN
   IF p_sent IS NULL THEN
     -- A failover lost the claim, and with it the moment of sending.
-    RETURN;
+    RETURN p_account;
   END IF;
-  SELECT (extract(epoch FROM max(c.created) - v_now) * 1000000)::bigint,
-         (extract(epoch FROM min(c.created) - p_sent) * 1000000)::bigint
-    INTO v_low, v_high
-  FROM unnest(p_created) AS c (created);
-  SELECT * INTO v_account FROM codemint.accounts a WHERE a.name = 'default' FOR UPDATE;
-  v_drift := codemint.microseconds(v_account.offset_measured_at, v_now) / 1000 + 1000;
-  IF v_low IS NULL OR v_high IS NULL OR array_position(p_created, NULL) IS NOT NULL
-     OR v_low > v_high THEN
-    v_account.offset_distrusted_until := v_now + interval '1 day';
-    v_account.offset_low_us := NULL;
-    v_account.offset_high_us := NULL;
-  ELSIF v_account.offset_low_us IS NULL THEN
-    v_account.offset_low_us := v_low;
-    v_account.offset_high_us := v_high;
+  IF (v_low <= v_high) IS NOT TRUE THEN
+    p_account.offset_distrusted_until := v_now + interval '1 day';
+    p_account.offset_low_us := NULL;
+    p_account.offset_high_us := NULL;
+  ELSIF p_account.offset_low_us IS NULL THEN
+    p_account.offset_low_us := v_low;
+    p_account.offset_high_us := v_high;
   ELSE
-    v_account.offset_low_us := greatest(v_account.offset_low_us - v_drift, v_low);
-    v_account.offset_high_us := least(v_account.offset_high_us + v_drift, v_high);
-    IF v_account.offset_low_us > v_account.offset_high_us THEN
-      v_account.offset_distrusted_until := v_now + interval '1 day';
-      v_account.offset_low_us := v_low;
-      v_account.offset_high_us := v_high;
+    p_account.offset_low_us := greatest(p_account.offset_low_us - v_drift, v_low);
+    p_account.offset_high_us := least(p_account.offset_high_us + v_drift, v_high);
+    IF p_account.offset_low_us > p_account.offset_high_us THEN
+      p_account.offset_distrusted_until := v_now + interval '1 day';
+      p_account.offset_low_us := v_low;
+      p_account.offset_high_us := v_high;
     END IF;
   END IF;
-  UPDATE codemint.accounts a
-  SET offset_low_us = v_account.offset_low_us, offset_high_us = v_account.offset_high_us,
-      offset_measured_at = v_now, offset_distrusted_until = v_account.offset_distrusted_until
-  WHERE a.name = 'default';
+  p_account.offset_measured_at := v_now;
+  RETURN p_account;
 END
 $$;
 

@@ -39,11 +39,13 @@ BEGIN
   WHERE j.reward_id = p_reward AND j.turn IS NOT NULL
   ORDER BY j.priority, j.turn, j.next_call_at, j.id
   LIMIT 1;
-  SELECT j.turn INTO v_round
-  FROM codemint.jobs j
-  WHERE j.reward_id = p_reward AND j.priority = v_first.priority AND j.turn > 0
-  ORDER BY j.turn
-  LIMIT 1;
+  IF FOUND THEN
+    SELECT j.turn INTO v_round
+    FROM codemint.jobs j
+    WHERE j.reward_id = p_reward AND j.priority = v_first.priority AND j.turn > 0
+    ORDER BY j.turn
+    LIMIT 1;
+  END IF;
   UPDATE codemint.rewards r
   SET in_flight = r.in_flight + p_claimed,
       line_priority = v_first.priority,
@@ -225,8 +227,9 @@ BEGIN
 END
 $$;
 
--- Writes back what of a job the daemon's functions change; its reward is locked.
-CREATE FUNCTION codemint.save_job(p_job codemint.jobs) RETURNS void
+-- Writes back what of a job the daemon's functions change; its reward is locked. p_moved says whether
+-- its place in the line, or its being there, may have changed.
+CREATE FUNCTION codemint.save_job(p_job codemint.jobs, p_moved boolean DEFAULT true) RETURNS void
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
 AS $$
@@ -239,7 +242,9 @@ BEGIN
       stalls = p_job.stalls, turn = p_job.turn, priority = p_job.priority,
       updated_at = clock_timestamp()
   WHERE j.id = p_job.id;
-  PERFORM codemint.refresh_line(p_job.reward_id);
+  IF p_moved THEN
+    PERFORM codemint.refresh_line(p_job.reward_id);
+  END IF;
 END
 $$;
 

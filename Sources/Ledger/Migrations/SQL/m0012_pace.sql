@@ -50,10 +50,11 @@ END
 $$;
 
 -- p_reason is why everybody pauses, or the code of what blocks the account: with a 403, that is
--- what the harmless request was told and not the call. p_sent is when the call left.
+-- what the harmless request was told and not the call. p_sent is when the call left; a clean answer
+-- (p_clean) teaches how far the API's clock is ahead.
 CREATE FUNCTION codemint.apply_account_effect(
   p_landed boolean, p_sent timestamptz, p_effect text, p_pause interval, p_reason text,
-  p_message text, p_breaker_limit integer
+  p_message text, p_breaker_limit integer, p_clean boolean, p_first timestamptz, p_last timestamptz
 ) RETURNS void
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
@@ -79,18 +80,21 @@ BEGIN
       v_account.probe_at := coalesce(v_account.probe_at, v_now);
     END IF;
   END IF;
+  IF p_clean THEN
+    v_account := codemint.learn_offset(v_account, p_sent, p_first, p_last);
+  END IF;
   PERFORM codemint.save_account(v_account);
 END
 $$;
 
--- Whether a failure is its reward's own: the third in a row, and other calls of the account have been
--- answered as they should be since the first of them (protocol, rule 17).
-CREATE FUNCTION codemint.fails_alone(p_reward codemint.rewards, p_effect text) RETURNS boolean
+-- Whether a failure is its reward's own: the p_limit-th in a row, and other calls of the account have
+-- been answered as they should be since the first of them (protocol, rule 17).
+CREATE FUNCTION codemint.fails_alone(p_reward codemint.rewards, p_limit integer) RETURNS boolean
 LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
-  RETURN p_effect = 'failed' AND p_reward.failures >= 2
+  RETURN p_reward.failures + 1 >= p_limit
          AND coalesce((SELECT a.proven_at > p_reward.failing_since
                        FROM codemint.accounts a WHERE a.name = 'default'), false);
 END
@@ -245,7 +249,10 @@ BEGIN
       pace_at = p_account.pace_at, pace_reason = p_account.pace_reason,
       paused_until = p_account.paused_until, pause_reason = p_account.pause_reason,
       blocked_at = p_account.blocked_at, blocked_code = p_account.blocked_code,
-      blocked_message = p_account.blocked_message, probe_at = p_account.probe_at
+      blocked_message = p_account.blocked_message, probe_at = p_account.probe_at,
+      offset_low_us = p_account.offset_low_us, offset_high_us = p_account.offset_high_us,
+      offset_measured_at = p_account.offset_measured_at,
+      offset_distrusted_until = p_account.offset_distrusted_until
   WHERE a.name = p_account.name;
 END
 $$;

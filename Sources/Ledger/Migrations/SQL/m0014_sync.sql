@@ -33,37 +33,29 @@ CREATE INDEX follows_in_trouble ON codemint.follows (reward_id)
 CREATE INDEX jobs_with_codes ON codemint.jobs (reward_id) WHERE issued + surplus > 0;
 CREATE INDEX calls_absent ON codemint.calls (reward_id, created_at) WHERE state = 'absent';
 
--- Codes of a reward were stored: if some of them are not settled, the reward is followed from now
--- on, with the first pause again. Called by store_codes, under the reward's lock.
+-- Codes of a reward were stored of which some are not settled: the reward is followed from now on,
+-- with the first pause again. Called under the reward's lock.
 --
--- Everything before the oldest of these codes was made is of no interest. Where that is not known,
--- no mark is, and the whole list is read.
-CREATE FUNCTION codemint.follow_codes(p_reward uuid, p_sync text[], p_created timestamptz[])
-RETURNS void
+-- Everything before the oldest of these codes was made (p_mark) is of no interest. Where that is not
+-- known, p_mark is null, and the whole list is read.
+CREATE FUNCTION codemint.follow_codes(p_reward uuid, p_mark timestamptz) RETURNS void
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-  v_now  timestamptz := clock_timestamp();
-  v_mark timestamptz;
+  v_now timestamptz := clock_timestamp();
 BEGIN
-  IF (p_sync && ARRAY['pending', 'error']) IS NOT TRUE THEN
-    RETURN;
-  END IF;
-  IF array_position(p_created, NULL) IS NULL THEN
-    SELECT min(c.created) INTO v_mark FROM unnest(p_created) AS c (created);
-  END IF;
-  INSERT INTO codemint.follows AS f (reward_id, look_at, mark) VALUES (p_reward, v_now, v_mark)
+  INSERT INTO codemint.follows AS f (reward_id, look_at, mark) VALUES (p_reward, v_now, p_mark)
   ON CONFLICT (reward_id) DO UPDATE
   SET look_at = CASE WHEN f.look_at IS NULL OR f.looks > 0 THEN v_now ELSE f.look_at END,
       looks = 0,
       given_up_at = NULL,
-      mark = CASE WHEN f.look_at IS NULL THEN v_mark
-                  WHEN f.mark IS NOT NULL AND v_mark IS NOT NULL THEN least(f.mark, v_mark) END,
+      mark = CASE WHEN f.look_at IS NULL THEN p_mark
+                  WHEN f.mark IS NOT NULL AND p_mark IS NOT NULL THEN least(f.mark, p_mark) END,
       -- A reading that has gone past the new codes does not count.
-      scan_offset = CASE WHEN v_mark >= f.mark THEN f.scan_offset END
+      scan_offset = CASE WHEN p_mark >= f.mark THEN f.scan_offset END
   WHERE f.look_at IS NULL OR f.looks > 0
-     OR (f.mark IS NOT NULL AND (v_mark >= f.mark) IS NOT TRUE);
+     OR (f.mark IS NOT NULL AND (p_mark >= f.mark) IS NOT TRUE);
 END
 $$;
 

@@ -181,18 +181,20 @@ $$;
 -- Whether no code of a job waits for another system. One in error waits as long as its reward is
 -- followed: it may be copied once more.
 CREATE FUNCTION codemint.is_settled(p_job bigint, p_reward uuid) RETURNS boolean
-LANGUAGE sql STABLE
+LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
-  SELECT NOT EXISTS (
-           SELECT FROM codemint.codes c
-           WHERE c.job_id = p_job AND c.sync_status = 'pending' AND NOT c.surplus)
-     AND (NOT EXISTS (
-            SELECT FROM codemint.codes c
-            WHERE c.job_id = p_job AND c.sync_status = 'error' AND NOT c.surplus)
-          OR NOT EXISTS (
-            SELECT FROM codemint.follows f
-            WHERE f.reward_id = p_reward AND f.look_at IS NOT NULL))
+BEGIN
+  PERFORM FROM codemint.codes c
+  WHERE c.job_id = p_job AND c.sync_status = 'pending' AND NOT c.surplus LIMIT 1;
+  IF FOUND THEN
+    RETURN false;
+  END IF;
+  PERFORM FROM codemint.codes c
+  WHERE c.job_id = p_job AND c.sync_status = 'error' AND NOT c.surplus LIMIT 1;
+  RETURN NOT FOUND OR NOT EXISTS (
+    SELECT FROM codemint.follows f WHERE f.reward_id = p_reward AND f.look_at IS NOT NULL);
+END
 $$;
 
 -- Tells of every finished job of a reward whose last code has been settled, once. A job without a

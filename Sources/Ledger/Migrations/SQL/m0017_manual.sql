@@ -224,6 +224,17 @@ COMMENT ON FUNCTION codemint.claim_call IS
 COMMENT ON FUNCTION codemint.may_send IS 'Whether the account may send a generate call at all.';
 COMMENT ON FUNCTION codemint.may_take IS
   'Whether a call may be taken of this job, its reward and the account, all of them locked.';
+COMMENT ON FUNCTION codemint.take_call IS
+  'Looks for the job whose turn it is, and takes a call of it.';
+COMMENT ON FUNCTION codemint.show_claim IS
+  'What a worker needs to know of a call that it may send.';
+COMMENT ON TYPE codemint.claimed IS 'What asking for a call gave.';
+COMMENT ON TYPE codemint.slot IS
+  'A slot that can be had, and what the limiter knows once it is taken.';
+COMMENT ON FUNCTION codemint.commit_for_sure IS
+  'Says how the transaction commits: on disk before anybody is told, or not waiting for it.';
+COMMENT ON FUNCTION codemint.make_sure IS
+  'Returns when all that was committed before is on disk, and with a standby that is waited for.';
 COMMENT ON FUNCTION codemint.next_slot IS 'The account''s next slot, should somebody take it now.';
 COMMENT ON FUNCTION codemint.wait_for_slot IS
   'Until the next slot may be taken; null if it may now.';
@@ -276,7 +287,7 @@ COMMENT ON FUNCTION codemint.account_failed IS
 COMMENT ON FUNCTION codemint.is_news IS
   'Whether an ending says something new, its call having left after the last failure was known.';
 COMMENT ON FUNCTION codemint.save_account IS 'Writes back what of the account an answer changes.';
-COMMENT ON FUNCTION codemint.learn_from_answer IS 'What a clean answer teaches of its reward.';
+COMMENT ON FUNCTION codemint.earliest IS 'The earliest of these moments; null if one is not known.';
 COMMENT ON FUNCTION codemint.learn_offset IS 'What a clean answer teaches of the API''s clock.';
 COMMENT ON FUNCTION codemint.tend IS 'Everything that falls due with time, in one round trip.';
 COMMENT ON FUNCTION codemint.expire_leases IS
@@ -371,4 +382,5 @@ COMMENT ON FUNCTION codemint.look_for_codes IS
   'Has the reward of a held call listed that is to be adopted and of which nothing was found.';
 COMMENT ON FUNCTION codemint.record_ending IS 'Records on a call''s row how its request ended.';
 COMMENT ON FUNCTION codemint.refuse IS 'Refuses what cannot be done to a job as it stands.';
-COMMENT ON FUNCTION codemint.settle_reward IS 'What the ending of a call means for its reward.';
+COMMENT ON FUNCTION codemint.apply_effects IS
+  'What the ending of a call means for its reward and for everybody.';
