@@ -1,19 +1,25 @@
-import Foundation
+package import Foundation
 
 /// What `/proc` tells of processes.
-enum ProcessTable {
+package enum ProcessTable {
+  /// Every process there is.
+  package static var all: [pid_t] {
+    let names = (try? FileManager.default.contentsOfDirectory(atPath: "/proc")) ?? []
+    return names.compactMap { pid_t($0) }
+  }
+
   /// The children of a process.
   static func children(of parent: pid_t) -> [pid_t] {
-    let names = (try? FileManager.default.contentsOfDirectory(atPath: "/proc")) ?? []
-    return names.compactMap { pid_t($0) }.filter { self.parent(of: $0) == parent }
+    all.filter { self.parent(of: $0) == parent }
   }
 
   /// Whether a process is there, and not merely waiting to be reaped.
-  static func isAlive(_ process: pid_t) -> Bool {
+  package static func isAlive(_ process: pid_t) -> Bool {
     fields(of: process).map { $0.first != "Z" } ?? false
   }
 
-  private static func parent(of process: pid_t) -> pid_t? {
+  /// The process that started it, or that has taken it in since; nil if it is gone.
+  package static func parent(of process: pid_t) -> pid_t? {
     fields(of: process).flatMap { $0.count > 1 ? pid_t($0[1]) : nil }
   }
 

@@ -16,10 +16,15 @@ package final class CodemintProcess: Sendable {
   /// Lines of standard error: the log, and complaints.
   package let errors = Lines()
 
+  /// Where the toolchain's libraries are, and what sanitizers need, if the tests need that too.
+  private static let inherited = [
+    "LD_LIBRARY_PATH", "LD_PRELOAD", "TSAN_OPTIONS", "ASAN_OPTIONS", "LSAN_OPTIONS",
+  ]
+
   private let ending = Watched<Ending?>(nil)
   private let isGone = Mutex(false)
 
-  /// Starts `codemint`. Nothing is in its environment but what is given here.
+  /// Starts `codemint`. Nothing is in its environment but what is given here, and what is `inherited`.
   /// - Parameter program: Another build of it.
   package init(
     _ arguments: [String],
@@ -27,8 +32,9 @@ package final class CodemintProcess: Sendable {
     program: String = Binary.path
   ) throws {
     var environment = environment
-    // Where the toolchain's libraries are, if the tests need to be told too.
-    environment["LD_LIBRARY_PATH"] = ProcessInfo.processInfo.environment["LD_LIBRARY_PATH"]
+    for name in Self.inherited {
+      environment[name] = ProcessInfo.processInfo.environment[name]
+    }
     let (outputReading, outputWriting) = try Spawn.pipe()
     let (errorsReading, errorsWriting) = try Spawn.pipe()
     defer {

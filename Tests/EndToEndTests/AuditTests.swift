@@ -3,7 +3,7 @@ import Foundation
 import Sandbox
 import Testing
 
-@Suite("codemint audit", .timeLimit(.minutes(3)))
+@Suite("codemint audit", .timeLimit(Patience.limit))
 struct AuditTests {
   /// What `audit --json` prints, as a script reads it.
   private struct Report: Decodable, Equatable {

@@ -2,7 +2,7 @@ import Backstage
 import Foundation
 import Testing
 
-@Suite("codemint bench", .timeLimit(.minutes(3)))
+@Suite("codemint bench", .timeLimit(Patience.limit))
 struct BenchTests {
   @Test("it measures what it is asked to, ends with status 0 and tells it as JSON")
   func measures() async throws {

@@ -2,7 +2,7 @@ import Foundation
 import Sandbox
 import Testing
 
-@Suite("A daemon that is killed", .timeLimit(.minutes(3)))
+@Suite("A daemon that is killed", .timeLimit(Patience.limit))
 struct CrashTests {
   @Test("its codes are found upstream and adopted, and nothing is asked for twice")
   func adopted() async throws {

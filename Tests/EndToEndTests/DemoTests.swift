@@ -1,8 +1,9 @@
 import Backstage
 import Foundation
+import LocalPostgres
 import Testing
 
-@Suite("codemint demo", .timeLimit(.minutes(3)))
+@Suite("codemint demo", .timeLimit(Patience.limit))
 struct DemoTests {
   @Test("it ends with status 0 and three equal numbers, and leaves nothing behind")
   func succeeds() async throws {

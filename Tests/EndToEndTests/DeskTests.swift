@@ -2,7 +2,7 @@ import Backstage
 import Foundation
 import Testing
 
-@Suite("codemint enqueue and status", .timeLimit(.minutes(3)))
+@Suite("codemint enqueue and status", .timeLimit(Patience.limit))
 struct DeskTests {
   /// What producers and operators have no need of.
   private static let noKey: [String: String?] = ["CODEMINT_API_KEY": nil]

@@ -1,7 +1,7 @@
 import Foundation
 import Testing
 
-@Suite("codemint doctor and watch", .timeLimit(.minutes(3)))
+@Suite("codemint doctor and watch", .timeLimit(Patience.limit))
 struct DoctorTests {
   private struct Finding: Decodable {
     let subject: String

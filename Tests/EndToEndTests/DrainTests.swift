@@ -2,7 +2,7 @@ import Foundation
 import Sandbox
 import Testing
 
-@Suite("Stopping", .timeLimit(.minutes(3)))
+@Suite("Stopping", .timeLimit(Patience.limit))
 struct DrainTests {
   @Test(
     "a signal drains: what is in flight is settled, and the next daemon goes on exactly there",

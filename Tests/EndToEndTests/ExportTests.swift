@@ -2,7 +2,7 @@ import Foundation
 import Sandbox
 import Testing
 
-@Suite("codemint export", .timeLimit(.minutes(3)))
+@Suite("codemint export", .timeLimit(Patience.limit))
 struct ExportTests {
   @Test("the codes of a job as CSV and as JSON lines, to standard output and to a file")
   func exports() async throws {

@@ -5,7 +5,7 @@ import Logging
 import Sandbox
 import Testing
 
-@Suite("A failover of the database", .timeLimit(.minutes(3)))
+@Suite("A failover of the database", .timeLimit(Patience.limit))
 struct FailoverTests {
   /// Two servers, one following the other, and a stand-in.
   private struct Pair: Sendable {

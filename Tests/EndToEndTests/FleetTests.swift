@@ -2,7 +2,7 @@ import Foundation
 import Sandbox
 import Testing
 
-@Suite("Several daemons", .timeLimit(.minutes(3)))
+@Suite("Several daemons", .timeLimit(Patience.limit))
 struct FleetTests {
   @Test("they share jobs and limits; one may leave at any time, and nothing is lost or doubled")
   func share() async throws {

@@ -1,7 +1,7 @@
 import Sandbox
 import Testing
 
-@Suite("Jobs become codes", .timeLimit(.minutes(3)))
+@Suite("Jobs become codes", .timeLimit(Patience.limit))
 struct FortyJobsTests {
   /// Forty jobs of 1 to 3,000 codes around every edge of a call's size; some share a reward.
   private static let jobs: [Job] = {

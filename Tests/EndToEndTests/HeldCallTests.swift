@@ -2,7 +2,7 @@ import Foundation
 import Sandbox
 import Testing
 
-@Suite("A call that listing cannot decide", .timeLimit(.minutes(3)))
+@Suite("A call that listing cannot decide", .timeLimit(Patience.limit))
 struct HeldCallTests {
   @Test("rule 15: it is held with the codes that were found; a person adopts them, the job goes on")
   func adopted() async throws {

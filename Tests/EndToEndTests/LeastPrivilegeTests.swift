@@ -1,6 +1,6 @@
 import Testing
 
-@Suite("Least privilege", .timeLimit(.minutes(3)))
+@Suite("Least privilege", .timeLimit(Patience.limit))
 struct LeastPrivilegeTests {
   @Test("producer, daemon, operator and reader each do their part with their own role only")
   func parts() async throws {

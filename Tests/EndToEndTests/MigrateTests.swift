@@ -1,7 +1,7 @@
 import Backstage
 import Testing
 
-@Suite("codemint migrate", .timeLimit(.minutes(3)))
+@Suite("codemint migrate", .timeLimit(Patience.limit))
 struct MigrateTests {
   @Test("it says what it applies, the second time nothing, and --check tells before and after")
   func appliesOnce() async throws {

@@ -2,7 +2,7 @@ import Foundation
 import Sandbox
 import Testing
 
-@Suite("An API that misbehaves", .timeLimit(.minutes(3)))
+@Suite("An API that misbehaves", .timeLimit(Patience.limit))
 struct MisbehavingAPITests {
   /// What may be wrong with an answer of codes, each on a reward of its own.
   private static let faults: [Fault] = [

@@ -3,7 +3,7 @@ import LocalPostgres
 import Sandbox
 import Testing
 
-@Suite("A database that is not there", .timeLimit(.minutes(3)))
+@Suite("A database that is not there", .timeLimit(Patience.limit))
 struct OutageTests {
   @Test("at the start: it waits, says so once, and works when the database comes")
   func atStart() async throws {

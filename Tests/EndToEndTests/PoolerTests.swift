@@ -2,7 +2,7 @@ import Foundation
 import Sandbox
 import Testing
 
-@Suite("Through PgBouncer in transaction mode", .timeLimit(.minutes(3)))
+@Suite("Through PgBouncer in transaction mode", .timeLimit(Patience.limit))
 struct PoolerTests {
   @Test("everything works, and that LISTEN is not to be had is said once; polling finds the jobs")
   func polling() async throws {

@@ -1,7 +1,7 @@
 import Postgres
 import Testing
 
-@Suite("Rows that make no sense", .timeLimit(.minutes(3)))
+@Suite("Rows that make no sense", .timeLimit(Patience.limit))
 struct RefusedRowTests {
   /// Columns and values of an INSERT, and the sentence that refuses it.
   private static let rows: [(columns: String, values: String, sentence: String)] = [

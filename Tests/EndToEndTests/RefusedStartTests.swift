@@ -2,7 +2,7 @@ import Backstage
 import Foundation
 import Testing
 
-@Suite("Starts that are refused", .timeLimit(.minutes(3)))
+@Suite("Starts that are refused", .timeLimit(Patience.limit))
 struct RefusedStartTests {
   /// Something that an operator got wrong, and what the message says.
   struct Mistake: Sendable, CustomTestStringConvertible {

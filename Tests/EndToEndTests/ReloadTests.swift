@@ -3,7 +3,7 @@ import LocalPostgres
 import Sandbox
 import Testing
 
-@Suite("Settings read again", .timeLimit(.minutes(3)))
+@Suite("Settings read again", .timeLimit(Patience.limit))
 struct ReloadTests {
   @Test("SIGHUP takes over limits and log level; a wrong file is refused and changes nothing")
   func reload() async throws {

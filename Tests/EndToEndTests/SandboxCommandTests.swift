@@ -2,7 +2,7 @@ import Backstage
 import Foundation
 import Testing
 
-@Suite("codemint sandbox", .timeLimit(.minutes(3)))
+@Suite("codemint sandbox", .timeLimit(Patience.limit))
 struct SandboxCommandTests {
   @Test("it prints where it is, stands in for the API, and ends with status 0")
   func standsIn() async throws {
@@ -23,6 +23,38 @@ struct SandboxCommandTests {
 
       sandbox.send(SIGTERM)
       #expect(try await sandbox.end() == .status(0))
+    }
+  }
+
+  @Test("it misbehaves as the plan in a file says, and tells what it made; audit finds the same")
+  func faultFile() async throws {
+    try await Stage.play { stage in
+      let file = "\(stage.directory)/plan.json"
+      let plan = """
+        {"seed": 7, "rules": [
+          {"where": "generate", "what": {"fault": "reset", "at": "beforeAnswer", "made": "all"},
+           "times": 1},
+          {"where": "list", "what": {"fault": "status", "status": 503}, "first": 1}
+        ]}
+        """
+      try plan.write(toFile: file, atomically: true, encoding: .utf8)
+      let sandbox = try stage.codemint(["sandbox", "--port", "0", "--faults", file])
+      let url = try await sandbox.output.line("http://127.0.0.1:")
+      let api = ["CODEMINT_API_BASE_URL": url]
+      _ = try stage.daemon(api)
+      try await stage.database.insert(Job(Reward.first, 60))
+      try await stage.database.allEnded()
+      #expect(try await stage.database.unsound() == [])
+      #expect(try await stage.database.texts("SELECT state FROM codemint.calls") == ["adopted"])
+
+      let web = Web(address: "127.0.0.1:\(try #require(url.port))")
+      let truth = try await web.get("/sandbox/truth").body
+      #expect(truth.contains(#""codes":60,"generate_requests":1,"#))
+      #expect(truth.contains(#""fault_rules":[{"seen":1,"struck":1},{"seen":"#))
+      let requests = try await web.get("/sandbox/requests").body
+      #expect(requests.contains(#""made":60,"status":null,"answer":"none","faults":["reset"]"#))
+      let audit = try stage.codemint(["audit", Reward.first], api)
+      #expect(try await audit.end() == .status(0))
     }
   }
 

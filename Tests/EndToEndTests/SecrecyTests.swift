@@ -3,7 +3,7 @@ import Foundation
 import Sandbox
 import Testing
 
-@Suite("Secrets", .timeLimit(.minutes(3)))
+@Suite("Secrets", .timeLimit(Patience.limit))
 struct SecrecyTests {
   @Test("no key, password or code is in anything that is written, nor on a command line")
   func nothingShown() async throws {

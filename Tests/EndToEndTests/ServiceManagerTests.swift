@@ -1,7 +1,7 @@
 import Foundation
 import Testing
 
-@Suite("Under a service manager", .timeLimit(.minutes(3)))
+@Suite("Under a service manager", .timeLimit(Patience.limit))
 struct ServiceManagerTests {
   @Test("it tells that it is ready, that it lives, and that it stops")
   func notifies() async throws {

@@ -3,7 +3,7 @@ import Foundation
 import Sandbox
 import Testing
 
-@Suite("codemint cancel, pause, resume and retry", .timeLimit(.minutes(3)))
+@Suite("codemint cancel, pause, resume and retry", .timeLimit(Patience.limit))
 struct SteeringTests {
   /// What operators have no need of.
   private static let noKey: [String: String?] = ["CODEMINT_API_KEY": nil]

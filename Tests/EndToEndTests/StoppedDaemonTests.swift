@@ -2,7 +2,7 @@ import Foundation
 import Sandbox
 import Testing
 
-@Suite("A daemon that is stopped past its lease and continued", .timeLimit(.minutes(3)))
+@Suite("A daemon that is stopped past its lease and continued", .timeLimit(Patience.limit))
 struct StoppedDaemonTests {
   @Test("rule 3: it sends nothing on the lease that it lost")
   func sendsNothing() async throws {

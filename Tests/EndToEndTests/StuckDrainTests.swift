@@ -3,7 +3,7 @@ import Foundation
 import LocalPostgres
 import Testing
 
-@Suite("Stopping while the database does not answer", .timeLimit(.minutes(3)))
+@Suite("Stopping while the database does not answer", .timeLimit(Patience.limit))
 struct StuckDrainTests {
   @Test("it gives up after the API's timeout and 5 seconds, with status 75, and names the calls")
   func givesUp() async throws {

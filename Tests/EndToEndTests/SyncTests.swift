@@ -2,7 +2,7 @@ import Foundation
 import Sandbox
 import Testing
 
-@Suite("Codes are followed until other systems have them", .timeLimit(.minutes(20)))
+@Suite("Codes are followed until other systems have them", .timeLimit(Patience.limit))
 struct SyncTests {
   /// How many codes: a few for every day, a hundred thousand for `scripts/sync-soak`.
   private static let codes =

@@ -2,7 +2,7 @@ import LocalPostgres
 import Sandbox
 import Testing
 
-@Suite("What wakes the daemon", .timeLimit(.minutes(3)))
+@Suite("What wakes the daemon", .timeLimit(Patience.limit))
 struct WakeTests {
   /// The API takes its time, so that the daemon has looked in vain before the first job has ended.
   private static let api = SandboxConfiguration(

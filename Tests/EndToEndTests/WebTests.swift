@@ -2,7 +2,7 @@ import Foundation
 import Sandbox
 import Testing
 
-@Suite("The web surface", .timeLimit(.minutes(3)))
+@Suite("The web surface", .timeLimit(Patience.limit))
 struct WebTests {
   @Test("health, readiness, the page, its facts and the metrics, and never a code or the key")
   func everything() async throws {

@@ -6,7 +6,7 @@ import Testing
 struct ThreadTests {
   @Test("a pause doubles up to its limit, and is never short of half of it")
   func backoff() {
-    let backoff = Backoff(first: .milliseconds(100), limit: .seconds(5))
+    let backoff = ConnectBackoff(first: .milliseconds(100), limit: .seconds(5))
     let least = (1...8).map { backoff.pause(afterFailures: $0, chance: 0).wholeMilliseconds }
     let most = (1...8).map { backoff.pause(afterFailures: $0, chance: 1).wholeMilliseconds }
     #expect(least == [50, 100, 200, 400, 800, 1600, 2500, 2500])

@@ -4,7 +4,7 @@ internal import Provisioning
 /// What the client needs to know, checked once, at the start.
 public struct APIConfiguration: Sendable {
   let baseURL: BaseURL
-  let key: Secret
+  let key: APIKey
   let timeout: Duration
   let userAgent: String
   /// The only authorities trusted; nil for those of the system.
@@ -24,7 +24,7 @@ public struct APIConfiguration: Sendable {
   /// - Throws: `ConfigurationError`, which names the setting and the rule that it breaks.
   public init(
     baseURL: String,
-    key: Secret,
+    key: APIKey,
     timeout: Duration,
     caFile: String? = nil,
     version: String

@@ -8,7 +8,7 @@ struct PublicText: Sendable {
   private let secret: [UInt8]
 
   /// Texts in which this key must not appear.
-  init(hiding key: Secret) {
+  init(hiding key: APIKey) {
     secret = Array(key.value.utf8)
   }
 

@@ -28,7 +28,7 @@ public struct Listener: AsyncSequence, Sendable {
   fileprivate let channels: [String]
   fileprivate let trialInterval: Duration
   fileprivate let trialDeadline: Duration
-  fileprivate let backoff: Backoff
+  fileprivate let backoff: ConnectBackoff
   fileprivate let notifier: Notifier?
 
   /// A listener that has not connected yet.
@@ -43,7 +43,7 @@ public struct Listener: AsyncSequence, Sendable {
     channels: [String],
     trialInterval: Duration = .seconds(30),
     trialDeadline: Duration = .seconds(5),
-    backoff: Backoff = Backoff(),
+    backoff: ConnectBackoff = ConnectBackoff(),
     notifier: Notifier? = nil
   ) {
     self.settings = settings

@@ -24,7 +24,7 @@ public final class Pool: Sendable {
   }
 
   private let settings: ConnectionSettings
-  private let backoff: Backoff
+  private let backoff: ConnectBackoff
   private let trialAfter: Duration
   private let state: Mutex<PoolState>
 
@@ -39,7 +39,7 @@ public final class Pool: Sendable {
     _ settings: ConnectionSettings,
     limit: Int = 8,
     trialAfter: Duration = .seconds(30),
-    backoff: Backoff = Backoff()
+    backoff: ConnectBackoff = ConnectBackoff()
   ) {
     precondition(limit > 0, "a pool without connections would wait for ever")
     self.settings = settings

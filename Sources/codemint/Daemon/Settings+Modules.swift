@@ -29,7 +29,7 @@ extension Settings {
     do {
       return try APIConfiguration(
         baseURL: api.baseURL,
-        key: OneOfNone.Secret(key.value),
+        key: APIKey(key.value),
         timeout: api.timeout,
         caFile: api.caFile,
         version: Version.current

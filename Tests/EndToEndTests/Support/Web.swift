@@ -4,7 +4,7 @@ import LocalPostgres
 import NIOCore
 import Testing
 
-/// The web surface of one daemon, as a browser sees it.
+/// A web server on loopback, the surface of a daemon most of all, as a browser sees it.
 struct Web {
   struct Answer: Equatable {
     let status: Int
@@ -13,8 +13,13 @@ struct Web {
 
   let address: String
 
+  init(address: String) {
+    self.address = address
+  }
+
+  /// Where nobody listens yet.
   init() throws {
-    address = "127.0.0.1:\(try FreePort.find())"
+    self.init(address: "127.0.0.1:\(try FreePort.find())")
   }
 
   func get(_ path: String) async throws -> Answer {

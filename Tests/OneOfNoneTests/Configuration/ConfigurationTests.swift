@@ -76,12 +76,12 @@ struct ConfigurationTests {
   @Test("a key without anything, or with what no header takes, is refused without showing it")
   func keys() throws {
     for bad in ["", " \n", "a b", "abc\u{0}def", "abc\r\nx-evil: 1", "schlüssel", "a\u{7F}"] {
-      let error = #expect(throws: ConfigurationError.self) { try Secret(bad) }
+      let error = #expect(throws: ConfigurationError.self) { try APIKey(bad) }
       #expect(error?.code == .key)
       #expect(error?.description.contains("abc") == false)
     }
-    #expect(try Secret("  \(testKey)\n").value == testKey)
-    #expect(try Secret("\(testKey)\r\n").value == testKey)
+    #expect(try APIKey("  \(testKey)\n").value == testKey)
+    #expect(try APIKey("\(testKey)\r\n").value == testKey)
   }
 
   @Test("no description, dump or interpolation shows the key")
@@ -136,7 +136,7 @@ struct ConfigurationTests {
   ) throws -> APIConfiguration {
     try APIConfiguration(
       baseURL: "https://api.oneofnone.io",
-      key: Secret(testKey),
+      key: APIKey(testKey),
       timeout: timeout,
       caFile: caFile,
       version: version

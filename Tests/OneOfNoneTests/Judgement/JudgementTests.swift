@@ -123,9 +123,9 @@ struct JudgementTests {
 enum Texts {
   static let `public` = PublicText(hiding: key)
 
-  private static var key: Secret {
+  private static var key: APIKey {
     do {
-      return try Secret(testKey)
+      return try APIKey(testKey)
     } catch {
       preconditionFailure("the key of the tests is a good key: \(error)")
     }

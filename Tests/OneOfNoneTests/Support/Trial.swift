@@ -30,7 +30,7 @@ func withClient(
   let client = APIClient(
     try APIConfiguration(
       baseURL: base,
-      key: Secret(testKey),
+      key: APIKey(testKey),
       timeout: timeout,
       caFile: caFile,
       version: "1.2.3"

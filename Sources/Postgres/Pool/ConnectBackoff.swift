@@ -1,4 +1,5 @@
-/// How long to wait before the next attempt to connect.
+/// How long to wait before the next attempt to connect. `Provisioning` has a `Backoff` of its own for
+/// the API and the daemon's statements; this module knows none of ours.
 ///
 /// The pause doubles with every failure, up to a limit, and its upper half is random: many
 /// processes that lost the same server do not come back in step, yet none comes back at once.
@@ -6,7 +7,7 @@
 ///
 ///     failures in a row    1       2       3       4       5       6       7 and more
 ///     pause in ms          50-100  100-200 200-400 400-800 800-1600 1600-3200 2500-5000
-public struct Backoff: Hashable, Sendable {
+public struct ConnectBackoff: Hashable, Sendable {
   /// The longest pause after the first failure.
   public var first: Duration
   /// The longest pause of all.

@@ -1,6 +1,6 @@
 /// The API key. Its value goes into the request's header and nowhere else: no description, dump,
 /// interpolation or error shows it.
-public struct Secret: Sendable, Equatable {
+public struct APIKey: Sendable, Equatable {
   /// The key itself, for the header and for taking it out of texts that might repeat it.
   let value: String
 
@@ -30,7 +30,7 @@ public struct Secret: Sendable, Equatable {
   }
 }
 
-extension Secret: CustomStringConvertible, CustomDebugStringConvertible, CustomReflectable {
+extension APIKey: CustomStringConvertible, CustomDebugStringConvertible, CustomReflectable {
   /// Always the same text; never the value.
   public var description: String { "(secret)" }
 
