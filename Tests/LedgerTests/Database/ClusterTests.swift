@@ -85,7 +85,9 @@ struct ClusterTests {
       try await connection.script("UPDATE codemint.accounts SET timeline = 'FFFFFFFF'")
       try await scene.tend()
       let codes = scene.mint.make(10, of: Scene.reward)
-      #expect(try await scene.listWatched(finding: codes) == .done(issued: 10, surplus: 0))
+      let ended = [EndedJob(job: id, state: .completed)]
+      let answer = try await scene.listWatched(finding: codes)
+      #expect(answer == .done(issued: 10, surplus: 0, ended: ended))
       #expect(try await scene.job(id).state == .completed)
     }
   }
