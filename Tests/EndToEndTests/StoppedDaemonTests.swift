@@ -8,7 +8,7 @@ struct StoppedDaemonTests {
   func sendsNothing() async throws {
     try await Stage.play { stage in
       let settings = [
-        "CODEMINT_LEASE_SECONDS": "5", "CODEMINT_LIMITS_REQUESTS_PER_SECOND": "0.25",
+        "CODEMINT_LEASE_SECONDS": "8", "CODEMINT_LIMITS_REQUESTS_PER_SECOND": "0.12",
         "CODEMINT_LIMITS_BURST": "1",
       ]
       let stopped = try stage.daemon(settings)
