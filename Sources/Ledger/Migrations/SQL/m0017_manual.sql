@@ -15,7 +15,7 @@ COMMENT ON COLUMN codemint.jobs.prefix IS 'What the codes shall begin with, 1 to
 COMMENT ON COLUMN codemint.jobs.priority IS '0 goes first, 9 last; 5 if not given.';
 COMMENT ON COLUMN codemint.jobs.run_at IS 'Nothing is sent for the job before this time.';
 COMMENT ON COLUMN codemint.jobs.dedupe_key IS
-  'Unique for ever: a second job with the same key is refused.';
+  'Unique for ever and among all producers: a second job with the same key is refused.';
 COMMENT ON COLUMN codemint.jobs.metadata IS 'A JSON object of the producer''s own; kept as it is.';
 COMMENT ON COLUMN codemint.jobs.state IS
   'queued, running, ending (waits for outstanding calls), completed, failed or cancelled.';
