@@ -291,7 +291,8 @@ COMMENT ON TYPE codemint.slot IS
 COMMENT ON FUNCTION codemint.commit_for_sure IS
   'Says how the transaction commits: on disk before anybody is told, or not waiting for it.';
 COMMENT ON FUNCTION codemint.make_sure IS
-  'Returns when all that was committed before is on disk, and with a standby that is waited for.';
+  'Returns when all that was committed before is on disk, and with a standby that is waited for, and '
+  'says whether a call is still being sent.';
 COMMENT ON FUNCTION codemint.next_slot IS 'The account''s next slot, should somebody take it now.';
 COMMENT ON FUNCTION codemint.wait_for_slot IS
   'Until the next slot may be taken; null if it may now.';
