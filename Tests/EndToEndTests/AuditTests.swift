@@ -123,6 +123,29 @@ struct AuditTests {
     }
   }
 
+  @Test("while nothing may be sent it asks nothing: a pause is waited for, a refused key is not")
+  func notNow() async throws {
+    try await Stage.play { stage in
+      try await Self.provision(stage, [Job(Reward.first, 5)])
+      try stage.sandbox.setFaults(FaultPlan(rules: [FaultRule(.list, .status(503))]))
+      try await stage.database.run(
+        "UPDATE codemint.accounts SET blocked_at = now(), blocked_code = 'unauthorized'"
+      )
+      let refused = try stage.codemint(["audit", Reward.first])
+      #expect(try await refused.end() == .status(75))
+      #expect(try await refused.errors.whole().contains { $0.contains("blocked: unauthorized") })
+
+      try stage.sandbox.setFaults(FaultPlan(rules: []))
+      try await stage.database.run(
+        "UPDATE codemint.accounts SET blocked_at = NULL, paused_until = now() + interval '1 day'"
+      )
+      let patient = try stage.codemint(["audit", Reward.first])
+      try await patient.errors.line("waiting for a slot: the account is paused")
+      try await stage.database.run("UPDATE codemint.accounts SET paused_until = NULL")
+      #expect(try await patient.end() == .status(0))
+    }
+  }
+
   private static func provision(_ stage: Stage, _ jobs: [Job]) async throws {
     let daemon = try stage.daemon()
     try await stage.database.insert(jobs)

@@ -56,15 +56,23 @@ struct Lister: Sendable {
   {
     do throws(StoreError) {
       let configuration = context.configuration
+      let taken = ListingFailure.notAsked("another worker has taken the reward")
       guard
         try await context.store.keep(
           reward,
           worker: configuration.id,
           lease: configuration.reconcilerLease
         )
-      else { return .failure(.notAsked("another worker has taken the reward")) }
+      else { return .failure(taken) }
       guard let delay = try await context.store.reserveSlot() else {
         return .failure(.notAsked("the account may not send now"))
+      }
+      // The hold is long enough for a request and five seconds before it.
+      if delay > .seconds(5) {
+        let lease = configuration.reconcilerLease + delay
+        guard try await context.store.keep(reward, worker: configuration.id, lease: lease) else {
+          return .failure(taken)
+        }
       }
       context.outage.succeeded()
       await context.drain.wait(until: context.clock.now + delay, on: context.clock)

@@ -35,8 +35,7 @@ struct Audit {
       case .failed(let failure):
         throw Self.failed(failure)
       case .fetch(let offset, let limit):
-        // Without a daemon there are no limits in force, and nobody to be in the way of.
-        if let delay = try await store.reserveSlot() { try await Task.sleep(for: delay) }
+        try await waitForSlot(store)
         let page = try await client.list(reward, offset: offset, limit: limit)
           .mapError(Self.failed).get()
         step = reader.received(page)
@@ -46,6 +45,27 @@ struct Audit {
         }
         codes += reader.gathered.map(\.id)
       }
+    }
+  }
+
+  /// Waits until the account may send another request, a minute at most. A key that the API refuses
+  /// is not waited for: a person has to put another one in its place.
+  private func waitForSlot(_ store: PostgresStore) async throws {
+    let patience = ContinuousClock.now + .seconds(60)
+    var isTold = false
+    while true {
+      if let delay = try await store.reserveSlot() { return try await Task.sleep(for: delay) }
+      let account = try await JobDesk(pool: pool).account()
+      // No daemon has ever brought limits, so there is nobody to be in the way of.
+      guard account.requestsPerSecond != nil else { return }
+      let why = ["the account is \(account.state)", account.reason, account.message]
+        .compactMap(\.self).joined(separator: ": ")
+      guard account.state != "blocked", ContinuousClock.now < patience else {
+        throw CommandError(.temporaryFailure, "nothing may be sent now: \(why)")
+      }
+      if !isTold { FileDescriptor.standardError.line("codemint: waiting for a slot: \(why)") }
+      isTold = true
+      try await Task.sleep(for: .seconds(1))
     }
   }
 

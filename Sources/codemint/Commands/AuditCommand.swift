@@ -12,7 +12,8 @@ struct AuditCommand: AsyncParsableCommand {
     discussion: """
       Changes nothing. Ends with status 0 if both are the same, with 1 if they differ, and then \
       names the codes by their ids, never by their values. Pages of the listing keep the rate \
-      limit. Calls that are being made meanwhile show as differences: audit when nothing runs.
+      limit; while nothing may be sent it waits, and after a minute ends with status 75. Calls \
+      that are being made meanwhile show as differences: audit when nothing runs.
       """
   )
 

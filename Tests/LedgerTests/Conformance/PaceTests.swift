@@ -17,6 +17,26 @@ struct PaceTests {
   }
 
   @Test(
+    "at a pace of some requests a minute the next page of a listing has its slot as well",
+    arguments: LedgerKind.allCases
+  )
+  func slowPages(kind: LedgerKind) async throws {
+    let slow = Limits(
+      requestsPerSecond: 0.1,
+      burst: 1,
+      maxInFlight: 100,
+      maxInFlightPerReward: 100
+    )
+    try await Scene.lend(kind, limits: slow) { scene in
+      let store = scene.ledger.store
+      let page = try await store.reserveSlot()
+      let next = try await store.reserveSlot()
+      let afterThat = try await store.reserveSlot()
+      #expect(page == .zero && next == .milliseconds(10_150) && afterThat == nil)
+    }
+  }
+
+  @Test(
     "a 429 halves the pace, once for all calls that were under way",
     arguments: LedgerKind.allCases
   )

@@ -73,6 +73,29 @@ struct ClusterTests {
     }
   }
 
+  @Test(
+    "on another timeline a ledger without a sign of life for an hour is taken for a restored one"
+  )
+  func staleTimeline() async throws {
+    try await play { scene, connection in
+      let id = try await scene.insert(10)
+      let claimed = try await scene.claim()
+      try await scene.settle(claimed, scene.answer(claimed))
+      try await connection.script("UPDATE codemint.accounts SET timeline = 'FFFFFFFF'")
+      try await scene.ledger.pass(.seconds(3601))
+      let block = try await scene.tend().block
+      #expect(block?.code == "other_cluster")
+      #expect(block?.message.contains("last sign of life is from") == true)
+      // That this worker says that it lives makes it no younger.
+      #expect(try await scene.tend().block == block)
+      #expect(try await scene.ask() == .nothing(wait: nil, due: nil))
+      _ = try await connection.query("SELECT codemint.accept_cluster('restored')")
+      #expect(try await scene.tend().block == nil)
+      #expect(try await scene.listWatched() == .done(issued: 0, surplus: 0))
+      #expect(try await scene.job(id).state == .completed)
+    }
+  }
+
   @Test("what a listing after a failover finds completes the latest call, if that one lacks it")
   func lostAnswer() async throws {
     try await play { scene, connection in

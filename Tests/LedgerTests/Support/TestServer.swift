@@ -3,6 +3,7 @@ import Ledger
 import LocalPostgres
 import Postgres
 import Synchronization
+import Testing
 
 /// The server that the tests of this process share, and databases on it.
 struct TestServer: Sendable {
@@ -59,6 +60,58 @@ struct TestServer: Sendable {
       throw error
     }
     await turnstile.leave()
+  }
+
+  /// Lends a new database into which a dump of this one is restored.
+  static func lendDump(
+    of original: ConnectionSettings,
+    _ body: (ConnectionSettings) async throws -> Void
+  ) async throws {
+    try await lendNew(of: original) { shared, source, name in
+      try await shared.office.script("CREATE DATABASE \(name)")
+      let process = Process()
+      process.executableURL = URL(fileURLWithPath: "/bin/bash")
+      process.arguments = [
+        "-c",
+        "set -o pipefail; pg_dump -d \"$SOURCE\" | psql -X -q -v ON_ERROR_STOP=1 -d \"$TARGET\"",
+      ]
+      process.environment = ProcessInfo.processInfo.environment.merging([
+        "SOURCE": shared.server.url(database: source), "TARGET": shared.server.url(database: name),
+      ]) { $1 }
+      process.standardOutput = FileHandle.nullDevice
+      try process.run()
+      process.waitUntilExit()
+      #expect(process.terminationStatus == 0)
+    } body: {
+      try await body($0)
+    }
+  }
+
+  /// Lends a new database that is a copy of this one, which nobody is connected to.
+  static func lendCopy(
+    of original: ConnectionSettings,
+    _ body: (ConnectionSettings) async throws -> Void
+  ) async throws {
+    try await lendNew(of: original) { shared, source, name in
+      try await shared.office.script("CREATE DATABASE \(name) TEMPLATE \(source)")
+    } body: {
+      try await body($0)
+    }
+  }
+
+  private static func lendNew(
+    of original: ConnectionSettings,
+    fill: (_ shared: TestServer, _ source: String, _ name: String) async throws -> Void,
+    body: (ConnectionSettings) async throws -> Void
+  ) async throws {
+    let shared = try await starting.value
+    let connection = try await Connection.open(original)
+    let source = try await connection.query("SELECT current_database()").one().text(0)
+    await connection.close()
+    let name = "\(source)_again"
+    try await fill(shared, source, name)
+    try await body(try ConnectionSettings(shared.server.url(database: name)))
+    try await shared.office.script("DROP DATABASE \(name) WITH (FORCE)")
   }
 
   private func database(_ template: Template) async throws -> String {

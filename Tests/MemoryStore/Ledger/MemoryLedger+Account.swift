@@ -59,16 +59,21 @@ extension MemoryLedger {
 
   /// A slot for a request that is no call: `codemint.reserve_slot`.
   public mutating func reserveSlot(now: Int64) -> Duration? {
-    guard account.mayList else { return nil }
-    return takeSlot(now: now).map { .microseconds($0 - now) }
+    guard account.mayList, let limiter = limiter(now: now) else { return nil }
+    return takeSlot(now: now, within: max(5_000_000, limiter.spacing * 2))
+      .map { .microseconds($0 - now) }
   }
 
-  /// Takes the next slot, if it is within five seconds.
-  private mutating func takeSlot(now: Int64, isLate: Bool = false) -> Int64? {
+  /// Takes the next slot, if it is within so many microseconds.
+  private mutating func takeSlot(
+    now: Int64,
+    within horizon: Int64 = 5_000_000,
+    isLate: Bool = false
+  ) -> Int64? {
     guard let limiter = limiter(now: now) else { return nil }
     let nextSlot = account.nextSlot ?? now
     let slot = limiter.slot(now: now, nextSlot: nextSlot, pausedUntil: account.pausedUntil)
-    guard slot - now <= 5_000_000 else { return nil }
+    guard slot - now <= horizon else { return nil }
     account.nextSlot = limiter.following(slot, now: now, nextSlot: nextSlot, isLate: isLate)
     return slot
   }

@@ -195,7 +195,7 @@ BEGIN
   SELECT * INTO v_account FROM codemint.accounts a WHERE a.name = 'default';
   IF v_account.suspended_at IS NOT NULL THEN
     code := 'other_cluster';
-    message := 'this database is a copy or was restored; if no other one is in use, say so with '
+    message := v_account.suspended_reason || '; if no other one is in use, say so with '
       'SELECT codemint.accept_cluster(''why'')';
     probe_now := false;
     RETURN;
@@ -310,7 +310,7 @@ CREATE FUNCTION codemint.may_list() RETURNS boolean
 LANGUAGE sql STABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
-  SELECT a.blocked_at IS NULL AND a.breaker IS DISTINCT FROM 'open'
+  SELECT a.blocked_at IS NULL AND a.suspended_at IS NULL AND a.breaker IS DISTINCT FROM 'open'
   FROM codemint.accounts a WHERE a.name = 'default'
 $$;
 

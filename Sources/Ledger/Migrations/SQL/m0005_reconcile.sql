@@ -171,7 +171,8 @@ $$;
 
 -- A slot for a request that is not a generate call: listing draws from the same budget.
 -- Microseconds until the slot; null if the account may not send now or within five seconds, so that
--- who has a reward to list neither loses it while waiting nor takes slots for nothing.
+-- who has a reward to list neither loses it while waiting nor takes slots for nothing. At a slow pace
+-- within two spacings, else there would never be a second page.
 -- An operator's audit needs slots as well, so it runs with its owner's rights.
 CREATE FUNCTION codemint.reserve_slot(OUT slot_us bigint)
 LANGUAGE plpgsql
@@ -190,7 +191,7 @@ BEGIN
   END IF;
   v_now := clock_timestamp();
   v_next := codemint.next_slot(v_account, v_now);
-  IF v_next.slot - v_now > interval '5 seconds' THEN
+  IF v_next.slot - v_now > greatest(interval '5 seconds', v_next.spacing * 2) THEN
     RETURN;
   END IF;
   UPDATE codemint.accounts a SET next_slot_at = v_next.following WHERE a.name = 'default';

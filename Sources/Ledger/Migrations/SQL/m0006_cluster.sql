@@ -1,20 +1,31 @@
--- The ledger knows which database cluster it lives in, and notices when that is another.
+-- The ledger knows which database it lives in, and notices when that is another.
 --
 -- A copy or a restore that was taken for the original would send what the original has sent
 -- already, so nothing is sent until an operator says that this is the one. After a failover the
 -- new primary may lack the last commits of the old one, so what was asked of the API lately is
 -- listed before anything more is asked.
 
--- The cluster's identity, and its timeline, which every promotion and recovery counts up.
-CREATE FUNCTION codemint.current_cluster(OUT system_identifier bigint, OUT timeline text)
+-- The cluster's identity; within it that of the database, which is another one in a copy, and that of
+-- this table, which is another one after a dump was restored; and the timeline, which every promotion
+-- and recovery counts up.
+CREATE FUNCTION codemint.current_cluster(
+  OUT system_identifier bigint, OUT database_oid oid, OUT table_oid oid, OUT timeline text
+)
 LANGUAGE sql VOLATILE
 SET search_path = pg_catalog, pg_temp
 AS $$
-  SELECT c.system_identifier, left(pg_walfile_name(pg_current_wal_lsn()), 8)
-  FROM pg_control_system() c
+  SELECT c.system_identifier, d.oid, 'codemint.accounts'::regclass::oid,
+         left(pg_walfile_name(pg_current_wal_lsn()), 8)
+  FROM pg_control_system() c, pg_database d
+  WHERE d.datname = current_database()
 $$;
 
--- Looks whether the cluster is still the same. Any worker does it, whenever it tends.
+-- Looks whether the ledger is still where it was. Any worker does it, whenever it tends, before it says
+-- that it lives itself.
+--
+-- A promotion and a base backup that was brought back look the same: another timeline. They differ in
+-- how old the ledger is. What was written an hour ago at the latest is no standby that was promoted in
+-- time, so a person has to say what it is.
 CREATE FUNCTION codemint.check_cluster() RETURNS void
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
@@ -22,22 +33,48 @@ AS $$
 DECLARE
   v_account codemint.accounts;
   v_cluster record;
+  v_alive   timestamptz;
+  v_reason  text;
 BEGIN
   SELECT * INTO v_account FROM codemint.accounts a WHERE a.name = 'default';
   SELECT * INTO v_cluster FROM codemint.current_cluster();
-  IF v_account.system_identifier = v_cluster.system_identifier
-     AND v_account.timeline = v_cluster.timeline THEN
+  IF v_account.suspended_at IS NOT NULL
+     OR (v_account.system_identifier, v_account.database_oid, v_account.table_oid, v_account.timeline)
+        = (v_cluster.system_identifier, v_cluster.database_oid, v_cluster.table_oid,
+           v_cluster.timeline) THEN
     RETURN;
-  ELSIF v_account.system_identifier <> v_cluster.system_identifier THEN
-    UPDATE codemint.accounts a SET suspended_at = clock_timestamp()
+  ELSIF (v_account.system_identifier, v_account.database_oid, v_account.table_oid)
+        <> (v_cluster.system_identifier, v_cluster.database_oid, v_cluster.table_oid) THEN
+    v_reason := 'this database is a copy or was restored';
+  ELSIF v_account.timeline <> v_cluster.timeline THEN
+    v_alive := greatest((SELECT max(w.seen_at) FROM codemint.workers w),
+                        (SELECT max(c.created_at) FROM codemint.calls c));
+    IF v_alive < clock_timestamp() - interval '1 hour' THEN
+      v_reason := format('the timeline is another one and the ledger''s last sign of life is from %s: '
+                         'a backup was restored, or a standby promoted late', v_alive);
+    END IF;
+  END IF;
+  IF v_reason IS NOT NULL THEN
+    UPDATE codemint.accounts a
+    SET suspended_at = clock_timestamp(), suspended_reason = v_reason
     WHERE a.name = 'default' AND a.suspended_at IS NULL;
   ELSE
     PERFORM codemint.suspect_rewards(clock_timestamp() - interval '1 day');
-    UPDATE codemint.accounts a
-    SET system_identifier = v_cluster.system_identifier, timeline = v_cluster.timeline
-    WHERE a.name = 'default';
+    PERFORM codemint.note_cluster();
   END IF;
 END
+$$;
+
+-- From now on this is where the ledger lives.
+CREATE FUNCTION codemint.note_cluster() RETURNS void
+LANGUAGE sql
+SET search_path = pg_catalog, pg_temp
+AS $$
+  UPDATE codemint.accounts a
+  SET system_identifier = c.system_identifier, database_oid = c.database_oid,
+      table_oid = c.table_oid, timeline = c.timeline
+  FROM codemint.current_cluster() c
+  WHERE a.name = 'default'
 $$;
 
 -- Every reward of which something was asked since then is listed before anything more is asked: since
@@ -68,26 +105,23 @@ BEGIN
 END
 $$;
 
--- An operator says that this cluster is the one to work on, knowing that no other one does: after
+-- An operator says that this database is the one to work on, knowing that no other one does: after
 -- a restore, or a move to another cluster. Who, when and why are kept.
 CREATE FUNCTION codemint.accept_cluster(p_note text) RETURNS text
 LANGUAGE plpgsql
 SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $$
-DECLARE
-  v_cluster record;
 BEGIN
   IF coalesce(btrim(p_note), '') = '' THEN
     RAISE EXCEPTION 'a note says why: it is kept with the account'
       USING ERRCODE = 'invalid_parameter_value';
   END IF;
-  SELECT * INTO v_cluster FROM codemint.current_cluster();
   PERFORM codemint.suspect_rewards('-infinity');
+  PERFORM codemint.note_cluster();
   UPDATE codemint.accounts a
-  SET system_identifier = v_cluster.system_identifier, timeline = v_cluster.timeline,
-      suspended_at = NULL, accepted_by = session_user, accepted_at = clock_timestamp(),
-      accepted_note = p_note
+  SET suspended_at = NULL, suspended_reason = NULL, accepted_by = session_user,
+      accepted_at = clock_timestamp(), accepted_note = p_note
   WHERE a.name = 'default';
   PERFORM pg_notify('codemint_jobs', '');
   RETURN 'this cluster is accepted; every reward is listed before anything more is asked of it';
@@ -128,9 +162,16 @@ END
 $$;
 
 COMMENT ON FUNCTION codemint.accept_cluster(text) IS
-  'Says that this cluster is the one to work on and no other one is in use. Say why.';
-COMMENT ON FUNCTION codemint.current_cluster IS 'This database cluster''s identity and timeline.';
+  'Says that this database is the one to work on and no other one is in use. Say why.';
+COMMENT ON FUNCTION codemint.current_cluster IS
+  'The identity of this database cluster, of the database and of the ledger''s table, and the timeline.';
+COMMENT ON FUNCTION codemint.note_cluster IS 'From now on this is where the ledger lives.';
+COMMENT ON COLUMN codemint.accounts.database_oid IS
+  'The database that the ledger lives in: another one means a copy.';
+COMMENT ON COLUMN codemint.accounts.table_oid IS
+  'This table in that database: another one means that a dump was restored.';
+COMMENT ON COLUMN codemint.accounts.suspended_reason IS 'What was noticed then.';
 COMMENT ON FUNCTION codemint.check_cluster IS
-  'Looks whether this is still the same cluster and timeline, and acts if not.';
+  'Looks whether this is still the same database and timeline, and acts if not.';
 COMMENT ON FUNCTION codemint.suspect_rewards IS
   'Has every reward of which something was asked since then listed first.';

@@ -99,7 +99,7 @@ SELECT a.name, a.requests_per_second,
             WHEN a.paused_until > clock_timestamp() OR a.failures > 0 THEN a.pause_reason
             END AS reason,
        CASE WHEN a.suspended_at IS NOT NULL
-            THEN 'this database is a copy or was restored: SELECT codemint.accept_cluster(''why'')'
+            THEN a.suspended_reason || ': SELECT codemint.accept_cluster(''why'')'
             WHEN a.blocked_at IS NOT NULL THEN a.blocked_message
             WHEN a.breaker = 'open'
             THEN a.failures || ' failures in a row; asked with GET /v1/team until it answers'

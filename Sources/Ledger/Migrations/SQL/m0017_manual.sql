@@ -112,9 +112,10 @@ COMMENT ON COLUMN codemint.rewards.watch_ended IS
 COMMENT ON COLUMN codemint.accounts.system_identifier IS
   'The database cluster that the ledger lives in.';
 COMMENT ON COLUMN codemint.accounts.timeline IS
-  'Its timeline: another one means a failover, and recent rewards are listed first.';
+  'Its timeline: another one means a failover, and recent rewards are listed first, or a base backup '
+  'that was restored.';
 COMMENT ON COLUMN codemint.accounts.suspended_at IS
-  'Since when nothing is sent, because this is another cluster: a copy, or a restore.';
+  'Since when nothing is sent, because this is a copy, or was restored.';
 COMMENT ON TABLE codemint.migrations IS
   'The steps of the schema that were applied, each with the checksum of its text; written by '
   'codemint migrate.';
