@@ -54,6 +54,17 @@ struct WebTests {
     }
   }
 
+  @Test("a place among those that follow the page is given back by whoever takes the head alone")
+  func heads() async throws {
+    try await Stage.play { stage in
+      let web = try Web()
+      let daemon = try stage.daemon(["CODEMINT_HTTP_LISTEN": web.address])
+      try await daemon.errors.line("web surface")
+      for _ in 1...60 { #expect(try await web.head("/events") == 200) }
+      #expect(try await web.firstEvent().hasPrefix("event: status\n"))
+    }
+  }
+
   @Test("what other systems do not take is shown with the API's own words and the SQL that helps")
   func syncProblems() async throws {
     let sync = SyncShape(
