@@ -110,8 +110,8 @@ enum OverviewStatements {
     CROSS JOIN (
       SELECT count(*) FILTER (WHERE held_at IS NULL) AS doubts,
              count(*) FILTER (WHERE held_at IS NOT NULL) AS held_calls,
-             coalesce(extract(epoch FROM clock_timestamp() - min(updated_at)), 0)::double precision
-               AS oldest_doubt_seconds
+             coalesce(extract(epoch FROM clock_timestamp()
+               - min(updated_at) FILTER (WHERE held_at IS NULL)), 0)::double precision AS oldest_doubt_seconds
       FROM codemint.calls WHERE state = 'in_doubt'
     ) AS c
     CROSS JOIN (SELECT * FROM codemint.account_status WHERE name = 'default') AS a
