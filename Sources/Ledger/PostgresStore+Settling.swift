@@ -28,48 +28,57 @@ extension PostgresStore {
     on connection: Connection
   ) async throws(PostgresError) -> SettleAnswer {
     let deadline = deadlines.settle
-    func settle(isCopied: Bool, waits: Bool) -> Query {
-      Query(StoreStatements.settle, settlement.parameters(isCopied: isCopied, waits: waits))
+    let claim = Self.claiming(next)
+    func settle(isCopied: Bool) -> Query {
+      let parameters = settlement.parameters(isCopied: isCopied, waits: claim.isEmpty)
+      return Query(StoreStatements.settle, parameters)
     }
-    let claim = next.map { next in
-      [
-        Query(StoreStatements.claim, next.parameters(waits: false)),
-        Query(StoreStatements.makeSure),
-      ]
+    if let copy = settlement.copy(patience: deadlines.copy) {
+      let copied = try await connection.query(
+        copy,
+        with: settle(isCopied: true),
+        then: claim,
+        deadline: deadline
+      )
+      let isRefused = copied.others == nil && copied.first.isRefused && connection.isUsable
+      if !isRefused { return Self.answer(copied.first, copied.others ?? [], for: next) }
     }
-    guard let copy = settlement.copy(patience: deadlines.copy) else {
-      let settle = settle(isCopied: false, waits: claim == nil)
-      let answers = try await connection.query([settle] + (claim ?? []), deadline: deadline)
-      return Self.answer(answers[0], Array(answers.dropFirst()), for: next)
-    }
-    let copied = try await connection.query(
-      copy,
-      with: settle(isCopied: true, waits: claim == nil),
-      then: claim ?? [],
-      deadline: deadline
-    )
-    let answer = Self.answer(copied.first, copied.others, for: next)
-    guard case .failure(let error) = copied.first, !error.isOutcomeUnknown, connection.isUsable
-    else { return answer }
-    let settle = settle(isCopied: false, waits: true)
-    let settled = try await connection.query([settle], deadline: deadline)
-    return SettleAnswer(settled: Self.receipt(settled[0]), claim: answer.claim)
+    let queries = [settle(isCopied: false)] + claim
+    let answers = try await connection.query(queries, deadline: deadline)
+    return Self.answer(answers[0], Array(answers.dropFirst()), for: next)
+  }
+
+  /// A claim that does not wait for the disk, and what makes sure of it and of the settlement before it.
+  private static func claiming(_ next: ClaimRequest?) -> [Query] {
+    guard let next else { return [] }
+    return [
+      Query(StoreStatements.claim, next.parameters(waits: false)),
+      Query(StoreStatements.makeSure, [.uuid(next.call.id.bits)]),
+    ]
   }
 
   /// Neither a settlement nor a claim behind it is believed before both are on disk.
-  /// - Parameter others: The answers to the claim and to `makeSure`, if there was a claim.
+  /// - Parameter others: The answers to the claim and to `makeSure`; none if they were not run.
   private static func answer(
     _ settled: Result<Rows, PostgresError>,
     _ others: [Result<Rows, PostgresError>],
     for next: ClaimRequest?
   ) -> SettleAnswer {
-    guard let next, let sure = others.last else {
-      return SettleAnswer(settled: receipt(settled), claim: nil)
+    guard let next else { return SettleAnswer(settled: receipt(settled), claim: nil) }
+    guard let claimed = others.first, let sure = others.last else {
+      return SettleAnswer(settled: receipt(settled), claim: .failure(.unsure))
     }
-    let isSure = committed(sure) { _ in () }
+    let isSending = committed(sure) { (rows) throws(PostgresError) in
+      try rows.one().bool("is_sending")
+    }
     return SettleAnswer(
-      settled: isSure.flatMap { receipt(settled) },
-      claim: isSure.flatMap { claim(others[0], for: next) }
+      settled: isSending.flatMap { _ in receipt(settled) },
+      claim: isSending.flatMap { isSending in
+        claim(claimed, for: next).flatMap { claim in
+          if case .call = claim, !isSending { return .failure(.unsure) }
+          return .success(claim)
+        }
+      }
     )
   }
 
@@ -98,5 +107,12 @@ extension PostgresStore {
     } catch {
       return .failure(StoreError(error))
     }
+  }
+}
+
+extension Result<Rows, PostgresError> {
+  /// Whether it is known that nothing was done.
+  fileprivate var isRefused: Bool {
+    if case .failure(let error) = self { !error.isOutcomeUnknown } else { false }
   }
 }

@@ -12,7 +12,7 @@ struct CopyTests {
       then: [Query("SELECT count(*) FROM t")]
     )
     #expect(try answers.first.get().one().int64(0) == 30)
-    #expect(try answers.others.first?.get().one().int64(0) == 4)
+    #expect(try answers.others?.first?.get().one().int64(0) == 4)
     #expect(try await connection.query("SELECT 1").count == 1)
   }
 
@@ -48,7 +48,7 @@ struct CopyTests {
     #expect(try answers.first.get().one().bool("same"))
   }
 
-  @Test("rows that are refused leave nothing, and the second statement is run all the same")
+  @Test("rows that are refused leave nothing, and nothing else is run")
   func refused() async throws {
     let connection = try await Self.connection()
     let answers = try await connection.query(
@@ -57,8 +57,8 @@ struct CopyTests {
       then: [Query("SELECT count(*) FROM t")]
     )
     #expect(answers.first.error?.sqlState == "23505")
-    #expect(answers.first.error?.isOutcomeUnknown == false)
-    #expect(try answers.others.first?.get().one().int64(0) == 0)
+    #expect(answers.first.error?.isOutcomeUnknown == false && answers.others == nil)
+    #expect(try await connection.query("SELECT * FROM t").isEmpty)
     #expect(connection.isUsable)
   }
 
@@ -72,20 +72,20 @@ struct CopyTests {
       with: Query("SELECT 1"),
       then: [Query("SELECT 2")]
     )
-    #expect(answers.first.error?.sqlState == "42P01")
-    #expect(try answers.others.first?.get().one().int32(0) == 2)
+    #expect(answers.first.error?.sqlState == "42P01" && answers.others == nil)
+    #expect(try await connection.query("SELECT 2").count == 1)
   }
 
-  @Test("a statement that is refused takes the rows with it")
+  @Test("a statement that is refused takes the rows with it, and nothing else is run")
   func statementRefused() async throws {
     let connection = try await Self.connection()
     let answers = try await connection.query(
       Self.copy([1, 2, 3]),
       with: Query("SELECT 1 / 0"),
-      then: [Query("SELECT count(*) FROM t")]
+      then: [Query("INSERT INTO t (n) VALUES (7)")]
     )
-    #expect(answers.first.error?.sqlState == "22012")
-    #expect(try answers.others.first?.get().one().int64(0) == 0)
+    #expect(answers.first.error?.sqlState == "22012" && answers.others == nil)
+    #expect(try await connection.query("SELECT * FROM t").isEmpty)
   }
 
   @Test("an error of the commit is the first transaction's")
@@ -109,7 +109,7 @@ struct CopyTests {
       then: [Query("SELECT count(*) FROM t")]
     )
     #expect(answers.first.error?.sqlState == "23505")
-    #expect(try answers.others.first?.get().one().int64(0) == 0)
+    #expect(try answers.others?.first?.get().one().int64(0) == 0)
   }
 
   @Test("both statements are prepared anew when they are gone, and the caller may try again")
@@ -123,7 +123,7 @@ struct CopyTests {
     #expect(gone.first.error?.isRetryable == true)
     let again = try await connection.query(Self.copy([2]), with: one, then: [two])
     #expect(try again.first.get().one().int64(0) == 2)
-    #expect(try again.others.first?.get().one().int32(0) == 2)
+    #expect(try again.others?.first?.get().one().int32(0) == 2)
   }
 
   @Test("the connection's end within the rows' transaction leaves both outcomes unknown")
@@ -135,7 +135,7 @@ struct CopyTests {
       then: [Query("SELECT 1")]
     )
     #expect(answers.first.error?.isOutcomeUnknown == true)
-    #expect(answers.others.first?.error?.isOutcomeUnknown == true)
+    #expect(answers.others?.first?.error?.isOutcomeUnknown ?? true)
     #expect(!connection.isUsable)
   }
 
@@ -164,7 +164,7 @@ struct CopyTests {
       then: [Query("SELECT 1")]
     )
     #expect(answers.first.error?.isConnectionLost == true)
-    #expect(answers.others.first?.error != nil)
+    #expect(answers.others == nil)
     #expect(!connection.isUsable)
   }
 
@@ -177,7 +177,7 @@ struct CopyTests {
     let setting: Statement = "SELECT current_setting('idle_in_transaction_session_timeout')"
     let answers = try await connection.query(copy, with: Query(setting), then: [Query(setting)])
     #expect(try answers.first.get().one().text(0) == "7s")
-    #expect(try answers.others.first?.get().one().text(0) == "0")
+    #expect(try answers.others?.first?.get().one().text(0) == "0")
   }
 
   @Test("a transaction has no room for another one")

@@ -15,6 +15,9 @@ extension StoreError {
     }
   }
 
+  /// A claim of which it is not known whether it stands: asked for again, it is found or made.
+  static let unsure = StoreError(.unavailable, "it is not known whether the claim was committed")
+
   /// A warning on a statement that commits counts as a lost acknowledgement (protocol, rule 1):
   /// it can mean that a synchronous standby has not got it.
   static func unconfirmed(_ rows: Rows) -> StoreError {

@@ -1,6 +1,6 @@
 import Postgres
 
-/// What the worker's store runs. Each is one transaction and one round trip.
+/// What the worker's store runs. Each is one transaction, but for `copy`, which begins that of `settle`.
 enum StoreStatements {
   /// The whole of a claim is decided in the database, on its clock and under its locks.
   static let claim: Statement = """
@@ -20,7 +20,7 @@ enum StoreStatements {
     """
 
   /// After a settlement and a claim that did not wait for the disk: now both are there.
-  static let makeSure: Statement = "SELECT codemint.make_sure()"
+  static let makeSure: Statement = "SELECT codemint.make_sure($1) AS is_sending"
 
   /// What `settle` may find in the table already. The columns are those of `rows(of:now:)`.
   static let copy: Statement = """

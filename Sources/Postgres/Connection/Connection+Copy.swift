@@ -2,9 +2,10 @@ extension Connection {
   /// Sends rows into a table and runs a statement behind them, both as one transaction; then runs
   /// others as transactions of their own.
   ///
-  /// The others are run whatever becomes of the first transaction, and each has an answer of its own:
-  /// the first one's is its statement's, once it is committed. If the rows or the statement are
-  /// refused, nothing of that transaction stays.
+  /// If the rows or the statement are refused, nothing of that transaction stays, and the others are
+  /// not run.
+  /// - Returns: The answer of the statement, once its transaction is committed, and the answers of the
+  ///   others; nil if they were not run.
   /// - Throws: Only if nothing was sent.
   public func query(
     _ copy: CopyIn,
@@ -12,50 +13,47 @@ extension Connection {
     then others: [Query],
     deadline: Duration? = nil
   ) async throws(PostgresError) -> (
-    first: Result<Rows, PostgresError>, others: [Result<Rows, PostgresError>]
+    first: Result<Rows, PostgresError>, others: [Result<Rows, PostgresError>]?
   ) {
     guard link.isOpen, link.isIdle else {
       throw PostgresError(.unsupported, "a transaction cannot run within another one")
     }
     let (replies, cause) = try await supervise(deadline) { exchange(copy, first, others) }
-    return (replies.first.explained(by: cause), replies.others.map { $0.explained(by: cause) })
+    return (replies.first.explained(by: cause), replies.others?.map { $0.explained(by: cause) })
   }
 
-  private typealias Replies = (first: Link.Reply, others: [Link.Reply])
+  private typealias Replies = (first: Link.Reply, others: [Link.Reply]?)
 
   private func exchange(_ copy: CopyIn, _ first: Query, _ others: [Query]) -> Replies {
     if case .failure(let error) = link.run(copy) {
-      if link.isGood { _ = link.run(script: "ROLLBACK") }
-      return (.failure(error), others.map { run($0) })
+      rollBack()
+      return (.failure(error), nil)
     }
     let replies = pipelined {
-      (first: send(first), commit: sendCommit(), others: others.map { send($0) })
+      (first: send(first, thenCommit: true), others: others.map { send($0) })
     } receiving: { sent in
-      (
-        first: receive(sent.first), commit: receive(sent.commit),
-        others: sent.others.map { receive($0) }
-      )
+      (first: receive(sent.first), others: sent.others.map { receive($0).reply })
     }
-    guard let replies else {
-      return (.failure(link.sendError()), others.map { _ in .failure(link.sendError()) })
-    }
-    if ([replies.first] + replies.others).contains(where: \.isPreparedStatementGone) {
-      forgetPrepared()
-    }
-    let first = Result { () throws(PostgresError) in
-      let rows = try replies.first.get()
-      try Self.confirm(replies.commit.get())
-      return rows
-    }
-    return (first, replies.others)
+    guard let replies else { return (.failure(link.sendError()), nil) }
+    let isOpen = link.isGood && !link.isIdle
+    if isOpen { rollBack() }
+    let reply = replies.first.replies.flatMap { Self.committed($0) }
+    if ([reply] + replies.others).contains(where: \.isPreparedStatementGone) { forgetPrepared() }
+    return (reply, isOpen ? nil : replies.others)
   }
 
-  /// Never prepared: prepared statements can be gone, and then the transaction would stay open.
-  private func sendCommit() -> Sent {
-    guard link.sendUnprepared("COMMIT", []), link.sendSync() else {
-      abandon()
-      return .refused(link.sendError())
+  /// Ends a transaction that was refused, unless the connection is being given up anyway.
+  private func rollBack() {
+    guard link.isGood, !interrupter.hasFired else { return }
+    _ = link.run(script: "ROLLBACK")
+  }
+
+  /// The answer of a statement whose COMMIT answered as the last of its segment.
+  private static func committed(_ replies: [Rows]) -> Link.Reply {
+    guard replies.count == 2 else { return .failure(.noAnswer) }
+    return Result { () throws(PostgresError) in
+      try confirm(replies[1])
+      return replies[0]
     }
-    return .ready
   }
 }

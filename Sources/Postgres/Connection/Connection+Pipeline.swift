@@ -28,7 +28,7 @@ extension Connection {
     let replies = pipelined {
       queries.map { send($0) }
     } receiving: { sent in
-      sent.map { receive($0) }
+      sent.map { receive($0).reply }
     }
     return replies ?? queries.map { _ in .failure(link.sendError()) }
   }
@@ -54,8 +54,12 @@ extension Connection {
     case refused(PostgresError)
   }
 
-  /// Sends a statement, and its synchronization point, into the open pipeline.
-  func send(_ query: Query) -> Sent {
+  /// Sends a statement into the open pipeline, and behind it COMMIT if it ends a transaction, and their
+  /// synchronization point.
+  ///
+  /// COMMIT is never prepared: prepared statements can be gone, and then the transaction would stay
+  /// open. The two leave together, so that a process that is stopped leaves no lock behind.
+  func send(_ query: Query, thenCommit: Bool = false) -> Sent {
     let key = PreparedStatements.Key(query)
     var sent = Sent.ready
     var isSent: Bool
@@ -70,7 +74,7 @@ extension Connection {
     } else {
       isSent = link.sendUnprepared(key.sql, query.parameters)
     }
-    guard isSent, link.sendSync() else {
+    guard isSent, !thenCommit || link.sendUnprepared("COMMIT", []), link.sendSync() else {
       // The pipeline has no clean end now.
       abandon()
       return .refused(link.sendError())
@@ -79,16 +83,16 @@ extension Connection {
   }
 
   /// Reads what the server says of a statement that was sent, in the order of sending.
-  func receive(_ sent: Sent) -> Link.Reply {
+  func receive(_ sent: Sent) -> Link.Segment {
     switch sent {
     case .ready:
-      return link.collectSegment(withPrepare: false).reply
+      return link.collectSegment(withPrepare: false)
     case .preparing(let key, let name):
-      let (isPrepared, reply) = link.collectSegment(withPrepare: true)
-      if isPrepared { prepared.remember(key, as: name) }
-      return reply
+      let segment = link.collectSegment(withPrepare: true)
+      if segment.isPrepared { prepared.remember(key, as: name) }
+      return segment
     case .refused(let error):
-      return .failure(error)
+      return Link.Segment(replies: .failure(error))
     }
   }
 }

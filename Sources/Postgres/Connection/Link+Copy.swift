@@ -20,8 +20,9 @@ extension Link {
     return .failure(failure ?? lostError())
   }
 
-  /// All rows are one message, whose last bytes libpq keeps back until the COPY is ended: the server
-  /// looks at a message when it is complete, so a process that is stopped here has inserted nothing.
+  /// All rows are one message, whose last bytes libpq keeps back until the COPY is ended (unless they
+  /// happen to fill a block of 8 KiB): the server looks at a message when it is complete, so a process
+  /// that is stopped here has inserted nothing.
   private func send(_ rows: CopyRows) -> Reply {
     guard put(rows.ended), putEnd() else {
       // The connection broke: how COPY ended will not be heard of.

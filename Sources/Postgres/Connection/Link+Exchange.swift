@@ -33,12 +33,22 @@ extension Link {
     return conclude(last, failure)
   }
 
-  /// Reads what belongs to one statement of a pipeline, up to its synchronization point.
-  /// - Returns: Whether the statement was prepared, if it had to be, and its reply.
-  func collectSegment(withPrepare: Bool) -> (isPrepared: Bool, reply: Reply) {
+  /// What belongs to one synchronization point of a pipeline.
+  struct Segment {
+    /// Whether its first statement was prepared, if it had to be.
+    var isPrepared = false
+    /// The answer of each of its statements, or why there is none for all of them.
+    var replies: Result<[Rows], PostgresError>
+
+    /// The answer of its last statement.
+    var reply: Reply { replies.flatMap { $0.last.map { .success($0) } ?? .failure(.noAnswer) } }
+  }
+
+  /// Reads what belongs to one synchronization point of a pipeline.
+  func collectSegment(withPrepare: Bool) -> Segment {
     var isPrepared = false
     var awaitsPrepare = withPrepare
-    var last: ResultStorage?
+    var results: [ResultStorage] = []
     var failure: PostgresError?
     var nothings = 0
     // One nothing ends each statement's results. A second one in a row: no more will come.
@@ -51,15 +61,21 @@ extension Link {
       switch judge(result) {
       case .rows where awaitsPrepare:
         isPrepared = true
-      case .rows: last = result
+      case .rows: results.append(result)
       case .failed(let error): failure = failure ?? error
-      case .sync: return (isPrepared, conclude(last, failure))
-      case .hopeless(let error): return (isPrepared, .failure(error))
+      case .sync:
+        let notices = takeNotices()
+        if let failure { return Segment(isPrepared: isPrepared, replies: .failure(failure)) }
+        guard isGood else { return Segment(isPrepared: isPrepared, replies: .failure(lostError())) }
+        let rows = results.map { Rows($0, notices: notices) }
+        return Segment(isPrepared: isPrepared, replies: .success(rows))
+      case .hopeless(let error):
+        return Segment(isPrepared: isPrepared, replies: .failure(error))
       }
       awaitsPrepare = false
     }
     // Without the synchronization point even an answer is no proof: the commit came after it.
-    return (isPrepared, .failure(failure ?? lostError()))
+    return Segment(isPrepared: isPrepared, replies: .failure(failure ?? lostError()))
   }
 
   enum Judgement {
@@ -114,5 +130,12 @@ extension Link {
   /// the call for its arguments.
   func sendError() -> PostgresError {
     isGood ? PostgresError(.unsupported, errorMessage) : lostError()
+  }
+}
+
+extension PostgresError {
+  /// An answer that should have come with the others and did not.
+  static var noAnswer: PostgresError {
+    PostgresError(.connectionLost, "the server did not answer a statement", isOutcomeUnknown: true)
   }
 }

@@ -92,20 +92,30 @@ public struct ConnectionSettings: Sendable {
   }
 
   /// What to set after connecting, unless it is a pooler. PgBouncer refuses unknown parameters in
-  /// the startup packet, so these are statements, and only those that were asked for.
+  /// the startup packet, so these are statements.
   var openingStatements: [String] {
     let timeouts: [(String, Duration?)] = [
       ("statement_timeout", statementTimeout),
       ("lock_timeout", lockTimeout),
       ("idle_in_transaction_session_timeout", idleInTransactionTimeout),
     ]
-    return timeouts.compactMap { name, value in
+    let limits: [String] = timeouts.compactMap { name, value in
       guard let value else { return nil }
       // To the server zero is no limit, which half a millisecond must not become.
       let least: Int64 = value > .zero ? 1 : 0
       let milliseconds = min(max(least, value.wholeMilliseconds), Int64(Int32.max))
       return "SET \(name) = \(milliseconds)"
     }
+    // The server looks for a client that is gone as soon as the client for a server: by its own
+    // defaults what a dead host had begun stays open for hours.
+    let lookouts = keepalives.map { keepalives in
+      [
+        "SET tcp_keepalives_idle = \(max(1, keepalives.idle.wholeMilliseconds / 1000))",
+        "SET tcp_keepalives_interval = \(max(1, keepalives.interval.wholeMilliseconds / 1000))",
+        "SET tcp_keepalives_count = \(keepalives.count)",
+      ]
+    }
+    return limits + (lookouts ?? [])
   }
 }
 

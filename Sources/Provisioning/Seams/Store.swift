@@ -1,4 +1,4 @@
-/// The ledger as the worker sees it. Each request is one transaction, and one round trip.
+/// The ledger as the worker sees it. Each request is one transaction, and `settle` two with its claim.
 ///
 /// Every request may be repeated: when an answer was lost, asking again finds what was done.
 public protocol Store: ReconcilingStore, SyncingStore, RetentionStore {

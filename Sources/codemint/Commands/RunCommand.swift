@@ -10,7 +10,8 @@ struct RunCommand: AsyncParsableCommand {
     commandName: "run",
     abstract: "Runs the daemon: turns job rows into codes until it is stopped.",
     discussion: """
-      SIGHUP reads limits and log level again. SIGTERM and SIGINT drain: no new call is made, calls in flight are settled, and the daemon \
+      SIGHUP reads limits and log level again. SIGTERM and SIGINT drain: no new call is made, calls \
+      in flight are settled, and the daemon \
       ends with status 0 within the API's timeout and 5 seconds. If the database cannot be reached \
       by then it ends with 75 and names the calls that are not settled. A second signal ends it at \
       once.
@@ -33,6 +34,18 @@ struct RunCommand: AsyncParsableCommand {
 
   @Option(help: "Calls in flight for any one reward.")
   var maxInFlightPerReward: String?
+
+  @Option(
+    help: "How much is logged: trace, debug, info, notice, warning, error or critical.",
+    completion: .list(Logger.Level.allCases.map(\.rawValue))
+  )
+  var logLevel: String?
+
+  @Option(
+    help: "How log lines look: auto, text, json or journal.",
+    completion: .list(LogFormat.allCases.map(\.rawValue))
+  )
+  var logFormat: String?
 
   func run() async throws {
     let settings = try options.load(overrides)
@@ -70,6 +83,7 @@ struct RunCommand: AsyncParsableCommand {
       (.burst, "--burst", burst),
       (.maxInFlight, "--max-in-flight", maxInFlight),
       (.maxInFlightPerReward, "--max-in-flight-per-reward", maxInFlightPerReward),
+      (.logLevel, "--log-level", logLevel), (.logFormat, "--log-format", logFormat),
     ]
     var overrides: [Setting: SettingSource.Override] = [:]
     for (setting, flag, text) in given {

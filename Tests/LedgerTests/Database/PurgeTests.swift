@@ -81,6 +81,33 @@ struct PurgeTests {
     }
   }
 
+  @Test("nor do values stay of what was set aside for its requests")
+  func setAside() async throws {
+    try await play { scene, connection in
+      let job = try await scene.insert(10)
+      let claimed = try await scene.claim()
+      try await scene.settle(claimed, scene.answer(claimed))
+      try await connection.script(
+        """
+        INSERT INTO codemint.strays
+          (id, call_id, reward_id, code, status, sync_status, external_ids)
+          SELECT gen_random_uuid(), c.id, c.reward_id, 'S-1', 'available', 'none', '{"a": 1}'
+          FROM codemint.calls c;
+        INSERT INTO codemint.raw_codes (id, reward_id, call_id, code, status, external_ids)
+          SELECT gen_random_uuid(), c.reward_id, c.id, 'R-1', 's', '{}' FROM codemint.calls c
+        """
+      )
+      _ = try await purge(job, connection)
+      let left = try await connection.query(
+        """
+        SELECT (SELECT count(*) FROM codemint.strays WHERE code = '' AND external_ids = '{}')
+             + (SELECT count(*) FROM codemint.raw_codes WHERE code = '' AND external_ids = '')
+        """
+      )
+      #expect(try left.one().int64(0) == 2)
+    }
+  }
+
   @Test("the dedupe_key of a purged job stays taken for ever")
   func key() async throws {
     try await play { scene, connection in

@@ -1,7 +1,9 @@
 -- Claiming: one call, committed as `sending` before a byte of it leaves.
 --
 -- Locks are taken in the order reward, job, call, account, and a function waits only for the
--- first of each kind, so that no two of them can wait for each other.
+-- first of each kind, so that no two of them can wait for each other. The one exception is an id that
+-- a COPY has inserted before it waits for the reward, and that the reward's holder inserts too: the
+-- server ends one of the two after a second, and it is repeated.
 --
 -- What a claim calls is plpgsql even where it is one expression: a function in SQL that cannot be
 -- inlined, as none can that pins its search_path, is parsed anew at every call.
@@ -76,8 +78,10 @@ BEGIN
     v_claim.outcome := 'nothing';
     v_claim.wait_us := 0;
   ELSE
-    -- Nothing is written here that would take to disk what was.
-    PERFORM codemint.make_sure();
+    IF p_waits THEN
+      -- Nothing is written here that would take to disk what was.
+      PERFORM codemint.make_sure(p_call);
+    END IF;
     SELECT * INTO v_reward FROM codemint.rewards r WHERE r.reward_id = v_call.reward_id;
     SELECT * INTO v_job FROM codemint.jobs j WHERE j.id = v_call.job_id;
     SELECT * INTO v_account FROM codemint.accounts a WHERE a.name = 'default';

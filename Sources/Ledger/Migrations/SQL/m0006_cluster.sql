@@ -114,14 +114,16 @@ END
 $$;
 
 -- Commits something that means nothing. When that is on disk, everything that was committed before
--- is as well, by whomever: the log is one sequence.
-CREATE FUNCTION codemint.make_sure() RETURNS void
+-- is as well, by whomever: the log is one sequence. Says whether the call that was claimed is still
+-- being sent: behind a pooler this may be another server, or the same after a crash.
+CREATE FUNCTION codemint.make_sure(p_call uuid) RETURNS boolean
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
   PERFORM codemint.commit_for_sure(true);
   PERFORM pg_logical_emit_message(true, 'codemint', '');
+  RETURN EXISTS (SELECT FROM codemint.calls c WHERE c.id = p_call AND c.state = 'sending');
 END
 $$;
 

@@ -58,14 +58,14 @@ FROM codemint.calls c
 ORDER BY c.created_at DESC, c.id;
 
 -- How many codes `adopt` would take for a held call. Operators may know how many, not which: so it runs
--- with its owner's rights.
-CREATE FUNCTION codemint.count_strays(p_call codemint.calls) RETURNS bigint
+-- with its owner's rights, and only for a call as it is in the ledger.
+CREATE FUNCTION codemint.count_strays(p_call uuid) RETURNS bigint
 LANGUAGE plpgsql STABLE
 SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
-  RETURN cardinality(codemint.strays_for(p_call));
+  RETURN (SELECT cardinality(codemint.strays_for(c)) FROM codemint.calls c WHERE c.id = p_call);
 END
 $$;
 
@@ -73,9 +73,9 @@ CREATE VIEW codemint.doubts AS
 SELECT c.id AS call_id, c.job_id, c.reward_id, c.prefix, c.size, c.send_at, c.lease_expires_at,
        c.http_status, c.error_code, c.error_message, r.closed_at AS reward_closed_at,
        clock_timestamp() - c.updated_at AS since, c.held_at, c.hold_reason,
-       CASE WHEN c.held_at IS NULL THEN 0 ELSE codemint.count_strays(c) END AS codes_found,
+       CASE WHEN c.held_at IS NULL THEN 0 ELSE codemint.count_strays(c.id) END AS codes_found,
        CASE WHEN c.held_at IS NOT NULL
-            THEN format('SELECT codemint.resolve_call(%L, ''adopt'' or ''absent'', ''why'')', c.id)
+            THEN format('SELECT codemint.resolve_call(%L, ''adopt'', ''why'') -- or ''absent''', c.id)
             ELSE 'none: codemint is finding out' END AS what_to_do
 FROM codemint.calls c
 JOIN codemint.rewards r ON r.reward_id = c.reward_id
@@ -114,7 +114,7 @@ COMMENT ON VIEW codemint.job_status IS 'Every job with progress, pace, doubts, s
 COMMENT ON COLUMN codemint.job_status.time_left IS 'At the pace so far.';
 COMMENT ON VIEW codemint.call_log IS 'Every request, newest first.';
 COMMENT ON VIEW codemint.doubts IS 'Calls of which nobody knows whether they made codes.';
-COMMENT ON FUNCTION codemint.count_strays(codemint.calls) IS
+COMMENT ON FUNCTION codemint.count_strays(uuid) IS
   'How many codes adopt would take for a held call.';
 COMMENT ON VIEW codemint.account_status IS 'Whether calls may be sent now, how fast, and if not, why.';
 COMMENT ON COLUMN codemint.job_status.percent IS 'How much of count is issued.';

@@ -188,6 +188,10 @@ BEGIN
   END LOOP;
   DELETE FROM codemint.answers a
   USING codemint.calls c WHERE c.job_id = p_job AND a.call_id = c.id;
+  UPDATE codemint.strays s SET code = '', external_ids = '{}'
+  FROM codemint.calls c WHERE c.job_id = p_job AND s.call_id = c.id;
+  UPDATE codemint.raw_codes r SET code = '', status = '', external_ids = ''
+  FROM codemint.calls c WHERE c.job_id = p_job AND r.call_id = c.id;
   DELETE FROM codemint.calls c WHERE c.job_id = p_job;
   DELETE FROM codemint.jobs j WHERE j.id = p_job;
   INSERT INTO codemint.purges (job_id, reward_id, count, state, codes, dedupe_key, note)

@@ -15,7 +15,7 @@ COMMENT ON COLUMN codemint.jobs.prefix IS 'What the codes shall begin with, 1 to
 COMMENT ON COLUMN codemint.jobs.priority IS '0 goes first, 9 last; 5 if not given.';
 COMMENT ON COLUMN codemint.jobs.run_at IS 'Nothing is sent for the job before this time.';
 COMMENT ON COLUMN codemint.jobs.dedupe_key IS
-  'Unique for ever: a second job with the same key is refused.';
+  'Unique for ever and among all producers: a second job with the same key is refused.';
 COMMENT ON COLUMN codemint.jobs.metadata IS 'A JSON object of the producer''s own; kept as it is.';
 COMMENT ON COLUMN codemint.jobs.state IS
   'queued, running, ending (waits for outstanding calls), completed, failed or cancelled.';
@@ -291,7 +291,8 @@ COMMENT ON TYPE codemint.slot IS
 COMMENT ON FUNCTION codemint.commit_for_sure IS
   'Says how the transaction commits: on disk before anybody is told, or not waiting for it.';
 COMMENT ON FUNCTION codemint.make_sure IS
-  'Returns when all that was committed before is on disk, and with a standby that is waited for.';
+  'Returns when all that was committed before is on disk, and with a standby that is waited for, and '
+  'says whether a call is still being sent.';
 COMMENT ON FUNCTION codemint.next_slot IS 'The account''s next slot, should somebody take it now.';
 COMMENT ON FUNCTION codemint.wait_for_slot IS
   'Until the next slot may be taken; null if it may now.';

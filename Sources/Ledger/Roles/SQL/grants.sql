@@ -63,7 +63,7 @@ BEGIN
   END LOOP;
 END
 $$;
-GRANT EXECUTE ON FUNCTION codemint.reserve_slot(), codemint.count_strays(codemint.calls)
+GRANT EXECUTE ON FUNCTION codemint.reserve_slot(), codemint.count_strays(uuid)
   TO codemint_worker;
 
 -- Rows of jobs: a producer's own; everybody else's who may read the table at all. Done once, since
