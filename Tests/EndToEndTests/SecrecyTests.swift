@@ -8,6 +8,13 @@ struct SecrecyTests {
   @Test("no key, password or code is in anything that is written, nor on a command line")
   func nothingShown() async throws {
     let api = SandboxConfiguration(
+      sync: SyncShape(
+        systems: [.shopify],
+        pendingShare: 1,
+        errorShare: 1,
+        settleAfter: .zero,
+        settleSpread: .zero
+      ),
       faults: FaultPlan(rules: [
         FaultRule(.generate, .nulCharacter(count: 2), reward: Reward.second),
         FaultRule(.generate, .cut(keep: 0.7), reward: Reward.third),
@@ -21,7 +28,10 @@ struct SecrecyTests {
         "CODEMINT_LOG_FORMAT": "json",
       ]
       let daemon = try stage.daemon(
-        settings.merging(["CODEMINT_HTTP_LISTEN": web.address]) { $1 }
+        settings.merging([
+          "CODEMINT_HTTP_LISTEN": web.address, "CODEMINT_SYNC_FIRST_SECONDS": "0.2",
+          "CODEMINT_SYNC_LONGEST_SECONDS": "1", "CODEMINT_SYNC_RETRIES": "0",
+        ]) { $1 }
       )
       let enqueue = try stage.codemint(
         ["enqueue", Reward.first, "90", "--prefix", "SECRET", "--wait"],
@@ -35,6 +45,9 @@ struct SecrecyTests {
         """
       )
       #expect(try await enqueue.end() == .status(0))
+      try await stage.database.until(
+        "EXISTS (SELECT FROM codemint.resyncs WHERE given_up_at IS NOT NULL)"
+      )
       let commands = try Self.commands.map { try stage.codemint($0, settings) }
       for command in commands { _ = try await command.end() }
       let stranger = try stage.daemon([
@@ -56,6 +69,7 @@ struct SecrecyTests {
         """
         SELECT concat_ws(' ', c.error_code, c.error_message, j.error_message)
         FROM codemint.calls c JOIN codemint.jobs j ON j.id = c.job_id
+        UNION ALL SELECT concat_ws(' ', error_text, request_error) FROM codemint.sync_problems
         """
       )
 
@@ -67,7 +81,7 @@ struct SecrecyTests {
       let text = written.joined(separator: "\n")
       for expected in [
         "answer kept as bytes", "codemint_codes_total", "event: status", "password authentication",
-        "ERROR:", "codes upstream, ", "there is no job 999",
+        "ERROR:", "codes upstream, ", "there is no job 999", "the system has (code) already",
       ] {
         // Not in the expectation itself, which would show the text.
         let isThere = text.contains(expected)

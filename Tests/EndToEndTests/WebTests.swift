@@ -54,6 +54,17 @@ struct WebTests {
     }
   }
 
+  @Test("a place among those that follow the page is given back by whoever takes the head alone")
+  func heads() async throws {
+    try await Stage.play { stage in
+      let web = try Web()
+      let daemon = try stage.daemon(["CODEMINT_HTTP_LISTEN": web.address])
+      try await daemon.errors.line("web surface")
+      for _ in 1...60 { #expect(try await web.head("/events") == 200) }
+      #expect(try await web.firstEvent().hasPrefix("event: status\n"))
+    }
+  }
+
   @Test("what other systems do not take is shown with the API's own words and the SQL that helps")
   func syncProblems() async throws {
     let sync = SyncShape(
@@ -76,7 +87,7 @@ struct WebTests {
       let facts = try await web.facts()
       let problem = try #require((facts["sync"] as? [[String: Any]])?.first)
       #expect(problem["system"] as? String == "shopify" && problem["codes"] as? Int == 100)
-      #expect(problem["error_text"] as? String == "the system refused the code")
+      #expect(problem["error_text"] as? String == "the system has (code) already")
       let statement = "SELECT codemint.follow_sync('\(Reward.first)')"
       #expect(problem["what_to_do"] as? String == statement)
       let job = try #require((facts["jobs"] as? [[String: Any]])?.first)

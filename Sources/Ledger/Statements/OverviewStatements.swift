@@ -42,7 +42,8 @@ enum OverviewStatements {
       FROM codemint.jobs j JOIN chosen USING (id)
     ), sync AS (
       SELECT t.reward_id, t.system, t.resyncs, t.next_look_at, t.given_up_at, t.request_error,
-             count(c.id) AS codes, min(c.external_ids -> t.system ->> 'error') AS error_text,
+             count(c.id) AS codes,
+             min(codemint.without_code(c.external_ids -> t.system ->> 'error', c.code)) AS error_text,
              CASE WHEN t.given_up_at IS NOT NULL
                   THEN format('SELECT codemint.follow_sync(%L)', t.reward_id) END AS what_to_do
       FROM (
@@ -58,7 +59,7 @@ enum OverviewStatements {
         ORDER BY given_up_at NULLS LAST, reward_id, system
         LIMIT 20) t
       LEFT JOIN LATERAL (
-        SELECT k.id, k.external_ids
+        SELECT k.id, k.code, k.external_ids
         FROM codemint.jobs j
         JOIN codemint.codes k
           ON k.job_id = j.id AND k.sync_status = CASE WHEN t.system IS NULL THEN 'pending'
@@ -109,8 +110,8 @@ enum OverviewStatements {
     CROSS JOIN (
       SELECT count(*) FILTER (WHERE held_at IS NULL) AS doubts,
              count(*) FILTER (WHERE held_at IS NOT NULL) AS held_calls,
-             coalesce(extract(epoch FROM clock_timestamp() - min(updated_at)), 0)::double precision
-               AS oldest_doubt_seconds
+             coalesce(extract(epoch FROM clock_timestamp()
+               - min(updated_at) FILTER (WHERE held_at IS NULL)), 0)::double precision AS oldest_doubt_seconds
       FROM codemint.calls WHERE state = 'in_doubt'
     ) AS c
     CROSS JOIN (SELECT * FROM codemint.account_status WHERE name = 'default') AS a

@@ -6,7 +6,8 @@ struct CodeWriter: Sendable {
 
   /// Enough bytes for one object: its fixed text, and what can be long in it.
   private func bound(prefix: [UInt8]) -> Int {
-    1024 + prefix.count + derivation.text.length + 400 * derivation.outlook.systems.count
+    let code = prefix.count + derivation.text.length
+    return 1024 + code + (400 + code) * derivation.outlook.systems.count
   }
 
   /// What one object takes as a rule; reserving for it avoids most growing.
@@ -165,7 +166,11 @@ struct CodeWriter: Sendable {
     if blemish.contains(.nulInError) {
       pen.write("\"the system refused\\u0000\"}")
     } else if standing == .failed {
-      pen.write("\"the system refused the code\"}")
+      // Such errors quote what they are about, and nobody may see the code for that.
+      pen.write("\"the system has ")
+      pen.write(frame.run.prefix)
+      derivation.text.write(number, with: &pen)
+      pen.write(" already\"}")
     } else {
       pen.write("null}")
     }

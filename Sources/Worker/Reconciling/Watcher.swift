@@ -88,6 +88,7 @@ struct Watcher: Sendable {
             metadata: ["reward": "\(finding.reward)", "issued": "\(issued)"]
           )
         }
+        context.meters.found(issued: issued, surplus: surplus)
         if surplus > 0 {
           context.logger.warning(
             "codes found late, recorded as surplus",

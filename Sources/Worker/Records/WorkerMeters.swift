@@ -76,6 +76,12 @@ public struct WorkerMeters: Sendable {
     for job in steered where job.before != job.after { jobs[job.after]?.increment() }
   }
 
+  /// A watch showed codes that the ledger did not know.
+  func found(issued number: Int, surplus others: Int) {
+    issued.increment(by: number)
+    surplus.increment(by: others)
+  }
+
   /// Doubtful calls were decided.
   func decided(_ decision: DoubtDecision) {
     issued.increment(by: decision.adopted.reduce(0) { $0 + $1.codes.count })

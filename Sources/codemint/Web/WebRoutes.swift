@@ -65,7 +65,7 @@ struct WebRoutes: Sendable {
   /// The facts whenever they have changed, as server-sent events (WHATWG HTML, section 9.2), until
   /// the browser goes or the daemon stops.
   private func events() -> Response {
-    guard listeners.enter() else {
+    guard let place = listeners.enter() else {
       return Self.response(
         .serviceUnavailable,
         "text/plain",
@@ -73,10 +73,9 @@ struct WebRoutes: Sendable {
       )
     }
     let board = board
-    let listeners = listeners
     var response = Self.response(.ok, "text/event-stream", ByteBuffer())
     response.body = ResponseBody { writer in
-      defer { listeners.leave() }
+      defer { withExtendedLifetime(place) {} }
       var shown = ""
       var silence = 0
       while !Task.isShuttingDownGracefully, !Task.isCancelled {

@@ -31,6 +31,14 @@ struct Web {
     return Answer(status: Int(answer.status.code), body: String(buffer: body))
   }
 
+  /// The status with which a request for the head alone is answered.
+  func head(_ path: String) async throws -> Int {
+    var request = HTTPClientRequest(url: "http://\(address)\(path)")
+    request.method = .HEAD
+    let answer = try await HTTPClient.shared.execute(request, timeout: .seconds(30))
+    return Int(answer.status.code)
+  }
+
   /// What the page shows, as it is now.
   func facts() async throws -> [String: Any] {
     let body = try await get("/status.json").body

@@ -52,7 +52,8 @@ struct RoleTests {
       #expect(try outcome.one().text(0) == "job 1 is cancelled with 0 of 10 codes")
       for statement: Statement in [
         "SELECT code FROM codemint.codes", "SELECT * FROM codemint.codes",
-        "SELECT code FROM codemint.strays", "SELECT body FROM codemint.answers",
+        "SELECT code FROM codemint.strays", "SELECT external_ids FROM codemint.codes",
+        "SELECT external_ids FROM codemint.strays", "SELECT body FROM codemint.answers",
         "SELECT c FROM codemint.codes c", "UPDATE codemint.codes SET surplus = true",
         "UPDATE codemint.jobs SET priority = 1", "UPDATE codemint.calls SET state = 'absent'",
         "DELETE FROM codemint.calls", "UPDATE codemint.accounts SET requests_per_second = 1000",

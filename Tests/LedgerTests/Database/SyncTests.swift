@@ -176,6 +176,30 @@ struct SyncTests {
     }
   }
 
+  @Test("an error that quotes its code shows no code, however it is written")
+  func quotedCode() async throws {
+    try await withScenery { ledger, follow, codes in
+      try await ledger.bystander.script(
+        """
+        UPDATE codemint.codes
+        SET sync_status = 'error', code = 'Summer-+(x' || code,
+            external_ids = jsonb_build_object('stripe', jsonb_build_object('syncStatus', 'error',
+              'error', format('code %s exists: SUMMER-+(X%s', 'Summer-+(x' || code, code)));
+        INSERT INTO codemint.resyncs (reward_id, system, next_at)
+          VALUES ('\(follow.reward)', 'stripe', now());
+        """
+      )
+      let text = "code (code) exists: (code)"
+      let problem = try await ledger.bystander.query(
+        "SELECT codes, error_text FROM codemint.sync_problems"
+      ).one()
+      #expect(try problem.int64("codes") == Int64(codes.count))
+      #expect(try problem.text("error_text") == text)
+      let page = try await OverviewDesk(pool: ledger.pool).page()
+      #expect(page.contains(text) && page.firstMatch(of: /(?i)summer/) == nil)
+    }
+  }
+
   @Test("an operator has a given-up reward followed once more")
   func followedAgain() async throws {
     try await withScenery { ledger, follow, _ in

@@ -272,6 +272,20 @@ BEGIN
 END
 $$;
 
+-- An error in the API's own words, without the value of the code that it is about: systems quote it,
+-- in letters of either case. '***=' has the code taken as it is.
+CREATE FUNCTION codemint.without_code(p_text text, p_code text) RETURNS text
+LANGUAGE plpgsql IMMUTABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+  IF p_code = '' OR strpos(lower(p_text), lower(p_code)) = 0 THEN
+    RETURN p_text;
+  END IF;
+  RETURN regexp_replace(p_text, '***=' || p_code, '(code)', 'gi');
+END
+$$;
+
 -- What is wrong with codes in other systems, by reward and system, and what is being done about it.
 CREATE VIEW codemint.sync_problems AS
 SELECT p.reward_id, p.system, p.sync_status, p.codes, p.sample, p.error_text,
@@ -289,7 +303,7 @@ FROM (
   -- By the job's reward, which is each code's too, so that asking for one reward looks at its jobs only.
   SELECT j.reward_id, e.key AS system, coalesce(e.value ->> 'syncStatus', '') AS sync_status,
          count(*) AS codes, (array_agg(c.id ORDER BY c.id))[1:5] AS sample,
-         mode() WITHIN GROUP (ORDER BY e.value ->> 'error') AS error_text
+         mode() WITHIN GROUP (ORDER BY codemint.without_code(e.value ->> 'error', c.code)) AS error_text
   FROM codemint.jobs j
   JOIN codemint.codes c ON c.job_id = j.id AND c.sync_status IN ('pending', 'error')
   CROSS JOIN LATERAL jsonb_each(CASE WHEN jsonb_typeof(c.external_ids) = 'object'
@@ -314,7 +328,7 @@ COMMENT ON COLUMN codemint.jobs.sync_done_at IS
 COMMENT ON VIEW codemint.sync_problems IS
   'Codes in error or given up, by reward and system, with some ids and the API''s own words.';
 COMMENT ON COLUMN codemint.sync_problems.error_text IS
-  'The error that most of these codes have, in the API''s own words.';
+  'The error that most of these codes have, in the API''s own words, with (code) for the code itself.';
 COMMENT ON COLUMN codemint.sync_problems.resyncs IS
   'How often the API was asked to copy the reward once more.';
 COMMENT ON FUNCTION codemint.follow_sync(uuid) IS
@@ -346,6 +360,7 @@ COMMENT ON FUNCTION codemint.judge_resyncs IS
   'What is to be done about the codes of a reward that are in error.';
 COMMENT ON FUNCTION codemint.note_resync IS
   'Notes why the API was not asked to copy a reward once more, or refused it.';
+COMMENT ON FUNCTION codemint.without_code IS 'An error without the value of the code that it quotes.';
 COMMENT ON FUNCTION codemint.is_settled IS 'Whether no code of a job waits for another system.';
 COMMENT ON FUNCTION codemint.conclude_sync IS
   'Tells of every finished job of a reward whose last code has been settled, once.';

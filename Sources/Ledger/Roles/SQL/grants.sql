@@ -17,6 +17,7 @@ GRANT SELECT ON codemint.job_status, codemint.account_status TO codemint_produce
 -- The view calls it, and a view's functions run with the rights of who reads the view.
 GRANT EXECUTE ON FUNCTION codemint.current_pace(codemint.accounts, timestamptz)
   TO codemint_producer, codemint_operator;
+GRANT EXECUTE ON FUNCTION codemint.without_code(text, text) TO codemint_operator;
 
 -- Readers: codes, and the jobs that they belong to.
 GRANT SELECT ON codemint.jobs, codemint.codes, codemint.strays, codemint.raw_codes,
@@ -34,8 +35,8 @@ GRANT DELETE ON codemint.arrivals, codemint.calls, codemint.resyncs, codemint.st
   TO codemint_worker;
 GRANT USAGE ON ALL SEQUENCES IN SCHEMA codemint TO codemint_worker;
 
--- Operators: everything but what a code is worth, which is in the columns `code` and in bodies
--- that are kept byte for byte.
+-- Operators: everything but what a code is worth, which is in the columns `code`, in bodies that are
+-- kept byte for byte, and in `external_ids`, where other systems' errors quote it.
 DO $$
 DECLARE
   v_table   record;
@@ -44,7 +45,8 @@ BEGIN
   FOR v_table IN
     SELECT c.oid::regclass AS name, c.relkind = 'v' AS is_view,
            string_agg(quote_ident(a.attname), ', ' ORDER BY a.attnum)
-             FILTER (WHERE a.attname <> 'code' AND a.atttypid <> 'bytea'::regtype) AS columns
+             FILTER (WHERE a.attname NOT IN ('code', 'external_ids')
+                             AND a.atttypid <> 'bytea'::regtype) AS columns
     FROM pg_class c
     JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
     WHERE c.relnamespace = 'codemint'::regnamespace AND c.relkind IN ('r', 'p', 'v')

@@ -166,8 +166,10 @@ function showAccount(account) {
   trouble.hidden = !account.reason;
   trouble.classList.toggle("bad", account.state === "blocked" || account.state === "failing" || account.state === "suspended");
   const until = account.paused_until ? `, until ${new Date(account.paused_until).toLocaleTimeString()}` : "";
+  // What is being tried again does go out, one call at a time.
+  const what = account.state === "trying" ? "Trying again" : "Nothing is sent";
   setText(trouble, account.reason
-    ? `Nothing is sent: ${[account.reason, account.message].filter(Boolean).join(": ")}${until}` : "");
+    ? `${what}: ${[account.reason, account.message].filter(Boolean).join(": ")}${until}` : "");
 }
 
 function show(facts) {
@@ -186,6 +188,15 @@ function show(facts) {
   keep(byId("workers"), facts.workers, (worker) => worker.id, makeLine, fillWorker);
 }
 
-const events = new EventSource("events");
-events.addEventListener("status", (event) => show(JSON.parse(event.data)));
-events.addEventListener("error", () => setText(byId("link"), "connection lost; trying again"));
+// A browser tries again by itself after a connection that was lost, but not after an answer that was
+// no stream, as when too many follow.
+function follow() {
+  const events = new EventSource("events");
+  events.addEventListener("status", (event) => show(JSON.parse(event.data)));
+  events.addEventListener("error", () => {
+    setText(byId("link"), "connection lost; trying again");
+    if (events.readyState === EventSource.CLOSED) setTimeout(follow, 5000);
+  });
+}
+
+follow();
