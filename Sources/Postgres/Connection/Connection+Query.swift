@@ -80,7 +80,7 @@ extension Connection {
   var preparesStatements: Bool { settings.preparesStatements && !isPooled }
 
   /// Runs a statement, prepared if that is wanted.
-  func run(_ query: Query) -> Link.Reply {
+  private func run(_ query: Query) -> Link.Reply {
     guard preparesStatements else { return runUnprepared(query) }
     let isAlone = link.isIdle
     let answer = runPrepared(query)

@@ -17,11 +17,6 @@ struct ClaimRun: Sendable {
     }
 
     let steps: [Step]
-    /// The median among the most jobs by the one among the fewest.
-    var ratio: Double {
-      guard let first = steps.first, let last = steps.last else { return 1 }
-      return last.milliseconds.p50 / first.milliseconds.p50
-    }
   }
 
   func run() async throws -> Figures {

@@ -1,4 +1,5 @@
--- The ledger knows which database it lives in, and notices when that is another.
+-- The ledger knows which database it lives in, and notices when that is another; at the end, how a
+-- commit is made sure of there.
 --
 -- A copy or a restore that was taken for the original would send what the original has sent
 -- already, so nothing is sent until an operator says that this is the one. After a failover the
