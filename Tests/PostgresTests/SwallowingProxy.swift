@@ -73,7 +73,8 @@ final class SwallowingProxy: Sendable {
       let count = read(from, &chunk, chunk.count)
       guard count > 0 else { break }
       if swallows.withLock({ $0 }) { continue }
-      guard write(to, chunk, count) == count else { break }
+      // A client that has gone is the end of this, and of nothing else: `write` would raise SIGPIPE.
+      guard send(to, chunk, count, Int32(MSG_NOSIGNAL)) == count else { break }
     }
     shutdown(from, Int32(SHUT_RDWR))
     if !swallows.withLock({ $0 }) { shutdown(to, Int32(SHUT_RDWR)) }
