@@ -17,7 +17,10 @@ GRANT SELECT ON codemint.job_status, codemint.account_status TO codemint_produce
 -- The view calls it, and a view's functions run with the rights of who reads the view.
 GRANT EXECUTE ON FUNCTION codemint.current_pace(codemint.accounts, timestamptz)
   TO codemint_producer, codemint_operator;
-GRANT EXECUTE ON FUNCTION codemint.without_code(text, text) TO codemint_operator;
+GRANT EXECUTE
+  ON FUNCTION codemint.without_code(text, text), codemint.may_send(codemint.accounts),
+     codemint.reason_to_wait(codemint.jobs, codemint.rewards, codemint.accounts, timestamptz)
+  TO codemint_operator;
 
 -- Readers: codes, and the jobs that they belong to.
 GRANT SELECT ON codemint.jobs, codemint.codes, codemint.strays, codemint.raw_codes,
