@@ -1,12 +1,13 @@
 -- Claiming: one call, committed as `sending` before a byte of it leaves.
 --
 -- Locks are taken in the order reward, job, call, account, and a function waits only for the
--- first of each kind, so that no two of them can wait for each other. The one exception is an id that
+-- first of each kind, so that no two of them can wait for each other; a claim's turn comes before all. The one exception is an id that
 -- a COPY has inserted before it waits for the reward, and that the reward's holder inserts too: the
 -- server ends one of the two after a second, and it is repeated.
 --
--- What a claim calls is plpgsql even where it is one expression: a function in SQL that cannot be
--- inlined, as none can that pins its search_path, is parsed anew at every call.
+-- What is called from outside pins its search_path. What only such functions call, for every call of
+-- the API, inherits it: to set it anew takes a tenth of a claim and of a settlement. All of it is plpgsql
+-- even where it is one expression: a function in SQL that cannot be inlined is parsed at every call.
 
 -- Who is to be served, as next_candidate sees it without any lock.
 CREATE TYPE codemint.candidate AS (
@@ -14,9 +15,6 @@ CREATE TYPE codemint.candidate AS (
   reward_id     uuid,
   -- Its turn then; 0 for a newcomer.
   turn          bigint,
-  -- Whether both a newcomer and the round wanted this call, and whose the last one was.
-  is_contested  boolean,
-  newcomer_last boolean,
   -- Whether so many arrivals cannot be served that others may be behind them.
   is_crowded    boolean
 );
@@ -40,6 +38,7 @@ CREATE TYPE codemint.claimed AS (
   slot_us          bigint,
   answered_at      timestamptz,
   spacing_us       bigint,
+  leeway_us        bigint,
   wait_us          bigint,
   due_us           bigint,
   job_failures     integer,
@@ -97,16 +96,17 @@ $$;
 
 -- Looks for the job whose turn it is, and takes a call of it.
 --
--- Whether its reward is closed is read from the row under its lock: a look at `calls` would use the
--- snapshot taken before the wait for the lock and could claim beside a doubtful call.
+-- Claims take turns, so that two never find the same candidate: the second would have waited for the
+-- first one's reward for nothing. Whether the reward is closed is read from the row under its lock: a
+-- look at `calls` would use the snapshot taken before the wait for the lock and could claim beside a
+-- doubtful call.
 CREATE FUNCTION codemint.take_call(
   p_call uuid, p_worker uuid, p_lease interval, p_largest integer, p_horizon interval
 ) RETURNS codemint.claimed
 LANGUAGE plpgsql
-SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-  v_now       timestamptz := clock_timestamp();
+  v_now       timestamptz;
   v_claim     codemint.claimed;
   v_candidate codemint.candidate;
   v_reward    codemint.rewards;
@@ -114,6 +114,8 @@ DECLARE
   v_account   codemint.accounts;
   v_next      codemint.slot;
 BEGIN
+  PERFORM pg_advisory_xact_lock(7226321903129);
+  v_now := clock_timestamp();
   v_claim.outcome := 'nothing';
   SELECT * INTO v_account FROM codemint.accounts a WHERE a.name = 'default';
   -- Another cluster, or another timeline: tending finds out which, and what has to come first.
@@ -133,27 +135,19 @@ BEGIN
     v_claim.wait_us := codemint.next_reopening(v_now);
     RETURN v_claim;
   END IF;
-  v_next := codemint.next_slot(v_account, v_now);
-  v_claim.wait_us := codemint.wait_for_slot(v_next, v_now, p_horizon, p_lease);
+  v_claim.wait_us := codemint.wait_for_slot(codemint.next_slot(v_account, v_now), v_now, p_horizon,
+                                            p_lease);
   IF v_claim.wait_us IS NOT NULL THEN
     RETURN v_claim;
   END IF;
 
   v_reward := codemint.lock_reward(v_candidate.reward_id);
   SELECT * INTO v_job FROM codemint.jobs j WHERE j.id = v_candidate.job_id FOR UPDATE;
-  IF v_job.turn IS DISTINCT FROM v_candidate.turn THEN
-    -- Somebody was faster. Under the lock nobody is: if the next turn is this reward's too, there is
-    -- no need to begin again.
-    SELECT * INTO v_account FROM codemint.accounts a WHERE a.name = 'default';
-    v_candidate := codemint.next_candidate(v_account, v_now);
-    SELECT * INTO v_job FROM codemint.jobs j
-    WHERE j.id = v_candidate.job_id AND j.reward_id = v_reward.reward_id FOR UPDATE;
-  END IF;
   SELECT * INTO v_account FROM codemint.accounts a WHERE a.name = 'default' FOR UPDATE;
   v_now := clock_timestamp();
   IF NOT codemint.may_take(v_account, v_reward, v_job, v_now)
-     OR NOT codemint.is_still_next(v_account, v_job, v_candidate) THEN
-    -- It is another reward's turn, or the head of the line is out of date: ask again at once.
+     OR v_job.turn IS DISTINCT FROM v_candidate.turn THEN
+    -- Something other than a claim has changed it meanwhile: ask again at once.
     PERFORM codemint.refresh_line(v_reward.reward_id);
     v_claim.wait_us := 0;
     RETURN v_claim;
@@ -175,7 +169,6 @@ CREATE FUNCTION codemint.show_claim(
   p_account codemint.accounts, p_next codemint.slot
 ) RETURNS codemint.claimed
 LANGUAGE plpgsql
-SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
   v_claim codemint.claimed;
@@ -188,6 +181,7 @@ BEGIN
   v_claim.answered_at := clock_timestamp();
   v_claim.slot_us := codemint.microseconds(v_claim.answered_at, p_call.send_at);
   v_claim.spacing_us := extract(epoch FROM p_next.spacing) * 1000000;
+  v_claim.leeway_us := extract(epoch FROM p_next.leeway) * 1000000;
   v_claim.job_failures := p_job.stalls;
   v_claim.reward_failures := p_reward.failures;
   v_claim.account_failures := p_account.failures;
@@ -200,7 +194,6 @@ $$;
 -- at a time until one is clean (protocol, rule 17), and none while the breaker is open.
 CREATE FUNCTION codemint.may_send(p_account codemint.accounts) RETURNS boolean
 LANGUAGE plpgsql IMMUTABLE
-SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
   RETURN p_account.blocked_at IS NULL AND p_account.suspended_at IS NULL
@@ -215,7 +208,6 @@ CREATE FUNCTION codemint.may_take(
   p_account codemint.accounts, p_reward codemint.rewards, p_job codemint.jobs, p_now timestamptz
 ) RETURNS boolean
 LANGUAGE plpgsql IMMUTABLE
-SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
   RETURN p_reward.closed_at IS NULL
@@ -248,7 +240,6 @@ $$;
 CREATE FUNCTION codemint.next_slot(p_account codemint.accounts, p_now timestamptz)
 RETURNS codemint.slot
 LANGUAGE plpgsql IMMUTABLE
-SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
   v_pace  double precision := codemint.current_pace(p_account, p_now);
@@ -258,9 +249,8 @@ DECLARE
   v_next  codemint.slot;
 BEGIN
   v_next.spacing := interval '1 microsecond' * ceil(1010000 / v_pace);
-  v_next.leeway :=
-    CASE WHEN v_burst > 1 THEN interval '0'
-         ELSE interval '1 microsecond' * least(floor(ceil(1010000 / v_pace) / 2), 50000) END;
+  v_next.leeway := interval '1 microsecond'
+    * least(floor(ceil(1010000 / v_pace) * greatest(v_burst - 1, 1) / 2), 50000);
   v_next.slot := greatest(p_now, p_account.next_slot_at - v_next.spacing * (v_burst - 1),
                           p_account.paused_until);
   v_next.following :=
@@ -275,7 +265,6 @@ CREATE FUNCTION codemint.wait_for_slot(
   p_next codemint.slot, p_now timestamptz, p_horizon interval, p_lease interval
 ) RETURNS bigint
 LANGUAGE plpgsql IMMUTABLE
-SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
   v_horizon interval := least(greatest(p_next.spacing, p_horizon), p_lease);
@@ -325,7 +314,6 @@ CREATE FUNCTION codemint.insert_call(
   p_job codemint.jobs, p_next codemint.slot, p_now timestamptz
 ) RETURNS codemint.calls
 LANGUAGE plpgsql
-SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
   v_call codemint.calls;
@@ -357,7 +345,6 @@ $$;
 -- Locks a reward's row, which it makes when the reward is met for the first time.
 CREATE FUNCTION codemint.lock_reward(p_reward uuid) RETURNS codemint.rewards
 LANGUAGE plpgsql
-SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
   v_reward codemint.rewards;
@@ -375,7 +362,6 @@ $$;
 -- run_at thousands of years ahead must not overflow anything.
 CREATE FUNCTION codemint.microseconds(p_from timestamptz, p_to timestamptz) RETURNS bigint
 LANGUAGE plpgsql IMMUTABLE STRICT
-SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
   RETURN (least(extract(epoch FROM p_to - p_from), 86400) * 1000000)::bigint;

@@ -20,7 +20,6 @@
 -- must not make it sort a backlog.
 CREATE FUNCTION codemint.refresh_line(p_reward uuid, p_claimed integer DEFAULT 0) RETURNS void
 LANGUAGE plpgsql
-SET search_path = pg_catalog, pg_temp
 SET enable_seqscan = off
 SET enable_bitmapscan = off
 SET enable_sort = off
@@ -65,7 +64,6 @@ $$;
 CREATE FUNCTION codemint.next_candidate(p_account codemint.accounts, p_now timestamptz)
 RETURNS codemint.candidate
 LANGUAGE plpgsql STABLE
-SET search_path = pg_catalog, pg_temp
 SET enable_seqscan = off
 SET enable_bitmapscan = off
 SET enable_sort = off
@@ -108,11 +106,9 @@ BEGIN
     SELECT v_arrival.reward_id, v_arrival.priority, v_arrival.due_at, v_arrival.job_id
       INTO v_newcomer;
   END IF;
-  v_next.newcomer_last := p_account.newcomer_last;
-  v_next.is_contested := coalesce(v_newcomer.priority = v_round.priority, false);
   v_next.is_crowded := coalesce(v_seen = 100, false);
   IF v_newcomer.priority < v_round.priority OR v_round.priority IS NULL
-     OR v_next.is_contested AND NOT p_account.newcomer_last THEN
+     OR v_newcomer.priority = v_round.priority AND NOT p_account.newcomer_last THEN
     v_next.job_id := v_newcomer.job_id;
     v_next.reward_id := v_newcomer.reward_id;
     v_next.turn := 0;
@@ -125,20 +121,6 @@ BEGIN
       AND j.turn = v_round.turn;
   END IF;
   RETURN v_next;
-END
-$$;
-
--- Whether what a candidate was chosen for still holds, now that its rows are locked.
-CREATE FUNCTION codemint.is_still_next(
-  p_account codemint.accounts, p_job codemint.jobs, p_candidate codemint.candidate
-) RETURNS boolean
-LANGUAGE plpgsql IMMUTABLE
-SET search_path = pg_catalog, pg_temp
-AS $$
-BEGIN
-  RETURN p_job.turn = p_candidate.turn
-         AND (NOT p_candidate.is_contested
-              OR p_account.newcomer_last = p_candidate.newcomer_last);
 END
 $$;
 
@@ -172,7 +154,6 @@ $$;
 CREATE FUNCTION codemint.place_job(p_job codemint.jobs, p_pause interval)
 RETURNS codemint.jobs
 LANGUAGE plpgsql
-SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
   v_now timestamptz := clock_timestamp();
@@ -200,7 +181,6 @@ $$;
 CREATE FUNCTION codemint.conclude_job(p_job codemint.jobs, p_code text, p_message text)
 RETURNS codemint.jobs
 LANGUAGE plpgsql
-SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
   IF p_job.state IN ('completed', 'failed', 'cancelled') THEN
@@ -231,7 +211,6 @@ $$;
 -- its place in the line, or its being there, may have changed.
 CREATE FUNCTION codemint.save_job(p_job codemint.jobs, p_moved boolean DEFAULT true) RETURNS void
 LANGUAGE plpgsql
-SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
   UPDATE codemint.jobs j
