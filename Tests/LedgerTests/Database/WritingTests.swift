@@ -74,6 +74,30 @@ struct WritingTests {
     }
   }
 
+  @Test("a note is bounded, since pages and views show it; where it is needed, blanks are none")
+  func notes() async throws {
+    try await Logins.lend { logins in
+      let person = try await logins.login(.operator)
+      try await logins.owner.script(
+        """
+        INSERT INTO codemint.jobs (reward_id, count) VALUES (gen_random_uuid(), 10);
+        INSERT INTO codemint.calls (id, job_id, reward_id, size, state, worker, held_at)
+          SELECT gen_random_uuid(), id, reward_id, 10, 'in_doubt', gen_random_uuid(), now()
+          FROM codemint.jobs
+        """
+      )
+      let long: Statement = "SELECT codemint.cancel_job(1, repeat('x', 2001))"
+      #expect(await refusal(of: long, to: person) == "23514")
+      for statement: Statement in [
+        "SELECT codemint.accept_cluster(E' \\n\\t')",
+        "SELECT codemint.resolve_call(id, 'absent', E'\\n') FROM codemint.calls",
+      ] {
+        #expect(await refusal(of: statement, to: person) == "22023", "\(statement.sql)")
+      }
+      _ = try await person.query("SELECT codemint.cancel_job(1, repeat('x', 2000))")
+    }
+  }
+
   @Test("a producer that is clever with a function of its own sees no other producer's job")
   func leak() async throws {
     try await Logins.lend { logins in

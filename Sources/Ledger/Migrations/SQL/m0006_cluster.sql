@@ -114,7 +114,7 @@ SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
-  IF coalesce(btrim(p_note), '') = '' THEN
+  IF coalesce(p_note, '') !~ '\S' THEN
     RAISE EXCEPTION 'a note says why: it is kept with the account'
       USING ERRCODE = 'invalid_parameter_value';
   END IF;

@@ -10,7 +10,9 @@ CREATE TABLE codemint.job_actions (
   done_at      timestamptz NOT NULL DEFAULT clock_timestamp(),
   state_before text        NOT NULL,
   state_after  text        NOT NULL,
-  told_at      timestamptz
+  told_at      timestamptz,
+
+  CONSTRAINT "a note has at most 2000 characters" CHECK (char_length(note) <= 2000)
 );
 
 CREATE INDEX job_actions_by_job ON codemint.job_actions (job_id, id);

@@ -221,7 +221,7 @@ BEGIN
     RAISE EXCEPTION 'the decision is "adopt" or "absent", not "%"', p_decision
       USING ERRCODE = 'invalid_parameter_value';
   END IF;
-  IF coalesce(btrim(p_note), '') = '' THEN
+  IF coalesce(p_note, '') !~ '\S' THEN
     RAISE EXCEPTION 'a note says why: it is kept with the call'
       USING ERRCODE = 'invalid_parameter_value';
   END IF;

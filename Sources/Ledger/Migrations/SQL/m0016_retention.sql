@@ -103,7 +103,9 @@ CREATE TABLE codemint.purges (
   dedupe_key text        UNIQUE,
   note       text,
   done_by    text        NOT NULL DEFAULT session_user,
-  done_at    timestamptz NOT NULL DEFAULT clock_timestamp()
+  done_at    timestamptz NOT NULL DEFAULT clock_timestamp(),
+
+  CONSTRAINT "a note has at most 2000 characters" CHECK (char_length(note) <= 2000)
 );
 
 -- A key is unique for ever, so it outlives its job: else a producer that asks again after years, as

@@ -20,8 +20,7 @@ COMMENT ON COLUMN codemint.jobs.metadata IS 'A JSON object of the producer''s ow
 COMMENT ON COLUMN codemint.jobs.state IS
   'queued, running, ending (waits for outstanding calls), completed, failed or cancelled.';
 COMMENT ON COLUMN codemint.jobs.paused IS 'An operator paused it: no new call.';
-COMMENT ON COLUMN codemint.jobs.held IS
-  'codemint cannot go on by itself and waits for an operator; see codemint.waits.';
+COMMENT ON COLUMN codemint.jobs.held IS 'It waits for an operator to decide; see codemint.waits.';
 COMMENT ON COLUMN codemint.jobs.issued IS 'Codes in codemint.codes that count for the job.';
 COMMENT ON COLUMN codemint.jobs.outstanding IS
   'Codes asked for by calls that are sending or in doubt.';
