@@ -90,6 +90,23 @@ struct AnswerTests {
     }
   }
 
+  @Test("a code that the API quotes when it refuses shows in no report")
+  func codeInAnswer() async throws {
+    let body = #"{"code":"K7Q2-X9AB","message":"summerling and K7Q2-X9AB exist, SUMMER is taken"}"#
+    _ = try await trial { peer, moment in
+      if case .body = moment { peer.send(Sample.http("422 Unprocessable Entity", body)) }
+    } _: { client in
+      let report = await client.generate(prefix: "SUMMER")
+      guard case .rejected(let rejection) = report.outcome else {
+        Issue.record("not rejected")
+        return
+      }
+      #expect(rejection.code == "http_422")
+      #expect(rejection.message == "(code) and (code) exist, SUMMER is taken")
+      #expect(!String(reflecting: report).contains("K7Q2"))
+    }
+  }
+
   @Test("a 429 carries the pause that it asks for")
   func pace() async throws {
     _ = try await trial { peer, moment in
