@@ -9,7 +9,7 @@ struct DoctorCommand: AsyncParsableCommand {
       Changes nothing and sends no generate call: the API is asked with GET /v1/team. Each line is \
       ok, a warning or failed, with what to do; a wrong setting is such a line too, and what can be \
       looked at without it is. Status 0 if nothing failed, else 1. Run it as the daemon's user, with \
-      the same settings and secrets; docs/operations.md has a line for that.
+      the same settings and secrets; docs/operations.md, \"Commands on this host\", has a line for that.
       """
   )
 
