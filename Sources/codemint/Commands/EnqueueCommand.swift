@@ -21,7 +21,7 @@ struct EnqueueCommand: AsyncParsableCommand {
   @Option(help: "What the codes shall begin with, 1 to 32 characters.")
   var prefix: String?
 
-  @Option(help: "0 goes first, 9 last.")
+  @Option(help: "0 goes first, 9 last; 5 if not given.")
   var priority: Int16?
 
   @Option(help: "Not before this time, for example \"2026-12-24 08:00+01\" or tomorrow.")
