@@ -41,6 +41,7 @@ extension Claim {
         slotDelay: .microseconds(try row.int64("slot_us")),
         answered: Timestamp(microseconds: try row.timestamptz("answered_at")),
         spacing: .microseconds(try row.int64("spacing_us")),
+        leeway: .microseconds(try row.int64("leeway_us")),
         failures: failures,
         startsJob: try row.bool("starts_job")
       )

@@ -4,8 +4,8 @@ import Postgres
 enum StoreStatements {
   /// The whole of a claim is decided in the database, on its clock and under its locks.
   static let claim: Statement = """
-    SELECT outcome, job_id, reward_id, prefix, size, slot_us, answered_at, spacing_us, wait_us,
-           due_us,
+    SELECT outcome, job_id, reward_id, prefix, size, slot_us, answered_at, spacing_us, leeway_us,
+           wait_us, due_us,
            job_failures, reward_failures, account_failures, starts_job
     FROM codemint.claim_call($1, $2, $3, $4, $5, $6)
     """

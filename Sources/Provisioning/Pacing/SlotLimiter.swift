@@ -40,14 +40,26 @@ public struct SlotLimiter: Hashable, Sendable {
   /// would waste one slot after another, so there may be the leeway between the two; `following`
   /// leaves the room for it.
   ///
-  /// - Parameter ahead: How long before its time the slot was reserved.
-  public static func tolerableLateness(spacing: Duration, ahead: Duration) -> Duration {
-    max(max(spacing, .seconds(1)) / 200, leeway(spacing: spacing) - ahead)
+  /// - Parameters:
+  ///   - spacing: From one slot to the next.
+  ///   - leeway: The limiter's, when the slot was reserved.
+  ///   - ahead: How long before its time the slot was reserved.
+  public static func tolerableLateness(
+    spacing: Duration,
+    leeway: Duration,
+    ahead: Duration
+  ) -> Duration {
+    max(max(spacing, .seconds(1)) / 200, leeway - ahead)
   }
 
-  /// Half a spacing, but no more than a commit takes on a busy machine.
-  private static func leeway(spacing: Duration) -> Duration {
-    min(spacing / 2, shortestHorizon)
+  /// How long after it was reserved a slot for at once may be used, in microseconds: half a spacing,
+  /// or half of what a burst is ahead of the spacing if that is more, but no more than a commit
+  /// takes on a busy machine.
+  ///
+  /// Who uses all of it counts as having come so late, so no window holds more than the algorithm
+  /// allows: the burst pays for it, whose last request may have to wait for as long.
+  public var leeway: Int64 {
+    min(max(spacing, tolerance) / 2, Self.shortestHorizon.microseconds)
   }
 
   /// How far ahead of its time a slot may be reserved at least, so that a fast pace is not held up
@@ -84,8 +96,7 @@ public struct SlotLimiter: Hashable, Sendable {
   }
 
   /// The state after a slot was taken. A request whose slot is at once may leave as late as the
-  /// leeway, and the slot behind it is reckoned from there; where a burst is allowed, that is the
-  /// leeway.
+  /// leeway, and the slot behind it is reckoned from there.
   ///
   /// - Parameter isLate: Whether the slot is for a call that has missed one: it may be late for this
   ///   one too.
@@ -96,9 +107,5 @@ public struct SlotLimiter: Hashable, Sendable {
     isLate: Bool = false
   ) -> Int64 {
     max((isLate ? slot : now) + leeway, nextSlot, slot) + spacing
-  }
-
-  private var leeway: Int64 {
-    tolerance > 0 ? 0 : Self.leeway(spacing: .microseconds(spacing)).microseconds
   }
 }

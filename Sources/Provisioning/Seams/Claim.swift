@@ -35,6 +35,8 @@ public struct ClaimedCall: Hashable, Sendable {
   public let answered: Timestamp
   /// From one slot to the next at the present pace.
   public let spacing: Duration
+  /// How long after the claim the call may leave if its slot has come: see `SlotLimiter.leeway`.
+  public let leeway: Duration
   /// Failures in a row so far.
   public let failures: FailureCounts
   /// Whether its job was queued before: it is running because of this call.
@@ -46,6 +48,7 @@ public struct ClaimedCall: Hashable, Sendable {
     slotDelay: Duration,
     answered: Timestamp,
     spacing: Duration,
+    leeway: Duration,
     failures: FailureCounts,
     startsJob: Bool
   ) {
@@ -53,6 +56,7 @@ public struct ClaimedCall: Hashable, Sendable {
     self.slotDelay = slotDelay
     self.answered = answered
     self.spacing = spacing
+    self.leeway = leeway
     self.failures = failures
     self.startsJob = startsJob
   }

@@ -38,8 +38,7 @@ struct Caller: Sendable {
   /// - Returns: Why the call is to be given back; nil if its slot has come.
   private func waitForSlot(_ claimed: ClaimedCall, _ slot: Instant) async -> UnsentReason? {
     let call = claimed.call.id
-    let spacing = claimed.spacing
-    var tolerance = SlotLimiter.tolerableLateness(spacing: spacing, ahead: claimed.slotDelay)
+    var tolerance = Self.tolerance(claimed, ahead: claimed.slotDelay)
     var slot = slot
     var moves = 0
     while true {
@@ -53,13 +52,21 @@ struct Caller: Sendable {
         guard let moved else { return .slotMissed }
         slot = context.clock.now + moved
         moves += 1
-        tolerance = SlotLimiter.tolerableLateness(spacing: spacing, ahead: .zero)
+        tolerance = Self.tolerance(claimed, ahead: .zero)
       } catch {
         if await !context.waitForDatabase(failures: context.outage.failed(error)) {
           return .draining
         }
       }
     }
+  }
+
+  private static func tolerance(_ claimed: ClaimedCall, ahead: Duration) -> Duration {
+    SlotLimiter.tolerableLateness(
+      spacing: claimed.spacing,
+      leeway: claimed.leeway,
+      ahead: ahead
+    )
   }
 
   /// A machine that is late every time is late by about the same, so that its calls do not bunch up:

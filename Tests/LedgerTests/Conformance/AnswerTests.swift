@@ -40,6 +40,8 @@ struct AnswerTests {
         { _ in .unknown(.timeout) },
       ]
       for outcome in outcomes {
+        // A burst that one of them has ended is paid for first.
+        try await scene.ledger.pass(.milliseconds(100))
         let claimed = try await scene.claim()
         let settlement = scene.settlement(claimed, outcome(claimed))
         try await scene.settle(settlement)

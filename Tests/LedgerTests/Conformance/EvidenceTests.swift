@@ -182,6 +182,7 @@ struct EvidenceTests {
         slotDelay: .zero,
         answered: Timestamp(microseconds: startOfTime),
         spacing: .milliseconds(2),
+        leeway: .milliseconds(1),
         failures: .none,
         startsJob: false
       )

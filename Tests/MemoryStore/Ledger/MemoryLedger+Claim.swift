@@ -41,6 +41,7 @@ extension MemoryLedger {
         slotDelay: .microseconds(min((row.sendAt ?? now) - now, Self.day)),
         answered: Timestamp(microseconds: now),
         spacing: spacing(now: now),
+        leeway: .microseconds(limiter(now: now)?.leeway ?? 0),
         failures: failures(row.call),
         startsJob: !calls.values.contains {
           $0.call.job == row.call.job && $0.createdAt < row.createdAt
@@ -111,6 +112,7 @@ extension MemoryLedger {
         slotDelay: .microseconds(slot - now),
         answered: Timestamp(microseconds: now),
         spacing: spacing(now: now),
+        leeway: .microseconds(limiter(now: now)?.leeway ?? 0),
         failures: failures(call),
         startsJob: startsJob
       )

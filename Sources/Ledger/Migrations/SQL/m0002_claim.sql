@@ -1,7 +1,7 @@
 -- Claiming: one call, committed as `sending` before a byte of it leaves.
 --
 -- Locks are taken in the order reward, job, call, account, and a function waits only for the
--- first of each kind, so that no two of them can wait for each other. The one exception is an id that
+-- first of each kind, so that no two of them can wait for each other; a claim's turn comes before all. The one exception is an id that
 -- a COPY has inserted before it waits for the reward, and that the reward's holder inserts too: the
 -- server ends one of the two after a second, and it is repeated.
 --
@@ -14,9 +14,6 @@ CREATE TYPE codemint.candidate AS (
   reward_id     uuid,
   -- Its turn then; 0 for a newcomer.
   turn          bigint,
-  -- Whether both a newcomer and the round wanted this call, and whose the last one was.
-  is_contested  boolean,
-  newcomer_last boolean,
   -- Whether so many arrivals cannot be served that others may be behind them.
   is_crowded    boolean
 );
@@ -40,6 +37,7 @@ CREATE TYPE codemint.claimed AS (
   slot_us          bigint,
   answered_at      timestamptz,
   spacing_us       bigint,
+  leeway_us        bigint,
   wait_us          bigint,
   due_us           bigint,
   job_failures     integer,
@@ -97,8 +95,10 @@ $$;
 
 -- Looks for the job whose turn it is, and takes a call of it.
 --
--- Whether its reward is closed is read from the row under its lock: a look at `calls` would use the
--- snapshot taken before the wait for the lock and could claim beside a doubtful call.
+-- Claims take turns, so that two never find the same candidate: the second would have waited for the
+-- first one's reward for nothing. Whether the reward is closed is read from the row under its lock: a
+-- look at `calls` would use the snapshot taken before the wait for the lock and could claim beside a
+-- doubtful call.
 CREATE FUNCTION codemint.take_call(
   p_call uuid, p_worker uuid, p_lease interval, p_largest integer, p_horizon interval
 ) RETURNS codemint.claimed
@@ -106,7 +106,7 @@ LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-  v_now       timestamptz := clock_timestamp();
+  v_now       timestamptz;
   v_claim     codemint.claimed;
   v_candidate codemint.candidate;
   v_reward    codemint.rewards;
@@ -114,6 +114,8 @@ DECLARE
   v_account   codemint.accounts;
   v_next      codemint.slot;
 BEGIN
+  PERFORM pg_advisory_xact_lock(7226321903129);
+  v_now := clock_timestamp();
   v_claim.outcome := 'nothing';
   SELECT * INTO v_account FROM codemint.accounts a WHERE a.name = 'default';
   -- Another cluster, or another timeline: tending finds out which, and what has to come first.
@@ -133,27 +135,19 @@ BEGIN
     v_claim.wait_us := codemint.next_reopening(v_now);
     RETURN v_claim;
   END IF;
-  v_next := codemint.next_slot(v_account, v_now);
-  v_claim.wait_us := codemint.wait_for_slot(v_next, v_now, p_horizon, p_lease);
+  v_claim.wait_us := codemint.wait_for_slot(codemint.next_slot(v_account, v_now), v_now, p_horizon,
+                                            p_lease);
   IF v_claim.wait_us IS NOT NULL THEN
     RETURN v_claim;
   END IF;
 
   v_reward := codemint.lock_reward(v_candidate.reward_id);
   SELECT * INTO v_job FROM codemint.jobs j WHERE j.id = v_candidate.job_id FOR UPDATE;
-  IF v_job.turn IS DISTINCT FROM v_candidate.turn THEN
-    -- Somebody was faster. Under the lock nobody is: if the next turn is this reward's too, there is
-    -- no need to begin again.
-    SELECT * INTO v_account FROM codemint.accounts a WHERE a.name = 'default';
-    v_candidate := codemint.next_candidate(v_account, v_now);
-    SELECT * INTO v_job FROM codemint.jobs j
-    WHERE j.id = v_candidate.job_id AND j.reward_id = v_reward.reward_id FOR UPDATE;
-  END IF;
   SELECT * INTO v_account FROM codemint.accounts a WHERE a.name = 'default' FOR UPDATE;
   v_now := clock_timestamp();
   IF NOT codemint.may_take(v_account, v_reward, v_job, v_now)
-     OR NOT codemint.is_still_next(v_account, v_job, v_candidate) THEN
-    -- It is another reward's turn, or the head of the line is out of date: ask again at once.
+     OR v_job.turn IS DISTINCT FROM v_candidate.turn THEN
+    -- Something other than a claim has changed it meanwhile: ask again at once.
     PERFORM codemint.refresh_line(v_reward.reward_id);
     v_claim.wait_us := 0;
     RETURN v_claim;
@@ -188,6 +182,7 @@ BEGIN
   v_claim.answered_at := clock_timestamp();
   v_claim.slot_us := codemint.microseconds(v_claim.answered_at, p_call.send_at);
   v_claim.spacing_us := extract(epoch FROM p_next.spacing) * 1000000;
+  v_claim.leeway_us := extract(epoch FROM p_next.leeway) * 1000000;
   v_claim.job_failures := p_job.stalls;
   v_claim.reward_failures := p_reward.failures;
   v_claim.account_failures := p_account.failures;
@@ -258,9 +253,8 @@ DECLARE
   v_next  codemint.slot;
 BEGIN
   v_next.spacing := interval '1 microsecond' * ceil(1010000 / v_pace);
-  v_next.leeway :=
-    CASE WHEN v_burst > 1 THEN interval '0'
-         ELSE interval '1 microsecond' * least(floor(ceil(1010000 / v_pace) / 2), 50000) END;
+  v_next.leeway := interval '1 microsecond'
+    * least(floor(ceil(1010000 / v_pace) * greatest(v_burst - 1, 1) / 2), 50000);
   v_next.slot := greatest(p_now, p_account.next_slot_at - v_next.spacing * (v_burst - 1),
                           p_account.paused_until);
   v_next.following :=

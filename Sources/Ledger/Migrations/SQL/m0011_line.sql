@@ -108,11 +108,9 @@ BEGIN
     SELECT v_arrival.reward_id, v_arrival.priority, v_arrival.due_at, v_arrival.job_id
       INTO v_newcomer;
   END IF;
-  v_next.newcomer_last := p_account.newcomer_last;
-  v_next.is_contested := coalesce(v_newcomer.priority = v_round.priority, false);
   v_next.is_crowded := coalesce(v_seen = 100, false);
   IF v_newcomer.priority < v_round.priority OR v_round.priority IS NULL
-     OR v_next.is_contested AND NOT p_account.newcomer_last THEN
+     OR v_newcomer.priority = v_round.priority AND NOT p_account.newcomer_last THEN
     v_next.job_id := v_newcomer.job_id;
     v_next.reward_id := v_newcomer.reward_id;
     v_next.turn := 0;
@@ -125,20 +123,6 @@ BEGIN
       AND j.turn = v_round.turn;
   END IF;
   RETURN v_next;
-END
-$$;
-
--- Whether what a candidate was chosen for still holds, now that its rows are locked.
-CREATE FUNCTION codemint.is_still_next(
-  p_account codemint.accounts, p_job codemint.jobs, p_candidate codemint.candidate
-) RETURNS boolean
-LANGUAGE plpgsql IMMUTABLE
-SET search_path = pg_catalog, pg_temp
-AS $$
-BEGIN
-  RETURN p_job.turn = p_candidate.turn
-         AND (NOT p_candidate.is_contested
-              OR p_account.newcomer_last = p_candidate.newcomer_last);
 END
 $$;
 

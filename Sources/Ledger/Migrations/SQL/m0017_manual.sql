@@ -238,9 +238,6 @@ $$;
 COMMENT ON COLUMN codemint.candidate.job_id IS 'The job; null if nobody can be served.';
 COMMENT ON COLUMN codemint.candidate.reward_id IS 'Its reward.';
 COMMENT ON COLUMN codemint.candidate.turn IS 'Its turn then; 0 for a newcomer.';
-COMMENT ON COLUMN codemint.candidate.is_contested IS
-  'Whether both a newcomer and the round wanted this call.';
-COMMENT ON COLUMN codemint.candidate.newcomer_last IS 'Whether the last call was a newcomer''s.';
 COMMENT ON COLUMN codemint.candidate.is_crowded IS
   'Whether so many arrivals cannot be served that others may be behind them.';
 COMMENT ON COLUMN codemint.claimed.outcome IS 'call, or nothing.';
@@ -251,6 +248,8 @@ COMMENT ON COLUMN codemint.claimed.size IS 'How many codes it asks for.';
 COMMENT ON COLUMN codemint.claimed.slot_us IS 'Microseconds from answered_at to its slot.';
 COMMENT ON COLUMN codemint.claimed.answered_at IS 'The database''s clock when it answered.';
 COMMENT ON COLUMN codemint.claimed.spacing_us IS 'Microseconds from one slot to the next.';
+COMMENT ON COLUMN codemint.claimed.leeway_us IS
+  'Microseconds after the claim until which a call whose slot has come may leave.';
 COMMENT ON COLUMN codemint.claimed.wait_us IS
   'Microseconds until time alone may bring a slot or end a pause; null if it will not.';
 COMMENT ON COLUMN codemint.claimed.due_us IS
@@ -375,8 +374,6 @@ COMMENT ON FUNCTION codemint.hold_calls IS
 COMMENT ON FUNCTION codemint.keep_for_held IS 'Sets codes aside for a held call.';
 COMMENT ON FUNCTION codemint.refresh_line IS 'Finds the heads of a reward''s line again.';
 COMMENT ON FUNCTION codemint.next_candidate IS 'The job whose call is next, found without a lock.';
-COMMENT ON FUNCTION codemint.is_still_next IS
-  'Whether what a candidate was chosen for still holds under the locks.';
 COMMENT ON FUNCTION codemint.meet_arrivals IS
   'Arrivals that cannot be served find their place in their rewards'' lines.';
 COMMENT ON FUNCTION codemint.watch_reward IS 'Has a reward listed again, for a day.';
