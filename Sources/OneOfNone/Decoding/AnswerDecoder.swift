@@ -64,6 +64,7 @@ package enum AnswerDecoder {
   private static func readList(_ json: inout JSONReader) throws(JSONFailure) -> CodeList {
     var list: CodeList = ([], 0, 0)
     list.codes.reserveCapacity(Bounds.callSize.upperBound)
+    var shared = RewardCodeReader.Shared()
     var isMore = try json.firstElement()
     while isMore {
       if try json.peek() == .null {
@@ -71,7 +72,7 @@ package enum AnswerDecoder {
         list.nulls += 1
         list.trailingNulls += 1
       } else {
-        list.codes.append(try RewardCodeReader.read(&json))
+        list.codes.append(try RewardCodeReader.read(&json, &shared))
         list.trailingNulls = 0
       }
       isMore = try json.nextElement()

@@ -129,11 +129,15 @@ struct JSONReader {
 
   // MARK: Parts
 
+  // What is inlined runs for every key and value: there are some twenty of them a code.
+
   /// The byte at hand, or 0 at the end, which no JSON text holds outside of strings.
+  @inline(__always)
   private var byte: UInt8 { position < bytes.count ? bytes[position] : 0 }
 
+  @inline(__always)
   private mutating func skipBlanks() {
-    while position < bytes.count {
+    while position < bytes.count, bytes[position] <= 0x20 {
       switch bytes[position] {
       case 0x20, 0x0A, 0x0D, 0x09: position += 1
       default: return
@@ -147,6 +151,7 @@ struct JSONReader {
     guard depth <= Self.deepest else { throw failure("less nesting") }
   }
 
+  @inline(__always)
   private mutating func leave(at mark: UInt8) -> Bool {
     skipBlanks()
     guard byte == mark else { return false }
@@ -155,6 +160,7 @@ struct JSONReader {
     return true
   }
 
+  @inline(__always)
   private mutating func expect(_ mark: UInt8, _ name: StaticString) throws(JSONFailure) {
     skipBlanks()
     guard byte == mark else { throw failure("\(name)") }
@@ -259,13 +265,25 @@ extension JSONReader {
     return matches(text.bounds, word)
   }
 
+  @inline(__always)
   private func matches(_ bounds: Range<Int>, _ word: StaticString) -> Bool {
     guard bounds.count == word.utf8CodeUnitCount, let base = bytes.baseAddress else { return false }
     return memcmp(base + bounds.lowerBound, word.utf8Start, bounds.count) == 0
   }
 
+  /// Whether two strings stand there as the same bytes.
+  func areSame(_ one: Text, _ other: Text) -> Bool {
+    guard one.bounds.count == other.bounds.count, let base = bytes.baseAddress else { return false }
+    return memcmp(
+      base + one.bounds.lowerBound,
+      base + other.bounds.lowerBound,
+      one.bounds.count
+    ) == 0
+  }
+
   /// Goes to the next byte that is not simply part of a string: a quote, a backslash, a control
   /// character, or the end. Eight bytes at a time, since most of an answer is strings.
+  @inline(__always)
   private mutating func skipPlain() {
     let base = UnsafeRawPointer(bytes.baseAddress)
     while let base, bytes.count - position >= 8 {

@@ -14,15 +14,26 @@ struct RewardCodeReader {
 
   private init() {}
 
+  /// What the codes of an answer mostly share, so that it is read once.
+  struct Shared {
+    fileprivate var reward = LastRead<RewardID>()
+    fileprivate var createdAt = LastRead<Timestamp>()
+    fileprivate var expiresAt = LastRead<Timestamp>()
+    fileprivate var updatedAt = LastRead<Timestamp>()
+  }
+
   /// Reads the next value.
   ///
   /// - Throws: If it is no object, if `id`, `rewardId` or `code` is missing, cannot be read or
   ///   stands there twice, since then it is not certain which code it is.
-  static func read(_ json: inout JSONReader) throws(JSONFailure) -> IssuedCode {
+  static func read(
+    _ json: inout JSONReader,
+    _ shared: inout Shared
+  ) throws(JSONFailure) -> IssuedCode {
     var reader = RewardCodeReader()
     var key = try json.firstKey()
     while let name = key {
-      try reader.take(name, from: &json)
+      try reader.take(name, from: &json, &shared)
       key = try json.nextKey()
     }
     guard let id = reader.id, let reward = reader.reward, let code = reader.code else {
@@ -43,24 +54,30 @@ struct RewardCodeReader {
 
   private mutating func take(
     _ name: JSONReader.Text,
-    from json: inout JSONReader
+    from json: inout JSONReader,
+    _ shared: inout Shared
   ) throws(JSONFailure) {
     switch try Field(name, in: json) {
     case .id:
-      id = CodeID(try Self.unique(&json, .id, before: id != nil))
+      guard id == nil else { throw json.failure("no second `id`") }
+      id = CodeID(try Self.unique(json.text(), .id, json))
     case .reward:
-      reward = RewardID(try Self.unique(&json, .reward, before: reward != nil))
+      guard reward == nil else { throw json.failure("no second `rewardId`") }
+      let text = try json.text()
+      reward = try shared.reward.value(of: text, in: json) { (text, json) throws(JSONFailure) in
+        RewardID(try Self.unique(text, .reward, json))
+      }
     case .code:
       guard code == nil else { throw json.failure("no second `code`") }
       code = try json.string()
     case .status:
       if let text = try json.textOrNil() { status = try json.string(text) } else { status = nil }
     case .createdAt:
-      createdAt = try Self.moment(&json)
+      createdAt = try Self.moment(&json, &shared.createdAt)
     case .expiresAt:
-      expiresAt = try Self.moment(&json)
+      expiresAt = try Self.moment(&json, &shared.expiresAt)
     case .updatedAt:
-      updatedAt = try Self.moment(&json)
+      updatedAt = try Self.moment(&json, &shared.updatedAt)
     case .externalIDs:
       try takeExternalIDs(&json)
     case nil:
@@ -100,21 +117,24 @@ struct RewardCodeReader {
   }
 
   private static func unique(
-    _ json: inout JSONReader,
+    _ text: JSONReader.Text,
     _ field: Field,
-    before isThere: Bool
+    _ json: JSONReader
   ) throws(JSONFailure) -> UniqueID {
-    guard !isThere else { throw json.failure("no second `\(field.rawValue)`") }
-    let text = try json.text()
     guard let id = try json.withBytes(of: text, { UniqueID(utf8: $0.span) }) else {
       throw json.failure("a UUID for `\(field.rawValue)` before here")
     }
     return id
   }
 
-  private static func moment(_ json: inout JSONReader) throws(JSONFailure) -> Timestamp? {
+  private static func moment(
+    _ json: inout JSONReader,
+    _ last: inout LastRead<Timestamp>
+  ) throws(JSONFailure) -> Timestamp? {
     guard let text = try json.textOrNil() else { return nil }
-    return try json.withBytes(of: text) { Timestamp(rfc3339: $0.span) }
+    return try last.value(of: text, in: json) { (text, json) throws(JSONFailure) in
+      try json.withBytes(of: text) { Timestamp(rfc3339: $0.span) }
+    }
   }
 
   /// Keeps the object as it stands, and the worst of its systems. Something that is there but is no

@@ -44,21 +44,16 @@ public struct UniqueID: Hashable, Comparable, Sendable {
   /// Reads the same from bytes.
   public init?(utf8 text: Span<UInt8>) {
     guard text.count == 36 else { return nil }
-    var words: (high: UInt64, low: UInt64) = (0, 0)
-    for offset in 0..<36 {
-      let byte = text[offset]
-      if Self.isDash(offset) {
-        guard byte == UInt8(ascii: "-") else { return nil }
-      } else {
-        guard let nibble = Self.nibble(byte) else { return nil }
-        if offset < 18 {
-          words.high = words.high << 4 | UInt64(nibble)
-        } else {
-          words.low = words.low << 4 | UInt64(nibble)
-        }
-      }
-    }
-    (high, low) = words
+    let areDashed = [8, 13, 18, 23].allSatisfy { text[$0] == Self.dash }
+    var digits = HexDigits()
+    for offset in 0..<8 { digits.take(text[offset]) }
+    for offset in 9..<13 { digits.take(text[offset]) }
+    for offset in 14..<18 { digits.take(text[offset]) }
+    let high = digits.value
+    for offset in 19..<23 { digits.take(text[offset]) }
+    for offset in 24..<36 { digits.take(text[offset]) }
+    guard areDashed, digits.areAll else { return nil }
+    (self.high, low) = (high, digits.value)
   }
 
   /// Orders by the text form.
@@ -66,18 +61,22 @@ public struct UniqueID: Hashable, Comparable, Sendable {
     left.bits < right.bits
   }
 
-  /// Where a dash stands in the text form; the one at 18 is between the two words.
-  private static func isDash(_ offset: Int) -> Bool {
-    offset == 8 || offset == 13 || offset == 18 || offset == 23
-  }
+  private static let dash = UInt8(ascii: "-")
+}
 
-  private static func nibble(_ byte: UInt8) -> UInt8? {
-    switch byte {
-    case UInt8(ascii: "0")...UInt8(ascii: "9"): byte - UInt8(ascii: "0")
-    case UInt8(ascii: "a")...UInt8(ascii: "f"): byte - UInt8(ascii: "a") + 10
-    case UInt8(ascii: "A")...UInt8(ascii: "F"): byte - UInt8(ascii: "A") + 10
-    default: nil
-    }
+/// The last sixteen hexadecimal digits of a text, without a branch: each code has two identifiers.
+private struct HexDigits {
+  private(set) var value: UInt64 = 0
+  /// Whether all that was taken were digits.
+  private(set) var areAll = true
+
+  @inline(__always)
+  mutating func take(_ byte: UInt8) {
+    let number = byte &- UInt8(ascii: "0")
+    let letter = (byte | 0x20) &- UInt8(ascii: "a")
+    let isNumber = number < 10
+    areAll = areAll && (isNumber || letter < 6)
+    value = value &<< 4 | UInt64(isNumber ? number : letter &+ 10)
   }
 }
 

@@ -110,19 +110,18 @@ struct RoleTests {
     }
   }
 
-  @Test("every function pins its search_path, is closed to PUBLIC, and operators' ones are known")
+  @Test("every function is closed to PUBLIC, and operators' ones are known")
   func functions() async throws {
     try await Logins.lend { logins in
-      let loose = try await logins.owner.query(
+      let open = try await logins.owner.query(
         """
         SELECT p.proname::text AS name FROM pg_proc p
         WHERE p.pronamespace = 'codemint'::regnamespace
-          AND (NOT EXISTS (SELECT FROM unnest(p.proconfig) AS c WHERE c LIKE 'search\\_path=%')
-               OR p.proacl IS NULL
+          AND (p.proacl IS NULL
                OR EXISTS (SELECT FROM aclexplode(p.proacl) AS a WHERE a.grantee = 0))
         """
       )
-      #expect(try loose.map { try $0.text("name") } == [])
+      #expect(try open.map { try $0.text("name") } == [])
       let steering = try await logins.owner.query(
         """
         SELECT DISTINCT p.proname::text AS name FROM pg_proc p
@@ -135,6 +134,30 @@ struct RoleTests {
     }
   }
 
+  @Test("a function pins its search_path, unless only such functions call it")
+  func searchPaths() async throws {
+    try await Logins.lend { logins in
+      let inheriting = try await logins.owner.query(
+        """
+        SELECT DISTINCT p.proname::text AS name,
+               p.prosecdef OR p.prorettype = 'trigger'::regtype
+                 OR EXISTS (SELECT FROM pg_depend d
+                            WHERE d.refobjid = p.oid AND d.refclassid = 'pg_proc'::regclass
+                              AND d.classid = 'pg_rewrite'::regclass)
+                 OR NOT EXISTS (SELECT FROM pg_proc c
+                                WHERE c.pronamespace = p.pronamespace AND c.oid <> p.oid
+                                  AND c.prosrc LIKE '%codemint.' || p.proname || '(%') AS is_outer
+        FROM pg_proc p
+        WHERE p.pronamespace = 'codemint'::regnamespace
+          AND NOT EXISTS (SELECT FROM unnest(p.proconfig) AS c WHERE c LIKE 'search\\_path=%')
+        ORDER BY 1
+        """
+      )
+      #expect(try inheriting.filter { try $0.bool("is_outer") }.map { try $0.text("name") } == [])
+      #expect(try inheriting.map { try $0.text("name") } == Self.innerFunctions)
+    }
+  }
+
   @Test("who may not make roles is told which are missing; who does not own the schema, that")
   func weakLogins() async throws {
     try await Logins.lend { logins in
@@ -143,6 +166,15 @@ struct RoleTests {
       #expect(try await RoleSetup(logins.owner).apply() == .done)
     }
   }
+
+  /// What runs for every call of the API, and is called by nobody from outside.
+  private static let innerFunctions = [
+    "account_proven", "apply_account_effect", "apply_effects", "apply_reward_effect",
+    "close_or_reopen", "commit_for_sure", "conclude_job", "end_call", "follow_codes",
+    "insert_call", "is_settled", "learn_offset", "lock_reward", "may_send", "may_take",
+    "microseconds", "next_candidate", "next_slot", "place_job", "record_ending", "refresh_line",
+    "save_account", "save_job", "show_claim", "take_call", "wait_for_slot",
+  ]
 
   private static let operatorsFunctions = [
     "accept_cluster", "cancel_job", "count_strays", "follow_sync", "pause_job", "purge_job",

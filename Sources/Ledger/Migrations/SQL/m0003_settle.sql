@@ -178,7 +178,6 @@ CREATE FUNCTION codemint.end_call(
   OUT issued integer, OUT surplus integer, OUT state text, OUT job_after text
 )
 LANGUAGE plpgsql
-SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
   v_room     integer;
@@ -248,7 +247,6 @@ CREATE FUNCTION codemint.record_ending(
   p_received integer, p_duration_ms integer, p_short boolean
 ) RETURNS void
 LANGUAGE plpgsql
-SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
   UPDATE codemint.calls c
@@ -278,7 +276,6 @@ CREATE FUNCTION codemint.apply_effects(
   p_literal boolean, p_first timestamptz, p_last timestamptz
 ) RETURNS void
 LANGUAGE plpgsql
-SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
   v_landed boolean := p_call.state = 'sending';
@@ -319,7 +316,6 @@ $$;
 CREATE FUNCTION codemint.close_or_reopen(p_reward codemint.rewards, p_doubted boolean)
 RETURNS codemint.rewards
 LANGUAGE plpgsql
-SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
   IF p_doubted THEN

@@ -137,7 +137,6 @@ $$;
 -- make_sure has to follow before anything of it is believed.
 CREATE FUNCTION codemint.commit_for_sure(p_waits boolean) RETURNS void
 LANGUAGE plpgsql
-SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
   IF NOT p_waits THEN

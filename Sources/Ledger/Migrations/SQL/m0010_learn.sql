@@ -17,7 +17,6 @@ CREATE FUNCTION codemint.learn_offset(
   p_account codemint.accounts, p_sent timestamptz, p_first timestamptz, p_last timestamptz
 ) RETURNS codemint.accounts
 LANGUAGE plpgsql
-SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
   v_now   timestamptz := clock_timestamp();

@@ -20,7 +20,6 @@
 -- must not make it sort a backlog.
 CREATE FUNCTION codemint.refresh_line(p_reward uuid, p_claimed integer DEFAULT 0) RETURNS void
 LANGUAGE plpgsql
-SET search_path = pg_catalog, pg_temp
 SET enable_seqscan = off
 SET enable_bitmapscan = off
 SET enable_sort = off
@@ -65,7 +64,6 @@ $$;
 CREATE FUNCTION codemint.next_candidate(p_account codemint.accounts, p_now timestamptz)
 RETURNS codemint.candidate
 LANGUAGE plpgsql STABLE
-SET search_path = pg_catalog, pg_temp
 SET enable_seqscan = off
 SET enable_bitmapscan = off
 SET enable_sort = off
@@ -156,7 +154,6 @@ $$;
 CREATE FUNCTION codemint.place_job(p_job codemint.jobs, p_pause interval)
 RETURNS codemint.jobs
 LANGUAGE plpgsql
-SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
   v_now timestamptz := clock_timestamp();
@@ -184,7 +181,6 @@ $$;
 CREATE FUNCTION codemint.conclude_job(p_job codemint.jobs, p_code text, p_message text)
 RETURNS codemint.jobs
 LANGUAGE plpgsql
-SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
   IF p_job.state IN ('completed', 'failed', 'cancelled') THEN
@@ -215,7 +211,6 @@ $$;
 -- its place in the line, or its being there, may have changed.
 CREATE FUNCTION codemint.save_job(p_job codemint.jobs, p_moved boolean DEFAULT true) RETURNS void
 LANGUAGE plpgsql
-SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
   UPDATE codemint.jobs j

@@ -57,7 +57,6 @@ CREATE FUNCTION codemint.apply_account_effect(
   p_message text, p_breaker_limit integer, p_clean boolean, p_first timestamptz, p_last timestamptz
 ) RETURNS void
 LANGUAGE plpgsql
-SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
   v_now     timestamptz := clock_timestamp();
@@ -107,7 +106,6 @@ CREATE FUNCTION codemint.apply_reward_effect(
   p_code text, p_message text
 ) RETURNS void
 LANGUAGE plpgsql
-SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
   v_now timestamptz := clock_timestamp();
@@ -156,7 +154,6 @@ $$;
 CREATE FUNCTION codemint.account_proven(p_account codemint.accounts, p_now timestamptz)
 RETURNS codemint.accounts
 LANGUAGE plpgsql
-SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
   IF p_account.breaker IS NOT NULL THEN
@@ -239,7 +236,6 @@ $$;
 -- Writes back what of the account an answer changes.
 CREATE FUNCTION codemint.save_account(p_account codemint.accounts) RETURNS void
 LANGUAGE plpgsql
-SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
   UPDATE codemint.accounts a

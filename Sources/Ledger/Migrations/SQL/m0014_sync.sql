@@ -40,7 +40,6 @@ CREATE INDEX calls_absent ON codemint.calls (reward_id, created_at) WHERE state 
 -- known, p_mark is null, and the whole list is read.
 CREATE FUNCTION codemint.follow_codes(p_reward uuid, p_mark timestamptz) RETURNS void
 LANGUAGE plpgsql
-SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
   v_now timestamptz := clock_timestamp();

@@ -182,7 +182,6 @@ $$;
 -- followed: it may be copied once more.
 CREATE FUNCTION codemint.is_settled(p_job bigint, p_reward uuid) RETURNS boolean
 LANGUAGE plpgsql STABLE
-SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
   PERFORM FROM codemint.codes c
