@@ -18,23 +18,44 @@ struct Codemint: AsyncParsableCommand {
     abstract: "Provisions reward codes in bulk, and never the same ones twice.",
     discussion: """
       Systems insert rows into codemint.jobs; `codemint run` turns each into calls of at most 500 \
-      codes to the One of None API and writes every code back.
+      codes to the One of None API and writes every code back. To see it at work without a \
+      database or a key: `codemint demo`.
 
       Settings come from flags, the environment (CODEMINT_...), systemd credentials and \
-      /etc/codemint/codemint.yaml, in this order.
+      /etc/codemint/codemint.yaml, in this order; that file explains them. Each command logs in to \
+      the database that they name: the daemon with the role codemint_worker, producers with \
+      codemint_producer, whoever looks and steers with codemint_operator, and for export with \
+      codemint_reader. `codemint doctor` says what is missing.
 
       Exit statuses: 0 all went well; 1 what was asked for did not come about; 64 wrong command \
       line; 65 what it was given was refused; 69 something needed is missing; 70 codemint's own \
       fault; 74 something could not be written; 75 try again later; 77 not permitted; 78 wrong \
-      setting or schema. Nothing is ever coloured, so NO_COLOR is kept.
+      setting or schema. Nothing is ever coloured, so NO_COLOR makes no \
+      difference.
       """,
     version: Version.current,
-    subcommands: [
-      RunCommand.self, MigrateCommand.self, EnqueueCommand.self, StatusCommand.self,
-      WatchCommand.self, ExportCommand.self,
-      CancelCommand.self, PauseCommand.self, ResumeCommand.self, RetryCommand.self,
-      ResolveCommand.self, AuditCommand.self, DoctorCommand.self, SandboxCommand.self,
-      DemoCommand.self, BenchCommand.self,
+    groupedSubcommands: [
+      CommandGroup(
+        name: "Daemon",
+        subcommands: [RunCommand.self, MigrateCommand.self, DoctorCommand.self]
+      ),
+      CommandGroup(
+        name: "Job",
+        subcommands: [
+          EnqueueCommand.self, StatusCommand.self, WatchCommand.self, ExportCommand.self,
+        ]
+      ),
+      CommandGroup(
+        name: "Steering",
+        subcommands: [
+          CancelCommand.self, PauseCommand.self, ResumeCommand.self, RetryCommand.self,
+          ResolveCommand.self, AuditCommand.self,
+        ]
+      ),
+      CommandGroup(
+        name: "Trial",
+        subcommands: [DemoCommand.self, SandboxCommand.self, BenchCommand.self]
+      ),
     ]
   )
 

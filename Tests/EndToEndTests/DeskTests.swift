@@ -23,9 +23,14 @@ struct DeskTests {
       #expect(good.errors.count("job 1: completed, 1200 of 1200 codes") == 1)
       #expect(try await stage.database.unsound() == [])
 
+      let json = try stage.codemint(["enqueue", Reward.second, "3", "--json"], Self.noKey)
+      #expect(try await json.end() == .status(0))
+      let printed = Data(try await json.output.whole().joined(separator: "\n").utf8)
+      #expect(try JSONDecoder().decode([String: Int64].self, from: printed) == ["job": 2])
+
       let bad = try stage.codemint(["enqueue", Reward.unknown, "5", "--wait"], Self.noKey)
       #expect(try await bad.end() == .status(1))
-      #expect(bad.errors.count("job 2 is failed: there is no reward with this id") == 1)
+      #expect(bad.errors.count("job 3 is failed: there is no reward with this id") == 1)
     }
   }
 

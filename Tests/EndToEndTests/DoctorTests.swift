@@ -51,7 +51,103 @@ struct DoctorTests {
       let lines = try await doctor.output.whole()
       #expect(lines.contains { $0.hasPrefix("failed   database") })
       #expect(lines.contains { $0.hasPrefix("failed   API") })
+      // libpq says in two lines that nobody listens.
+      let beginnings = ["ok       ", "warning  ", "failed   ", "         "]
+      #expect(lines.allSatisfy { line in beginnings.contains { line.hasPrefix($0) } })
     }
+  }
+
+  @Test("wrong settings are findings beside what can still be looked at")
+  func wrongSettings() async throws {
+    try await Stage.play { stage in
+      let file = "\(stage.directory)/codemint.yaml"
+      try "limits:\n  burst: many\n  pace: 3\napi:\n  key: abc\n".write(
+        toFile: file,
+        atomically: true,
+        encoding: .utf8
+      )
+      let findings = try await Self.findings(
+        stage,
+        ["CODEMINT_CONFIG": file, "CODEMINT_LEASE_SECONDS": "0"]
+      )
+      let wrong = findings.filter { $0.subject == "settings" }
+      #expect(wrong.count == 4 && wrong.allSatisfy { $0.verdict == "failed" })
+      for (name, remedy) in [
+        ("limits.burst (", "mend \(file), line 2"), ("limits.pace (", "mend \(file), line 3"),
+        ("api.key (", "mend \(file), line 5"),
+        ("lease.seconds (", "mend or unset CODEMINT_LEASE_SECONDS in the environment"),
+      ] {
+        #expect(wrong.contains { $0.observation.hasPrefix(name) && $0.remedy == remedy }, "\(name)")
+      }
+      for subject in ["database", "schema", "wakes"] {
+        #expect(findings.contains { $0.subject == subject && $0.verdict == "ok" }, "\(subject)")
+      }
+      // The key would be shown to whoever is there.
+      #expect(findings.last?.observation == "not looked at: api.key is wrong")
+    }
+  }
+
+  @Test(
+    "with a settings file that cannot be read, no other server is taken for the one that is meant"
+  )
+  func unreadFile() async throws {
+    try await Stage.play { stage in
+      let findings = try await Self.findings(
+        stage,
+        ["CODEMINT_CONFIG": "/nonexistent.yaml", "CODEMINT_API_BASE_URL": nil]
+      )
+      #expect(findings.first?.observation.contains("this settings file does not exist") == true)
+      #expect(findings.contains { $0.subject == "database" && $0.verdict == "ok" })
+      let api = try #require(findings.last)
+      #expect(api.subject == "API" && api.verdict == "warning")
+      #expect(api.observation.contains("api.base_url may be in /nonexistent.yaml"))
+    }
+  }
+
+  @Test("an account that is tried again is a warning, one that is blocked has failed")
+  func account() async throws {
+    try await Stage.play { stage in
+      try await stage.database.run("UPDATE codemint.accounts SET failures = 2")
+      let trying = try await Self.findings(stage, endsWith: 0).first { $0.subject == "account" }
+      #expect(trying?.verdict == "warning")
+      #expect(trying?.observation == "trying: one call at a time until one is clean")
+      try await stage.database.run(
+        "UPDATE codemint.accounts SET blocked_at = now(), blocked_message = 'no'"
+      )
+      let blocked = try await Self.findings(stage).first { $0.subject == "account" }
+      #expect(blocked?.verdict == "failed" && blocked?.remedy != nil)
+    }
+  }
+
+  @Test("a database URL without a password may stand in a file that everybody reads")
+  func openURL() async throws {
+    try await Stage.play { stage in
+      for (url, status) in [
+        (stage.database.url, Int32(0)), (stage.database.passwordURL, 1),
+      ] {
+        let file = "\(stage.directory)/codemint.yaml"
+        try "database:\n  url: \(url)\n".write(toFile: file, atomically: true, encoding: .utf8)
+        let findings = try await Self.findings(
+          stage,
+          ["CODEMINT_CONFIG": file, "CODEMINT_DATABASE_URL": nil],
+          endsWith: status
+        )
+        let verdict = findings.first { $0.subject == "database.url" }?.verdict
+        #expect(verdict == (status == 0 ? "ok" : "failed"))
+      }
+    }
+  }
+
+  /// What `doctor --json` finds.
+  private static func findings(
+    _ stage: Stage,
+    _ settings: [String: String?] = [:],
+    endsWith status: Int32 = 1
+  ) async throws -> [Finding] {
+    let doctor = try stage.codemint(["doctor", "--json"], settings)
+    #expect(try await doctor.end() == .status(status))
+    let text = try await doctor.output.whole().joined(separator: "\n")
+    return try JSONDecoder().decode([Finding].self, from: Data(text.utf8))
   }
 
   @Test("a file with a secret that others can read is failed")

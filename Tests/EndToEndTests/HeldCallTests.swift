@@ -22,6 +22,13 @@ struct HeldCallTests {
       let again = try stage.codemint(["resolve", call, "absent", "--note", "no"])
       #expect(try await again.end() == .status(65))
       #expect(try await again.errors.whole().joined().contains("is adopted and not held"))
+
+      let json = try stage.codemint(["resolve", call, "absent", "--note", "no", "--json"])
+      #expect(try await json.end() == .status(65))
+      let data = Data(try await json.output.whole().joined(separator: "\n").utf8)
+      let outcome = try #require(try JSONSerialization.jsonObject(with: data) as? [String: Any])
+      #expect(outcome["call"] as? String == call && outcome["done"] as? Bool == false)
+      #expect((outcome["outcome"] as? String)?.contains("is adopted and not held") == true)
     }
   }
 

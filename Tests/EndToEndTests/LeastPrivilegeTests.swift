@@ -16,7 +16,7 @@ struct LeastPrivilegeTests {
       _ = try stage.daemon(daemon)
       #expect(try await inserted.end() == .status(0))
       #expect(try await stage.database.unsound() == [])
-      for login in [producer, person] {
+      for login in [producer, person, daemon] {
         let status = try stage.codemint(["status"], login)
         #expect(try await status.end() == .status(0))
         try await status.output.line("completed")

@@ -54,6 +54,65 @@ struct WebTests {
     }
   }
 
+  @Test(
+    "on loopback only this machine's names are answered to, whatever a browser was made believe"
+  )
+  func rebinding() async throws {
+    try await Stage.play { stage in
+      let web = try Web()
+      let daemon = try stage.daemon(["CODEMINT_HTTP_LISTEN": web.address])
+      try await daemon.errors.line("web surface")
+      for host in ["localhost", "LOCALHOST:80", "127.0.0.1:9420", "[::1]:1", "127.1.2.3"] {
+        #expect(try await web.get("/", host: host).status == 200, "\(host)")
+      }
+      let paths = ["/", "/status.json", "/events", "/metrics", "/healthz", "/readyz", "/nothing"]
+      for path in paths {
+        let answer = try await web.get(path, host: "attacker.example:9420")
+        #expect(answer.status == 421, "\(path)")
+        #expect(answer.body.contains(#""Host: localhost""#))
+      }
+      for host in ["localhost.attacker.example", "127.0.0.1.nip.example", "0x7f.1", "[::1].a", ""] {
+        #expect(try await web.get("/", host: host).status == 421, "\(host)")
+      }
+    }
+  }
+
+  @Test("on all addresses any name is answered to: Prometheus has one of its own")
+  func otherNames() async throws {
+    try await Stage.play { stage in
+      let web = try Web()
+      let everywhere = web.address.replacing("127.0.0.1", with: "0.0.0.0")
+      let daemon = try stage.daemon(["CODEMINT_HTTP_LISTEN": everywhere])
+      try await daemon.errors.line("web surface")
+      #expect(try await web.get("/metrics", host: "shop-1.example:9420").status == 200)
+    }
+  }
+
+  @Test("codes that a watch finds late are counted as surplus")
+  func surplus() async throws {
+    try await Stage.play { stage in
+      let web = try Web()
+      let daemon = try stage.daemon([
+        "CODEMINT_HTTP_LISTEN": web.address, "CODEMINT_POLL_SECONDS": "0.2",
+      ])
+      try await stage.database.insert(Job(Reward.first, 50))
+      try await stage.database.allEnded()
+      #expect(try await web.get("/metrics").body.contains("codemint_surplus_codes_total 0\n"))
+      // As if the call had been judged absent for seven of its codes.
+      try await stage.database.run(
+        """
+        DELETE FROM codemint.codes WHERE id IN (SELECT id FROM codemint.codes LIMIT 7);
+        UPDATE codemint.rewards SET watch_call = (SELECT id FROM codemint.calls),
+          watched_since = created_at, watch_at = clock_timestamp()
+        """
+      )
+      try await daemon.errors.line("codes found late, recorded as surplus")
+      let metrics = try await web.get("/metrics").body
+      #expect(metrics.contains("codemint_surplus_codes_total 7\n"))
+      #expect(metrics.contains("codemint_codes_total 50\n"))
+    }
+  }
+
   @Test("a place among those that follow the page is given back by whoever takes the head alone")
   func heads() async throws {
     try await Stage.play { stage in

@@ -33,6 +33,29 @@ struct SettingsTests {
     #expect(!text.contains("open"))
   }
 
+  @Test("whether the server has to prove who it is, and whether the URL holds a password")
+  func verification() throws {
+    for (options, verifies) in [
+      ("sslmode=verify-full", true), ("sslmode=verify-ca", true), ("sslmode=require", false),
+      ("", false),
+    ] {
+      #expect(try ConnectionSettings("host=db \(options)").verifiesServer == verifies)
+    }
+    #expect(try ConnectionSettings("postgresql://anna:sesame@db/shop").holdsPassword)
+    #expect(try ConnectionSettings("host=db password=sesame").holdsPassword)
+    #expect(try !ConnectionSettings("postgresql://anna@db/shop?passfile=/run/p").holdsPassword)
+  }
+
+  @Test("a Unix socket and loopback are of this machine")
+  func thisMachine() async throws {
+    let server = try await TestServer.shared()
+    for url in [server.url(), server.url(over: .tcp)] {
+      let connection = try await Connection.open(ConnectionSettings(url))
+      #expect(await connection.staysOnThisMachine)
+      await connection.close()
+    }
+  }
+
   @Test("the caller's name shows on the server, unless the URL has one")
   func applicationName() async throws {
     var settings = try await TestServer.database()

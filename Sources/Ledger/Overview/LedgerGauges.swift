@@ -16,7 +16,8 @@ public struct LedgerGauges: Hashable, Sendable {
   public let doubts: Int
   /// Calls whose outcome a person has to decide.
   public let heldCalls: Int
-  /// Seconds since the oldest of either fell in doubt; zero if there is none.
+  /// Seconds since the oldest that is being found out fell in doubt; zero if there is none. What is
+  /// held may wait for long.
   public let oldestDoubtSeconds: Double
   /// Rewards that take no new call because of a doubt.
   public let closedRewards: Int

@@ -131,6 +131,15 @@ public actor Connection {
   /// Whether the connection is encrypted.
   public var usesTLS: Bool { link.usesTLS }
 
+  /// Whether the server is reached by a Unix socket or over loopback, where nobody else listens in.
+  public var staysOnThisMachine: Bool { Self.isOfThisMachine(link.address) }
+
+  /// Whether it is libpq's word for a Unix socket, which is none, or an address of loopback.
+  static func isOfThisMachine(_ address: String) -> Bool {
+    address.isEmpty || address == "::1" || address.hasPrefix("127.")
+      || address.hasPrefix("::ffff:127.")
+  }
+
   /// The server's version, for instance 150004 for 15.4.
   public var serverVersion: Int { Int(link.serverVersion) }
 

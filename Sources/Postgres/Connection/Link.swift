@@ -68,6 +68,8 @@ struct Link: ~Copyable {
   var serverProcess: Int32 { unsafe PQbackendPID(pointer) }
   var serverVersion: Int32 { unsafe PQserverVersion(pointer) }
   var usesTLS: Bool { unsafe PQsslInUse(pointer) == 1 }
+  /// The server's address; empty for a Unix socket.
+  var address: String { unsafe PQhostaddr(pointer).map { unsafe String(cString: $0) } ?? "" }
 
   func derail() { course.isDerailed = true }
 

@@ -125,12 +125,30 @@ extension ConnectionSettings: CustomStringConvertible, CustomDebugStringConverti
   /// Host, port, database, user and sslmode as they will be used; never a password.
   public var redacted: String {
     let shown = ["host", "hostaddr", "port", "dbname", "user", "sslmode", "target_session_attrs"]
-    let effective = Dictionary(
+    let effective = effective
+    let words = shown.compactMap { keyword in effective[keyword].map { "\(keyword)=\($0)" } }
+    return words.isEmpty ? "libpq's defaults" : words.joined(separator: " ")
+  }
+
+  /// Whether the server has to prove by its certificate who it is (`sslmode` verify-full, or
+  /// verify-ca, which leaves the name out), as the URL or libpq's own variables ask.
+  public var verifiesServer: Bool {
+    // What the system's authorities sign counts for nothing but the whole name (libpq 16).
+    effective["sslrootcert"] == "system"
+      || ["verify-ca", "verify-full"].contains(effective["sslmode"] ?? "")
+  }
+
+  /// Whether the URL itself holds a password, and so must be kept from others.
+  public var holdsPassword: Bool {
+    given.contains { ["password", "sslpassword"].contains($0.keyword) }
+  }
+
+  /// What the URL or libpq's own variables say, by keyword.
+  private var effective: [String: String] {
+    Dictionary(
       (ConnectionOptions.environment + given).map { ($0.keyword, $0.value) },
       uniquingKeysWith: { $1 }
     )
-    let words = shown.compactMap { keyword in effective[keyword].map { "\(keyword)=\($0)" } }
-    return words.isEmpty ? "libpq's defaults" : words.joined(separator: " ")
   }
 
   /// The same as `redacted`.

@@ -7,8 +7,8 @@ struct EnqueueCommand: AsyncParsableCommand {
     commandName: "enqueue",
     abstract: "Inserts a job: COUNT codes for REWARD.",
     discussion: """
-      Prints the job's number. With --wait it shows the progress on standard error and ends when \
-      the job does: with status 0 if it is completed, else with 1.
+      Prints the job's number. With --wait it then shows the progress on standard error and ends \
+      when the job does: with status 0 if it is completed, else with 1.
       """
   )
 
@@ -21,7 +21,7 @@ struct EnqueueCommand: AsyncParsableCommand {
   @Option(help: "What the codes shall begin with, 1 to 32 characters.")
   var prefix: String?
 
-  @Option(help: "0 goes first, 9 last.")
+  @Option(help: "0 goes first, 9 last; 5 if not given.")
   var priority: Int16?
 
   @Option(help: "Not before this time, for example \"2026-12-24 08:00+01\" or tomorrow.")
@@ -35,6 +35,9 @@ struct EnqueueCommand: AsyncParsableCommand {
 
   @Flag(help: "Wait for the job's end.")
   var wait = false
+
+  @Flag(help: "Print JSON.")
+  var json = false
 
   @OptionGroup var options: SettingsOptions
 
@@ -52,7 +55,8 @@ struct EnqueueCommand: AsyncParsableCommand {
           metadata: metadata
         )
       )
-      FileDescriptor.standardOutput.line("\(job)")
+      let output = FileDescriptor.standardOutput
+      if json { try output.json(["job": job]) } else { output.line("\(job)") }
       if wait { try await follow(job, desk) }
     }
   }

@@ -25,8 +25,13 @@ struct MigrateCommand: AsyncParsableCommand {
   )
   var print = false
 
+  @Flag(help: "Print JSON.")
+  var json = false
+
   func validate() throws {
-    if check && print { throw ValidationError("--check and --print exclude each other") }
+    guard [check, print].count(where: \.self) + (print && json ? 1 : 0) < 2 else {
+      throw ValidationError("--print goes with neither --check nor --json")
+    }
   }
 
   func run() async throws {
@@ -43,20 +48,35 @@ struct MigrateCommand: AsyncParsableCommand {
     if check {
       let state = try await Migrator(connection).state()
       await connection.close()
-      output.line(state.remedy)
+      try show(Report(state: state.remedy, current: state == .current, applied: []))
       if state != .current { throw ExitCode(ExitStatus.failed.rawValue) }
       return
     }
     let applied = try await Migrator(connection).migrate { migration in
-      output.line("applying migration \(migration.number): \(migration.name)")
+      if !json { output.line("applying migration \(migration.number): \(migration.name)") }
     }
     let roles = try await RoleSetup(connection).apply()
     await connection.close()
-    output.line(
+    let state =
       applied.isEmpty
-        ? "the schema is up to date" : "the schema is up to date, \(applied.count) applied"
-    )
+      ? "the schema is up to date" : "the schema is up to date, \(applied.count) applied"
+    try show(Report(state: state, current: true, applied: applied.map(\.number)))
     if let notice = roles.notice { FileDescriptor.standardError.line(notice) }
+  }
+
+  private func show(_ report: Report) throws {
+    let output = FileDescriptor.standardOutput
+    if json { try output.json(report) } else { output.line(report.state) }
+  }
+
+  /// How the schema stands.
+  private struct Report: Encodable {
+    /// In a sentence.
+    let state: String
+    /// Whether this codemint can work with it.
+    let current: Bool
+    /// Numbers of the migrations that were applied now.
+    let applied: [Int]
   }
 }
 

@@ -26,13 +26,31 @@ struct ResolveCommand: AsyncParsableCommand {
   @Option(help: "Why; kept with the call.")
   var note: String
 
+  @Flag(help: "Print JSON.")
+  var json = false
+
   @OptionGroup var options: SettingsOptions
 
   func run() async throws {
     let settings = try options.load()
     let outcome = try await JobSession.run(settings) { desk in
-      try await desk.resolve(call, adopts: decision == .adopt, note: note)
+      do {
+        let sentence = try await desk.resolve(call, adopts: decision == .adopt, note: note)
+        return Outcome(call: call, done: true, outcome: sentence)
+      } catch let error as LedgerError where json {
+        return Outcome(call: call, done: false, outcome: error.description)
+      }
     }
-    FileDescriptor.standardOutput.line(outcome)
+    let output = FileDescriptor.standardOutput
+    guard json else { return output.line(outcome.outcome) }
+    try output.json(outcome)
+    if !outcome.done { throw ExitCode(ExitStatus.data.rawValue) }
+  }
+
+  /// What came of it.
+  private struct Outcome: Encodable {
+    let call: String
+    let done: Bool
+    let outcome: String
   }
 }

@@ -14,7 +14,7 @@ struct RunCommand: AsyncParsableCommand {
       in flight are settled, and the daemon \
       ends with status 0 within the API's timeout and 5 seconds. If the database cannot be reached \
       by then it ends with 75 and names the calls that are not settled. A second signal ends it at \
-      once.
+      once. A flag wins over the setting of the same name; most settings have no flag.
       """
   )
 

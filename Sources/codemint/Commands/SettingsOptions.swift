@@ -15,7 +15,16 @@ struct SettingsOptions: ParsableArguments {
     try Settings.load(
       overrides: more,
       environment: ProcessInfo.processInfo.environment,
-      configFile: config.map { .init(flag: "--config", text: $0) }
+      configFile: configFile
     )
+  }
+
+  /// What of that can be read, with what is wrong.
+  func read() -> SettingsReading {
+    Settings.read(environment: ProcessInfo.processInfo.environment, configFile: configFile)
+  }
+
+  private var configFile: SettingSource.Override? {
+    config.map { .init(flag: "--config", text: $0) }
   }
 }

@@ -64,7 +64,9 @@ struct StatusCommand: AsyncParsableCommand {
       }
     }
 
-    var lines: [String] { [accountLine, ""] + (jobs.isEmpty ? ["no jobs"] : table.lines) }
+    var lines: [String] {
+      [accountLine.onOneLine, ""] + (jobs.isEmpty ? ["no jobs"] : table.lines)
+    }
 
     private var accountLine: String {
       var line = "account \(account.state)"

@@ -1,4 +1,4 @@
-/// A table for people: columns as wide as they need to be, numbers to the right.
+/// A table for people: columns as wide as they need to be, numbers to the right, a row a line.
 struct TextTable {
   /// Where a column's text stands.
   enum Alignment {
@@ -14,7 +14,7 @@ struct TextTable {
 
   mutating func add(_ row: [String]) {
     precondition(row.count == heads.count, "a row has a cell for each column")
-    rows.append(row)
+    rows.append(row.map(\.onOneLine))
   }
 
   /// The lines, heads first, without blanks at their ends.

@@ -89,7 +89,7 @@ struct Daemon {
     return WebService(
       host: host,
       port: port,
-      routes: WebRoutes(health: health, registry: registry, desk: desk),
+      routes: WebRoutes(host: host, health: health, registry: registry, desk: desk),
       pool: pool,
       logger: logger
     )

@@ -5,10 +5,6 @@ import Provisioning
 
 /// Whether the daemon could work on the database.
 struct DatabaseExamination {
-  /// The oldest server that codemint was written for: it needs `starts_with`, generated identities
-  /// and what `pg_control_system` tells.
-  static let oldestServer = 130_000
-
   let settings: Settings
   private let clock = SystemClock()
 
@@ -19,13 +15,22 @@ struct DatabaseExamination {
   func findings() async -> [Finding] {
     let subject = "database"
     let connection: Connection
+    let place: ConnectionSettings
     let start = clock.now
     do {
-      connection = try await Connection.open(settings.connectionSettings())
+      place = try settings.connectionSettings()
+      connection = try await Connection.open(place)
     } catch {
       return [.failed(subject, "\(error)", "see that database.url is right and the server is up")]
     }
-    var findings = [await server(connection, took: clock.now - start)]
+    let server = ServerExamination(
+      version: await connection.serverVersion,
+      usesTLS: await connection.usesTLS,
+      isVerified: place.verifiesServer,
+      isHere: await connection.staysOnThisMachine,
+      took: clock.now - start
+    )
+    var findings = [server.finding]
     do {
       findings += [try await privileges(connection), try await schema(connection)]
       findings += [try await clocks(connection), try await connections(connection)]
@@ -34,18 +39,7 @@ struct DatabaseExamination {
       findings.append(.failed(subject, "\(error)", "mend what is named above first"))
     }
     await connection.close()
-    return findings + [await listening()]
-  }
-
-  private func server(_ connection: Connection, took: Duration) async -> Finding {
-    let version = await connection.serverVersion
-    let name = "PostgreSQL \(version / 10_000).\(version % 10_000)"
-    let how = await connection.usesTLS ? "TLS" : "without TLS"
-    let seen = "\(name), \(how), connected in \(took.milliseconds) ms"
-    guard version >= Self.oldestServer else {
-      return .failed("database", seen, "use PostgreSQL 13 or later")
-    }
-    return .ok("database", seen)
+    return findings
   }
 
   private func privileges(_ connection: Connection) async throws(PostgresError) -> Finding {
@@ -92,34 +86,26 @@ struct DatabaseExamination {
   private func account(_ connection: Connection) async throws(PostgresError) -> [Finding] {
     guard try await Migrator(connection).state() == .current else { return [] }
     let account = try await DoctorDesk(connection).account()
-    let words = [account.reason, account.message].compactMap { $0 }.joined(separator: ": ")
-    switch account.state {
-    case "open": return [.ok("account", "open, \(account.workers) daemon(s) live")]
-    case "paused": return [.warning("account", "paused: \(words)", "it goes on by itself")]
-    default: return [.failed("account", "\(account.state): \(words)", "mend what it names")]
-    }
+    return [Self.finding(account)]
   }
 
-  /// Whether a wake arrives: the way of LISTEN may be another one, and a pooler may not pass it on.
-  private func listening() async -> Finding {
-    let subject = "wakes"
-    do {
-      let connection = try await Connection.open(settings.listenSettings())
-      let desk = DoctorDesk(connection)
-      let arrived = try await desk.hearsItself()
-      await connection.close()
-      if arrived { return .ok(subject, "a NOTIFY arrives") }
-      return .warning(
-        subject,
-        "a NOTIFY does not arrive, as behind a pooler in transaction mode",
-        "set database.listen_url to a way past the pooler; until then jobs are found by polling"
-      )
-    } catch {
-      return .warning(
-        subject,
-        "LISTEN is not to be had: \(error)",
-        "see database.listen_url; until then jobs are found by polling"
-      )
+  private static func finding(_ account: AccountStatus) -> Finding {
+    let words = [account.reason, account.message].compactMap { $0 }
+    let seen = ([account.state] + words).joined(separator: ": ")
+    let subject = "account"
+    switch account.state {
+    case "open": return .ok(subject, "open, \(account.workers) daemon(s) live")
+    case "paused": return .warning(subject, seen, "nothing: it goes on by itself")
+    case "trying":
+      let remedy = "nothing: one call goes out at a time until one has succeeded"
+      return .warning(subject, seen, remedy)
+    case "failing":
+      return .failed(subject, seen, "ask the API's vendor; it goes on by itself once it answers")
+    case "blocked":
+      return .failed(subject, seen, "put a key in place that the API takes, and restart codemint")
+    default:
+      let remedy = "see \"Back up and restore\" in docs/operations.md, then codemint.accept_cluster"
+      return .failed(subject, seen, remedy)
     }
   }
 }

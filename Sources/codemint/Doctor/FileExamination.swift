@@ -1,4 +1,5 @@
 import Glibc
+import Postgres
 
 /// Whether the files that hold secrets are closed to others.
 struct FileExamination {
@@ -8,7 +9,24 @@ struct FileExamination {
     let secrets = settings.origins.filter { $0.key.isSecret }.sorted {
       $0.key.rawValue < $1.key.rawValue
     }
-    return secrets.map { finding(of: $0.key, from: $0.value) }
+    return secrets.map { setting, origin in
+      guard holdsSecret(setting) else {
+        return .ok(setting.rawValue, "from \(origin), holds no password")
+      }
+      return finding(of: setting, from: origin)
+    }
+  }
+
+  /// A URL without a password may stand in the settings file, which everybody reads.
+  private func holdsSecret(_ setting: Setting) -> Bool {
+    let url: Secret?
+    switch setting {
+    case .databaseURL: url = settings.database.url
+    case .databaseListenURL: url = settings.database.listenURL
+    default: return true
+    }
+    let read = try? ConnectionSettings(url?.value ?? "")
+    return read?.holdsPassword ?? true
   }
 
   private func finding(of setting: Setting, from origin: Origin) -> Finding {

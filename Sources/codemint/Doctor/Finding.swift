@@ -12,20 +12,27 @@ struct Finding: Hashable, Sendable, Encodable {
   /// What was looked at, in a word or two.
   let subject: String
   let verdict: Verdict
-  /// What was seen; never a secret.
+  /// What was seen, on one line; never a secret.
   let observation: String
   /// What to do; nil if all is well.
   let remedy: String?
 
+  private init(_ subject: String, _ verdict: Verdict, _ observation: String, _ remedy: String?) {
+    self.subject = subject
+    self.verdict = verdict
+    self.observation = observation.onOneLine
+    self.remedy = remedy
+  }
+
   static func ok(_ subject: String, _ observation: String) -> Finding {
-    Finding(subject: subject, verdict: .ok, observation: observation, remedy: nil)
+    Finding(subject, .ok, observation, nil)
   }
 
   static func warning(_ subject: String, _ observation: String, _ remedy: String) -> Finding {
-    Finding(subject: subject, verdict: .warning, observation: observation, remedy: remedy)
+    Finding(subject, .warning, observation, remedy)
   }
 
   static func failed(_ subject: String, _ observation: String, _ remedy: String) -> Finding {
-    Finding(subject: subject, verdict: .failed, observation: observation, remedy: remedy)
+    Finding(subject, .failed, observation, remedy)
   }
 }

@@ -16,6 +16,23 @@ extension Settings {
     configFile: SettingSource.Override? = nil,
     standardFile: String = SettingsFile.standardPath
   ) throws(SettingsError) -> Settings {
+    let reading = read(
+      overrides: overrides,
+      environment: environment,
+      configFile: configFile,
+      standardFile: standardFile
+    )
+    guard reading.problems.isEmpty else { throw SettingsError(problems: reading.problems) }
+    return reading.settings
+  }
+
+  /// The same for whoever wants to know what is wrong and go on with the rest.
+  static func read(
+    overrides: [Setting: SettingSource.Override] = [:],
+    environment: [String: String],
+    configFile: SettingSource.Override? = nil,
+    standardFile: String = SettingsFile.standardPath
+  ) -> SettingsReading {
     var problems = EnvironmentNames.unknown(in: environment)
     let file = Self.file(environment, configFile, standardFile)
     problems += file.problems
@@ -27,9 +44,12 @@ extension Settings {
     var settings = Settings()
     settings.read(&reader)
     settings.checkRelations(&reader, environment)
-    guard reader.problems.isEmpty else { throw SettingsError(problems: reader.problems) }
     settings.origins = reader.origins
-    return settings
+    return SettingsReading(
+      settings: settings,
+      problems: reader.problems,
+      unreadFile: file.isRead ? nil : file.path
+    )
   }
 
   private static func file(

@@ -10,7 +10,9 @@ struct SettingsFile {
   private(set) var source = SettingSource(texts: [:])
   /// What is wrong with it.
   private(set) var problems: [SettingsError.Problem] = []
-  private let path: String
+  let path: String
+  /// Whether what it holds is known, down to what is wrong in it.
+  var isRead: Bool { !problems.contains { $0.name == path } }
 
   /// Reads a file.
   ///

@@ -11,18 +11,22 @@ struct WebRoutes: Sendable {
   let registry: MetricsRegistry
   let desk: OverviewDesk
   let board: StatusBoard
+  private let hosts: LoopbackHosts
   private let listeners = Listeners()
   private let start = Date().timeIntervalSince1970
 
-  init(health: Health, registry: MetricsRegistry, desk: OverviewDesk) {
+  /// - Parameter host: Where the surface listens, as the settings say.
+  init(host: String, health: Health, registry: MetricsRegistry, desk: OverviewDesk) {
+    hosts = LoopbackHosts(configured: host)
     self.health = health
     self.registry = registry
     self.desk = desk
     board = StatusBoard(desk: desk)
   }
 
-  var router: Router<BasicRequestContext> {
-    let router = Router(options: .autoGenerateHeadEndpoints)
+  var router: Router<WebContext> {
+    let router = Router(context: WebContext.self, options: .autoGenerateHeadEndpoints)
+    router.add(middleware: HostCheck(hosts: hosts))
     router.get("/") { _, _ in Self.page("text/html; charset=utf-8", PackageResources.page_html) }
     router.get("/page.css") { _, _ in
       Self.page("text/css; charset=utf-8", PackageResources.page_css)

@@ -22,11 +22,11 @@ struct Web {
     self.init(address: "127.0.0.1:\(try FreePort.find())")
   }
 
-  func get(_ path: String) async throws -> Answer {
-    let answer = try await HTTPClient.shared.execute(
-      HTTPClientRequest(url: "http://\(address)\(path)"),
-      timeout: .seconds(30)
-    )
+  /// - Parameter host: What the request names in `Host`; where it goes if nil.
+  func get(_ path: String, host: String? = nil) async throws -> Answer {
+    var request = HTTPClientRequest(url: "http://\(address)\(path)")
+    if let host { request.headers.replaceOrAdd(name: "Host", value: host) }
+    let answer = try await HTTPClient.shared.execute(request, timeout: .seconds(30))
     let body = try await answer.body.collect(upTo: 1 << 20)
     return Answer(status: Int(answer.status.code), body: String(buffer: body))
   }

@@ -16,6 +16,16 @@ struct HelpTests {
     #expect(help.contains("Exit statuses: 0 all went well"))
   }
 
+  @Test("every command that has a result prints it as JSON too; the others have none, or a format")
+  func json() {
+    let others = ["run", "watch", "export", "sandbox", "demo"]
+    for command in Codemint.configuration.subcommands {
+      let takesJSON = Codemint.helpMessage(for: command, columns: 100).contains("--json")
+      let name = command.configuration.commandName ?? "?"
+      #expect(takesJSON != others.contains(name), "\(name)")
+    }
+  }
+
   @Test("every command says in one sentence what it does, and then what to expect")
   func commands() {
     let commands = Codemint.configuration.subcommands

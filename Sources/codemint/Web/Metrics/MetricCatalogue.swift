@@ -56,7 +56,7 @@ enum MetricCatalogue {
   )
   static let oldestDoubt = gauge(
     "codemint_oldest_doubt_seconds",
-    "Seconds since the oldest of these fell in doubt; 0 if there is none."
+    "Seconds since the oldest call that is being found out fell in doubt; 0 if there is none."
   )
   static let closedRewards = gauge(
     "codemint_rewards_closed",

@@ -1,0 +1,38 @@
+import Testing
+
+@testable import codemint
+
+@Suite("What doctor says of the database's server")
+struct ServerTests {
+  @Test("elsewhere it has to speak TLS and prove who it is; on this machine nobody stands between")
+  func ways() {
+    for (tls, verified, here, verdict) in [
+      (true, true, false, Finding.Verdict.ok), (true, false, false, .warning),
+      (false, false, false, .warning), (false, true, false, .warning), (false, false, true, .ok),
+      (true, false, true, .ok),
+    ] {
+      let finding = Self.finding(150_004, tls: tls, verified: verified, here: here)
+      #expect(finding.verdict == verdict, "\(finding)")
+      let mendsIt = finding.remedy?.contains("sslmode=verify-full") == true
+      #expect(mendsIt == (verdict == .warning), "\(finding)")
+    }
+    let plain = Self.finding(150_004, tls: false, verified: false, here: false)
+    #expect(plain.observation.hasPrefix("PostgreSQL 15.4, on another machine without TLS"))
+  }
+
+  @Test("a version that is too old has failed, however it is reached")
+  func old() {
+    #expect(Self.finding(120_019, tls: true, verified: true, here: false).verdict == .failed)
+    #expect(Self.finding(130_000, tls: true, verified: true, here: false).verdict == .ok)
+  }
+
+  private static func finding(_ version: Int, tls: Bool, verified: Bool, here: Bool) -> Finding {
+    ServerExamination(
+      version: version,
+      usesTLS: tls,
+      isVerified: verified,
+      isHere: here,
+      took: .milliseconds(3)
+    ).finding
+  }
+}
