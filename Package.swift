@@ -103,6 +103,7 @@ let package = Package(
         .embedInCode("Migrations/SQL/m0015_settled.sql"),
         .embedInCode("Migrations/SQL/m0016_retention.sql"),
         .embedInCode("Migrations/SQL/m0017_manual.sql"),
+        .embedInCode("Migrations/SQL/m0018_waits.sql"),
         .embedInCode("Roles/SQL/grants.sql"),
       ],
       swiftSettings: strict

@@ -64,7 +64,8 @@ public final class APIClient: CodeIssuer {
     let passage = gate.close()
     // A refusal for the pace is what the call's own report tells.
     if ending.status != 429 { note(ending) }
-    let outcome = Judgement(texts: texts).outcome(of: ending, body: passage)
+    let outcome = Judgement(texts: texts.about(prefix: call.prefix))
+      .outcome(of: ending, body: passage)
     return CallReport(
       outcome: outcome,
       httpStatus: ending.status,

@@ -37,6 +37,7 @@ public struct Migration: Hashable, Sendable {
     Migration(15, "settled", PackageResources.m0015_settled_sql),
     Migration(16, "retention", PackageResources.m0016_retention_sql),
     Migration(17, "manual", PackageResources.m0017_manual_sql),
+    Migration(18, "waits", PackageResources.m0018_waits_sql),
   ]
 
   /// The highest number there is.

@@ -70,6 +70,7 @@ public struct Migrator: Sendable {
       )
       guard known.isEmpty else { return false }
       try await connection.script(migration.sql)
+      try await connection.script(MigrationStatements.close)
       _ = try await connection.query(
         MigrationStatements.record,
         [.int4(Int32(migration.number)), .text(migration.name), .text(migration.sql)]

@@ -14,8 +14,11 @@ public struct RoleSetup: Sendable {
   }
 
   /// Everything that `apply` runs where no role exists, for people to read and run themselves.
+  ///
+  /// In one transaction, so that nobody has for a moment what the next statement takes away.
   public static var script: String {
-    Role.allCases.map { "\($0.statement);\n" }.joined() + "\n" + RoleStatements.grants
+    Role.allCases.map { "\($0.statement);\n" }.joined()
+      + "\nBEGIN;\n" + RoleStatements.grants + "COMMIT;\n"
   }
 
   private let connection: Connection

@@ -23,13 +23,14 @@ enum RoleStatements {
       SELECT 'execute ' || p.oid::regprocedure::text AS name
       FROM pg_proc p
       WHERE p.pronamespace = to_regnamespace('codemint') AND NOT p.prosecdef
+        AND p.prorettype <> 'trigger'::regtype
         AND NOT has_function_privilege(p.oid, 'EXECUTE')
       UNION ALL
       SELECT 'update ' || c.oid::regclass::text
       FROM pg_class c
       WHERE c.relnamespace = to_regnamespace('codemint') AND c.relkind = 'r'
         AND c.relname IN ('jobs', 'calls', 'codes', 'rewards', 'accounts', 'workers', 'strays')
-        AND NOT has_table_privilege(c.oid, 'UPDATE')
+        AND NOT has_any_column_privilege(c.oid, 'UPDATE')
     ) AS lacking (name)
     ORDER BY lacking.name
     LIMIT 1

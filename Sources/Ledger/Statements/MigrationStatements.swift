@@ -31,6 +31,11 @@ enum MigrationStatements {
     $$
     """
 
+  /// Runs with each migration, since a new function is everybody's to execute: also one that runs with
+  /// its owner's rights, for as long as the roles have not been set up again. (Default privileges
+  /// cannot do that for one schema alone.)
+  static let close = "REVOKE ALL ON ALL FUNCTIONS IN SCHEMA codemint FROM PUBLIC"
+
   static let applied: Statement = """
     SELECT number, checksum FROM codemint.migrations ORDER BY number
     """

@@ -3,16 +3,18 @@ internal import Provisioning
 
 /// What the API said with an answer that is not what was asked for: `{message, code, details?}`.
 struct ErrorBody: Hashable, Sendable {
-  /// The API's own code, or `http_<status>`.
+  /// The API's own code, or `http_<status>`: also for one that may be the code of a customer, which
+  /// has a field of the same name.
   let code: String
-  /// The API's own message, or one made from the status. A body that is not the API's, such as a
-  /// proxy's page, is not repeated.
+  /// The API's own message without the values of codes, or one made from the status. A body that is
+  /// not the API's, such as a proxy's page, is not repeated.
   let message: String
 
   /// Reads the body as leniently as can be: whatever is missing is made from the status.
   init(status: Int, body: [UInt8], texts: PublicText) {
     let fields = (try? Self.read(body)) ?? Fields()
-    code = Self.kept(fields.code, limit: 200, texts: texts) ?? "http_\(status)"
+    let name = Self.kept(fields.code, limit: 200, texts: texts)
+    code = name.flatMap { $0.contains(CodeHider.replacement) ? nil : $0 } ?? "http_\(status)"
     message =
       Self.kept(fields.message, limit: Bounds.messageLength, texts: texts)
       ?? Self.sentence(for: status)
@@ -25,7 +27,7 @@ struct ErrorBody: Hashable, Sendable {
 
   private static func kept(_ text: String?, limit: Int, texts: PublicText) -> String? {
     guard let text, !text.isEmpty else { return nil }
-    return texts.clean(text, limit: limit)
+    return texts.quote(text, limit: limit)
   }
 
   private static func sentence(for status: Int) -> String {

@@ -6,10 +6,24 @@ struct PublicText: Sendable {
   static let redaction = "(secret)"
 
   private let secret: [UInt8]
+  private var codes = CodeHider(prefix: nil)
 
   /// Texts in which this key must not appear.
   init(hiding key: APIKey) {
     secret = Array(key.value.utf8)
+  }
+
+  /// The same for what is said of a call with this prefix.
+  func about(prefix: String?) -> PublicText {
+    var texts = self
+    texts.codes = CodeHider(prefix: prefix)
+    return texts
+  }
+
+  /// The API's own words: clean, and without what may be the value of a code.
+  func quote(_ words: String, limit: Int = Bounds.messageLength) -> String {
+    // As with the key, what is cut in two would no longer be found.
+    clean(codes.hide(redact(words)), limit: limit)
   }
 
   /// The text without the key, with blanks for line breaks and marks for other control

@@ -32,6 +32,67 @@ struct DocumentTests {
     #expect(statements > 30)
   }
 
+  @Test(
+    "logins of one ledger get into no other one, and the server's log shows no values of theirs"
+  )
+  func severalLedgers() async throws {
+    try await TestServer.lend(.migrated) { settings in
+      let first = try await Connection.open(settings)
+      #expect(try await RoleSetup(first).apply() == .done)
+      let shop = try await first.query("SELECT current_database()").one().text(0)
+      let daemon = try await first.settings(as: "\(shop)_daemon")
+      let web = try await first.settings(as: "\(shop)_web")
+      await first.close()
+      try await TestServer.lendCopy(of: settings) { copy in
+        let office = try await Connection.open(copy)
+        let outlet = try await office.query("SELECT current_database()").one().text(0)
+        for ledger in [shop, outlet] {
+          for title in ["Several ledgers on one server", "The server's own log"] {
+            try await office.script(
+              try Self.section(title, of: "docs/security.md").replacing("shop", with: ledger)
+            )
+          }
+        }
+        let producer = try await Connection.open(web)
+        let inserted = try await producer.query(
+          "INSERT INTO codemint.jobs (reward_id, count) VALUES (gen_random_uuid(), 1) RETURNING id"
+        )
+        #expect(inserted.count == 1)
+        await producer.close()
+        for stranger in ["\(shop)_web", "\(shop)_desk", "\(shop)_daemon"] {
+          let refused = try await office.settings(as: stranger)
+          let error = await failure { () throws(PostgresError) in
+            try await Connection.open(refused)
+          }
+          #expect(error?.message.contains("permission denied for database") == true)
+        }
+        let worker = try await Connection.open(daemon)
+        #expect(try await PrivilegeCheck(worker).complaint() == nil)
+        let shown = try await worker.query(
+          """
+          SELECT current_setting('log_parameter_max_length') AS parameters,
+                 current_setting('log_error_verbosity') AS errors,
+                 current_setting('log_parameter_max_length_on_error') AS on_error
+          """
+        ).one()
+        #expect(try shown.text("parameters") == "0" && shown.text("errors") == "terse")
+        #expect(try shown.text("on_error") == "0")
+        await worker.close()
+        for login in ["daemon", "web", "desk"] {
+          for ledger in [shop, outlet] {
+            try await office.script(
+              """
+              REVOKE CONNECT ON DATABASE \(ledger) FROM \(ledger)_\(login);
+              DROP ROLE \(ledger)_\(login);
+              """
+            )
+          }
+        }
+        await office.close()
+      }
+    }
+  }
+
   @Test("every alert has its section on what to do")
   func alerts() throws {
     let rules = try Self.text(of: "config/prometheus/codemint.rules.yml")
@@ -51,6 +112,14 @@ struct DocumentTests {
     let sql: String
   }
 
+  /// What is to be pasted in a section.
+  private static func section(_ title: String, of document: String) throws -> String {
+    let sections = try text(of: document).components(separatedBy: "\n## ")
+    let section = try #require(sections.first { $0.hasPrefix(title + "\n") })
+    return section.components(separatedBy: "```sql\n").dropFirst()
+      .compactMap { $0.components(separatedBy: "```").first }.joined()
+  }
+
   /// SQL blocks, and whole statements in the middle of a sentence.
   private static func blocks(of document: String) throws -> [Block] {
     var blocks: [Block] = []
@@ -59,8 +128,8 @@ struct DocumentTests {
       let role = heading.firstMatch(of: /codemint_\w+/).map { String($0.0) }
       let pasted = section.components(separatedBy: "```sql\n").dropFirst()
         .compactMap { $0.components(separatedBy: "```").first }
-        // Logins are the cluster's, and are other people's to name.
-        .filter { !$0.contains("CREATE ROLE") }
+        // Logins are the cluster's: what an administrator does is tried by itself.
+        .filter { !$0.contains(/(CREATE|ALTER) ROLE/) }
       let quoted = section.matches(of: /`(SELECT [^`]*;)`/).map { String($0.1) }
       blocks += (pasted + quoted).map { Block(role: role ?? standardRole(of: $0), sql: $0) }
     }

@@ -21,6 +21,24 @@ struct MigratorTests {
     }
   }
 
+  @Test("no function is everybody's to execute, from its migration on, before roles are set up too")
+  func closed() async throws {
+    try await TestServer.lend(.empty) { settings in
+      let connection = try await Connection.open(settings)
+      _ = try await Migrator(connection).migrate()
+      let open = try await connection.query(
+        """
+        SELECT p.proname::text AS name FROM pg_proc p
+        WHERE p.pronamespace = 'codemint'::regnamespace
+          AND EXISTS (SELECT FROM aclexplode(coalesce(p.proacl, acldefault('f', p.proowner))) AS a
+                      WHERE a.grantee = 0)
+        """
+      )
+      #expect(try open.map { try $0.text("name") } == [])
+      await connection.close()
+    }
+  }
+
   @Test("two that migrate at the same time apply each migration once")
   func twoAtOnce() async throws {
     try await TestServer.lend(.empty) { settings in

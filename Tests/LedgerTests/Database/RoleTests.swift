@@ -99,6 +99,63 @@ struct RoleTests {
     }
   }
 
+  @Test("nor does it change what producers asked for, what a code is, and what operators decided")
+  func othersColumns() async throws {
+    try await Logins.lend { logins in
+      let daemon = try await logins.login(.worker)
+      for statement: Statement in [
+        "UPDATE codemint.accounts SET accepted_by = 'me'",
+        "UPDATE codemint.accounts SET accepted_at = now()",
+        "UPDATE codemint.accounts SET accepted_note = 'mine'",
+        "UPDATE codemint.accounts SET set_requests_per_second = 1000",
+        "UPDATE codemint.accounts SET set_burst = 1000",
+        "UPDATE codemint.accounts SET set_max_in_flight = 1000",
+        "UPDATE codemint.accounts SET set_max_in_flight_per_reward = 1000",
+        "UPDATE codemint.accounts SET set_by = 'me'", "UPDATE codemint.accounts SET set_at = now()",
+        "UPDATE codemint.jobs SET count = 1000000", "UPDATE codemint.jobs SET prefix = 'X'",
+        "UPDATE codemint.jobs SET reward_id = gen_random_uuid()",
+        "UPDATE codemint.jobs SET created_by = 'me'", "UPDATE codemint.jobs SET metadata = NULL",
+        "UPDATE codemint.jobs SET dedupe_key = NULL", "UPDATE codemint.jobs SET run_at = now()",
+        "UPDATE codemint.calls SET size = 500", "UPDATE codemint.calls SET resolved_by = 'me'",
+        "UPDATE codemint.calls SET resolution = 'absent'",
+        "UPDATE codemint.calls SET resolution_note = 'x'",
+        "UPDATE codemint.codes SET code = 'X'", "UPDATE codemint.codes SET id = gen_random_uuid()",
+        "UPDATE codemint.codes SET reward_id = gen_random_uuid()",
+        "UPDATE codemint.codes SET purged_at = now()", "UPDATE codemint.strays SET code = 'X'",
+        "UPDATE codemint.answers SET body = ''", "UPDATE codemint.raw_codes SET code = ''",
+        "UPDATE codemint.purges SET note = ''", "UPDATE codemint.job_actions SET done_by = 'me'",
+        "INSERT INTO codemint.accounts (name) VALUES ('mine')",
+        "INSERT INTO codemint.job_actions (job_id, action) VALUES (1, 'x')",
+      ] {
+        #expect(await refusal(of: statement, to: daemon) == Self.denied, "\(statement.sql)")
+      }
+    }
+  }
+
+  @Test("nobody can hang a trigger's function on a table of their own", arguments: Role.allCases)
+  func triggers(role: Role) async throws {
+    try await Logins.lend { logins in
+      let login = try await logins.login(role)
+      try await login.script("CREATE TEMPORARY TABLE mine (id bigint)")
+      let functions = try await logins.owner.query(
+        """
+        SELECT p.proname::text AS name FROM pg_proc p
+        WHERE p.pronamespace = 'codemint'::regnamespace AND p.prorettype = 'trigger'::regtype
+        """
+      )
+      #expect(functions.count > 3)
+      for function in functions {
+        let trigger = Statement(
+          """
+          CREATE TRIGGER mine AFTER INSERT ON mine REFERENCING NEW TABLE AS inserted
+          FOR EACH STATEMENT EXECUTE FUNCTION codemint.\(try function.text("name"))()
+          """
+        )
+        #expect(await refusal(of: trigger, to: login) == Self.denied, "\(trigger.sql)")
+      }
+    }
+  }
+
   @Test("a login that lacks the daemon's role is told which grant helps")
   func complaint() async throws {
     try await Logins.lend { logins in
@@ -131,6 +188,28 @@ struct RoleTests {
         """
       )
       #expect(try steering.map { try $0.text("name") } == Self.operatorsFunctions)
+    }
+  }
+
+  @Test("setting the roles up again takes away what they were given beside")
+  func again() async throws {
+    try await Logins.lend { logins in
+      try await logins.owner.script(
+        """
+        GRANT ALL ON ALL TABLES IN SCHEMA codemint TO codemint_worker, codemint_operator;
+        GRANT SELECT (code) ON codemint.codes TO codemint_producer;
+        GRANT ALL ON ALL FUNCTIONS IN SCHEMA codemint TO codemint_reader;
+        """
+      )
+      #expect(try await RoleSetup(logins.owner).apply() == .done)
+      for (role, statement): (Role, Statement) in [
+        (.worker, "UPDATE codemint.accounts SET set_by = 'me'"),
+        (.operator, "SELECT code FROM codemint.codes"),
+        (.producer, "SELECT code FROM codemint.codes"), (.reader, "SELECT codemint.line_up()"),
+      ] {
+        let login = try await logins.login(role)
+        #expect(await refusal(of: statement, to: login) == Self.denied, "\(statement.sql)")
+      }
     }
   }
 

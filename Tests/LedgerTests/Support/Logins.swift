@@ -7,7 +7,6 @@ import Testing
 struct Logins: Sendable {
   /// The owner of the schema.
   let owner: Connection
-  private let address: String
 
   private static let number = Mutex(0)
 
@@ -16,13 +15,7 @@ struct Logins: Sendable {
     try await TestServer.lend(.migrated) { settings in
       let owner = try await Connection.open(settings)
       #expect(try await RoleSetup(owner).apply() == .done)
-      let place = try await owner.query(
-        """
-        SELECT format('%s?host=%s&port=%s', current_database(),
-                      current_setting('unix_socket_directories'), current_setting('port')) AS place
-        """
-      )
-      try await body(Logins(owner: owner, address: place.one().text("place")))
+      try await body(Logins(owner: owner))
       await owner.close()
     }
   }
@@ -37,6 +30,6 @@ struct Logins: Sendable {
     try await owner.script(
       "CREATE ROLE \(name) LOGIN" + (role.map { " IN ROLE \($0.rawValue)" } ?? "")
     )
-    return try await Connection.open(ConnectionSettings("postgresql://\(name)@/\(address)"))
+    return try await Connection.open(owner.settings(as: name))
   }
 }

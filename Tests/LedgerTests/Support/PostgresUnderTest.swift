@@ -12,8 +12,8 @@ struct PostgresUnderTest: LedgerUnderTest {
   /// Lends a fresh one.
   static func lend(_ body: (any LedgerUnderTest) async throws -> Void) async throws {
     try await TestServer.lend(.manualClock) { settings in
-      let pool = Pool(settings, limit: 2)
       let bystander = try await Connection.open(settings)
+      let pool = Pool(try await bystander.settings(as: TestServer.daemon), limit: 2)
       try await bystander.script("LISTEN codemint_jobs; LISTEN codemint_job_done; LISTEN test")
       let ledger = PostgresUnderTest(store: PostgresStore(pool: pool), bystander: bystander)
       do {

@@ -17,6 +17,9 @@ struct TestServer: Sendable {
     case manualClock = "template_manual_clock"
   }
 
+  /// A login of the whole server with the daemon's role.
+  static let daemon = "daemon"
+
   private let server: LocalPostgres
   private let office: Connection
 
@@ -37,6 +40,17 @@ struct TestServer: Sendable {
       let connection = try await Connection.open(settings)
       if template == .manualClock { try await connection.script(Self.clock) }
       _ = try await Migrator(connection).migrate()
+      if template == .manualClock {
+        // The store does all of its work with the daemon's role here, and with no right more.
+        #expect(try await RoleSetup(connection).apply() == .done)
+        try await connection.script(
+          """
+          CREATE ROLE \(Self.daemon) LOGIN IN ROLE codemint_worker;
+          GRANT USAGE ON SCHEMA test TO codemint_worker;
+          GRANT SELECT ON test.clock TO codemint_worker;
+          """
+        )
+      }
       if let changes = try Self.schemaChanges() { try await connection.script(changes) }
       await connection.close()
     }

@@ -55,4 +55,58 @@ struct TextTests {
     let error = ErrorBody(status: 500, body: body, texts: Texts.public)
     #expect(error.code == "http_500")
   }
+
+  @Test(
+    "whatever may be the value of a code is not repeated",
+    arguments: [
+      ("code SUMMER7Q2K exists", "code (code) exists"),
+      ("'summer-x' is taken.", "'(code)' is taken."),
+      ("SUMMER, summer: the prefix", "SUMMER, summer: the prefix"),
+      ("(SUMMER.7Q/2!) SUMMERY.", "((code)!) (code)."),
+      ("7Q2KX9 and SAVE-2041 and x7q2k9ab", "(code) and (code) and (code)"),
+      ("48213377 or ABCD-EFGH-JKLM or ab-20417-b", "(code) or (code) or (code)"),
+      ("a_SUMMER_7Q2K", "(code)"), ("ÄÖÜ-Ñ1234", "(code)"),
+    ]
+  )
+  func codes(message: String, shown: String) {
+    #expect(Texts.public.about(prefix: "Summer").quote(message) == shown)
+  }
+
+  @Test(
+    "what is no code stays, with a prefix and without one",
+    arguments: [
+      "count must be from 1 to 500, not 1000000", "x-api-key is missing or wrong",
+      "reward_not_found",
+      "ERR_4001: FORBIDDEN by RFC 7231, HTTP/1.1", "prefix has more than 32-character words",
+      "no reward 3c90c3cc-0d44-4b50-8888-8dd25736052a", "expired on 2030-12-24T08:00:00Z", "",
+      "the reward is ended (since 2030-12-24)", "größer als 500", "429",
+    ]
+  )
+  func words(message: String) {
+    for prefix in ["SUMMER", "A", nil] {
+      #expect(Texts.public.about(prefix: prefix).quote(message) == message)
+    }
+  }
+
+  @Test("a prefix may begin and go on with anything")
+  func oddPrefix() {
+    #expect(Texts.public.about(prefix: "#50% ").quote("x#50% off!") == "x(code)!")
+    #expect(Texts.public.about(prefix: "#50% ").quote("a #50% ") == "a #50% ")
+  }
+
+  @Test("an answer whose field code holds a customer's code has none of the API's")
+  func codeField() {
+    let body = #"{"id":"x","code":"SUMMER-7Q2KX9","status":"available"}"#
+    #expect(said(body, status: 200).code == "http_200")
+    #expect(said(#"{"code":"ERR_4001","message":"K7Q2KX9!"}"#).code == "ERR_4001")
+    #expect(said(#"{"code":"ERR_4001","message":"K7Q2KX9!"}"#).message == "(code)!")
+  }
+
+  @Test("a code at the border is not cut in two, and long texts take no long time")
+  func border() {
+    let long = String(repeating: "x", count: Bounds.messageLength - 3) + " 7Q2KX9AB"
+    #expect(Texts.public.quote(long).hasSuffix(" (c"))
+    let huge = String(repeating: "7Q2KX9AB ", count: 10_000)
+    #expect(Texts.public.quote(huge).hasPrefix("(code) (code) "))
+  }
 }

@@ -148,8 +148,9 @@ CREATE TABLE codemint.codes (
   stored_at    timestamptz NOT NULL DEFAULT statement_timestamp(),
   synced_at    timestamptz,
 
+  -- The most frequent first: it is looked at for every code.
   CONSTRAINT "sync_status is none, pending, synced or error"
-    CHECK (sync_status IN ('none', 'pending', 'synced', 'error')),
+    CHECK (sync_status IN ('synced', 'pending', 'none', 'error')),
   CONSTRAINT "a code that counts belongs to a job and a call"
     CHECK (surplus OR (job_id IS NOT NULL AND call_id IS NOT NULL))
 );

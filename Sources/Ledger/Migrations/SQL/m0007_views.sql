@@ -111,7 +111,8 @@ FROM codemint.accounts a
 CROSS JOIN LATERAL (SELECT codemint.current_pace(a, clock_timestamp()) AS pace) p;
 
 COMMENT ON VIEW codemint.job_status IS 'Every job with progress, pace, doubts, sync and last error.';
-COMMENT ON COLUMN codemint.job_status.time_left IS 'At the pace so far.';
+COMMENT ON COLUMN codemint.job_status.time_left IS
+  'Until it is complete, at the pace so far; null unless it runs and has codes.';
 COMMENT ON VIEW codemint.call_log IS 'Every request, newest first.';
 COMMENT ON VIEW codemint.doubts IS 'Calls of which nobody knows whether they made codes.';
 COMMENT ON FUNCTION codemint.count_strays(uuid) IS

@@ -267,7 +267,8 @@ COMMENT ON FUNCTION codemint.pause_job(bigint, text) IS 'No new call until resum
 COMMENT ON FUNCTION codemint.resume_job(bigint, text) IS
   'Lets a paused job go on. One that is held stays so.';
 COMMENT ON FUNCTION codemint.retry_job(bigint, text) IS
-  'Opens a failed or cancelled job for what it lacks, or one held because its reward was refused.';
+  'Opens a failed or cancelled job for what it lacks, or one held because its reward was refused or '
+  'could not be listed.';
 COMMENT ON FUNCTION codemint.set_priority(bigint, integer, text) IS
   'Changes the priority, 0 to 9, of a job that has not ended.';
 COMMENT ON FUNCTION codemint.resolve_call(uuid, text, text) IS

@@ -20,14 +20,17 @@ COMMENT ON COLUMN codemint.jobs.metadata IS 'A JSON object of the producer''s ow
 COMMENT ON COLUMN codemint.jobs.state IS
   'queued, running, ending (waits for outstanding calls), completed, failed or cancelled.';
 COMMENT ON COLUMN codemint.jobs.paused IS 'An operator paused it: no new call.';
-COMMENT ON COLUMN codemint.jobs.held IS 'codemint cannot decide and waits for an operator.';
+COMMENT ON COLUMN codemint.jobs.held IS
+  'codemint cannot go on by itself and waits for an operator; see codemint.waits.';
 COMMENT ON COLUMN codemint.jobs.issued IS 'Codes in codemint.codes that count for the job.';
 COMMENT ON COLUMN codemint.jobs.outstanding IS
   'Codes asked for by calls that are sending or in doubt.';
 COMMENT ON COLUMN codemint.jobs.surplus IS
   'Codes that exist upstream because of the job and that it had no room for.';
-COMMENT ON COLUMN codemint.jobs.error_code IS 'Why it failed or is held, in the API''s own words.';
-COMMENT ON COLUMN codemint.jobs.error_message IS 'The message that goes with error_code.';
+COMMENT ON COLUMN codemint.jobs.error_code IS
+  'Why it failed, was cancelled or is held: the API''s own code, or codemint''s.';
+COMMENT ON COLUMN codemint.jobs.error_message IS
+  'The message that goes with error_code; (code) stands where it may have quoted a code.';
 COMMENT ON COLUMN codemint.jobs.next_call_at IS
   'When the next call may be claimed, or could be first; null when the job needs none.';
 COMMENT ON COLUMN codemint.jobs.created_by IS 'The role that inserted it.';
@@ -82,7 +85,9 @@ COMMENT ON COLUMN codemint.rewards.watched_since IS
 COMMENT ON COLUMN codemint.rewards.watch_at IS 'When it is listed again because of that.';
 COMMENT ON COLUMN codemint.calls.held_at IS
   'Since when it waits for a person, because listing could not decide it.';
-COMMENT ON COLUMN codemint.calls.hold_reason IS 'Why listing could not decide it.';
+COMMENT ON COLUMN codemint.calls.hold_reason IS
+  'Why listing could not decide it: number_unexplained, prefixes_indistinct, codes_made_late, '
+  'listing_has_nulls or listing_failed.';
 COMMENT ON COLUMN codemint.calls.resolution IS 'What a person decided: adopt or absent.';
 COMMENT ON COLUMN codemint.calls.resolution_note IS 'Why, in the person''s words.';
 COMMENT ON COLUMN codemint.accounts.offset_low_us IS
@@ -137,7 +142,8 @@ COMMENT ON COLUMN codemint.calls.http_status IS 'The status of the API''s answer
 COMMENT ON COLUMN codemint.calls.error_code IS
   'Why it made no codes, or why nobody knows: the API''s own code, or codemint''s.';
 COMMENT ON COLUMN codemint.calls.error_message IS
-  'The message that goes with error_code, at most 2000 characters.';
+  'The message that goes with error_code, at most 2000 characters; (code) stands where it may have '
+  'quoted a code.';
 COMMENT ON COLUMN codemint.calls.duration_ms IS
   'From the request to the end of its answer, in milliseconds.';
 COMMENT ON COLUMN codemint.calls.created_at IS 'When it was claimed.';
@@ -152,7 +158,7 @@ COMMENT ON COLUMN codemint.codes.call_id IS
   'The call that made it, which codemint may have forgotten since (retention.calls_days).';
 COMMENT ON COLUMN codemint.codes.reward_id IS 'The reward that it belongs to.';
 COMMENT ON COLUMN codemint.codes.code IS
-  'What a customer types in: worth money, so that only codemint_reader may see it.';
+  'What a customer types in: worth money, so that only codemint_reader and the daemon may see it.';
 COMMENT ON COLUMN codemint.codes.purged_at IS
   'When its job was purged; the id alone is left, so that no listing takes it for a new code.';
 COMMENT ON COLUMN codemint.rewards.reward_id IS 'The API''s id of the reward.';

@@ -1,12 +1,19 @@
--- Who may do what. Run after every migration and as often as wanted: it comes to the same.
+-- Who may do what. Run after every migration and as often as wanted: it comes to the same, whatever
+-- these roles had before.
 --
 -- Nothing is granted to PUBLIC. A function that is SECURITY DEFINER is an operator's; every other
--- one belongs to the daemon, which runs it with its own rights. What both need is at the end.
+-- one belongs to the daemon, which runs it with its own rights. What both need is at the end. A
+-- trigger's function is nobody's: who may execute one could hang it on a table of their own, and have
+-- it write what they like.
 
-REVOKE ALL ON SCHEMA codemint FROM PUBLIC;
-REVOKE ALL ON ALL TABLES IN SCHEMA codemint FROM PUBLIC;
-REVOKE ALL ON ALL SEQUENCES IN SCHEMA codemint FROM PUBLIC;
-REVOKE ALL ON ALL FUNCTIONS IN SCHEMA codemint FROM PUBLIC;
+REVOKE ALL ON SCHEMA codemint
+  FROM PUBLIC, codemint_producer, codemint_operator, codemint_reader, codemint_worker;
+REVOKE ALL ON ALL TABLES IN SCHEMA codemint
+  FROM PUBLIC, codemint_producer, codemint_operator, codemint_reader, codemint_worker;
+REVOKE ALL ON ALL SEQUENCES IN SCHEMA codemint
+  FROM PUBLIC, codemint_producer, codemint_operator, codemint_reader, codemint_worker;
+REVOKE ALL ON ALL FUNCTIONS IN SCHEMA codemint
+  FROM PUBLIC, codemint_producer, codemint_operator, codemint_reader, codemint_worker;
 GRANT USAGE ON SCHEMA codemint
   TO codemint_producer, codemint_operator, codemint_reader, codemint_worker;
 
@@ -17,7 +24,10 @@ GRANT SELECT ON codemint.job_status, codemint.account_status TO codemint_produce
 -- The view calls it, and a view's functions run with the rights of who reads the view.
 GRANT EXECUTE ON FUNCTION codemint.current_pace(codemint.accounts, timestamptz)
   TO codemint_producer, codemint_operator;
-GRANT EXECUTE ON FUNCTION codemint.without_code(text, text) TO codemint_operator;
+GRANT EXECUTE
+  ON FUNCTION codemint.without_code(text, text), codemint.may_send(codemint.accounts),
+     codemint.reason_to_wait(codemint.jobs, codemint.rewards, codemint.accounts, timestamptz)
+  TO codemint_operator;
 
 -- Readers: codes, and the jobs that they belong to.
 GRANT SELECT ON codemint.jobs, codemint.codes, codemint.strays, codemint.raw_codes,
@@ -25,15 +35,51 @@ GRANT SELECT ON codemint.jobs, codemint.codes, codemint.strays, codemint.raw_cod
   TO codemint_reader;
 
 -- The daemon. It never deletes a job or a code: an id that was seen once is known for ever.
-GRANT SELECT, INSERT, UPDATE ON ALL TABLES IN SCHEMA codemint TO codemint_worker;
-REVOKE INSERT, UPDATE ON codemint.migrations, codemint.job_actions, codemint.purges
-  FROM codemint_worker;
-GRANT UPDATE (told_at) ON codemint.job_actions TO codemint_worker;
-REVOKE INSERT ON codemint.jobs, codemint.accounts FROM codemint_worker;
+GRANT SELECT ON ALL TABLES IN SCHEMA codemint TO codemint_worker;
+GRANT INSERT
+  ON codemint.calls, codemint.codes, codemint.rewards, codemint.workers, codemint.strays,
+     codemint.answers, codemint.raw_codes, codemint.arrivals, codemint.follows, codemint.resyncs
+  TO codemint_worker;
 GRANT DELETE ON codemint.arrivals, codemint.calls, codemint.resyncs, codemint.strays,
                 codemint.workers
   TO codemint_worker;
-GRANT USAGE ON ALL SEQUENCES IN SCHEMA codemint TO codemint_worker;
+GRANT USAGE ON SEQUENCE codemint.turns TO codemint_worker;
+
+-- It changes nothing of what a producer asked for, of what a code is, of what an operator set, accepted
+-- or decided, and of who did it.
+DO $$
+DECLARE
+  v_table record;
+BEGIN
+  FOR v_table IN
+    SELECT c.oid::regclass AS name,
+           string_agg(quote_ident(a.attname), ', ' ORDER BY a.attnum) AS columns
+    FROM pg_class c
+    JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
+    WHERE c.relnamespace = 'codemint'::regnamespace
+      AND CASE c.relname
+            WHEN 'jobs' THEN a.attname NOT IN (
+              'id', 'reward_id', 'count', 'prefix', 'run_at', 'dedupe_key', 'metadata',
+              'created_by', 'created_at')
+            WHEN 'calls' THEN a.attname NOT IN (
+              'id', 'job_id', 'reward_id', 'prefix', 'size', 'worker', 'created_at', 'resolution',
+              'resolved_by', 'resolved_at', 'resolution_note')
+            WHEN 'codes' THEN a.attname NOT IN (
+              'id', 'reward_id', 'code', 'created_at', 'stored_at', 'purged_at')
+            WHEN 'accounts' THEN a.attname <> 'name' AND a.attname !~ '^(set|accepted)_'
+            WHEN 'strays' THEN a.attname = 'found_at'
+            WHEN 'job_actions' THEN a.attname = 'told_at'
+            WHEN 'rewards' THEN a.attname <> 'reward_id'
+            WHEN 'workers' THEN a.attname <> 'id'
+            WHEN 'follows' THEN a.attname <> 'reward_id'
+            WHEN 'resyncs' THEN a.attname NOT IN ('reward_id', 'system')
+            ELSE false END
+    GROUP BY c.oid
+  LOOP
+    EXECUTE format('GRANT UPDATE (%s) ON %s TO codemint_worker', v_table.columns, v_table.name);
+  END LOOP;
+END
+$$;
 
 -- Operators: everything but what a code is worth, which is in the columns `code`, in bodies that are
 -- kept byte for byte, and in `external_ids`, where other systems' errors quote it.
@@ -57,7 +103,8 @@ BEGIN
   FOR v_routine IN
     SELECT p.oid::regprocedure AS name,
            CASE WHEN p.prosecdef THEN 'codemint_operator' ELSE 'codemint_worker' END AS role
-    FROM pg_proc p WHERE p.pronamespace = 'codemint'::regnamespace
+    FROM pg_proc p
+    WHERE p.pronamespace = 'codemint'::regnamespace AND p.prorettype <> 'trigger'::regtype
   LOOP
     EXECUTE format('GRANT EXECUTE ON FUNCTION %s TO %s', v_routine.name, v_routine.role);
   END LOOP;

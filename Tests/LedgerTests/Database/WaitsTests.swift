@@ -1,0 +1,284 @@
+import Ledger
+import Postgres
+import Testing
+
+/// An operator with psql alone: why a job does not get on, and what helps.
+@Suite("what jobs wait for")
+struct WaitsTests {
+  /// How the ledger is, on top of a job 1 that runs, of a daemon that lives and of limits.
+  private struct Trouble {
+    let reason: String
+    let setup: String
+    let why: String
+    /// What `what_to_do` begins with.
+    var help = "none: "
+  }
+
+  /// What comes after what was done, where the job does not go on at once.
+  private static let next = ["sync": "sync", "suspended": "listing"]
+
+  private static let troubles = [
+    Trouble(reason: "turn", setup: "", why: "it runs, or other jobs go first", help: "none, or "),
+    Trouble(
+      reason: "paused",
+      setup: "SELECT codemint.pause_job(id, 'too early') FROM codemint.jobs",
+      why: "paused by postgres: too early",
+      help: "SELECT codemint.resume_job("
+    ),
+    Trouble(
+      reason: "held",
+      setup: """
+        UPDATE codemint.jobs SET held = true, turn = NULL, next_call_at = NULL,
+          error_code = 'forbidden', error_message = 'not this one';
+        """,
+      why: "forbidden: not this one",
+      help: "SELECT codemint.retry_job("
+    ),
+    Trouble(
+      reason: "decision",
+      setup: """
+        UPDATE codemint.jobs SET held = true, outstanding = 5, turn = NULL, next_call_at = NULL,
+          error_code = 'listing_failed';
+        \(doubtful)
+        UPDATE codemint.calls SET held_at = now(), hold_reason = 'listing_failed';
+        """,
+      why: "it cannot be told what 1 of its calls did: listing_failed",
+      help: "SELECT codemint.resolve_call("
+    ),
+    Trouble(
+      reason: "time",
+      setup: """
+        UPDATE codemint.jobs SET run_at = now() + interval '1 day', turn = NULL,
+          next_call_at = now() + interval '1 day'
+        """,
+      why: "its run_at has not come"
+    ),
+    Trouble(
+      reason: "time",
+      setup: """
+        UPDATE codemint.jobs SET stalls = 2, turn = NULL, next_call_at = now() + interval '1 min'
+        """,
+      why: "its last 2 answer(s) held no new code"
+    ),
+    Trouble(
+      reason: "suspended",
+      setup: """
+        UPDATE codemint.accounts SET suspended_at = now(), suspended_reason = 'it was restored'
+        """,
+      why: "it was restored",
+      help: "SELECT codemint.accept_cluster('why'), if"
+    ),
+    Trouble(
+      reason: "daemon",
+      setup: "UPDATE codemint.workers SET draining = true",
+      why: "no daemon lives, or all of them are stopping",
+      help: "start one"
+    ),
+    Trouble(
+      reason: "blocked",
+      setup: """
+        UPDATE codemint.accounts SET blocked_at = now(), blocked_code = 'unauthorized',
+          blocked_message = 'bad key', probe_at = now()
+        """,
+      why: "the API refuses the key: unauthorized: bad key",
+      help: "give the daemons a key"
+    ),
+    Trouble(
+      reason: "failing",
+      setup: "UPDATE codemint.accounts SET breaker = 'open', failures = 5, probe_at = now()",
+      why: "the API has failed 5 times in a row"
+    ),
+    Trouble(
+      reason: "doubt",
+      setup: """
+        UPDATE codemint.jobs SET outstanding = 5;
+        UPDATE codemint.rewards SET in_flight = 1, closed_at = now();
+        \(doubtful)
+        """,
+      why: "a call of it is in doubt; 1 call(s) have to end first"
+    ),
+    Trouble(
+      reason: "doubt",
+      setup: """
+        UPDATE codemint.rewards
+        SET closed_at = now(), listing_failing_since = '2030-01-01 00:00+00'
+        """,
+      why: """
+        a call of another job of its reward is in doubt, and the reward cannot be listed since \
+        2030-01-01 00:00:00+00
+        """
+    ),
+    Trouble(
+      reason: "answers",
+      setup: "UPDATE codemint.jobs SET outstanding = 10, turn = NULL, next_call_at = NULL",
+      why: "calls for its last 10 codes are out"
+    ),
+    Trouble(
+      reason: "answers",
+      setup: """
+        UPDATE codemint.jobs SET outstanding = 5, paused = true, turn = NULL, next_call_at = NULL,
+          state = 'ending', ends_as = 'cancelled'
+        """,
+      why: "calls for its last 5 codes are out"
+    ),
+    Trouble(
+      reason: "listing",
+      setup: "UPDATE codemint.rewards SET watch_step = -2, watch_at = now()",
+      why: "the database failed over, so its reward is listed first"
+    ),
+    Trouble(
+      reason: "listing",
+      setup: "UPDATE codemint.rewards SET watch_step = -1, watch_at = now(), watch_error = 'gone'",
+      why: "an answer was not what was asked for, and its reward cannot be listed: gone"
+    ),
+    Trouble(
+      reason: "refused",
+      setup: """
+        UPDATE codemint.rewards SET failures = 2, paused_until = now() + interval '1 min',
+          error_code = 'forbidden', error_message = 'not this one'
+        """,
+      why: "its reward was refused or failed 2 time(s): forbidden: not this one"
+    ),
+    Trouble(
+      reason: "pause",
+      setup: """
+        UPDATE codemint.accounts
+        SET paused_until = now() + interval '1 min', pause_reason = 'throttled'
+        """,
+      why: "the API has asked for a pause"
+    ),
+    Trouble(
+      reason: "reward",
+      setup: "UPDATE codemint.rewards SET in_flight = 2",
+      why: "its reward has 2 call(s) out, as many as it may"
+    ),
+    Trouble(
+      reason: "slots",
+      setup: "UPDATE codemint.accounts SET in_flight = 4",
+      why: "4 call(s) are out, as many as there may be"
+    ),
+    Trouble(
+      reason: "slots",
+      setup: "UPDATE codemint.accounts SET in_flight = 1, failures = 1",
+      why: "1 call(s) are out, as many as there may be after a failure"
+    ),
+    Trouble(
+      reason: "sync",
+      setup: """
+        \(completed)
+        INSERT INTO codemint.follows (reward_id, look_at) SELECT reward_id, now() FROM codemint.jobs
+        """,
+      why: "other systems have yet to take its codes"
+    ),
+    Trouble(
+      reason: "sync",
+      setup: """
+        \(completed)
+        INSERT INTO codemint.follows (reward_id, look_at, failures, error_message)
+          SELECT reward_id, now(), 3, 'gone' FROM codemint.jobs
+        """,
+      why: "its codes cannot be looked at: gone"
+    ),
+    Trouble(
+      reason: "sync",
+      setup: """
+        \(completed)
+        INSERT INTO codemint.follows (reward_id, given_up_at) SELECT reward_id, now() FROM codemint.jobs
+        """,
+      why: "other systems have not taken its codes",
+      help: "SELECT codemint.follow_sync("
+    ),
+  ]
+
+  @Test("psql alone says what a job waits for and what helps")
+  func tells() async throws {
+    try await Logins.lend { logins in
+      let person = logins.owner
+      for trouble in Self.troubles {
+        try await person.script("BEGIN")
+        try await person.script(Self.running + trouble.setup)
+        try await person.script("SET LOCAL ROLE codemint_operator")
+        let seen: Statement = "SELECT * FROM codemint.waits"
+        let row = try await person.query(seen).one()
+        #expect(try row.text("reason") == trouble.reason)
+        #expect(try row.text("why") == trouble.why)
+        let help = try row.text("what_to_do")
+        #expect(help.hasPrefix(trouble.help), "\(trouble.why)")
+        // What it says can be pasted, and helps.
+        if let statement = help.firstMatch(of: /^SELECT [^)]*\)/) {
+          try await person.script(String(statement.0).replacing("adopt", with: "absent"))
+          let after = try await person.query(seen).one().text("reason")
+          #expect(after == (Self.next[trouble.reason] ?? "turn"), "\(statement.0)")
+        }
+        try await person.script("ROLLBACK")
+      }
+    }
+  }
+
+  @Test("what a person has to do comes first, and a job that waits for nothing is not there")
+  func order() async throws {
+    try await Logins.lend { logins in
+      let person = try await logins.login(.operator)
+      let reason: Statement = "SELECT reason FROM codemint.waits WHERE job_id = 1"
+      try await logins.owner.script(
+        """
+        \(Self.running)
+        DELETE FROM codemint.workers;
+        UPDATE codemint.accounts SET suspended_at = now(), suspended_reason = 'copy', in_flight = 4,
+          blocked_at = now(), breaker = 'open', paused_until = now() + interval '1 h';
+        UPDATE codemint.rewards SET closed_at = now(), watch_step = -1, watch_at = now(),
+          paused_until = now() + interval '1 h';
+        UPDATE codemint.jobs SET paused = true, turn = NULL, next_call_at = NULL;
+        """
+      )
+      for (step, next) in [
+        ("UPDATE codemint.jobs SET paused = false, turn = 0", "paused"),
+        ("UPDATE codemint.accounts SET suspended_at = NULL", "suspended"),
+        (Self.daemon, "daemon"),
+        ("UPDATE codemint.accounts SET blocked_at = NULL", "blocked"),
+        ("UPDATE codemint.accounts SET breaker = NULL", "failing"),
+        ("UPDATE codemint.rewards SET closed_at = NULL", "doubt"),
+        ("UPDATE codemint.rewards SET watch_step = 0", "listing"),
+        ("UPDATE codemint.rewards SET paused_until = NULL", "refused"),
+        ("UPDATE codemint.accounts SET paused_until = NULL", "pause"),
+        ("UPDATE codemint.accounts SET in_flight = 0", "slots"),
+        (Self.completed, "turn"),
+      ] {
+        #expect(try await person.query(reason).one().text("reason") == next)
+        try await logins.owner.script(step)
+      }
+      #expect(try await person.query(reason).isEmpty)
+    }
+  }
+
+  private static let daemon = """
+    INSERT INTO codemint.workers
+      (id, host, process, version, draining, requests_per_second, burst, max_in_flight,
+       max_in_flight_per_reward, expires_at)
+    VALUES (gen_random_uuid(), 'here', 1, '1', false, 5, 1, 4, 2, now() + interval '1 hour');
+    """
+
+  private static let running = """
+    \(daemon)
+    UPDATE codemint.accounts
+      SET requests_per_second = 5, burst = 1, max_in_flight = 4, max_in_flight_per_reward = 2;
+    INSERT INTO codemint.jobs (reward_id, count) VALUES (gen_random_uuid(), 10);
+    UPDATE codemint.jobs SET state = 'running', started_at = now();
+    INSERT INTO codemint.rewards (reward_id) SELECT reward_id FROM codemint.jobs;
+    """
+
+  private static let doubtful = """
+    INSERT INTO codemint.calls (id, job_id, reward_id, size, state, worker)
+      SELECT gen_random_uuid(), id, reward_id, 5, 'in_doubt', gen_random_uuid() FROM codemint.jobs;
+    """
+
+  private static let completed = """
+    UPDATE codemint.jobs SET turn = NULL, next_call_at = NULL, issued = count, state = 'completed',
+      finished_at = now();
+    UPDATE codemint.jobs SET sync_done_at = NULL;
+    INSERT INTO codemint.codes
+      (id, job_id, call_id, reward_id, code, status, sync_status, external_ids)
+      SELECT gen_random_uuid(), id, gen_random_uuid(), reward_id, 'C', 'available', 'pending', '{}'
+      FROM codemint.jobs;
+    """
+}
