@@ -254,8 +254,7 @@ COMMENT ON COLUMN codemint.claimed.size IS 'How many codes it asks for.';
 COMMENT ON COLUMN codemint.claimed.slot_us IS 'Microseconds from answered_at to its slot.';
 COMMENT ON COLUMN codemint.claimed.answered_at IS 'The database''s clock when it answered.';
 COMMENT ON COLUMN codemint.claimed.spacing_us IS 'Microseconds from one slot to the next.';
-COMMENT ON COLUMN codemint.claimed.leeway_us IS
-  'Microseconds after the claim until which a call whose slot has come may leave.';
+COMMENT ON COLUMN codemint.claimed.leeway_us IS 'How late after the claim it may leave.';
 COMMENT ON COLUMN codemint.claimed.wait_us IS
   'Microseconds until time alone may bring a slot or end a pause; null if it will not.';
 COMMENT ON COLUMN codemint.claimed.due_us IS
