@@ -32,7 +32,8 @@ struct DatabaseExamination {
     )
     var findings = [server.finding]
     do {
-      findings += [try await privileges(connection), try await schema(connection)]
+      let state = try await Migrator(connection).state()
+      findings += [try await privileges(connection, for: state), schema(state)]
       findings += [try await clocks(connection), try await connections(connection)]
       findings += try await account(connection)
     } catch {
@@ -42,16 +43,21 @@ struct DatabaseExamination {
     return findings
   }
 
-  private func privileges(_ connection: Connection) async throws(PostgresError) -> Finding {
+  private func privileges(
+    _ connection: Connection,
+    for state: SchemaState
+  ) async throws(PostgresError) -> Finding {
+    guard state == .current else {
+      return .warning("privileges", "not looked at: the schema is not as it should be", "see there")
+    }
     guard let complaint = try await PrivilegeCheck(connection).complaint() else {
       return .ok("privileges", "what the daemon does is permitted")
     }
     return .failed("privileges", complaint, "let an administrator grant it")
   }
 
-  private func schema(_ connection: Connection) async throws(PostgresError) -> Finding {
-    let state = try await Migrator(connection).state()
-    return state == .current
+  private func schema(_ state: SchemaState) -> Finding {
+    state == .current
       ? .ok("schema", state.remedy) : .failed("schema", state.remedy, "as it says")
   }
 

@@ -50,7 +50,10 @@ struct WebService: Service {
       onServerRunning: { channel in
         logger.info(
           "web surface",
-          metadata: ["address": "\(channel.localAddress?.description ?? "")"]
+          metadata: [
+            "address":
+              "\(host.contains(":") ? "[\(host)]" : host):\(channel.localAddress?.port ?? port)"
+          ]
         )
       },
       logger: quiet

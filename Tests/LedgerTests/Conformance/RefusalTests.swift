@@ -146,6 +146,9 @@ struct RefusalTests {
       #expect(job.held && job.turn == nil && job.outstanding == 0)
       #expect(job.errorCode == "http_503")
       #expect(try await scene.job(other).held == false)
+      try await scene.ledger.edit(.cancel(id))
+      let cancelled = try await scene.job(id)
+      #expect(cancelled.state == .cancelled && !cancelled.held)
     }
   }
 

@@ -66,7 +66,7 @@ struct WaitsTests {
         UPDATE codemint.accounts SET suspended_at = now(), suspended_reason = 'it was restored'
         """,
       why: "it was restored",
-      help: "SELECT codemint.accept_cluster('why') -- if"
+      help: "SELECT codemint.accept_cluster('why'); -- if"
     ),
     Trouble(
       reason: "daemon",

@@ -36,6 +36,7 @@ extension MemoryLedger {
     }
     if job.state.isTerminal {
       job.finishedAt = now
+      job.held = false
       noteSyncDone(&job, now: now)
       signals.append(.done(job.id))
     }

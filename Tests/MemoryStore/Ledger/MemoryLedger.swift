@@ -128,6 +128,7 @@ public struct MemoryLedger: Hashable, Sendable {
       job.state = end
       job.endsAs = nil
       job.finishedAt = now
+      job.held = false
       noteSyncDone(&job, now: now)
     } else if job.state.takesCalls, !job.paused, !job.held, job.turn == nil {
       job.nextCallAt = job.nextCallAt ?? now

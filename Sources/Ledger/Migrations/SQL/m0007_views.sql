@@ -75,7 +75,7 @@ SELECT c.id AS call_id, c.job_id, c.reward_id, c.prefix, c.size, c.send_at, c.le
        clock_timestamp() - c.updated_at AS since, c.held_at, c.hold_reason,
        CASE WHEN c.held_at IS NULL THEN 0 ELSE codemint.count_strays(c.id) END AS codes_found,
        CASE WHEN c.held_at IS NOT NULL
-            THEN format('SELECT codemint.resolve_call(%L, ''adopt'', ''why'') -- or ''absent''', c.id)
+            THEN format('SELECT codemint.resolve_call(%L, ''adopt'', ''why''); -- or ''absent''', c.id)
             ELSE 'none: codemint is finding out' END AS what_to_do
 FROM codemint.calls c
 JOIN codemint.rewards r ON r.reward_id = c.reward_id

@@ -201,6 +201,8 @@ BEGIN
   END IF;
   IF p_job.state IN ('completed', 'failed', 'cancelled') THEN
     p_job.finished_at := clock_timestamp();
+    -- Nobody has to decide anything about it any more.
+    p_job.held := false;
     PERFORM pg_notify('codemint_job_done', p_job.id::text);
   END IF;
   RETURN p_job;

@@ -92,17 +92,17 @@ SELECT (s.job).id AS job_id, (s.job).reward_id, (s.job).state, w.reason,
        END AS until,
        CASE w.reason
          WHEN 'decision' THEN
-           format('SELECT codemint.resolve_call(%L, ''adopt'', ''why'') -- or ''absent''', d.call_id)
+           format('SELECT codemint.resolve_call(%L, ''adopt'', ''why''); -- or ''absent''', d.call_id)
          WHEN 'held' THEN
-           format('SELECT codemint.retry_job(%s, ''why'') -- when that has been mended', (s.job).id)
+           format('SELECT codemint.retry_job(%s, ''why''); -- when that has been mended', (s.job).id)
          WHEN 'paused' THEN format('SELECT codemint.resume_job(%s)', (s.job).id)
          WHEN 'suspended' THEN
-           'SELECT codemint.accept_cluster(''why'') -- if no other database is in use'
+           'SELECT codemint.accept_cluster(''why''); -- if no other database is in use'
          WHEN 'daemon' THEN 'start one, or see why it does not start: codemint doctor'
          WHEN 'blocked' THEN 'give the daemons a key that is valid, and restart them'
          WHEN 'sync' THEN CASE
            WHEN f.given_up_at IS NOT NULL
-           THEN format('SELECT codemint.follow_sync(%L) -- when that has been mended', (s.job).reward_id)
+           THEN format('SELECT codemint.follow_sync(%L); -- when that has been mended', (s.job).reward_id)
            ELSE 'none: codemint looks at them again' END
          WHEN 'turn' THEN format('none, or SELECT codemint.set_priority(%s, 0)', (s.job).id)
          ELSE 'none: it goes on by itself'
