@@ -1,0 +1,238 @@
+-- The heartbeat: a worker shows that it lives, and does what falls due by the passing of time alone.
+-- Any worker may do it at any moment.
+
+-- All of it in one round trip: a row for each call that became doubtful and for each thing that an
+-- operator did, then one row without a job that says when to come back and whether the account is
+-- blocked. p_code is the code that the worker knows.
+CREATE OR REPLACE FUNCTION codemint.heartbeat(
+  p_worker uuid, p_host text, p_process integer, p_version text, p_draining boolean,
+  p_requests_per_second double precision, p_burst integer, p_max_in_flight integer,
+  p_max_in_flight_per_reward integer, p_lifetime interval, p_probe_every interval, p_code text,
+  OUT call_id uuid, OUT job_id bigint, OUT reward_id uuid,
+  OUT action text, OUT done_by text, OUT state_before text, OUT state_after text, OUT next_us bigint,
+  OUT block_code text, OUT block_message text, OUT probe_now boolean,
+  OUT reconciling_due boolean, OUT api_failing boolean, OUT max_in_flight integer
+) RETURNS SETOF record
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+  PERFORM codemint.require_code(p_code);
+  PERFORM codemint.check_cluster();
+  PERFORM codemint.announce_worker(
+    p_worker, p_host, p_process, p_version, p_draining, p_requests_per_second, p_burst,
+    p_max_in_flight, p_max_in_flight_per_reward, p_lifetime);
+  PERFORM codemint.place_due_jobs();
+  FOR call_id, job_id, reward_id IN
+    SELECT e.call_id, e.job_id, e.reward_id FROM codemint.expire_leases() e
+  LOOP
+    RETURN NEXT;
+  END LOOP;
+  call_id := NULL;
+  reward_id := NULL;
+  -- Not to a worker that is stopping: it may have no time to say so.
+  IF NOT p_draining THEN
+    FOR job_id, action, done_by, state_before, state_after IN
+      SELECT t.job_id, t.action, t.done_by, t.state_before, t.state_after
+      FROM codemint.tell_actions() t
+    LOOP
+      RETURN NEXT;
+    END LOOP;
+  END IF;
+  job_id := NULL;
+  action := NULL;
+  SELECT b.code, b.message, b.probe_now INTO block_code, block_message, probe_now
+  FROM codemint.account_block(p_probe_every) b;
+  reconciling_due := codemint.is_reconciling_due();
+  SELECT a.breaker IS NOT NULL, a.max_in_flight INTO api_failing, max_in_flight
+  FROM codemint.account a;
+  next_us := codemint.next_due_at();
+  RETURN NEXT;
+END
+$$;
+
+-- Announces a worker. The limits in force are the smallest of those that living workers bring.
+CREATE OR REPLACE FUNCTION codemint.announce_worker(
+  p_worker uuid, p_host text, p_process integer, p_version text, p_draining boolean,
+  p_requests_per_second double precision, p_burst integer, p_max_in_flight integer,
+  p_max_in_flight_per_reward integer, p_lifetime interval
+) RETURNS void
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+  DELETE FROM codemint.workers w WHERE w.expires_at < clock_timestamp() - interval '1 day';
+  INSERT INTO codemint.workers AS w
+    (id, host, process, version, draining, requests_per_second, burst, max_in_flight,
+     max_in_flight_per_reward, expires_at)
+  VALUES
+    (p_worker, p_host, p_process, p_version, p_draining, p_requests_per_second, p_burst,
+     p_max_in_flight, p_max_in_flight_per_reward, clock_timestamp() + p_lifetime)
+  ON CONFLICT (id) DO UPDATE
+  SET draining = excluded.draining, seen_at = clock_timestamp(), expires_at = excluded.expires_at,
+      requests_per_second = excluded.requests_per_second, burst = excluded.burst,
+      max_in_flight = excluded.max_in_flight,
+      max_in_flight_per_reward = excluded.max_in_flight_per_reward;
+  PERFORM codemint.apply_limits();
+END
+$$;
+
+-- Takes a worker that stopped off the list: its limits no longer count.
+CREATE OR REPLACE FUNCTION codemint.retire_worker(p_worker uuid) RETURNS void
+LANGUAGE sql
+SET search_path = pg_catalog, pg_temp
+AS $$
+  DELETE FROM codemint.workers w WHERE w.id = p_worker;
+  SELECT pg_notify('codemint_jobs', '');
+$$;
+
+-- Calls whose lease ran out become doubtful and their rewards close. One reward at a time, in
+-- order; a reward that somebody has locked is left for the next time.
+CREATE OR REPLACE FUNCTION codemint.expire_leases(
+  OUT call_id uuid, OUT job_id bigint, OUT reward_id uuid
+) RETURNS SETOF record
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+  v_now     timestamptz := clock_timestamp();
+  v_reward  uuid;
+  v_expired integer;
+  v_total   integer := 0;
+BEGIN
+  FOR v_reward IN
+    SELECT DISTINCT c.reward_id FROM codemint.calls c
+    WHERE c.state = 'sending' AND c.lease_expires_at < v_now
+    ORDER BY c.reward_id
+  LOOP
+    PERFORM FROM codemint.rewards r WHERE r.reward_id = v_reward FOR UPDATE SKIP LOCKED;
+    CONTINUE WHEN NOT FOUND;
+    v_expired := 0;
+    FOR call_id, job_id, reward_id IN
+      UPDATE codemint.calls c
+      SET state = 'in_doubt', error_code = 'lease_expired',
+          error_message = 'its worker did not renew the lease; it is not known what became of it',
+          updated_at = v_now
+      WHERE c.id IN (
+        SELECT s.id FROM codemint.calls s
+        WHERE s.reward_id = v_reward AND s.state = 'sending' AND s.lease_expires_at < v_now
+        FOR UPDATE SKIP LOCKED)
+      RETURNING c.id, c.job_id, c.reward_id
+    LOOP
+      v_expired := v_expired + 1;
+      RETURN NEXT;
+    END LOOP;
+    UPDATE codemint.rewards r
+    SET in_flight = r.in_flight - v_expired, closed_at = coalesce(r.closed_at, v_now),
+        reconcile_at = NULL
+    WHERE r.reward_id = v_reward AND v_expired > 0;
+    v_total := v_total + v_expired;
+  END LOOP;
+  IF v_total > 0 THEN
+    UPDATE codemint.account a SET in_flight = a.in_flight - v_total WHERE a.name = 'default';
+  END IF;
+END
+$$;
+
+-- Why the account may not send, if so. At most one caller every p_probe_every is told to probe, and
+-- the probe takes a slot like any other request.
+CREATE OR REPLACE FUNCTION codemint.account_block(
+  p_probe_every interval, OUT code text, OUT message text, OUT probe_now boolean
+)
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+  v_now      timestamptz := clock_timestamp();
+  v_account  codemint.account;
+  v_identity codemint.cluster_identity;
+BEGIN
+  SELECT * INTO v_account FROM codemint.account a;
+  SELECT * INTO v_identity FROM codemint.cluster_identity i;
+  IF v_identity.suspended_at IS NOT NULL THEN
+    code := 'other_cluster';
+    message := v_identity.suspended_reason || '; if no other database is in use, run '
+      'SELECT codemint.accept_cluster(''why'')';
+    probe_now := false;
+    RETURN;
+  ELSIF v_account.blocked_at IS NOT NULL THEN
+    code := v_account.blocked_code;
+    message := v_account.blocked_message;
+  ELSIF v_account.breaker = 'open' THEN
+    code := 'api_failing';
+    message := codemint.describe_failures(v_account);
+  ELSE
+    RETURN;
+  END IF;
+  probe_now := v_account.probe_at <= v_now;
+  IF probe_now THEN
+    UPDATE codemint.account a
+    SET probe_at = v_now + p_probe_every, next_slot_at = (codemint.next_slot(a, v_now)).following
+    WHERE a.probe_at <= v_now;
+    probe_now := FOUND;
+  END IF;
+END
+$$;
+
+-- What the open breaker waits for, in words.
+CREATE OR REPLACE FUNCTION codemint.describe_failures(p_account codemint.account) RETURNS text
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+  SELECT p_account.failures || ' failures in a row; GET /v1/team is asked until it answers'
+$$;
+
+-- Records what a probe showed. An accepted key unblocks the account, and any answer ends what the
+-- breaker waited for: from then on one call goes out at a time until one is clean.
+CREATE OR REPLACE FUNCTION codemint.record_probe(
+  p_accepted boolean, p_code text, p_message text, p_again interval
+) RETURNS void
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+  v_now     timestamptz := clock_timestamp();
+  v_account codemint.account;
+BEGIN
+  SELECT * INTO v_account FROM codemint.account a FOR UPDATE;
+  IF v_account.blocked_at IS NULL AND v_account.breaker IS DISTINCT FROM 'open' THEN
+    RETURN;
+  END IF;
+  v_account.probe_at := v_now + p_again;
+  IF p_accepted OR p_code IS NOT NULL THEN
+    IF v_account.breaker = 'open' THEN
+      v_account.breaker := 'trial';
+      IF v_account.pause_reason IS DISTINCT FROM 'throttled' THEN
+        v_account.paused_until := NULL;
+        v_account.pause_reason := NULL;
+      END IF;
+    END IF;
+    v_account.blocked_at := CASE WHEN NOT p_accepted
+                                 THEN coalesce(v_account.blocked_at, v_now) END;
+    v_account.blocked_code := p_code;
+    v_account.blocked_message := p_message;
+    IF p_accepted THEN
+      v_account.probe_at := NULL;
+      PERFORM pg_notify('codemint_jobs', '');
+    END IF;
+  END IF;
+  PERFORM codemint.save_account(v_account);
+END
+$$;
+
+-- Microseconds until something falls due: a lease, a waiting job, a probe, a reward to reconcile.
+CREATE OR REPLACE FUNCTION codemint.next_due_at() RETURNS bigint
+LANGUAGE sql VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $$
+  SELECT least(
+    codemint.next_due(clock_timestamp()),
+    (SELECT codemint.microseconds(clock_timestamp(), min(c.lease_expires_at))
+     FROM codemint.calls c WHERE c.state = 'sending'),
+    (SELECT codemint.microseconds(clock_timestamp(), a.probe_at)
+     FROM codemint.account a
+     WHERE a.blocked_at IS NOT NULL OR a.breaker = 'open'),
+    (SELECT codemint.microseconds(clock_timestamp(), min(r.reconcile_at))
+     FROM codemint.rewards r
+     WHERE (r.closed_at IS NOT NULL OR r.awaits_listing) AND r.reconcile_at > clock_timestamp()))
+$$;

@@ -1,0 +1,97 @@
+-- What an INSERT of jobs does beside inserting: it places each job, and wakes the daemons.
+--
+-- A trigger's function belongs to nobody: whoever may execute one could hang it on a table of their
+-- own, and have it write what they like.
+
+-- A new job takes its place: in the queue if it is due, else among the waiting. codemint alone writes
+-- the other columns, so their values are set here, whatever the producer wrote. But a row from
+-- somebody who may update jobs is a restored one, and stays as it is.
+CREATE OR REPLACE FUNCTION codemint.place_new_job() RETURNS trigger
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+  v_now timestamptz := clock_timestamp();
+BEGIN
+  IF (NEW.state, NEW.paused, NEW.held, NEW.issued, NEW.outstanding, NEW.surplus,
+      NEW.answers_without_progress, NEW.is_new)
+       IS DISTINCT FROM ('queued', false, false, 0, 0, 0, 0, false)
+     OR NEW.created_by IS DISTINCT FROM current_user
+     OR num_nonnulls(NEW.error_code, NEW.error_message, NEW.next_call_at, NEW.started_at,
+                     NEW.finished_at, NEW.ends_as, NEW.queue_position) > 0
+  THEN
+    IF has_table_privilege('codemint.jobs', 'UPDATE') THEN
+      RETURN NEW;
+    END IF;
+    NEW.state := 'queued';
+    NEW.paused := false;
+    NEW.held := false;
+    NEW.issued := 0;
+    NEW.outstanding := 0;
+    NEW.surplus := 0;
+    NEW.answers_without_progress := 0;
+    NEW.queue_position := NULL;
+    NEW.created_by := current_user;
+    NEW.error_code := NULL;
+    NEW.error_message := NULL;
+    NEW.started_at := NULL;
+    NEW.finished_at := NULL;
+    NEW.ends_as := NULL;
+  END IF;
+  NEW.created_at := v_now;
+  NEW.updated_at := v_now;
+  NEW.next_call_at := greatest(NEW.run_at, v_now);
+  NEW.is_new := NEW.run_at <= v_now;
+  RETURN NEW;
+END
+$$;
+
+CREATE OR REPLACE TRIGGER place_new_job BEFORE INSERT ON codemint.jobs
+  FOR EACH ROW EXECUTE FUNCTION codemint.place_new_job();
+COMMENT ON TRIGGER place_new_job ON codemint.jobs IS
+  'Puts a new job into the queue, or among the waiting if it is not due.';
+
+-- One pending placement for each reward and one wake for each INSERT, however many rows it has.
+CREATE OR REPLACE FUNCTION codemint.wake_workers() RETURNS trigger
+LANGUAGE plpgsql
+SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+  INSERT INTO codemint.pending_placements (reward_id, priority, due_at, job_id)
+  SELECT DISTINCT ON (i.reward_id) i.reward_id, i.priority, i.next_call_at, i.id
+  FROM inserted i
+  WHERE i.is_new OR i.queue_position IS NOT NULL
+  ORDER BY i.reward_id, i.priority, i.next_call_at, i.id;
+  PERFORM pg_notify('codemint_jobs', '');
+  RETURN NULL;
+END
+$$;
+
+CREATE OR REPLACE TRIGGER wake_workers AFTER INSERT ON codemint.jobs
+  REFERENCING NEW TABLE AS inserted
+  FOR EACH STATEMENT EXECUTE FUNCTION codemint.wake_workers();
+COMMENT ON TRIGGER wake_workers ON codemint.jobs IS 'Tells every daemon that there is work.';
+
+-- A key is unique for ever, so it outlives its job. Else a producer that asks again after years, as
+-- the key allows it to, would get codes twice.
+CREATE OR REPLACE FUNCTION codemint.refuse_purged_key() RETURNS trigger
+LANGUAGE plpgsql
+SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+  -- After the insert, which has waited for whoever was purging a job with this key.
+  IF EXISTS (SELECT FROM codemint.purges p WHERE p.dedupe_key = NEW.dedupe_key) THEN
+    RAISE EXCEPTION 'dedupe_key must be unique: this job was inserted before, and purged'
+      USING ERRCODE = 'unique_violation';
+  END IF;
+  RETURN NULL;
+END
+$$;
+
+CREATE OR REPLACE TRIGGER refuse_purged_key AFTER INSERT ON codemint.jobs
+  FOR EACH ROW WHEN (NEW.dedupe_key IS NOT NULL)
+  EXECUTE FUNCTION codemint.refuse_purged_key();
+COMMENT ON TRIGGER refuse_purged_key ON codemint.jobs IS
+  'Keeps the dedupe_key of a purged job taken.';

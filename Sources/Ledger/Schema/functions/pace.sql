@@ -1,0 +1,452 @@
+-- Pace: how fast the account is used. What operators set, what slots there are, and what answers of
+-- the API mean for everybody.
+
+-- Requests per second that are sent now. A pace that was lowered comes back by the passing of time
+-- alone: as much as is configured, in five minutes.
+CREATE OR REPLACE FUNCTION codemint.current_pace(p_account codemint.account, p_now timestamptz)
+RETURNS double precision
+LANGUAGE plpgsql IMMUTABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+  RETURN least(
+    p_account.requests_per_second,
+    p_account.pace + p_account.requests_per_second
+      * greatest(extract(epoch FROM p_now - p_account.pace_at)::double precision, 0) / 300);
+END
+$$;
+
+-- The account's next slot, should somebody take it now: the generic cell rate algorithm in its
+-- virtual scheduling form (ITU-T I.371). Slots lie 1 % further apart than the pace asks for, since
+-- otherwise the first and the last request of a window can fall into the same second at the server.
+-- A request whose slot is at once may leave as late as the leeway, so the slot behind it is reckoned
+-- from there.
+CREATE OR REPLACE FUNCTION codemint.next_slot(p_account codemint.account, p_now timestamptz)
+RETURNS codemint.slot
+LANGUAGE plpgsql IMMUTABLE
+AS $$
+DECLARE
+  v_pace  double precision := codemint.current_pace(p_account, p_now);
+  -- Below the configured pace nothing is saved up for a burst.
+  v_burst integer := CASE WHEN v_pace < p_account.requests_per_second
+                          THEN 1 ELSE p_account.burst END;
+  v_next  codemint.slot;
+BEGIN
+  v_next.spacing := interval '1 microsecond' * ceil(1010000 / v_pace);
+  v_next.leeway := interval '1 microsecond'
+    * least(floor(ceil(1010000 / v_pace) * greatest(v_burst - 1, 1) / 2), 50000);
+  v_next.slot := greatest(p_now, p_account.next_slot_at - v_next.spacing * (v_burst - 1),
+                          p_account.paused_until);
+  v_next.following :=
+    greatest(p_now + v_next.leeway, p_account.next_slot_at, v_next.slot) + v_next.spacing;
+  RETURN v_next;
+END
+$$;
+
+-- Microseconds until a slot may be taken; null if it may now. No slot is taken further ahead than one
+-- spacing, or 50 ms if that is longer, so that the way to the database does not hold up a fast pace;
+-- and never further than a lease.
+CREATE OR REPLACE FUNCTION codemint.wait_for_slot(
+  p_next codemint.slot, p_now timestamptz, p_lease interval
+) RETURNS bigint
+LANGUAGE plpgsql IMMUTABLE
+AS $$
+DECLARE
+  v_horizon interval := least(greatest(p_next.spacing, interval '50 milliseconds'), p_lease);
+BEGIN
+  RETURN CASE WHEN p_next.slot - p_now > v_horizon
+              THEN codemint.microseconds(p_now, p_next.slot - v_horizon) END;
+END
+$$;
+
+-- Whether any request may leave now: not while the API refuses the key, the breaker is open, or the
+-- ledger is suspended.
+CREATE OR REPLACE FUNCTION codemint.may_ask(p_account codemint.account) RETURNS boolean
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+  RETURN p_account.blocked_at IS NULL AND p_account.breaker IS DISTINCT FROM 'open'
+         AND NOT codemint.is_suspended();
+END
+$$;
+
+-- A new slot for a call that has missed its own; the call keeps its lease and its row. A call that
+-- was late once is likely to be late again, so the slot behind the new one leaves the leeway for it.
+-- Microseconds until the slot; null if the call is not this worker's to send any more, or no slot is
+-- near.
+CREATE OR REPLACE FUNCTION codemint.move_slot(p_call uuid, p_worker uuid, OUT slot_us bigint)
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+  v_now     timestamptz;
+  v_account codemint.account;
+  v_next    codemint.slot;
+BEGIN
+  -- Losing this to a crash moves a slot back by milliseconds; waiting for the disk may cost another.
+  PERFORM set_config('synchronous_commit', 'off', true);
+  PERFORM FROM codemint.calls c
+  WHERE c.id = p_call AND c.worker = p_worker AND c.state = 'sending' FOR UPDATE;
+  IF NOT FOUND THEN
+    RETURN;
+  END IF;
+  SELECT * INTO v_account FROM codemint.account a FOR UPDATE;
+  v_now := clock_timestamp();
+  v_next := codemint.next_slot(v_account, v_now);
+  IF v_next.slot - v_now > interval '5 seconds' OR NOT codemint.may_ask(v_account) THEN
+    RETURN;
+  END IF;
+  UPDATE codemint.calls c SET send_at = v_next.slot, updated_at = v_now WHERE c.id = p_call;
+  UPDATE codemint.account a
+  SET next_slot_at = greatest(v_next.following, v_next.slot + v_next.leeway + v_next.spacing);
+  slot_us := codemint.microseconds(clock_timestamp(), v_next.slot);
+END
+$$;
+
+-- None is given further ahead than five seconds, so that a worker that lists a reward neither loses it
+-- while it waits nor takes slots for nothing. At a slow pace the limit is two spacings, else there would
+-- never be a second page. An operator's audit needs slots as well, so the function runs with its owner's
+-- rights.
+CREATE OR REPLACE FUNCTION codemint.reserve_slot(OUT slot_us bigint)
+LANGUAGE plpgsql
+SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+  v_now     timestamptz;
+  v_account codemint.account;
+  v_next    codemint.slot;
+BEGIN
+  SELECT * INTO v_account FROM codemint.account a FOR UPDATE;
+  IF v_account.blocked_at IS NOT NULL OR v_account.breaker = 'open'
+     OR v_account.requests_per_second IS NULL THEN
+    RETURN;
+  END IF;
+  v_now := clock_timestamp();
+  v_next := codemint.next_slot(v_account, v_now);
+  IF v_next.slot - v_now > greatest(interval '5 seconds', v_next.spacing * 2) THEN
+    RETURN;
+  END IF;
+  UPDATE codemint.account a SET next_slot_at = v_next.following;
+  slot_us := codemint.microseconds(clock_timestamp(), v_next.slot);
+END
+$$;
+COMMENT ON FUNCTION codemint.reserve_slot() IS
+  'Takes a slot of the shared rate limit for a request that makes no codes. Returns the microseconds '
+  'until the slot; null if nothing may be sent now.';
+
+-- The ceiling of a pause after this many failures in a row, in microseconds: it doubles with each
+-- failure, from p_base up to p_longest.
+CREATE OR REPLACE FUNCTION codemint.backoff_ceiling(
+  p_base interval, p_longest interval, p_failures integer
+) RETURNS double precision
+LANGUAGE plpgsql IMMUTABLE
+AS $$
+BEGIN
+  RETURN least(extract(epoch FROM p_base)::double precision * power(2, least(p_failures, 40) - 1),
+               extract(epoch FROM p_longest)::double precision) * 1000000;
+END
+$$;
+
+-- A pause after this many failures in a row, from nothing up to the ceiling (full jitter), so that
+-- many workers that failed together do not come back together.
+CREATE OR REPLACE FUNCTION codemint.backoff(
+  p_base interval, p_longest interval, p_failures integer, p_jitter double precision
+) RETURNS interval
+LANGUAGE plpgsql IMMUTABLE
+AS $$
+BEGIN
+  RETURN interval '1 microsecond'
+    * floor(codemint.backoff_ceiling(p_base, p_longest, p_failures) * p_jitter);
+END
+$$;
+
+CREATE OR REPLACE FUNCTION codemint.set_limits(
+  requests_per_second      double precision DEFAULT NULL,
+  burst                    integer          DEFAULT NULL,
+  max_in_flight            integer          DEFAULT NULL,
+  max_in_flight_per_reward integer          DEFAULT NULL
+) RETURNS text
+LANGUAGE plpgsql
+SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $$
+#variable_conflict use_column
+DECLARE
+  v_account codemint.account;
+BEGIN
+  IF set_limits.requests_per_second NOT BETWEEN 0.001 AND 10000 THEN
+    RAISE EXCEPTION 'requests_per_second must be from 0.001 to 10000'
+      USING ERRCODE = 'invalid_parameter_value';
+  ELSIF set_limits.burst NOT BETWEEN 1 AND 1000 THEN
+    RAISE EXCEPTION 'burst must be from 1 to 1000' USING ERRCODE = 'invalid_parameter_value';
+  ELSIF set_limits.max_in_flight NOT BETWEEN 1 AND 1000
+     OR set_limits.max_in_flight_per_reward NOT BETWEEN 1 AND 1000 THEN
+    RAISE EXCEPTION 'max_in_flight and max_in_flight_per_reward must be from 1 to 1000'
+      USING ERRCODE = 'invalid_parameter_value';
+  END IF;
+  UPDATE codemint.account a
+  SET set_requests_per_second = set_limits.requests_per_second,
+      set_burst = set_limits.burst,
+      set_max_in_flight = set_limits.max_in_flight,
+      set_max_in_flight_per_reward = set_limits.max_in_flight_per_reward,
+      set_by = CASE WHEN num_nonnulls(set_limits.requests_per_second, set_limits.burst,
+                                      set_limits.max_in_flight,
+                                      set_limits.max_in_flight_per_reward) > 0
+                    THEN session_user END,
+      set_at = clock_timestamp();
+  PERFORM codemint.apply_limits();
+  SELECT * INTO v_account FROM codemint.account a;
+  IF num_nulls(v_account.requests_per_second, v_account.burst, v_account.max_in_flight,
+               v_account.max_in_flight_per_reward) > 0 THEN
+    RETURN 'set; the first daemon that starts brings the other limits';
+  END IF;
+  RETURN format('in force now: %s requests/s, burst %s, %s in flight, %s for one reward',
+                v_account.requests_per_second, v_account.burst, v_account.max_in_flight,
+                v_account.max_in_flight_per_reward);
+END
+$$;
+COMMENT ON FUNCTION codemint.set_limits(double precision, integer, integer, integer) IS
+  'Sets limits for the whole fleet, over the daemons'' settings. A limit that is not named, or null, '
+  'goes back to the settings: set_limits() takes all of them back.';
+
+-- Puts the limits in force: what an operator has set, else the smallest that living workers bring.
+-- Every worker is told if that changes anything.
+CREATE OR REPLACE FUNCTION codemint.apply_limits() RETURNS void
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+  UPDATE codemint.account a
+  SET requests_per_second = n.requests_per_second, burst = n.burst,
+      max_in_flight = n.max_in_flight, max_in_flight_per_reward = n.max_in_flight_per_reward
+  FROM (SELECT coalesce(o.set_requests_per_second, l.requests_per_second, o.requests_per_second)
+                 AS requests_per_second,
+               coalesce(o.set_burst, l.burst, o.burst) AS burst,
+               coalesce(o.set_max_in_flight, l.max_in_flight, o.max_in_flight) AS max_in_flight,
+               coalesce(o.set_max_in_flight_per_reward, l.max_in_flight_per_reward,
+                        o.max_in_flight_per_reward) AS max_in_flight_per_reward
+        FROM codemint.account o,
+             (SELECT min(w.requests_per_second) AS requests_per_second, min(w.burst) AS burst,
+                     min(w.max_in_flight) AS max_in_flight,
+                     min(w.max_in_flight_per_reward) AS max_in_flight_per_reward
+              FROM codemint.workers w WHERE w.expires_at >= clock_timestamp()) l) n
+  -- Nothing is in force before all of it is.
+  WHERE num_nulls(n.requests_per_second, n.burst, n.max_in_flight, n.max_in_flight_per_reward) = 0
+    AND (a.requests_per_second, a.burst, a.max_in_flight, a.max_in_flight_per_reward)
+        IS DISTINCT FROM
+        (n.requests_per_second, n.burst, n.max_in_flight, n.max_in_flight_per_reward);
+  IF FOUND THEN
+    PERFORM pg_notify('codemint_control', '');
+  END IF;
+END
+$$;
+
+-- What a call's ending means for everybody. p_effect is that of p_effects, unless the failure is the
+-- reward's own. p_sent_at is when the call left; a call that did not land (its ending was repeated, or
+-- came late) only brings the API's wishes.
+CREATE OR REPLACE FUNCTION codemint.apply_account_effect(
+  p_landed boolean, p_sent_at timestamptz, p_effect text, p_effects codemint.call_effects
+) RETURNS void
+LANGUAGE plpgsql
+AS $$
+DECLARE
+  v_now     timestamptz := clock_timestamp();
+  v_account codemint.account;
+BEGIN
+  SELECT * INTO v_account FROM codemint.account a FOR UPDATE;
+  IF p_landed THEN
+    v_account.in_flight := v_account.in_flight - 1;
+    CASE p_effect
+      WHEN 'none' THEN
+      WHEN 'proven' THEN
+        v_account := codemint.account_proven(v_account, v_now);
+      WHEN 'throttled' THEN
+        v_account := codemint.account_throttled(
+          v_account, v_now, p_sent_at,
+          coalesce(p_effects.asked_pause,
+                   codemint.backoff('1 second', '1 minute', v_account.failures + 1,
+                                    p_effects.jitter)));
+      WHEN 'unreachable', 'failing' THEN
+        v_account := codemint.account_failed(v_account, v_now, p_sent_at, p_effect,
+                                             p_effects.jitter);
+      WHEN 'blocked' THEN
+        v_account.blocked_at := coalesce(v_account.blocked_at, v_now);
+        v_account.blocked_code := p_effects.account_code;
+        v_account.blocked_message := p_effects.account_message;
+        v_account.probe_at := coalesce(v_account.probe_at, v_now);
+    END CASE;
+  END IF;
+  IF p_effects.account <> 'throttled' THEN
+    v_account := codemint.slow_down(v_account, v_now, p_effects.asked_pause, p_effects.ceiling);
+  END IF;
+  PERFORM codemint.save_account(v_account);
+END
+$$;
+
+-- The API answered as it should: failures in a row are forgotten, and a pause that was made because
+-- there was no answer ends; a pause that the API asked for stays. After an outage the fleet does not
+-- come back all at once: it starts slowly.
+CREATE OR REPLACE FUNCTION codemint.account_proven(p_account codemint.account, p_now timestamptz)
+RETURNS codemint.account
+LANGUAGE plpgsql
+AS $$
+BEGIN
+  IF p_account.breaker IS NOT NULL THEN
+    p_account.pace := least(codemint.current_pace(p_account, p_now),
+                            p_account.requests_per_second / 10);
+    p_account.pace_at := p_now;
+    p_account.pace_reason := 'recovering';
+    p_account.breaker := NULL;
+    IF p_account.blocked_at IS NULL THEN
+      p_account.probe_at := NULL;
+    END IF;
+  END IF;
+  p_account.failures := 0;
+  p_account.proven_at := p_now;
+  IF p_account.pause_reason IS DISTINCT FROM 'throttled' OR p_account.paused_until <= p_now THEN
+    p_account.pause_reason := NULL;
+    p_account.paused_until := NULL;
+  END IF;
+  RETURN p_account;
+END
+$$;
+
+-- Whether an ending says something new. A call that failed and had left before the last failure was
+-- known is the same failure again: otherwise a short outage would look like a long one.
+CREATE OR REPLACE FUNCTION codemint.is_news(p_account codemint.account, p_sent_at timestamptz)
+RETURNS boolean
+LANGUAGE plpgsql IMMUTABLE
+AS $$
+BEGIN
+  RETURN coalesce(p_sent_at > p_account.failed_at, true);
+END
+$$;
+
+-- The lowest that a pace comes down to: a twentieth of what is configured, or one request in two
+-- seconds if that is less.
+CREATE OR REPLACE FUNCTION codemint.least_pace(p_account codemint.account) RETURNS double precision
+LANGUAGE plpgsql IMMUTABLE
+AS $$
+BEGIN
+  RETURN least(p_account.requests_per_second / 20, 0.5);
+END
+$$;
+
+-- The API asked for less (429): everybody pauses for as long as it says, an hour at most, and the pace
+-- is halved.
+CREATE OR REPLACE FUNCTION codemint.account_throttled(
+  p_account codemint.account, p_now timestamptz, p_sent_at timestamptz, p_pause interval
+) RETURNS codemint.account
+LANGUAGE plpgsql
+AS $$
+BEGIN
+  IF codemint.is_news(p_account, p_sent_at) AND p_account.requests_per_second IS NOT NULL THEN
+    p_account.pace := greatest(codemint.current_pace(p_account, p_now) / 2,
+                               codemint.least_pace(p_account));
+    p_account.pace_at := p_now;
+    p_account.pace_reason := 'throttled';
+    p_account.failed_at := p_now;
+  END IF;
+  RETURN codemint.slow_down(p_account, p_now, p_pause, NULL);
+END
+$$;
+
+-- What an answer of the API asks for: p_pause if it names a time to wait, an hour at most; p_ceiling
+-- if it names requests per second that are left.
+CREATE OR REPLACE FUNCTION codemint.slow_down(
+  p_account codemint.account, p_now timestamptz, p_pause interval, p_ceiling double precision
+) RETURNS codemint.account
+LANGUAGE plpgsql
+AS $$
+BEGIN
+  IF p_pause IS NOT NULL THEN
+    p_account.paused_until := greatest(p_account.paused_until,
+                                       p_now + least(p_pause, interval '1 hour'));
+    p_account.pause_reason := 'throttled';
+  END IF;
+  IF p_ceiling < codemint.current_pace(p_account, p_now) THEN
+    p_account.pace := greatest(p_ceiling, codemint.least_pace(p_account));
+    p_account.pace_at := p_now;
+    p_account.pace_reason := 'announced';
+  END IF;
+  RETURN p_account;
+END
+$$;
+
+-- The API failed, or could not be reached: everybody pauses, ever longer. With the third failure in a
+-- row the breaker opens: no call is claimed before the harmless request that is made at the end of
+-- the pause is answered. From then on the number of attempts has a bound, so that a pause is at least
+-- half of its ceiling.
+CREATE OR REPLACE FUNCTION codemint.account_failed(
+  p_account codemint.account, p_now timestamptz, p_sent_at timestamptz, p_reason text,
+  p_jitter double precision
+) RETURNS codemint.account
+LANGUAGE plpgsql
+AS $$
+DECLARE
+  c_opens  constant integer := 3;
+  v_beyond integer := p_account.failures + 1 - c_opens;
+  v_half   double precision;
+  v_pause  interval;
+BEGIN
+  IF v_beyond < 0 THEN
+    v_pause := codemint.backoff('1 second', '1 minute', p_account.failures + 1, p_jitter);
+  ELSE
+    v_half := codemint.backoff_ceiling('15 seconds', '10 minutes', v_beyond + 1) / 2;
+    v_pause := interval '1 microsecond' * floor(v_half + v_half * p_jitter);
+  END IF;
+  p_account.pause_reason := CASE WHEN p_account.paused_until > p_now
+                                      AND p_account.pause_reason = 'throttled'
+                                 THEN 'throttled' ELSE p_reason END;
+  p_account.paused_until := greatest(p_account.paused_until, p_now + v_pause);
+  IF codemint.is_news(p_account, p_sent_at) THEN
+    p_account.failures := p_account.failures + 1;
+    p_account.failed_at := p_now;
+    IF p_account.failures >= c_opens THEN
+      p_account.breaker := 'open';
+      p_account.probe_at := p_account.paused_until;
+    END IF;
+  END IF;
+  RETURN p_account;
+END
+$$;
+
+-- What an answer to a request that makes no codes says of the pace. p_refused if it was a 429; p_age
+-- is how long ago the request left.
+CREATE OR REPLACE FUNCTION codemint.apply_feedback(
+  p_refused boolean, p_pause interval, p_ceiling double precision, p_age interval
+) RETURNS void
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+  v_now     timestamptz := clock_timestamp();
+  v_account codemint.account;
+BEGIN
+  SELECT * INTO v_account FROM codemint.account a FOR UPDATE;
+  IF p_refused THEN
+    v_account := codemint.account_throttled(v_account, v_now, v_now - p_age,
+                                            coalesce(p_pause, interval '1 second'));
+    p_pause := NULL;
+  END IF;
+  PERFORM codemint.save_account(codemint.slow_down(v_account, v_now, p_pause, p_ceiling));
+END
+$$;
+
+-- Writes back what an answer changes of the account.
+CREATE OR REPLACE FUNCTION codemint.save_account(p_account codemint.account) RETURNS void
+LANGUAGE plpgsql
+AS $$
+BEGIN
+  UPDATE codemint.account a
+  SET in_flight = p_account.in_flight, failures = p_account.failures,
+      failed_at = p_account.failed_at, proven_at = p_account.proven_at,
+      breaker = p_account.breaker, pace = p_account.pace,
+      pace_at = p_account.pace_at, pace_reason = p_account.pace_reason,
+      paused_until = p_account.paused_until, pause_reason = p_account.pause_reason,
+      blocked_at = p_account.blocked_at, blocked_code = p_account.blocked_code,
+      blocked_message = p_account.blocked_message, probe_at = p_account.probe_at;
+END
+$$;

@@ -1,0 +1,318 @@
+-- The queue: whose call is next.
+--
+-- Fairness. Priority goes first. Within a priority, new jobs and jobs with a place alternate if there
+-- are both. A job is new while it has had no call since it became due; the new job that has waited
+-- longest goes first. After each call a job takes a new place at the end (queue_position), so jobs
+-- with a place get one call each in turn. So a new job waits for two calls at most, however many jobs
+-- have a place, and new jobs, however many come, leave every other call to the rest.
+--
+-- Each reward has a queue of its own (the indexes jobs_new and jobs_queue), and its row knows the
+-- heads. A claim compares the heads of open rewards and never steps over a job that cannot be served:
+-- rewards that are closed or await a listing are not in the indexes of heads, and rewards that are
+-- paused or full are never more than the calls that made them so. Whoever takes a job out of the queue
+-- or moves it calls refresh_queue under the reward's lock. A job joins without that lock, since an
+-- INSERT must wait for nobody: it leaves a pending placement, which is as good as a head until somebody
+-- who has the lock finds it.
+
+-- Microseconds until the next waiting job is due; null if none waits.
+CREATE OR REPLACE FUNCTION codemint.next_due(p_now timestamptz) RETURNS bigint
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+  RETURN (
+    SELECT codemint.microseconds(p_now, next_call_at)
+    FROM codemint.jobs
+    WHERE NOT is_new AND queue_position IS NULL AND next_call_at IS NOT NULL
+    ORDER BY next_call_at
+    LIMIT 1);
+END
+$$;
+
+-- Microseconds until the first pause of an open reward ends; null if none is paused.
+CREATE OR REPLACE FUNCTION codemint.next_reopening(p_now timestamptz) RETURNS bigint
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+  RETURN (
+    SELECT codemint.microseconds(p_now, min(r.paused_until))
+    FROM codemint.rewards r WHERE r.paused_until > p_now AND r.closed_at IS NULL);
+END
+$$;
+
+-- Jobs whose time has come join the queue; returns how many. Nobody is waited for, so they leave
+-- pending placements as new jobs do. Whatever statistics say, only what is due is read: hence the
+-- plan, and the moment as a variable, which an index can be searched for.
+CREATE OR REPLACE FUNCTION codemint.place_due_jobs() RETURNS integer
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+SET enable_seqscan = off
+AS $$
+DECLARE
+  v_now    timestamptz := clock_timestamp();
+  v_number integer;
+BEGIN
+  WITH placed AS (
+    UPDATE codemint.jobs j SET is_new = true
+    WHERE j.id = ANY (ARRAY(
+      SELECT d.id FROM codemint.jobs d
+      WHERE NOT d.is_new AND d.queue_position IS NULL AND d.next_call_at <= v_now
+      ORDER BY d.next_call_at, d.id
+      LIMIT 1000
+      FOR UPDATE SKIP LOCKED))
+    RETURNING j.id, j.reward_id, j.priority, j.next_call_at
+  ), pending AS (
+    INSERT INTO codemint.pending_placements (reward_id, priority, due_at, job_id)
+    SELECT DISTINCT ON (p.reward_id) p.reward_id, p.priority, p.next_call_at, p.id
+    FROM placed p
+    ORDER BY p.reward_id, p.priority, p.next_call_at, p.id
+  )
+  SELECT count(*) INTO v_number FROM placed;
+  IF v_number > 0 THEN
+    PERFORM pg_notify('codemint_jobs', '');
+  END IF;
+  RETURN v_number;
+END
+$$;
+
+-- Finds the heads of a reward's queue again; the reward is locked. p_claimed more calls of the reward
+-- are in flight: its row is written once for both.
+--
+-- The plans are pinned to the indexes: statistics that are out of date, as after a large INSERT, must
+-- not make it sort a backlog.
+CREATE OR REPLACE FUNCTION codemint.refresh_queue(p_reward uuid, p_claimed integer DEFAULT 0)
+RETURNS void
+LANGUAGE plpgsql
+SET enable_seqscan = off
+SET enable_bitmapscan = off
+SET enable_sort = off
+AS $$
+DECLARE
+  v_new      record;
+  v_next     record;
+  v_priority smallint;
+BEGIN
+  -- First of all: a placement that is seen here has been committed, so the next statement sees its
+  -- job. A few at a time; those that are left do no harm.
+  DELETE FROM codemint.pending_placements p
+  WHERE p.ctid = ANY (ARRAY(
+    SELECT s.ctid FROM codemint.pending_placements s WHERE s.reward_id = p_reward LIMIT 10000));
+  SELECT j.priority, j.next_call_at, j.id INTO v_new
+  FROM codemint.jobs j
+  WHERE j.reward_id = p_reward AND j.is_new
+  ORDER BY j.priority, j.next_call_at, j.id
+  LIMIT 1;
+  SELECT j.priority, j.queue_position INTO v_next
+  FROM codemint.jobs j
+  WHERE j.reward_id = p_reward AND j.queue_position IS NOT NULL
+  ORDER BY j.priority, j.queue_position
+  LIMIT 1;
+  v_priority := least(v_new.priority, v_next.priority);
+  UPDATE codemint.rewards r
+  SET in_flight = r.in_flight + p_claimed,
+      queue_priority = v_priority,
+      new_since = CASE WHEN v_new.priority = v_priority THEN v_new.next_call_at END,
+      new_job = CASE WHEN v_new.priority = v_priority THEN v_new.id END,
+      queue_head = CASE WHEN v_next.priority = v_priority THEN v_next.queue_position END
+  WHERE r.reward_id = p_reward
+    AND (p_claimed <> 0
+         OR (r.queue_priority, r.new_since, r.new_job, r.queue_head) IS DISTINCT FROM
+            (v_priority, CASE WHEN v_new.priority = v_priority THEN v_new.next_call_at END,
+             CASE WHEN v_new.priority = v_priority THEN v_new.id END,
+             CASE WHEN v_next.priority = v_priority THEN v_next.queue_position END));
+END
+$$;
+
+-- The job whose call is next, of those whose reward is open; none if there is none. Only a hint,
+-- found without a lock: the rows are read again under their locks. The plans are pinned as well.
+CREATE OR REPLACE FUNCTION codemint.next_candidate(p_account codemint.account, p_now timestamptz)
+RETURNS codemint.candidate
+LANGUAGE plpgsql STABLE
+SET enable_seqscan = off
+SET enable_bitmapscan = off
+SET enable_sort = off
+AS $$
+DECLARE
+  v_limit   integer := p_account.max_in_flight_per_reward;
+  v_seen    integer;
+  v_pending record;
+  v_new     record;
+  v_queued  record;
+  v_next    codemint.candidate;
+BEGIN
+  SELECT p.* INTO v_pending
+  FROM (SELECT * FROM codemint.pending_placements f
+        ORDER BY f.priority, f.due_at, f.job_id LIMIT 100) p
+  LEFT JOIN LATERAL (
+    SELECT o.* FROM codemint.rewards o WHERE o.reward_id = p.reward_id LIMIT 1) r ON true
+  WHERE r.closed_at IS NULL AND coalesce(r.in_flight, 0) < v_limit
+    AND r.awaits_listing IS NOT TRUE AND coalesce(r.paused_until, '-infinity') <= p_now
+  ORDER BY p.priority, p.due_at, p.job_id
+  LIMIT 1;
+  IF NOT FOUND THEN
+    SELECT count(*) INTO v_seen FROM (SELECT FROM codemint.pending_placements LIMIT 100) p;
+  END IF;
+  SELECT r.reward_id, r.queue_priority AS priority, r.new_since AS due_at, r.new_job AS job_id
+    INTO v_new
+  FROM codemint.rewards r
+  WHERE r.new_job IS NOT NULL AND r.closed_at IS NULL AND NOT r.awaits_listing
+    AND r.in_flight < v_limit AND coalesce(r.paused_until, '-infinity') <= p_now
+  ORDER BY r.queue_priority, r.new_since, r.new_job
+  LIMIT 1;
+  SELECT r.reward_id, r.queue_priority AS priority, r.queue_head AS position INTO v_queued
+  FROM codemint.rewards r
+  WHERE r.queue_head IS NOT NULL AND r.closed_at IS NULL AND NOT r.awaits_listing
+    AND r.in_flight < v_limit AND coalesce(r.paused_until, '-infinity') <= p_now
+  ORDER BY r.queue_priority, r.queue_head
+  LIMIT 1;
+
+  IF v_new.job_id IS NULL OR (v_pending.priority, v_pending.due_at, v_pending.job_id)
+                           < (v_new.priority, v_new.due_at, v_new.job_id) THEN
+    SELECT v_pending.reward_id, v_pending.priority, v_pending.due_at, v_pending.job_id
+      INTO v_new;
+  END IF;
+  v_next.is_crowded := coalesce(v_seen = 100, false);
+  IF v_new.priority < v_queued.priority OR v_queued.priority IS NULL
+     OR v_new.priority = v_queued.priority AND NOT p_account.new_job_last THEN
+    v_next.job_id := v_new.job_id;
+    v_next.reward_id := v_new.reward_id;
+    v_next.is_new := true;
+  ELSE
+    v_next.reward_id := v_queued.reward_id;
+    v_next.is_new := false;
+    v_next.queue_position := v_queued.position;
+    SELECT j.id INTO v_next.job_id
+    FROM codemint.jobs j
+    WHERE j.reward_id = v_queued.reward_id AND j.priority = v_queued.priority
+      AND j.queue_position = v_queued.position;
+  END IF;
+  RETURN v_next;
+END
+$$;
+
+-- The placements at the front cannot be served: they are taken into their rewards' queues, so that
+-- nobody steps over them again. Waits for nobody; says whether it placed one.
+CREATE OR REPLACE FUNCTION codemint.place_pending() RETURNS boolean
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+  v_reward uuid;
+  v_placed boolean := false;
+BEGIN
+  FOR v_reward IN
+    SELECT DISTINCT p.reward_id
+    FROM (SELECT f.reward_id FROM codemint.pending_placements f
+          ORDER BY f.priority, f.due_at, f.job_id LIMIT 100) p
+    ORDER BY p.reward_id
+  LOOP
+    PERFORM FROM codemint.rewards r WHERE r.reward_id = v_reward FOR UPDATE SKIP LOCKED;
+    CONTINUE WHEN NOT FOUND;
+    PERFORM codemint.refresh_queue(v_reward);
+    v_placed := true;
+  END LOOP;
+  RETURN v_placed;
+END
+$$;
+
+-- Where a job stands after its counters or flags changed: in the queue, waiting for p_pause, or in
+-- neither because it needs no call. This is decided in no other place.
+CREATE OR REPLACE FUNCTION codemint.place_job(p_job codemint.jobs, p_pause interval)
+RETURNS codemint.jobs
+LANGUAGE plpgsql
+AS $$
+DECLARE
+  v_now timestamptz := clock_timestamp();
+BEGIN
+  IF p_job.state NOT IN ('queued', 'running') OR p_job.paused OR p_job.held
+     OR p_job.issued + p_job.outstanding >= p_job.count THEN
+    p_job.is_new := false;
+    p_job.queue_position := NULL;
+    p_job.next_call_at := NULL;
+  ELSIF p_pause > interval '0' THEN
+    p_job.is_new := false;
+    p_job.queue_position := NULL;
+    p_job.next_call_at := greatest(p_job.next_call_at, v_now + p_pause);
+  ELSIF NOT p_job.is_new AND p_job.queue_position IS NULL THEN
+    -- A job that was paused, held or had ended still has its run_at.
+    p_job.next_call_at := coalesce(p_job.next_call_at, p_job.run_at);
+    IF p_job.next_call_at <= v_now THEN
+      p_job.is_new := true;
+      p_job.next_call_at := v_now;
+    END IF;
+  END IF;
+  RETURN p_job;
+END
+$$;
+
+-- The state of a job after its counters changed or it was refused (p_code). Tells who waits for its
+-- end.
+CREATE OR REPLACE FUNCTION codemint.conclude_job(
+  p_job codemint.jobs, p_code text, p_message text
+) RETURNS codemint.jobs
+LANGUAGE plpgsql
+AS $$
+BEGIN
+  IF p_job.state IN ('completed', 'failed', 'cancelled') THEN
+    RETURN p_job;
+  END IF;
+  IF p_code IS NOT NULL AND p_job.ends_as IS NULL THEN
+    p_job.state := 'ending';
+    p_job.ends_as := 'failed';
+    p_job.error_code := p_code;
+    p_job.error_message := p_message;
+  END IF;
+  IF p_job.issued = p_job.count THEN
+    p_job.state := 'completed';
+    p_job.ends_as := NULL;
+  ELSIF p_job.state = 'ending' AND p_job.outstanding = 0 THEN
+    p_job.state := p_job.ends_as;
+    p_job.ends_as := NULL;
+  END IF;
+  IF p_job.state IN ('completed', 'failed', 'cancelled') THEN
+    p_job.finished_at := clock_timestamp();
+    -- Nobody has to decide anything about the job any more.
+    p_job.held := false;
+    PERFORM pg_notify('codemint_job_done', p_job.id::text);
+  END IF;
+  RETURN p_job;
+END
+$$;
+
+-- Writes back what the daemon's functions change of a job; its reward is locked. p_moved says whether
+-- its place in the queue, or its being there, may have changed.
+CREATE OR REPLACE FUNCTION codemint.save_job(p_job codemint.jobs, p_moved boolean DEFAULT true)
+RETURNS void
+LANGUAGE plpgsql
+AS $$
+BEGIN
+  UPDATE codemint.jobs j
+  SET state = p_job.state, paused = p_job.paused, held = p_job.held, issued = p_job.issued,
+      outstanding = p_job.outstanding, surplus = p_job.surplus, error_code = p_job.error_code,
+      error_message = p_job.error_message, next_call_at = p_job.next_call_at,
+      started_at = p_job.started_at, finished_at = p_job.finished_at, ends_as = p_job.ends_as,
+      answers_without_progress = p_job.answers_without_progress, is_new = p_job.is_new,
+      queue_position = p_job.queue_position, priority = p_job.priority,
+      updated_at = clock_timestamp()
+  WHERE j.id = p_job.id;
+  IF p_moved THEN
+    PERFORM codemint.refresh_queue(p_job.reward_id);
+  END IF;
+END
+$$;
+
+-- Every open job of a reward waits for a person; the reward is locked.
+CREATE OR REPLACE FUNCTION codemint.hold_jobs(p_reward uuid, p_code text, p_message text)
+RETURNS void
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+  UPDATE codemint.jobs j
+  SET held = true, is_new = false, queue_position = NULL, next_call_at = NULL, error_code = p_code,
+      error_message = p_message, updated_at = clock_timestamp()
+  WHERE j.reward_id = p_reward AND j.state IN ('queued', 'running') AND NOT j.held;
+  PERFORM codemint.refresh_queue(p_reward);
+END
+$$;

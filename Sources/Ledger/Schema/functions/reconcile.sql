@@ -1,0 +1,447 @@
+-- Reconciling: what doubtful calls did is found out by listing upstream, and decided here, in one
+-- transaction under the reward's lock.
+
+-- Whether all that a call held for this reason can have made has been set aside, out of a whole
+-- listing. If not, its codes may be upstream and unknown.
+CREATE OR REPLACE FUNCTION codemint.has_seen_all(p_reason text) RETURNS boolean
+LANGUAGE sql IMMUTABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+  SELECT p_reason IN ('number_unexplained', 'prefixes_indistinct', 'codes_made_late')
+$$;
+
+-- Whether a call takes part in its reward's doubt. A held call is judged again with the others, unless
+-- a whole listing has shown all that it made: its codes may be there by now, and would be taken for
+-- another's.
+CREATE OR REPLACE FUNCTION codemint.is_in_doubt(p_call codemint.calls) RETURNS boolean
+LANGUAGE sql IMMUTABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+  SELECT p_call.state = 'in_doubt'
+         AND (p_call.held_at IS NULL OR NOT codemint.has_seen_all(p_call.hold_reason))
+$$;
+
+-- Whether a worker may take a reward, to reconcile or to list it: none has it, and its pause is over.
+CREATE OR REPLACE FUNCTION codemint.is_free(p_reward codemint.rewards, p_now timestamptz)
+RETURNS boolean
+LANGUAGE plpgsql IMMUTABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+  RETURN coalesce(p_reward.reconcile_at, '-infinity') <= p_now
+         AND coalesce(p_reward.reconciler_until, '-infinity') < p_now;
+END
+$$;
+
+-- Whether the API may be asked to list, so that many closed rewards do not try in vain, each every
+-- few seconds.
+CREATE OR REPLACE FUNCTION codemint.may_list() RETURNS boolean
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+  SELECT codemint.may_ask(a) FROM codemint.account a
+$$;
+
+-- Whether a reward is due to be reconciled, or a watched one to be listed again.
+CREATE OR REPLACE FUNCTION codemint.is_reconciling_due() RETURNS boolean
+LANGUAGE sql VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $$
+  SELECT codemint.may_list() AND (EXISTS (
+    SELECT FROM codemint.rewards r
+    WHERE r.closed_at IS NOT NULL AND r.in_flight = 0 AND codemint.is_free(r, clock_timestamp()))
+  OR EXISTS (
+    SELECT FROM codemint.reward_watches w
+    JOIN codemint.rewards r ON r.reward_id = w.reward_id
+    WHERE w.next_listing_at <= clock_timestamp() AND r.closed_at IS NULL
+      AND codemint.is_free(r, clock_timestamp())))
+$$;
+
+-- Takes a closed reward whose doubt can be worked on: nothing of it is in flight, and no other worker
+-- has it. One reconciler a reward at a time; its lease runs out with it. p_code is the code that the
+-- worker knows.
+--
+-- One row for each doubtful call. p_effective_for is how long after its lease a call may still take
+-- effect.
+CREATE OR REPLACE FUNCTION codemint.take_doubt(
+  p_worker uuid, p_lease interval, p_effective_for interval, p_code text,
+  OUT reward_id uuid, OUT call_id uuid, OUT job_id bigint, OUT prefix text, OUT size integer,
+  OUT earliest timestamptz, OUT effective_until timestamptz, OUT known_first uuid,
+  OUT known_last uuid, OUT prefix_literal boolean, OUT offset_low_us bigint,
+  OUT offset_high_us bigint, OUT now timestamptz, OUT failing_since timestamptz
+) RETURNS SETOF record
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+  v_reward codemint.rewards;
+BEGIN
+  PERFORM codemint.require_code(p_code);
+  now := clock_timestamp();
+  IF NOT codemint.may_list() THEN
+    RETURN;
+  END IF;
+  SELECT * INTO v_reward FROM codemint.rewards r
+  WHERE r.closed_at IS NOT NULL AND r.in_flight = 0 AND codemint.is_free(r, now)
+  ORDER BY r.closed_at, r.reward_id
+  LIMIT 1
+  FOR UPDATE SKIP LOCKED;
+  IF NOT FOUND THEN
+    RETURN;
+  END IF;
+  PERFORM codemint.give_reward(v_reward.reward_id, p_worker, now + p_lease);
+  reward_id := v_reward.reward_id;
+  known_first := v_reward.newest_known[1];
+  known_last := v_reward.newest_known[2];
+  prefix_literal := coalesce(v_reward.prefix_literal, false);
+  failing_since := v_reward.listing_failing_since;
+  SELECT o.low_us, o.high_us INTO offset_low_us, offset_high_us FROM codemint.clock_offset() o;
+  FOR call_id, job_id, prefix, size, earliest, effective_until IN
+    -- A call that a failover lost and its settlement brought back has no slot: it was sent at any
+    -- time since its job was inserted.
+    SELECT c.id, c.job_id, c.prefix, c.size, coalesce(c.send_at, j.created_at),
+           coalesce(c.lease_expires_at, c.updated_at) + p_effective_for
+    FROM codemint.calls c
+    JOIN codemint.jobs j ON j.id = c.job_id
+    WHERE c.reward_id = v_reward.reward_id AND c.state = 'in_doubt' AND codemint.is_in_doubt(c)
+    ORDER BY c.created_at, c.id
+  LOOP
+    RETURN NEXT;
+  END LOOP;
+  IF NOT FOUND THEN
+    -- Every call was settled or held meanwhile.
+    PERFORM codemint.give_back_reward(v_reward.reward_id);
+    UPDATE codemint.rewards r SET closed_at = NULL, reconcile_at = NULL
+    WHERE r.reward_id = v_reward.reward_id;
+  END IF;
+END
+$$;
+
+-- A worker has a reward until then without a word; the reward is locked.
+CREATE OR REPLACE FUNCTION codemint.give_reward(p_reward uuid, p_worker uuid, p_until timestamptz)
+RETURNS void
+LANGUAGE plpgsql
+AS $$
+BEGIN
+  UPDATE codemint.rewards r SET reconciler = p_worker, reconciler_until = p_until
+  WHERE r.reward_id = p_reward;
+END
+$$;
+
+-- No worker has the reward any more; the reward is locked.
+CREATE OR REPLACE FUNCTION codemint.give_back_reward(p_reward uuid) RETURNS void
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+  UPDATE codemint.rewards r SET reconciler = NULL, reconciler_until = NULL
+  WHERE r.reward_id = p_reward;
+END
+$$;
+
+-- Extends a reconciler's lease on its reward; false if it has lost it.
+CREATE OR REPLACE FUNCTION codemint.keep_reward(p_reward uuid, p_worker uuid, p_lease interval)
+RETURNS boolean
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+  UPDATE codemint.rewards r SET reconciler_until = clock_timestamp() + p_lease
+  WHERE r.reward_id = p_reward AND r.reconciler = p_worker
+    AND r.reconciler_until >= clock_timestamp();
+  RETURN FOUND;
+END
+$$;
+
+-- Gives a reward back undecided, to be taken again after p_pause. A listing that failed is remembered
+-- with the time since when it has.
+CREATE OR REPLACE FUNCTION codemint.leave_reward(
+  p_reward uuid, p_worker uuid, p_pause interval, p_failed boolean
+) RETURNS void
+LANGUAGE sql
+SET search_path = pg_catalog, pg_temp
+AS $$
+  UPDATE codemint.rewards r
+  SET reconciler = NULL, reconciler_until = NULL, reconcile_at = clock_timestamp() + p_pause,
+      listing_failing_since = CASE WHEN p_failed
+                                   THEN coalesce(r.listing_failing_since, clock_timestamp()) END
+  WHERE r.reward_id = p_reward AND r.reconciler = p_worker
+$$;
+
+-- Decides doubtful calls as a whole: adopts, declares absent, or holds them for a person.
+--
+-- p_judged is the set of calls that was judged, in order. If it is not the set of calls in doubt any
+-- more, if a call is in flight, if the reconciler lost the reward, or if the ledger has come to know
+-- one of the codes meanwhile, nothing is changed and the answer is 'changed'. p_unattributed are codes
+-- that may be those of the held calls.
+CREATE OR REPLACE FUNCTION codemint.decide_doubt(
+  p_reward uuid, p_worker uuid, p_judged uuid[], p_adopted codemint.adoption[], p_absent uuid[],
+  p_held uuid[], p_hold_reason text, p_unattributed codemint.received_code[],
+  OUT outcome text
+)
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+  v_reward   codemint.rewards;
+  v_adoption codemint.adoption;
+  v_call     uuid;
+BEGIN
+  v_reward := codemint.lock_reward(p_reward);
+  IF v_reward.reconciler IS DISTINCT FROM p_worker OR v_reward.reconciler_until < clock_timestamp()
+     OR v_reward.in_flight > 0
+     OR p_judged IS DISTINCT FROM ARRAY(
+          SELECT c.id FROM codemint.calls c
+          WHERE c.reward_id = p_reward AND c.state = 'in_doubt' AND codemint.is_in_doubt(c)
+          ORDER BY c.id)
+     OR EXISTS (
+          SELECT FROM unnest(p_adopted) a, unnest(a.codes) f
+          JOIN codemint.codes c ON c.id = f.id) THEN
+    outcome := 'changed';
+    RETURN;
+  END IF;
+  FOREACH v_adoption IN ARRAY p_adopted LOOP
+    PERFORM codemint.adopt_call(v_adoption.call_id, v_adoption.codes);
+  END LOOP;
+  FOREACH v_call IN ARRAY p_absent LOOP
+    PERFORM codemint.declare_absent(v_call);
+  END LOOP;
+  PERFORM codemint.hold_calls(p_held, p_hold_reason, p_unattributed);
+  IF NOT codemint.has_seen_all(p_hold_reason) THEN
+    -- What they made may be upstream and unknown: a listing that succeeds sets it aside for them.
+    PERFORM codemint.watch_reward(p_reward, h.call, 'held_call') FROM unnest(p_held) AS h (call);
+  END IF;
+  PERFORM codemint.give_back_reward(p_reward);
+  UPDATE codemint.rewards r
+  SET reconcile_at = NULL, listing_failing_since = NULL,
+      closed_at = CASE WHEN EXISTS (
+        SELECT FROM codemint.calls c
+        WHERE c.reward_id = p_reward AND c.state = 'in_doubt' AND c.held_at IS NULL)
+      THEN r.closed_at END
+  WHERE r.reward_id = p_reward;
+  PERFORM pg_notify('codemint_jobs', '');
+  outcome := 'done';
+END
+$$;
+
+-- Records the codes of one doubtful call that were found upstream. Fewer than it asked for leave room
+-- to be asked for again, and the reward watched.
+CREATE OR REPLACE FUNCTION codemint.adopt_call(p_call uuid, p_found codemint.received_code[])
+RETURNS void
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+  v_call   codemint.calls;
+  v_issued integer;
+BEGIN
+  PERFORM FROM codemint.jobs j
+  WHERE j.id = (SELECT c.job_id FROM codemint.calls c WHERE c.id = p_call) FOR UPDATE;
+  SELECT * INTO v_call FROM codemint.calls c WHERE c.id = p_call FOR UPDATE;
+  SELECT s.issued INTO v_issued
+    FROM codemint.credit_call(v_call, v_call.size, v_call.size, p_found) s;
+  UPDATE codemint.calls c
+  SET state = 'adopted', received = v_issued, lease_expires_at = NULL, held_at = NULL,
+      settled_at = clock_timestamp(), updated_at = clock_timestamp()
+  WHERE c.id = p_call;
+  IF v_issued < v_call.size THEN
+    PERFORM codemint.watch_reward(v_call.reward_id, p_call, 'partial_call');
+  END IF;
+END
+$$;
+
+-- Stores codes that were found for a call: up to p_room of the new ones count for its job, the rest is
+-- surplus. p_reserved is what the call gives back of its job's room.
+CREATE OR REPLACE FUNCTION codemint.credit_call(
+  p_call codemint.calls, p_reserved integer, p_room integer, p_found codemint.received_code[],
+  OUT issued integer, OUT surplus integer
+)
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+  v_job    codemint.jobs;
+  v_stored record;
+BEGIN
+  SELECT * INTO v_job FROM codemint.jobs j WHERE j.id = p_call.job_id FOR UPDATE;
+  SELECT * INTO v_stored
+  FROM codemint.store_codes(p_call.job_id, p_call.id, p_call.reward_id, p_room, p_found);
+  DELETE FROM codemint.unattributed_codes u WHERE u.id IN (SELECT f.id FROM unnest(p_found) AS f);
+  issued := v_stored.issued + v_stored.returned;
+  surplus := v_stored.surplus;
+  -- Codes that came back from surplus, this job's own perhaps, no longer count as such.
+  SELECT j.surplus + v_stored.surplus INTO v_job.surplus
+    FROM codemint.jobs j WHERE j.id = v_job.id;
+  v_job.outstanding := v_job.outstanding - p_reserved;
+  v_job.issued := v_job.issued + issued;
+  v_job.answers_without_progress :=
+    CASE WHEN issued > 0 THEN 0 ELSE v_job.answers_without_progress END;
+  IF p_reserved > 0 AND p_call.hold_reason IS NOT NULL THEN
+    v_job := codemint.release_job(v_job, p_call.id);
+  END IF;
+  v_job := codemint.conclude_job(v_job, NULL, NULL);
+  PERFORM codemint.save_job(codemint.place_job(v_job, interval '0'));
+END
+$$;
+
+-- A doubtful call is judged not to have happened: its room is free again, and because that is a
+-- judgement and not a proof, the reward is watched.
+CREATE OR REPLACE FUNCTION codemint.declare_absent(p_call uuid) RETURNS void
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+  v_now  timestamptz := clock_timestamp();
+  v_call codemint.calls;
+  v_job  codemint.jobs;
+BEGIN
+  SELECT j.* INTO v_job FROM codemint.jobs j
+  WHERE j.id = (SELECT c.job_id FROM codemint.calls c WHERE c.id = p_call) FOR UPDATE;
+  UPDATE codemint.calls c
+  SET state = 'absent', lease_expires_at = NULL, held_at = NULL, settled_at = v_now,
+      updated_at = v_now
+  WHERE c.id = p_call
+  RETURNING * INTO v_call;
+  PERFORM codemint.watch_reward(v_call.reward_id, p_call, 'absent_call');
+  v_job.outstanding := v_job.outstanding - v_call.size;
+  IF v_call.hold_reason IS NOT NULL THEN
+    v_job := codemint.release_job(v_job, p_call);
+  END IF;
+  v_job := codemint.conclude_job(v_job, NULL, NULL);
+  PERFORM codemint.save_job(codemint.place_job(v_job, interval '0'));
+END
+$$;
+
+-- Doubtful calls that cannot be decided wait for a person, and their jobs with them. The codes that
+-- may be theirs are set aside for all of them together: found_at is what they have in common.
+CREATE OR REPLACE FUNCTION codemint.hold_calls(
+  p_calls uuid[], p_reason text, p_found codemint.received_code[]
+) RETURNS void
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+  v_now timestamptz := clock_timestamp();
+  v_job codemint.jobs;
+BEGIN
+  FOR v_job IN
+    SELECT j.* FROM codemint.jobs j
+    WHERE j.id IN (SELECT c.job_id FROM codemint.calls c WHERE c.id = ANY (p_calls))
+    ORDER BY j.id
+    FOR UPDATE
+  LOOP
+    v_job.held := true;
+    -- A job that is ending has its reason already.
+    IF v_job.state IN ('queued', 'running') THEN
+      v_job.error_code := p_reason;
+      v_job.error_message := 'codemint cannot tell what a doubtful call did: see codemint.doubts, '
+        'and decide with codemint.resolve_call';
+    END IF;
+    PERFORM codemint.save_job(codemint.place_job(v_job, interval '0'));
+  END LOOP;
+  UPDATE codemint.calls c
+  SET held_at = v_now, hold_reason = p_reason, updated_at = v_now
+  WHERE c.id = ANY (p_calls) AND c.state = 'in_doubt';
+  PERFORM codemint.keep_for_held(p_calls[1], p_found);
+END
+$$;
+
+-- Sets codes aside for a held call and those that are held with it.
+CREATE OR REPLACE FUNCTION codemint.keep_for_held(p_call uuid, p_found codemint.received_code[])
+RETURNS void
+LANGUAGE sql
+SET search_path = pg_catalog, pg_temp
+AS $$
+  INSERT INTO codemint.unattributed_codes
+    (id, call_id, reward_id, code, status, sync_status, external_ids, created_at, expires_at,
+     updated_at, found_at)
+  SELECT f.id, c.id, c.reward_id, f.code, f.status, f.sync_status, f.external_ids, f.created_at,
+         f.expires_at, f.updated_at, c.held_at
+  FROM unnest(p_found) AS f
+  CROSS JOIN codemint.calls c
+  WHERE c.id = p_call AND NOT EXISTS (SELECT FROM codemint.codes k WHERE k.id = f.id)
+  ON CONFLICT (id) DO UPDATE SET found_at = excluded.found_at
+$$;
+
+-- A held call has got its outcome: its job proceeds, unless another of its calls is held, or it is
+-- held for another reason.
+CREATE OR REPLACE FUNCTION codemint.release_job(p_job codemint.jobs, p_call uuid)
+RETURNS codemint.jobs
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+  v_reason text := (SELECT c.hold_reason FROM codemint.calls c WHERE c.id = p_call);
+  v_open   boolean := p_job.state IN ('queued', 'running');
+BEGIN
+  IF NOT p_job.held OR v_open AND p_job.error_code IS DISTINCT FROM v_reason OR EXISTS (
+       SELECT FROM codemint.calls c
+       WHERE c.job_id = p_job.id AND c.id <> p_call AND c.held_at IS NOT NULL) THEN
+    RETURN p_job;
+  END IF;
+  p_job.held := false;
+  IF v_open THEN
+    p_job.error_code := NULL;
+    p_job.error_message := NULL;
+  END IF;
+  RETURN p_job;
+END
+$$;
+
+-- Keeps codes that no text or jsonb column can hold, and that a listing showed: their fields as bytes.
+-- A call of which nothing else was found made no progress for its job: else it would be asked again
+-- for ever. All of this only if what it belongs to was done; p_outcome says so, and is handed on.
+CREATE OR REPLACE FUNCTION codemint.store_raw_codes(
+  p_outcome text, p_reward uuid, p_codes codemint.raw_code[]
+) RETURNS text
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+  v_job codemint.jobs;
+BEGIN
+  IF p_outcome <> 'done' THEN
+    RETURN p_outcome;
+  END IF;
+  INSERT INTO codemint.raw_codes (id, reward_id, call_id, code, status, external_ids)
+  SELECT u.id, p_reward,
+         coalesce(u.call_id, (SELECT w.call_id FROM codemint.reward_watches w
+                              WHERE w.reward_id = p_reward)),
+         u.code, u.status, u.external_ids
+  FROM unnest(p_codes) u
+  ON CONFLICT (id) DO NOTHING;
+  FOR v_job IN
+    SELECT j.* FROM codemint.jobs j
+    WHERE j.id IN (SELECT c.job_id FROM codemint.calls c
+                   WHERE c.id IN (SELECT u.call_id FROM unnest(p_codes) u)
+                     AND c.state = 'adopted' AND c.received = 0)
+    ORDER BY j.id
+    FOR UPDATE
+  LOOP
+    v_job.answers_without_progress := v_job.answers_without_progress + 1;
+    v_job := codemint.conclude_job(v_job,
+      CASE WHEN codemint.makes_no_progress(v_job) THEN 'no_progress' END,
+      format('%s calls in a row made no code that can be stored', v_job.answers_without_progress));
+    PERFORM codemint.save_job(codemint.place_job(v_job, interval '0'));
+  END LOOP;
+  RETURN p_outcome;
+END
+$$;
+
+-- Which of these jobs have ended, if what was to be done was done (p_outcome). None had before: each
+-- had a call in doubt, or lacked codes that it was given.
+CREATE OR REPLACE FUNCTION codemint.ended_jobs(
+  p_outcome text, p_jobs bigint[], OUT job_id bigint, OUT job_state text
+) RETURNS SETOF record
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+  IF p_outcome = 'done' THEN
+    RETURN QUERY
+    SELECT j.id, j.state FROM codemint.jobs j
+    WHERE j.id = ANY (p_jobs) AND j.finished_at IS NOT NULL
+    ORDER BY j.id;
+  END IF;
+END
+$$;

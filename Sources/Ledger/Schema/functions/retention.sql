@@ -1,0 +1,151 @@
+-- Retention: the daemon forgets requests of jobs that ended long ago; jobs and codes only when an
+-- operator says so.
+
+-- Whether nobody needs a call any more. Only what was proven is forgotten. What was judged (adopted,
+-- absent) is the reason why codes that come late are still looked for; what a person decided is kept
+-- with who and why; and codes, answers and watches must find the call that they name.
+CREATE OR REPLACE FUNCTION codemint.may_forget(p_call codemint.calls, p_before timestamptz)
+RETURNS boolean
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+  SELECT p_call.state IN ('issued', 'rejected', 'unsent') AND p_call.settled_at < p_before
+     AND NOT p_call.is_short AND p_call.resolution IS NULL
+     AND NOT EXISTS (SELECT FROM codemint.answers a WHERE a.call_id = p_call.id)
+     AND NOT EXISTS (SELECT FROM codemint.unattributed_codes u WHERE u.call_id = p_call.id)
+     AND NOT EXISTS (SELECT FROM codemint.raw_codes w WHERE w.call_id = p_call.id)
+     AND NOT EXISTS (SELECT FROM codemint.reward_watches w
+                     WHERE w.reward_id = p_call.reward_id AND w.call_id = p_call.id)
+$$;
+
+-- Deletes a batch of old calls, of jobs in the order in which they ended. It reads p_limit jobs and
+-- deletes p_limit calls at most; is_last says that there is nothing more for now. p_code is the code
+-- that the worker knows.
+--
+-- A settlement that is repeated after its call is gone counts nothing twice: counters move by codes
+-- that are inserted, and ids of codes stay.
+CREATE OR REPLACE FUNCTION codemint.prune_calls(
+  p_age interval, p_limit integer, p_code text, OUT pruned integer, OUT is_last boolean
+)
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+  v_before   timestamptz := clock_timestamp() - p_age;
+  v_progress codemint.retention_progress;
+  v_job      record;
+  v_number   integer;
+  v_seen     integer := 0;
+BEGIN
+  PERFORM codemint.require_code(p_code);
+  pruned := 0;
+  is_last := true;
+  -- One at a time: whoever comes second has nothing to do.
+  SELECT * INTO v_progress FROM codemint.retention_progress p FOR UPDATE SKIP LOCKED;
+  IF NOT FOUND THEN
+    RETURN;
+  END IF;
+  FOR v_job IN
+    SELECT j.id, j.finished_at FROM codemint.jobs j
+    WHERE j.finished_at < v_before
+      AND (j.finished_at, j.id) > (coalesce(v_progress.calls_pruned_until, '-infinity'),
+                                   coalesce(v_progress.calls_pruned_job, 0))
+    ORDER BY j.finished_at, j.id
+    LIMIT p_limit
+  LOOP
+    v_seen := v_seen + 1;
+    DELETE FROM codemint.calls c
+    WHERE c.id = ANY (ARRAY(
+      SELECT o.id FROM codemint.calls o
+      WHERE o.job_id = v_job.id AND codemint.may_forget(o, v_before)
+      ORDER BY o.id
+      LIMIT p_limit - pruned));
+    GET DIAGNOSTICS v_number = ROW_COUNT;
+    pruned := pruned + v_number;
+    -- The job may have more.
+    EXIT WHEN pruned >= p_limit;
+    v_progress.calls_pruned_until := v_job.finished_at;
+    v_progress.calls_pruned_job := v_job.id;
+  END LOOP;
+  is_last := v_seen < p_limit AND pruned < p_limit;
+  UPDATE codemint.retention_progress p
+  SET calls_pruned_until = v_progress.calls_pruned_until,
+      calls_pruned_job = v_progress.calls_pruned_job
+  WHERE (p.calls_pruned_until, p.calls_pruned_job)
+        IS DISTINCT FROM (v_progress.calls_pruned_until, v_progress.calls_pruned_job);
+END
+$$;
+
+-- Refuses to purge a job of which something is still to be found out.
+CREATE OR REPLACE FUNCTION codemint.check_purge(p_job codemint.jobs) RETURNS void
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+  IF p_job.held OR EXISTS (SELECT FROM codemint.calls c
+                           WHERE c.job_id = p_job.id AND c.state = 'in_doubt') THEN
+    PERFORM codemint.refuse(p_job, 'decide its doubtful calls first, see codemint.doubts');
+  ELSIF p_job.finished_at IS NULL THEN
+    PERFORM codemint.refuse(p_job, format(
+      'it can be purged when it has ended; codemint.cancel_job(%s) ends it', p_job.id));
+  END IF;
+  IF EXISTS (SELECT FROM codemint.rewards r
+             WHERE r.reward_id = p_job.reward_id AND r.closed_at IS NOT NULL) THEN
+    PERFORM codemint.refuse(p_job, 'a call of its reward is in doubt, see codemint.doubts; purge it '
+      'when that is decided');
+  ELSIF EXISTS (SELECT FROM codemint.reward_watches w
+                WHERE w.reward_id = p_job.reward_id AND w.next_listing_at IS NOT NULL) THEN
+    PERFORM codemint.refuse(p_job, 'its reward is watched for codes that may yet come to light, see '
+      'codemint.watches; purge it when that has ended');
+  END IF;
+END
+$$;
+
+-- Only the job is locked and not its reward, which a large job would keep from everybody for seconds.
+-- No code is waited for, since whoever changes some holds the reward's lock meanwhile.
+CREATE OR REPLACE FUNCTION codemint.purge_job(p_job bigint, p_note text DEFAULT NULL) RETURNS text
+LANGUAGE plpgsql
+SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+  v_job    codemint.jobs;
+  v_codes  integer := 0;
+  v_number integer;
+BEGIN
+  SELECT * INTO v_job FROM codemint.jobs j WHERE j.id = p_job FOR UPDATE;
+  IF NOT FOUND THEN
+    RAISE EXCEPTION 'there is no job %', p_job USING ERRCODE = 'no_data_found';
+  END IF;
+  PERFORM codemint.check_purge(v_job);
+  LOOP
+    WITH free AS (
+      SELECT c.id FROM codemint.codes c WHERE c.job_id = p_job FOR UPDATE SKIP LOCKED)
+    UPDATE codemint.codes c
+    SET job_id = NULL, call_id = NULL, code = '', status = 'purged', sync_status = 'none',
+        external_ids = '{}', surplus = false, created_at = NULL, expires_at = NULL,
+        updated_at = NULL, synced_at = NULL, purged_at = clock_timestamp()
+    FROM free f
+    WHERE c.id = f.id;
+    GET DIAGNOSTICS v_number = ROW_COUNT;
+    v_codes := v_codes + v_number;
+    EXIT WHEN NOT EXISTS (SELECT FROM codemint.codes c WHERE c.job_id = p_job);
+    PERFORM pg_sleep(0.02);
+  END LOOP;
+  DELETE FROM codemint.answers a
+  USING codemint.calls c WHERE c.job_id = p_job AND a.call_id = c.id;
+  UPDATE codemint.unattributed_codes s SET code = '', external_ids = '{}'
+  FROM codemint.calls c WHERE c.job_id = p_job AND s.call_id = c.id;
+  UPDATE codemint.raw_codes r SET code = '', status = '', external_ids = ''
+  FROM codemint.calls c WHERE c.job_id = p_job AND r.call_id = c.id;
+  DELETE FROM codemint.calls c WHERE c.job_id = p_job;
+  DELETE FROM codemint.jobs j WHERE j.id = p_job;
+  INSERT INTO codemint.purges (job_id, reward_id, count, state, codes, dedupe_key, note)
+  VALUES (p_job, v_job.reward_id, v_job.count, v_job.state, v_codes, v_job.dedupe_key,
+          nullif(btrim(p_note), ''));
+  RETURN format('job %s is gone; of its %s codes only the bare ids are left', p_job, v_codes);
+END
+$$;
+COMMENT ON FUNCTION codemint.purge_job(bigint, text) IS
+  'Removes a job that has ended, its requests, and its codes but for their bare ids. There is no way '
+  'back. Refused while anything of the job is unfinished, in doubt, held or watched.';

@@ -1,0 +1,415 @@
+-- Steering: what an operator does to a job, or decides about a call. It takes effect with the next
+-- claim and never in the middle of a call: a call that was claimed before is made, and its codes count.
+--
+-- Asked again, each function finds what it did and says so. What it changed is kept with who, when and
+-- why (job_actions).
+
+-- A job's row, locked after its reward's.
+CREATE OR REPLACE FUNCTION codemint.lock_job(p_job bigint) RETURNS codemint.jobs
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+  v_job codemint.jobs;
+BEGIN
+  SELECT * INTO v_job FROM codemint.jobs j WHERE j.id = p_job;
+  IF FOUND THEN
+    PERFORM codemint.lock_reward(v_job.reward_id);
+    SELECT * INTO v_job FROM codemint.jobs j WHERE j.id = p_job FOR UPDATE;
+  END IF;
+  IF NOT FOUND THEN
+    RAISE EXCEPTION 'there is no job %', p_job USING ERRCODE = 'no_data_found';
+  END IF;
+  RETURN v_job;
+END
+$$;
+
+-- Saves a steered job where it belongs now, and keeps what was done. Says how the job stands.
+CREATE OR REPLACE FUNCTION codemint.steer_job(
+  p_job codemint.jobs, p_action text, p_note text
+) RETURNS text
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+  v_before text := (SELECT j.state FROM codemint.jobs j WHERE j.id = p_job.id);
+  v_job    codemint.jobs;
+BEGIN
+  v_job := codemint.place_job(codemint.conclude_job(p_job, NULL, NULL), interval '0');
+  PERFORM codemint.save_job(v_job);
+  PERFORM codemint.keep_action(v_job, v_before, p_action, p_note);
+  RETURN codemint.describe_job(v_job);
+END
+$$;
+
+-- Keeps what somebody did to a job, which has been saved, and wakes the workers: there may be work
+-- again, and one of them says in its log what was done.
+CREATE OR REPLACE FUNCTION codemint.keep_action(
+  p_job codemint.jobs, p_before text, p_action text, p_note text
+) RETURNS void
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+  INSERT INTO codemint.job_actions (job_id, action, note, state_before, state_after)
+  VALUES (p_job.id, p_action, nullif(btrim(p_note), ''), p_before, p_job.state);
+  PERFORM pg_notify('codemint_jobs', '');
+  PERFORM pg_notify('codemint_control', '');
+END
+$$;
+
+-- Actions that no worker has been told of, each to one worker and once. Up to a thousand: the rest
+-- the next time.
+CREATE OR REPLACE FUNCTION codemint.tell_actions() RETURNS SETOF codemint.job_actions
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+  RETURN QUERY
+  WITH told AS (
+    UPDATE codemint.job_actions a SET told_at = clock_timestamp()
+    WHERE a.id = ANY (ARRAY(
+      SELECT u.id FROM codemint.job_actions u WHERE u.told_at IS NULL
+      ORDER BY u.id
+      LIMIT 1000
+      FOR UPDATE SKIP LOCKED))
+    RETURNING a.*
+  )
+  SELECT * FROM told ORDER BY id;
+END
+$$;
+
+-- One sentence on where a job stands.
+CREATE OR REPLACE FUNCTION codemint.describe_job(p_job codemint.jobs) RETURNS text
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+  SELECT format('job %s is %s%s%s with %s of %s codes%s', p_job.id, p_job.state,
+    CASE WHEN p_job.paused AND p_job.finished_at IS NULL THEN ', paused' END,
+    CASE WHEN p_job.held AND p_job.finished_at IS NULL THEN ', held' END,
+    p_job.issued, p_job.count,
+    CASE WHEN p_job.outstanding > 0
+         THEN format('; %s more were asked for and count if they come', p_job.outstanding) END)
+$$;
+
+-- Refuses what cannot be done to a job as it stands.
+CREATE OR REPLACE FUNCTION codemint.refuse(p_job codemint.jobs, p_why text) RETURNS void
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+  RAISE EXCEPTION '%: %', codemint.describe_job(p_job), p_why
+    USING ERRCODE = 'object_not_in_prerequisite_state';
+END
+$$;
+
+CREATE OR REPLACE FUNCTION codemint.cancel_job(p_job bigint, p_note text DEFAULT NULL) RETURNS text
+LANGUAGE plpgsql
+SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+  v_job codemint.jobs := codemint.lock_job(p_job);
+BEGIN
+  IF v_job.state = 'cancelled' OR v_job.ends_as = 'cancelled' THEN
+    RETURN codemint.describe_job(v_job);
+  END IF;
+  IF v_job.state NOT IN ('queued', 'running') THEN
+    PERFORM codemint.refuse(v_job, 'there is nothing to cancel');
+  END IF;
+  v_job.state := 'ending';
+  v_job.ends_as := 'cancelled';
+  v_job.error_code := 'cancelled';
+  v_job.error_message := coalesce(nullif(btrim(p_note), ''), 'cancelled by ' || session_user);
+  RETURN codemint.steer_job(v_job, 'cancel', p_note);
+END
+$$;
+COMMENT ON FUNCTION codemint.cancel_job(bigint, text) IS
+  'Stops a job for good. Codes already issued stay. The job ends when its calls that are out have '
+  'their outcome.';
+
+CREATE OR REPLACE FUNCTION codemint.pause_job(p_job bigint, p_note text DEFAULT NULL) RETURNS text
+LANGUAGE plpgsql
+SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+  v_job codemint.jobs := codemint.lock_job(p_job);
+BEGIN
+  IF v_job.state NOT IN ('queued', 'running') THEN
+    PERFORM codemint.refuse(v_job, 'there is nothing to pause');
+  END IF;
+  IF v_job.paused THEN
+    RETURN codemint.describe_job(v_job);
+  END IF;
+  v_job.paused := true;
+  RETURN codemint.steer_job(v_job, 'pause', p_note);
+END
+$$;
+COMMENT ON FUNCTION codemint.pause_job(bigint, text) IS
+  'Lets a job take no new call until resume_job.';
+
+CREATE OR REPLACE FUNCTION codemint.resume_job(p_job bigint, p_note text DEFAULT NULL) RETURNS text
+LANGUAGE plpgsql
+SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+  v_job codemint.jobs := codemint.lock_job(p_job);
+BEGIN
+  IF NOT v_job.paused THEN
+    RETURN codemint.describe_job(v_job);
+  END IF;
+  v_job.paused := false;
+  RETURN codemint.steer_job(v_job, 'resume', p_note);
+END
+$$;
+COMMENT ON FUNCTION codemint.resume_job(bigint, text) IS
+  'Lets a paused job proceed. A job that is held stays held: resuming resolves nothing.';
+
+-- Whether a code can be what a job asked for: it begins with the job's prefix, unless the API is known
+-- not to take that literally. A watch finds codes of other jobs of the reward too.
+CREATE OR REPLACE FUNCTION codemint.may_be_of(p_job codemint.jobs, p_code text) RETURNS boolean
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+  SELECT starts_with(p_code, coalesce(p_job.prefix, '')) OR EXISTS (
+    SELECT FROM codemint.rewards r WHERE r.reward_id = p_job.reward_id AND NOT r.prefix_literal)
+$$;
+
+CREATE OR REPLACE FUNCTION codemint.retry_job(p_job bigint, p_note text DEFAULT NULL) RETURNS text
+LANGUAGE plpgsql
+SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+  v_job   codemint.jobs := codemint.lock_job(p_job);
+  v_taken integer;
+BEGIN
+  IF v_job.state = 'completed' OR v_job.state IN ('queued', 'running') AND NOT v_job.held THEN
+    RETURN codemint.describe_job(v_job);
+  END IF;
+  IF v_job.state = 'ending' THEN
+    PERFORM codemint.refuse(v_job, 'it can be retried when it has ended');
+  END IF;
+  IF EXISTS (SELECT FROM codemint.calls c WHERE c.job_id = p_job AND c.held_at IS NOT NULL) THEN
+    PERFORM codemint.refuse(v_job, 'decide its doubtful calls first, see codemint.doubts');
+  END IF;
+  UPDATE codemint.codes c SET surplus = false
+  WHERE c.id IN (
+    SELECT s.id FROM codemint.codes s
+    WHERE s.job_id = p_job AND s.surplus AND s.call_id IS NOT NULL
+      AND codemint.may_be_of(v_job, s.code)
+    ORDER BY s.id
+    LIMIT v_job.count - v_job.issued - v_job.outstanding);
+  GET DIAGNOSTICS v_taken = ROW_COUNT;
+  v_job.issued := v_job.issued + v_taken;
+  v_job.surplus := v_job.surplus - v_taken;
+  v_job.state := CASE WHEN v_job.started_at IS NULL THEN 'queued' ELSE 'running' END;
+  v_job.finished_at := NULL;
+  v_job.held := false;
+  v_job.answers_without_progress := 0;
+  v_job.error_code := NULL;
+  v_job.error_message := NULL;
+  RETURN codemint.steer_job(v_job, 'retry', p_note);
+END
+$$;
+COMMENT ON FUNCTION codemint.retry_job(bigint, text) IS
+  'Opens a failed or cancelled job for what it lacks, or one held because its reward was refused or '
+  'could not be listed. Codes that are its surplus are taken first; only the rest is asked for.';
+
+CREATE OR REPLACE FUNCTION codemint.set_priority(
+  p_job bigint, p_priority integer, p_note text DEFAULT NULL
+) RETURNS text
+LANGUAGE plpgsql
+SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+  v_job codemint.jobs := codemint.lock_job(p_job);
+BEGIN
+  IF v_job.finished_at IS NOT NULL THEN
+    PERFORM codemint.refuse(v_job, 'its priority does not matter any more');
+  END IF;
+  IF p_priority IS NULL OR p_priority NOT BETWEEN 0 AND 9 THEN
+    RAISE EXCEPTION 'priority must be from 0 (first) to 9 (last)'
+      USING ERRCODE = 'invalid_parameter_value';
+  END IF;
+  IF v_job.priority <> p_priority THEN
+    v_job.priority := p_priority;
+    PERFORM codemint.save_job(v_job);
+    PERFORM codemint.keep_action(v_job, v_job.state, format('priority %s', p_priority), p_note);
+  END IF;
+  RETURN format('job %s has priority %s', p_job, p_priority);
+END
+$$;
+COMMENT ON FUNCTION codemint.set_priority(bigint, integer, text) IS
+  'Changes the priority, 0 (first) to 9 (last), of a job that has not ended.';
+
+CREATE OR REPLACE FUNCTION codemint.resolve_call(p_call uuid, p_decision text, p_note text)
+RETURNS text
+LANGUAGE plpgsql
+SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+  v_call  codemint.calls;
+  v_job   codemint.jobs;
+  v_state text;
+  v_found codemint.received_code[];
+BEGIN
+  PERFORM codemint.check_resolution(p_call, p_decision, p_note);
+  SELECT * INTO v_call FROM codemint.calls c WHERE c.id = p_call;
+  PERFORM codemint.lock_reward(v_call.reward_id);
+  SELECT j.state INTO v_state FROM codemint.jobs j WHERE j.id = v_call.job_id FOR UPDATE;
+  SELECT * INTO v_call FROM codemint.calls c WHERE c.id = p_call FOR UPDATE;
+  IF v_call.state <> 'in_doubt' OR v_call.held_at IS NULL THEN
+    RAISE EXCEPTION 'call % is % and not held: there is nothing to resolve', p_call,
+      CASE WHEN v_call.state = 'in_doubt' THEN 'in doubt, codemint is working on it,'
+           ELSE v_call.state END
+      USING ERRCODE = 'object_not_in_prerequisite_state';
+  END IF;
+  IF p_decision = 'adopt' THEN
+    v_found := codemint.unattributed_for(v_call);
+    IF cardinality(v_found) = 0 THEN
+      RETURN codemint.look_for_codes(v_call);
+    END IF;
+  END IF;
+  UPDATE codemint.calls c
+  SET resolved_by = session_user, resolved_at = clock_timestamp(), resolution = p_decision,
+      resolution_note = p_note
+  WHERE c.id = p_call;
+  IF p_decision = 'absent' THEN
+    PERFORM codemint.declare_absent(p_call);
+  ELSE
+    PERFORM codemint.adopt_call(p_call, v_found);
+  END IF;
+  SELECT * INTO v_job FROM codemint.jobs j WHERE j.id = v_call.job_id;
+  v_job := codemint.place_job(codemint.release_job(v_job, p_call), interval '0');
+  PERFORM codemint.save_job(v_job);
+  PERFORM codemint.keep_action(v_job, v_state, 'resolve ' || p_decision, p_note);
+  RETURN format('call %s is %s; job %s is %s with %s of %s codes', p_call,
+    (SELECT c.state FROM codemint.calls c WHERE c.id = p_call), v_job.id, v_job.state, v_job.issued,
+    v_job.count);
+END
+$$;
+COMMENT ON FUNCTION codemint.resolve_call(uuid, text, text) IS
+  'Decides a held call: adopt takes the codes that were found for the call, absent frees its room. '
+  'Say why; who, when and why are kept.';
+
+-- Nothing was found for a held call that is to be adopted. If its reward could never be listed as a
+-- whole, it is listed now, since what the call made may be there.
+CREATE OR REPLACE FUNCTION codemint.look_for_codes(p_call codemint.calls) RETURNS text
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+  IF codemint.has_seen_all(p_call.hold_reason) OR EXISTS (
+       SELECT FROM codemint.unattributed_codes u
+       WHERE u.reward_id = p_call.reward_id AND u.found_at = p_call.held_at) THEN
+    RAISE EXCEPTION 'no codes were found for call %: there is nothing to adopt', p_call.id
+      USING ERRCODE = 'object_not_in_prerequisite_state';
+  END IF;
+  PERFORM codemint.watch_reward(p_call.reward_id, p_call.id, 'held_call');
+  UPDATE codemint.reward_watches w SET next_listing_at = clock_timestamp()
+  WHERE w.reward_id = p_call.reward_id;
+  PERFORM pg_notify('codemint_jobs', '');
+  RETURN format('call %s is still held: no codes have been found for it so far. Its reward is listed '
+    'again now; decide when codemint.doubts shows what was found', p_call.id);
+END
+$$;
+
+-- Refuses what an operator cannot mean.
+CREATE OR REPLACE FUNCTION codemint.check_resolution(p_call uuid, p_decision text, p_note text)
+RETURNS void
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+  IF p_decision IS NULL OR p_decision NOT IN ('adopt', 'absent') THEN
+    RAISE EXCEPTION 'the decision is "adopt" or "absent", not "%"', p_decision
+      USING ERRCODE = 'invalid_parameter_value';
+  END IF;
+  IF coalesce(p_note, '') !~ '\S' THEN
+    RAISE EXCEPTION 'a note says why: it is kept with the call'
+      USING ERRCODE = 'invalid_parameter_value';
+  END IF;
+  IF NOT EXISTS (SELECT FROM codemint.calls c WHERE c.id = p_call) THEN
+    RAISE EXCEPTION 'there is no call %', p_call USING ERRCODE = 'no_data_found';
+  END IF;
+END
+$$;
+
+-- The codes that were set aside for a held call and for those held with it, as many as it asked for:
+-- those that begin with its prefix or, where none does and the prefix is not known to be literal,
+-- those that begin with no other call's.
+CREATE OR REPLACE FUNCTION codemint.unattributed_for(p_call codemint.calls)
+RETURNS codemint.received_code[]
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+  WITH found AS (
+    SELECT u.*, starts_with(u.code, coalesce(p_call.prefix, '')) AS is_own,
+           EXISTS (SELECT FROM codemint.calls o
+                   WHERE o.reward_id = p_call.reward_id AND o.held_at = p_call.held_at
+                     AND o.prefix <> coalesce(p_call.prefix, '')
+                     AND starts_with(u.code, o.prefix)) AS is_others
+    FROM codemint.unattributed_codes u
+    WHERE u.reward_id = p_call.reward_id AND u.found_at = p_call.held_at
+      AND NOT EXISTS (SELECT FROM codemint.codes k WHERE k.id = u.id)
+  ), own AS (
+    SELECT f.* FROM found f
+    WHERE f.is_own
+       OR NOT f.is_others AND NOT EXISTS (SELECT FROM found g WHERE g.is_own)
+          AND NOT coalesce((SELECT r.prefix_literal FROM codemint.rewards r
+                            WHERE r.reward_id = p_call.reward_id), false)
+    ORDER BY f.is_others, f.id
+    LIMIT p_call.size)
+  SELECT coalesce(array_agg(ROW(o.id, o.reward_id, o.code, o.status, o.sync_status,
+                                o.external_ids, o.created_at, o.expires_at, o.updated_at)::codemint.received_code
+                            ORDER BY o.id), '{}')
+  FROM own o
+$$;
+
+-- Operators may know how many, not which: so it runs with its owner's rights, and only for a call as
+-- the ledger has it.
+CREATE OR REPLACE FUNCTION codemint.count_unattributed(p_call uuid) RETURNS bigint
+LANGUAGE plpgsql STABLE
+SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+  RETURN (SELECT cardinality(codemint.unattributed_for(c)) FROM codemint.calls c WHERE c.id = p_call);
+END
+$$;
+COMMENT ON FUNCTION codemint.count_unattributed(uuid) IS
+  'How many codes adopt would take for a held call.';
+
+CREATE OR REPLACE FUNCTION codemint.track_sync(p_reward uuid) RETURNS text
+LANGUAGE plpgsql
+SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+  v_codes bigint;
+BEGIN
+  PERFORM FROM codemint.rewards r WHERE r.reward_id = p_reward FOR UPDATE;
+  SELECT count(*) INTO v_codes
+  FROM codemint.jobs j
+  JOIN codemint.codes c ON c.job_id = j.id AND c.sync_status IN ('pending', 'error')
+  WHERE j.reward_id = p_reward AND j.issued + j.surplus > 0;
+  IF v_codes = 0 THEN
+    RAISE EXCEPTION 'no code of reward % is pending or in error: there is nothing to track', p_reward
+      USING ERRCODE = 'object_not_in_prerequisite_state';
+  END IF;
+  DELETE FROM codemint.resyncs r WHERE r.reward_id = p_reward;
+  INSERT INTO codemint.tracked_rewards (reward_id, next_pass_at, passes)
+  VALUES (p_reward, clock_timestamp(), 1)
+  ON CONFLICT (reward_id) DO UPDATE
+  SET next_pass_at = clock_timestamp(), passes = 1, failures = 0, error_message = NULL, mark = NULL,
+      list_order = 'unknown', scan_offset = NULL, given_up_at = NULL;
+  RETURN format('reward %s is tracked for %s code(s)', p_reward, v_codes);
+END
+$$;
+COMMENT ON FUNCTION codemint.track_sync(uuid) IS
+  'Tracks the codes of a reward once more that are pending or in error, with all attempts again.';

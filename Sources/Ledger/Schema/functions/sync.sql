@@ -1,0 +1,451 @@
+-- Tracking: codes that other systems (Shopify, Stripe) have yet to take are listed again with growing
+-- pauses, one sync pass after another, until the sync of every code is final or is given up.
+
+-- Codes of a reward were stored, and the sync of some is not final: the reward is tracked from now on,
+-- with the first pause again. Called under the reward's lock.
+--
+-- Nothing before the oldest of these codes was made (p_mark) matters. Where that is not known, p_mark
+-- is null, and the whole list is read.
+CREATE OR REPLACE FUNCTION codemint.track_codes(p_reward uuid, p_mark timestamptz) RETURNS void
+LANGUAGE plpgsql
+AS $$
+DECLARE
+  v_now timestamptz := clock_timestamp();
+BEGIN
+  INSERT INTO codemint.tracked_rewards AS t (reward_id, next_pass_at, mark)
+  VALUES (p_reward, v_now, p_mark)
+  ON CONFLICT (reward_id) DO UPDATE
+  SET next_pass_at = CASE WHEN t.next_pass_at IS NULL OR t.passes > 0
+                          THEN v_now ELSE t.next_pass_at END,
+      passes = 0,
+      given_up_at = NULL,
+      mark = CASE WHEN t.next_pass_at IS NULL THEN p_mark
+                  WHEN t.mark IS NOT NULL AND p_mark IS NOT NULL THEN least(t.mark, p_mark) END,
+      -- A reading that has gone past the new codes does not count.
+      scan_offset = CASE WHEN p_mark >= t.mark THEN t.scan_offset END
+  WHERE t.next_pass_at IS NULL OR t.passes > 0
+     OR (t.mark IS NOT NULL AND (p_mark >= t.mark) IS NOT TRUE);
+END
+$$;
+
+-- Takes the reward whose pass has been due for the longest time. One worker a reward at a time; its
+-- lease runs out with it. Without a reward, wait_us says when the next pass is due. p_first is the
+-- time from storing a code to the first pass; p_code is the code that the worker knows.
+CREATE OR REPLACE FUNCTION codemint.take_tracked(
+  p_worker uuid, p_lease interval, p_first interval, p_code text,
+  OUT reward_id uuid, OUT pass integer, OUT failures integer, OUT mark timestamptz,
+  OUT list_order text, OUT scan_offset integer, OUT scan_anchor uuid, OUT scan_newest timestamptz,
+  OUT wait_us bigint
+)
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+  v_now     timestamptz := clock_timestamp();
+  v_tracked codemint.tracked_rewards;
+BEGIN
+  PERFORM codemint.require_code(p_code);
+  SELECT * INTO v_tracked FROM codemint.tracked_rewards t
+  WHERE t.next_pass_at <= v_now AND (t.passes > 0 OR t.next_pass_at <= v_now - p_first)
+    AND coalesce(t.worker_until, '-infinity') < v_now
+  ORDER BY t.next_pass_at, t.reward_id
+  LIMIT 1
+  FOR UPDATE SKIP LOCKED;
+  IF NOT FOUND THEN
+    SELECT codemint.microseconds(v_now, min(greatest(
+             t.next_pass_at + CASE WHEN t.passes = 0 THEN p_first ELSE interval '0' END,
+             t.worker_until)))
+      INTO wait_us
+    FROM codemint.tracked_rewards t WHERE t.next_pass_at IS NOT NULL;
+    RETURN;
+  END IF;
+  UPDATE codemint.tracked_rewards t
+  SET worker = p_worker, worker_until = v_now + p_lease, passes = t.passes + 1
+  WHERE t.reward_id = v_tracked.reward_id;
+  reward_id := v_tracked.reward_id;
+  pass := v_tracked.passes + 1;
+  failures := v_tracked.failures;
+  mark := v_tracked.mark;
+  list_order := v_tracked.list_order;
+  scan_offset := v_tracked.scan_offset;
+  scan_anchor := v_tracked.scan_anchor;
+  scan_newest := v_tracked.scan_newest;
+END
+$$;
+
+-- A slot for a page of a tracked reward, whose lease it extends. While a job is in the queue, at most
+-- one slot in ten is given: generate calls go first, and tracking never comes to a stop.
+--
+-- outcome: 'slot' or 'wait' with delay_us, 'closed' if the account may not send now, 'lost'.
+CREATE OR REPLACE FUNCTION codemint.sync_slot(
+  p_reward uuid, p_worker uuid, p_lease interval, OUT outcome text, OUT delay_us bigint
+)
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+  v_now  timestamptz := clock_timestamp();
+  v_next timestamptz;
+BEGIN
+  UPDATE codemint.tracked_rewards t SET worker_until = v_now + p_lease
+  WHERE t.reward_id = p_reward AND t.worker = p_worker AND t.worker_until >= v_now;
+  IF NOT FOUND THEN
+    outcome := 'lost';
+    RETURN;
+  END IF;
+  IF EXISTS (SELECT FROM codemint.jobs j WHERE j.is_new)
+     OR EXISTS (SELECT FROM codemint.jobs j WHERE j.queue_position IS NOT NULL) THEN
+    SELECT a.sync_slot_at + 10 * (codemint.next_slot(a, v_now)).spacing INTO v_next
+    FROM codemint.account a;
+    IF v_next > v_now THEN
+      outcome := 'wait';
+      delay_us := codemint.microseconds(v_now, v_next);
+      RETURN;
+    END IF;
+  END IF;
+  delay_us := codemint.reserve_slot();
+  IF delay_us IS NULL THEN
+    outcome := 'closed';
+    RETURN;
+  END IF;
+  UPDATE codemint.account a
+  SET sync_slot_at = clock_timestamp() + interval '1 microsecond' * greatest(delay_us, 0);
+  outcome := 'slot';
+END
+$$;
+
+-- Records how a page showed codes of a tracked reward, in one statement that touches only rows that
+-- differ. What is shown with an older change than is known comes from the past and is left. The codes
+-- come without their values, which never change.
+CREATE OR REPLACE FUNCTION codemint.record_changes(
+  p_reward uuid, p_worker uuid, p_codes codemint.received_code[],
+  OUT kept boolean, OUT changed integer, OUT unknown integer, OUT raises_watch boolean
+)
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+  v_now    timestamptz := clock_timestamp();
+  v_newest timestamptz;
+BEGIN
+  changed := 0;
+  unknown := 0;
+  raises_watch := false;
+  -- Whoever stores codes of the reward holds this lock too, and waits for rows of codes under it.
+  PERFORM FROM codemint.rewards r WHERE r.reward_id = p_reward FOR UPDATE;
+  kept := EXISTS (
+    SELECT FROM codemint.tracked_rewards t
+    WHERE t.reward_id = p_reward AND t.worker = p_worker AND t.worker_until >= v_now);
+  IF NOT kept THEN
+    RETURN;
+  END IF;
+  UPDATE codemint.codes c
+  SET status = s.status, sync_status = s.sync_status, external_ids = s.external_ids,
+      expires_at = s.expires_at, updated_at = s.updated_at,
+      synced_at = CASE WHEN s.sync_status = 'synced' THEN coalesce(c.synced_at, v_now)
+                       ELSE c.synced_at END
+  FROM unnest(p_codes) AS s
+  WHERE c.id = s.id AND c.reward_id = p_reward AND c.purged_at IS NULL
+    AND (s.updated_at < c.updated_at) IS NOT TRUE
+    AND (c.status, c.sync_status, c.external_ids, c.expires_at, c.updated_at)
+        IS DISTINCT FROM
+        (s.status, s.sync_status, s.external_ids, s.expires_at, s.updated_at);
+  GET DIAGNOSTICS changed = ROW_COUNT;
+  SELECT count(*), CASE WHEN count(*) = count(s.created_at) THEN max(s.created_at) END
+    INTO unknown, v_newest
+  FROM unnest(p_codes) AS s
+  WHERE NOT EXISTS (SELECT FROM codemint.codes c WHERE c.id = s.id)
+    AND NOT EXISTS (SELECT FROM codemint.unattributed_codes u WHERE u.id = s.id)
+    AND NOT EXISTS (SELECT FROM codemint.raw_codes w WHERE w.id = s.id);
+  IF unknown > 0 THEN
+    raises_watch := codemint.watch_for_late_codes(p_reward, v_newest);
+  END IF;
+END
+$$;
+
+-- Codes were listed that the ledger does not know. Where a call of the reward was judged absent before
+-- they were made, and nothing is in flight or in doubt that explains them, the reward is watched once
+-- more, and the watch records what is still unknown then as surplus. Not more than once an hour: codes
+-- that somebody else makes stay unknown.
+CREATE OR REPLACE FUNCTION codemint.watch_for_late_codes(p_reward uuid, p_newest timestamptz)
+RETURNS boolean
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+  v_now  timestamptz := clock_timestamp();
+  v_call uuid;
+BEGIN
+  SELECT c.id INTO v_call FROM codemint.calls c
+  WHERE c.reward_id = p_reward AND c.state = 'absent'
+    -- The API's clock may differ from this one.
+    AND (p_newest IS NULL OR c.created_at <= p_newest + interval '5 minutes')
+  ORDER BY c.created_at, c.id
+  LIMIT 1;
+  IF v_call IS NULL
+     OR NOT EXISTS (
+       SELECT FROM codemint.rewards r
+       WHERE r.reward_id = p_reward AND r.closed_at IS NULL AND r.in_flight = 0)
+     OR EXISTS (
+       SELECT FROM codemint.reward_watches w
+       WHERE w.reward_id = p_reward AND w.next_listing_at IS NOT NULL) THEN
+    RETURN false;
+  END IF;
+  UPDATE codemint.tracked_rewards t SET late_codes_at = v_now
+  WHERE t.reward_id = p_reward
+    AND coalesce(t.late_codes_at, '-infinity') < v_now - interval '1 hour';
+  IF NOT FOUND THEN
+    RETURN false;
+  END IF;
+  PERFORM codemint.watch_reward(p_reward, v_call, 'late_codes');
+  RETURN true;
+END
+$$;
+
+-- Ends a pass and gives the reward back. p_outcome is 'read', 'failed' (p_error says why) or
+-- 'interrupted'; a reading with a scan_offset was not complete and continues there.
+--
+-- p_resync_us holds for each time that the API may be asked to copy the reward once more how long it
+-- then has. outcome: 'tracking' (systems are those to ask for now), 'final', 'given_up', or 'lost', and
+-- then nothing was changed.
+CREATE OR REPLACE FUNCTION codemint.finish_sync_pass(
+  p_reward uuid, p_worker uuid, p_outcome text, p_error text, p_reading codemint.list_reading,
+  p_pause interval, p_first interval, p_patience interval, p_resync_us bigint[],
+  OUT outcome text, OUT systems text[]
+)
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+  v_now     timestamptz := clock_timestamp();
+  v_tracked codemint.tracked_rewards;
+BEGIN
+  PERFORM FROM codemint.rewards r WHERE r.reward_id = p_reward FOR UPDATE;
+  SELECT * INTO v_tracked FROM codemint.tracked_rewards t WHERE t.reward_id = p_reward FOR UPDATE;
+  IF v_tracked.worker IS DISTINCT FROM p_worker OR v_tracked.worker_until < v_now THEN
+    outcome := 'lost';
+    RETURN;
+  END IF;
+  outcome := 'tracking';
+  systems := '{}';
+  v_tracked.list_order := p_reading.list_order;
+  v_tracked.failures := CASE WHEN p_outcome = 'failed' THEN v_tracked.failures + 1 ELSE 0 END;
+  v_tracked.error_message := CASE WHEN p_outcome = 'failed' THEN p_error END;
+  v_tracked.scan_offset := NULL;
+  v_tracked.scan_anchor := p_reading.scan_anchor;
+  v_tracked.scan_newest := p_reading.scan_newest;
+  -- With passes = 0 more was stored meanwhile, which this pass may have missed.
+  IF v_tracked.passes > 0 THEN
+    v_tracked.next_pass_at := v_now + p_pause;
+    v_tracked.mark := p_reading.mark;
+    v_tracked.scan_offset := p_reading.scan_offset;
+  END IF;
+  IF p_outcome = 'read' AND p_reading.scan_offset IS NULL THEN
+    SELECT * INTO v_tracked.next_pass_at, v_tracked.given_up_at, outcome, systems
+    FROM codemint.judge_tracked(v_tracked, p_first, p_patience, p_resync_us);
+  ELSE
+    -- The same pass continues.
+    v_tracked.passes := greatest(v_tracked.passes - 1, least(v_tracked.passes, 1));
+  END IF;
+  UPDATE codemint.tracked_rewards t
+  SET next_pass_at = v_tracked.next_pass_at, passes = v_tracked.passes,
+      failures = v_tracked.failures, error_message = v_tracked.error_message,
+      mark = v_tracked.mark, list_order = v_tracked.list_order,
+      scan_offset = v_tracked.scan_offset, scan_anchor = v_tracked.scan_anchor,
+      scan_newest = v_tracked.scan_newest, worker = NULL, worker_until = NULL,
+      given_up_at = v_tracked.given_up_at
+  WHERE t.reward_id = p_reward;
+  PERFORM codemint.conclude_sync(p_reward);
+END
+$$;
+
+-- After a complete pass: whether another one follows and when, or the sync of every code is final, or
+-- the reward is given up because every code that is still pending was stored longer than p_patience
+-- ago.
+CREATE OR REPLACE FUNCTION codemint.judge_tracked(
+  p_tracked codemint.tracked_rewards, p_first interval, p_patience interval, p_resync_us bigint[],
+  OUT next_pass_at timestamptz, OUT given_up_at timestamptz, OUT outcome text, OUT systems text[]
+)
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+  v_now    timestamptz := clock_timestamp();
+  v_resync record;
+  v_stored bigint;
+  v_newest timestamptz;
+BEGIN
+  SELECT * INTO v_resync FROM codemint.judge_resyncs(p_tracked.reward_id, p_resync_us);
+  systems := v_resync.asked;
+  next_pass_at := p_tracked.next_pass_at;
+  given_up_at := p_tracked.given_up_at;
+  outcome := 'tracking';
+  SELECT count(*), max(c.stored_at) INTO v_stored, v_newest
+  FROM codemint.jobs j
+  JOIN codemint.codes c ON c.job_id = j.id AND c.sync_status = 'pending'
+  WHERE j.reward_id = p_tracked.reward_id AND j.issued + j.surplus > 0;
+  IF v_resync.is_open THEN
+    IF p_tracked.passes > 0 THEN
+      next_pass_at := least(next_pass_at, v_resync.next_at,
+                            CASE WHEN cardinality(systems) > 0 THEN v_now + p_first END);
+    END IF;
+  ELSIF v_stored = 0 OR v_newest <= v_now - p_patience THEN
+    next_pass_at := NULL;
+    given_up_at := CASE WHEN v_stored > 0 THEN v_now END;
+    outcome := CASE WHEN v_stored > 0 OR v_resync.gave_up THEN 'given_up' ELSE 'final' END;
+  END IF;
+END
+$$;
+
+-- What is to be done about the codes of a reward that are in error: asked for once more (asked, which
+-- is counted before it is done), waited for until next_at (is_open), or given up. Other systems
+-- than these two cannot be asked for.
+CREATE OR REPLACE FUNCTION codemint.judge_resyncs(
+  p_reward uuid, p_pauses_us bigint[],
+  OUT asked text[], OUT is_open boolean, OUT gave_up boolean, OUT next_at timestamptz
+)
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+  v_now    timestamptz := clock_timestamp();
+  v_system text;
+  v_resync codemint.resyncs;
+BEGIN
+  asked := '{}';
+  is_open := false;
+  gave_up := false;
+  IF NOT EXISTS (SELECT FROM codemint.jobs j
+                 JOIN codemint.codes c ON c.job_id = j.id AND c.sync_status IN ('pending', 'error')
+                 WHERE j.reward_id = p_reward AND j.issued + j.surplus > 0) THEN
+    -- All went well in the end: what may fail later begins anew.
+    DELETE FROM codemint.resyncs r WHERE r.reward_id = p_reward;
+    RETURN;
+  END IF;
+  FOREACH v_system IN ARRAY ARRAY['shopify', 'stripe'] LOOP
+    CONTINUE WHEN NOT EXISTS (
+      SELECT FROM codemint.jobs j
+      JOIN codemint.codes c ON c.job_id = j.id AND c.sync_status = 'error'
+      WHERE j.reward_id = p_reward AND j.issued + j.surplus > 0
+        AND c.external_ids -> v_system ->> 'syncStatus' = 'error');
+    INSERT INTO codemint.resyncs (reward_id, system, next_at) VALUES (p_reward, v_system, v_now)
+    ON CONFLICT DO NOTHING;
+    SELECT * INTO v_resync FROM codemint.resyncs r
+    WHERE r.reward_id = p_reward AND r.system = v_system FOR UPDATE;
+    IF v_resync.given_up_at IS NOT NULL THEN
+      gave_up := true;
+    ELSIF v_resync.next_at > v_now THEN
+      is_open := true;
+      next_at := least(next_at, v_resync.next_at);
+    ELSIF v_resync.attempts < cardinality(p_pauses_us) THEN
+      UPDATE codemint.resyncs r
+      SET attempts = r.attempts + 1, asked_at = v_now, error_message = NULL,
+          next_at = v_now + interval '1 microsecond' * p_pauses_us[r.attempts + 1]
+      WHERE r.reward_id = p_reward AND r.system = v_system;
+      asked := asked || v_system;
+      is_open := true;
+    ELSE
+      UPDATE codemint.resyncs r SET given_up_at = v_now
+      WHERE r.reward_id = p_reward AND r.system = v_system;
+      gave_up := true;
+    END IF;
+  END LOOP;
+END
+$$;
+
+-- Notes why the API was not asked to copy a reward once more, or why it refused. What was never
+-- sent does not count.
+CREATE OR REPLACE FUNCTION codemint.note_resync(
+  p_reward uuid, p_system text, p_failure text, p_sent boolean
+) RETURNS void
+LANGUAGE sql
+SET search_path = pg_catalog, pg_temp
+AS $$
+  UPDATE codemint.resyncs r
+  SET error_message = p_failure,
+      attempts = r.attempts - CASE WHEN p_sent OR r.attempts = 0 THEN 0 ELSE 1 END,
+      next_at = CASE WHEN p_sent THEN r.next_at ELSE clock_timestamp() END
+  WHERE r.reward_id = p_reward AND r.system = p_system
+$$;
+
+-- Whether the sync of every code of a job is final. A code in error waits as long as its reward is
+-- tracked: it may be copied once more.
+CREATE OR REPLACE FUNCTION codemint.is_sync_final(p_job bigint, p_reward uuid) RETURNS boolean
+LANGUAGE plpgsql STABLE
+AS $$
+BEGIN
+  PERFORM FROM codemint.codes c
+  WHERE c.job_id = p_job AND c.sync_status = 'pending' AND NOT c.surplus LIMIT 1;
+  IF FOUND THEN
+    RETURN false;
+  END IF;
+  PERFORM FROM codemint.codes c
+  WHERE c.job_id = p_job AND c.sync_status = 'error' AND NOT c.surplus LIMIT 1;
+  RETURN NOT FOUND OR NOT EXISTS (
+    SELECT FROM codemint.tracked_rewards t
+    WHERE t.reward_id = p_reward AND t.next_pass_at IS NOT NULL);
+END
+$$;
+
+-- Tells, once, of every finished job of a reward whose sync has become final. A job without a code
+-- was told of when it ended.
+CREATE OR REPLACE FUNCTION codemint.conclude_sync(p_reward uuid) RETURNS void
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+  v_job bigint;
+BEGIN
+  FOR v_job IN
+    SELECT j.id FROM codemint.jobs j
+    WHERE j.reward_id = p_reward AND j.issued + j.surplus > 0 AND j.sync_done_at IS NULL
+      AND j.finished_at IS NOT NULL
+      AND codemint.is_sync_final(j.id, p_reward)
+    ORDER BY j.id
+    FOR UPDATE
+  LOOP
+    UPDATE codemint.jobs j SET sync_done_at = clock_timestamp(), updated_at = clock_timestamp()
+    WHERE j.id = v_job AND j.sync_done_at IS NULL;
+    IF FOUND THEN
+      PERFORM pg_notify('codemint_sync_done', v_job::text);
+    END IF;
+  END LOOP;
+END
+$$;
+
+-- The same at the moment when a job ends: often nothing is left to wait for.
+CREATE OR REPLACE FUNCTION codemint.note_sync_done() RETURNS trigger
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+  IF NEW.finished_at IS NULL THEN
+    NEW.sync_done_at := NULL;
+  ELSIF codemint.is_sync_final(NEW.id, NEW.reward_id) THEN
+    NEW.sync_done_at := clock_timestamp();
+    PERFORM pg_notify('codemint_sync_done', NEW.id::text);
+  END IF;
+  RETURN NEW;
+END
+$$;
+
+CREATE OR REPLACE TRIGGER note_sync_done BEFORE UPDATE OF finished_at ON codemint.jobs
+  FOR EACH ROW WHEN ((OLD.finished_at IS NULL) <> (NEW.finished_at IS NULL))
+  EXECUTE FUNCTION codemint.note_sync_done();
+COMMENT ON TRIGGER note_sync_done ON codemint.jobs IS
+  'Tells when a job ends and no code of the job waits for another system.';
+
+-- Systems quote the code in letters of either case. '***=' has the code taken as it is.
+CREATE OR REPLACE FUNCTION codemint.without_code(p_text text, p_code text) RETURNS text
+LANGUAGE plpgsql IMMUTABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+  IF p_code = '' OR strpos(lower(p_text), lower(p_code)) = 0 THEN
+    RETURN p_text;
+  END IF;
+  RETURN regexp_replace(p_text, '***=' || p_code, '(code)', 'gi');
+END
+$$;
+COMMENT ON FUNCTION codemint.without_code(text, text) IS
+  'An error message without the value of the code that it quotes.';

@@ -1,0 +1,141 @@
+-- Who may do what. It may run as often as wanted: the result is the same, whatever these roles had
+-- before.
+--
+-- Nothing is granted to PUBLIC. A function that is SECURITY DEFINER is an operator's; every other one
+-- belongs to the daemon, which runs it with its own rights. What both need is at the end. A trigger's
+-- function is nobody's.
+
+REVOKE ALL ON SCHEMA codemint
+  FROM PUBLIC, codemint_producer, codemint_operator, codemint_reader, codemint_worker;
+REVOKE ALL ON ALL TABLES IN SCHEMA codemint
+  FROM PUBLIC, codemint_producer, codemint_operator, codemint_reader, codemint_worker;
+REVOKE ALL ON ALL SEQUENCES IN SCHEMA codemint
+  FROM PUBLIC, codemint_producer, codemint_operator, codemint_reader, codemint_worker;
+REVOKE ALL ON ALL FUNCTIONS IN SCHEMA codemint
+  FROM PUBLIC, codemint_producer, codemint_operator, codemint_reader, codemint_worker;
+GRANT USAGE ON SCHEMA codemint
+  TO codemint_producer, codemint_operator, codemint_reader, codemint_worker;
+
+-- Producers: their own columns of jobs, and rows that are their own.
+GRANT INSERT (reward_id, count, prefix, priority, run_at, dedupe_key, metadata), SELECT
+  ON codemint.jobs TO codemint_producer;
+GRANT SELECT ON codemint.job_status, codemint.account_status TO codemint_producer;
+-- Views call these, and a view's functions run with the rights of whoever reads the view.
+GRANT EXECUTE
+  ON FUNCTION codemint.current_pace(codemint.account, timestamptz),
+     codemint.describe_failures(codemint.account)
+  TO codemint_producer, codemint_operator;
+GRANT EXECUTE
+  ON FUNCTION codemint.without_code(text, text), codemint.may_send(codemint.account, timestamptz),
+     codemint.reason_to_wait(codemint.jobs, codemint.rewards, codemint.account, boolean, timestamptz)
+  TO codemint_operator;
+
+-- Readers: codes, and the jobs that they belong to.
+GRANT SELECT ON codemint.jobs, codemint.codes, codemint.unattributed_codes,
+                codemint.raw_codes, codemint.answers, codemint.job_status
+  TO codemint_reader;
+
+-- The daemon. It never deletes a job or a code: an id that was seen once is known for ever.
+GRANT SELECT ON ALL TABLES IN SCHEMA codemint TO codemint_worker;
+GRANT INSERT
+  ON codemint.calls, codemint.codes, codemint.rewards, codemint.reward_watches, codemint.workers,
+     codemint.unattributed_codes, codemint.answers, codemint.raw_codes,
+     codemint.pending_placements, codemint.tracked_rewards, codemint.resyncs
+  TO codemint_worker;
+GRANT DELETE
+  ON codemint.pending_placements, codemint.calls, codemint.resyncs, codemint.unattributed_codes,
+     codemint.workers
+  TO codemint_worker;
+GRANT USAGE ON SEQUENCE codemint.queue_positions TO codemint_worker;
+
+-- The daemon never changes what a producer asked for, what a code is, what an operator set, accepted or
+-- decided, and who did it.
+DO $$
+DECLARE
+  v_table record;
+BEGIN
+  FOR v_table IN
+    SELECT c.oid::regclass AS name,
+           string_agg(quote_ident(a.attname), ', ' ORDER BY a.attnum) AS columns
+    FROM pg_class c
+    JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
+    WHERE c.relnamespace = 'codemint'::regnamespace
+      AND CASE c.relname
+            WHEN 'jobs' THEN a.attname NOT IN (
+              'id', 'reward_id', 'count', 'prefix', 'run_at', 'dedupe_key', 'metadata',
+              'created_by', 'created_at')
+            WHEN 'calls' THEN a.attname NOT IN (
+              'id', 'job_id', 'reward_id', 'prefix', 'size', 'worker', 'created_at', 'resolution',
+              'resolved_by', 'resolved_at', 'resolution_note')
+            WHEN 'codes' THEN a.attname NOT IN (
+              'id', 'reward_id', 'code', 'created_at', 'stored_at', 'purged_at')
+            WHEN 'account' THEN a.attname NOT IN ('only_row', 'upgrading_until')
+                                AND a.attname !~ '^set_'
+            WHEN 'api_clock' THEN a.attname <> 'only_row'
+            WHEN 'cluster_identity' THEN a.attname <> 'only_row' AND a.attname !~ '^accepted_'
+            WHEN 'retention_progress' THEN a.attname <> 'only_row'
+            WHEN 'unattributed_codes' THEN a.attname = 'found_at'
+            WHEN 'job_actions' THEN a.attname = 'told_at'
+            WHEN 'rewards' THEN a.attname <> 'reward_id'
+            WHEN 'workers' THEN a.attname <> 'id'
+            WHEN 'reward_watches' THEN a.attname <> 'reward_id'
+            WHEN 'tracked_rewards' THEN a.attname <> 'reward_id'
+            WHEN 'resyncs' THEN a.attname NOT IN ('reward_id', 'system')
+            ELSE false END
+    GROUP BY c.oid
+  LOOP
+    EXECUTE format('GRANT UPDATE (%s) ON %s TO codemint_worker', v_table.columns, v_table.name);
+  END LOOP;
+END
+$$;
+
+-- Operators: everything but what a code is worth, which is in the columns `code`, in bodies that are
+-- kept byte for byte, and in `external_ids`, where other systems' errors quote it.
+DO $$
+DECLARE
+  v_table   record;
+  v_routine record;
+BEGIN
+  FOR v_table IN
+    SELECT c.oid::regclass AS name, c.relkind = 'v' AS is_view,
+           string_agg(quote_ident(a.attname), ', ' ORDER BY a.attnum)
+             FILTER (WHERE a.attname NOT IN ('code', 'external_ids')
+                             AND a.atttypid <> 'bytea'::regtype) AS columns
+    FROM pg_class c
+    JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
+    WHERE c.relnamespace = 'codemint'::regnamespace AND c.relkind IN ('r', 'p', 'v')
+    GROUP BY c.oid
+  LOOP
+    EXECUTE format('GRANT SELECT (%s) ON %s TO codemint_operator', v_table.columns, v_table.name);
+  END LOOP;
+  FOR v_routine IN
+    SELECT p.oid::regprocedure AS name,
+           CASE WHEN p.prosecdef THEN 'codemint_operator' ELSE 'codemint_worker' END AS role
+    FROM pg_proc p
+    WHERE p.pronamespace = 'codemint'::regnamespace AND p.prorettype <> 'trigger'::regtype
+  LOOP
+    EXECUTE format('GRANT EXECUTE ON FUNCTION %s TO %s', v_routine.name, v_routine.role);
+  END LOOP;
+END
+$$;
+GRANT EXECUTE ON FUNCTION codemint.reserve_slot(), codemint.count_unattributed(uuid)
+  TO codemint_worker;
+
+-- A producer has its own rows of jobs; whoever else may read the table has all of them. Done once,
+-- since it needs the table to itself.
+DO $$
+BEGIN
+  IF EXISTS (SELECT FROM pg_policies p WHERE p.schemaname = 'codemint' AND p.tablename = 'jobs') THEN
+    RETURN;
+  END IF;
+  CREATE POLICY "a producer inserts in its own name" ON codemint.jobs
+    FOR INSERT TO codemint_producer WITH CHECK (created_by = current_user);
+  CREATE POLICY "a producer sees its own jobs" ON codemint.jobs
+    FOR SELECT TO codemint_producer USING (created_by = current_user);
+  CREATE POLICY "operators and readers see every job" ON codemint.jobs
+    FOR SELECT TO codemint_operator, codemint_reader USING (true);
+  CREATE POLICY "the daemon works on every job" ON codemint.jobs
+    FOR ALL TO codemint_worker USING (true) WITH CHECK (true);
+  ALTER TABLE codemint.jobs ENABLE ROW LEVEL SECURITY;
+END
+$$;

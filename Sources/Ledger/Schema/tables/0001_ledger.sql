@@ -1,0 +1,973 @@
+-- The ledger: what was asked for (jobs), every request that was made for it (calls), every code
+-- that came of it (codes), and what the daemon keeps beside them.
+--
+-- The name of a CHECK constraint is the sentence that people see when it refuses a row.
+
+COMMENT ON SCHEMA codemint IS
+  'codemint provisions reward codes in bulk: insert into jobs, read codes, watch job_status.';
+
+CREATE SEQUENCE codemint.queue_positions AS bigint;
+COMMENT ON SEQUENCE codemint.queue_positions IS
+  'Places in the queue: see codemint.jobs.queue_position.';
+
+CREATE TABLE codemint.jobs (
+  id            bigint      GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+  reward_id     uuid        NOT NULL,
+  count         integer     NOT NULL,
+  prefix        text,
+  priority      smallint    NOT NULL DEFAULT 5,
+  run_at        timestamptz NOT NULL DEFAULT clock_timestamp(),
+  dedupe_key    text,
+  metadata      jsonb,
+
+  state         text        NOT NULL DEFAULT 'queued',
+  paused        boolean     NOT NULL DEFAULT false,
+  held          boolean     NOT NULL DEFAULT false,
+  issued        integer     NOT NULL DEFAULT 0,
+  outstanding   integer     NOT NULL DEFAULT 0,
+  surplus       integer     NOT NULL DEFAULT 0,
+  error_code    text,
+  error_message text,
+  next_call_at  timestamptz,
+  created_by    text        NOT NULL DEFAULT current_user,
+  created_at    timestamptz NOT NULL DEFAULT clock_timestamp(),
+  started_at    timestamptz,
+  finished_at   timestamptz,
+  updated_at    timestamptz NOT NULL DEFAULT clock_timestamp(),
+  ends_as       text,
+  is_new        boolean     NOT NULL DEFAULT false,
+  queue_position bigint,
+  answers_without_progress integer NOT NULL DEFAULT 0,
+  sync_done_at  timestamptz,
+
+  CONSTRAINT "count must be from 1 to 1000000"
+    CHECK (count BETWEEN 1 AND 1000000),
+  CONSTRAINT "prefix must have 1 to 32 characters"
+    CHECK (char_length(prefix) BETWEEN 1 AND 32),
+  CONSTRAINT "prefix must not contain control characters"
+    CHECK (prefix !~ '[\u0001-\u001f\u007f-\u009f\u2028\u2029]'),
+  CONSTRAINT "priority must be from 0 (first) to 9 (last)"
+    CHECK (priority BETWEEN 0 AND 9),
+  CONSTRAINT "run_at must be a finite time"
+    CHECK (isfinite(run_at)),
+  CONSTRAINT "dedupe_key must have 1 to 255 characters"
+    CHECK (char_length(dedupe_key) BETWEEN 1 AND 255),
+  CONSTRAINT "dedupe_key must be unique: this job was inserted before"
+    UNIQUE (dedupe_key),
+  CONSTRAINT "metadata must be a JSON object"
+    CHECK (jsonb_typeof(metadata) = 'object'),
+  CONSTRAINT "state is one of the states of a job"
+    CHECK (state IN ('queued', 'running', 'ending', 'completed', 'failed', 'cancelled')),
+  CONSTRAINT "a job never holds more codes than it asked for"
+    CHECK (issued >= 0 AND outstanding >= 0 AND surplus >= 0
+           -- Another sentence refuses a count below 0: of several, the first name is shown.
+           AND issued + outstanding <= greatest(count, 0)),
+  CONSTRAINT "a completed job holds exactly what it asked for"
+    CHECK (state <> 'completed' OR issued = count),
+  CONSTRAINT "only a finished job has finished_at, and nothing outstanding"
+    CHECK (CASE WHEN state IN ('completed', 'failed', 'cancelled')
+                THEN finished_at IS NOT NULL AND outstanding = 0
+                ELSE finished_at IS NULL END),
+  CONSTRAINT "only an ending job knows how it will end"
+    CHECK ((state = 'ending') = (ends_as IS NOT NULL) AND ends_as IN ('failed', 'cancelled')),
+  CONSTRAINT "only a job that can take a call is in the queue"
+    CHECK (NOT is_new AND queue_position IS NULL
+           OR (state IN ('queued', 'running') AND NOT paused AND NOT held
+               AND issued + outstanding < count)),
+  CONSTRAINT "a job in the queue is new or has a place"
+    CHECK (NOT is_new OR queue_position IS NULL)
+);
+
+-- The queue of each reward; functions/queue.sql says in what order it is served.
+CREATE INDEX jobs_new ON codemint.jobs (reward_id, priority, next_call_at, id) WHERE is_new;
+CREATE INDEX jobs_queue ON codemint.jobs (reward_id, priority, queue_position)
+  WHERE queue_position IS NOT NULL;
+-- Jobs whose time has yet to come (run_at, a pause).
+CREATE INDEX jobs_waiting ON codemint.jobs (next_call_at)
+  WHERE NOT is_new AND queue_position IS NULL AND next_call_at IS NOT NULL;
+CREATE INDEX jobs_open_by_reward ON codemint.jobs (reward_id)
+  WHERE state IN ('queued', 'running', 'ending');
+-- What is read again and again, and must not be scanned for.
+CREATE INDEX jobs_running ON codemint.jobs (id) WHERE state IN ('running', 'ending');
+CREATE INDEX jobs_held ON codemint.jobs (id) WHERE held;
+CREATE INDEX jobs_finished ON codemint.jobs (finished_at, id) WHERE finished_at IS NOT NULL;
+-- Codes of a reward are found by its jobs (codes_by_job), so that storing a code needs no further
+-- index entry. A job has its entry from its first code on: an index of all jobs would add 5 % to an
+-- INSERT.
+CREATE INDEX jobs_with_codes ON codemint.jobs (reward_id) WHERE issued + surplus > 0;
+
+COMMENT ON SEQUENCE codemint.jobs_id_seq IS 'Numbers of jobs.';
+COMMENT ON TABLE codemint.jobs IS
+  'What producers ask for: one row is one job. Producers write reward_id, count, prefix, '
+  'priority, run_at, dedupe_key and metadata, and nothing else.';
+COMMENT ON COLUMN codemint.jobs.id IS 'The job''s number, given by the database.';
+COMMENT ON COLUMN codemint.jobs.reward_id IS 'The reward of the API to generate codes for.';
+COMMENT ON COLUMN codemint.jobs.count IS 'How many codes, 1 to 1000000. Never more are counted.';
+COMMENT ON COLUMN codemint.jobs.prefix IS 'What the codes are to begin with, 1 to 32 characters.';
+COMMENT ON COLUMN codemint.jobs.priority IS '0 goes first, 9 last; 5 if not given.';
+COMMENT ON COLUMN codemint.jobs.run_at IS 'Nothing is sent for the job before this time.';
+COMMENT ON COLUMN codemint.jobs.dedupe_key IS
+  'Unique for ever among all producers: a second job with the same key is refused.';
+COMMENT ON COLUMN codemint.jobs.metadata IS 'A JSON object of the producer''s own; kept as it is.';
+COMMENT ON COLUMN codemint.jobs.state IS
+  'queued, running, ending (waits for outstanding calls), completed, failed or cancelled.';
+COMMENT ON COLUMN codemint.jobs.paused IS 'An operator paused the job: no new call.';
+COMMENT ON COLUMN codemint.jobs.held IS
+  'The job waits for an operator to decide; see codemint.waits.';
+COMMENT ON COLUMN codemint.jobs.issued IS 'Codes in codemint.codes that count for the job.';
+COMMENT ON COLUMN codemint.jobs.outstanding IS
+  'Codes asked for by calls that are sending or in doubt.';
+COMMENT ON COLUMN codemint.jobs.surplus IS
+  'Codes that exist upstream because of the job, and that it had no room for.';
+COMMENT ON COLUMN codemint.jobs.error_code IS
+  'Why it failed, was cancelled or is held: the API''s own code, or codemint''s.';
+COMMENT ON COLUMN codemint.jobs.error_message IS
+  'The message that goes with error_code; (code) stands where it may have quoted a code.';
+COMMENT ON COLUMN codemint.jobs.next_call_at IS
+  'When the next call may be claimed; null if the job needs none.';
+COMMENT ON COLUMN codemint.jobs.created_by IS 'The role that inserted it.';
+COMMENT ON COLUMN codemint.jobs.created_at IS 'When it was inserted.';
+COMMENT ON COLUMN codemint.jobs.started_at IS 'When its first call was claimed.';
+COMMENT ON COLUMN codemint.jobs.finished_at IS 'When it became completed, failed or cancelled.';
+COMMENT ON COLUMN codemint.jobs.updated_at IS 'When codemint last wrote to the row.';
+COMMENT ON COLUMN codemint.jobs.ends_as IS 'While ending: what it will be, failed or cancelled.';
+COMMENT ON COLUMN codemint.jobs.is_new IS
+  'Whether it is due and has had no call since: its place in the queue is next_call_at.';
+COMMENT ON COLUMN codemint.jobs.queue_position IS
+  'Its place in the queue after its last call; null if it is new or not in the queue.';
+COMMENT ON COLUMN codemint.jobs.answers_without_progress IS
+  'Answers in a row that held no new code.';
+COMMENT ON COLUMN codemint.jobs.sync_done_at IS
+  'When the job had ended and no code of the job waited for another system any more.';
+
+CREATE TABLE codemint.calls (
+  id               uuid        PRIMARY KEY,
+  job_id           bigint      NOT NULL REFERENCES codemint.jobs (id),
+  reward_id        uuid        NOT NULL,
+  prefix           text,
+  size             integer     NOT NULL,
+  state            text        NOT NULL,
+  worker           uuid        NOT NULL,
+  lease_expires_at timestamptz,
+  send_at          timestamptz,
+  http_status      integer,
+  error_code       text,
+  error_message    text,
+  received         integer,
+  duration_ms      integer,
+  created_at       timestamptz NOT NULL DEFAULT clock_timestamp(),
+  settled_at       timestamptz,
+  updated_at       timestamptz NOT NULL DEFAULT clock_timestamp(),
+  held_at          timestamptz,
+  hold_reason      text,
+  resolution       text,
+  resolved_by      text,
+  resolved_at      timestamptz,
+  resolution_note  text,
+  is_short         boolean     NOT NULL DEFAULT false,
+
+  CONSTRAINT "only a call in doubt is held"
+    CHECK (held_at IS NULL OR state = 'in_doubt'),
+  CONSTRAINT "a call asks for 1 to 500 codes"
+    CHECK (size BETWEEN 1 AND 500),
+  CONSTRAINT "state is one of the states of a call"
+    CHECK (state IN
+      ('sending', 'issued', 'rejected', 'unsent', 'in_doubt', 'adopted', 'absent')),
+  CONSTRAINT "a call that is being sent has a lease"
+    CHECK (state <> 'sending' OR lease_expires_at IS NOT NULL)
+);
+
+CREATE INDEX calls_by_job ON codemint.calls (job_id, created_at);
+-- The latest requests, among millions.
+CREATE INDEX calls_by_time ON codemint.calls (created_at);
+CREATE INDEX calls_leases ON codemint.calls (lease_expires_at) WHERE state = 'sending';
+CREATE INDEX calls_in_doubt ON codemint.calls (reward_id) WHERE state = 'in_doubt';
+CREATE INDEX calls_short ON codemint.calls (reward_id) WHERE is_short;
+CREATE INDEX calls_absent ON codemint.calls (reward_id, created_at) WHERE state = 'absent';
+
+COMMENT ON TABLE codemint.calls IS
+  'Every request to generate codes, committed as sending before it was sent.';
+COMMENT ON COLUMN codemint.calls.id IS
+  'Made by the worker before it claims, so that asking twice is harmless.';
+COMMENT ON COLUMN codemint.calls.job_id IS 'The job that it asks for.';
+COMMENT ON COLUMN codemint.calls.reward_id IS 'The reward that it asks of.';
+COMMENT ON COLUMN codemint.calls.prefix IS 'The prefix that it asks with; null for none.';
+COMMENT ON COLUMN codemint.calls.size IS 'How many codes it asks for, 1 to 500.';
+COMMENT ON COLUMN codemint.calls.state IS
+  'sending; issued, rejected, unsent (proven); in_doubt; adopted, absent (decided by listing).';
+COMMENT ON COLUMN codemint.calls.worker IS 'The start of the worker that claimed it.';
+COMMENT ON COLUMN codemint.calls.lease_expires_at IS
+  'Until then its worker may act on the call; after that it is in_doubt.';
+COMMENT ON COLUMN codemint.calls.send_at IS
+  'The slot that the rate limit gave to the call; a later slot if it missed the first.';
+COMMENT ON COLUMN codemint.calls.http_status IS
+  'The status of the API''s answer; null without one.';
+COMMENT ON COLUMN codemint.calls.error_code IS
+  'Why it made no codes, or why nobody knows: the API''s own code, or codemint''s.';
+COMMENT ON COLUMN codemint.calls.error_message IS
+  'The message that goes with error_code, at most 2000 characters; (code) stands where it may '
+  'have quoted a code.';
+COMMENT ON COLUMN codemint.calls.received IS 'Items in the answer, nulls and doubles included.';
+COMMENT ON COLUMN codemint.calls.duration_ms IS
+  'From the request to the end of its answer, in milliseconds.';
+COMMENT ON COLUMN codemint.calls.created_at IS 'When it was claimed.';
+COMMENT ON COLUMN codemint.calls.settled_at IS
+  'When its outcome was recorded; null while it is sending or in doubt.';
+COMMENT ON COLUMN codemint.calls.updated_at IS 'When codemint last wrote to the row.';
+COMMENT ON COLUMN codemint.calls.held_at IS
+  'Since when the call waits for a person, because listing could not decide it.';
+COMMENT ON COLUMN codemint.calls.hold_reason IS
+  'Why listing could not decide the call; docs/protocol.md explains each reason (rule 15).';
+COMMENT ON COLUMN codemint.calls.resolution IS 'What a person decided: adopt or absent.';
+COMMENT ON COLUMN codemint.calls.resolved_by IS 'The login of the person who decided.';
+COMMENT ON COLUMN codemint.calls.resolved_at IS 'When that person decided.';
+COMMENT ON COLUMN codemint.calls.resolution_note IS 'Why, in the person''s words.';
+COMMENT ON COLUMN codemint.calls.is_short IS
+  'Whether its answer was not what was asked for, and its reward has not been listed since.';
+
+-- Codes have no foreign keys: 500 rows a call would each look up their job and call again. What is
+-- inserted here is committed only with both rows locked.
+CREATE TABLE codemint.codes (
+  id           uuid        PRIMARY KEY,
+  job_id       bigint,
+  call_id      uuid,
+  reward_id    uuid        NOT NULL,
+  code         text        NOT NULL,
+  status       text        NOT NULL,
+  sync_status  text        NOT NULL,
+  external_ids jsonb       NOT NULL,
+  surplus      boolean     NOT NULL DEFAULT false,
+  created_at   timestamptz,
+  expires_at   timestamptz,
+  updated_at   timestamptz,
+  -- Of the statement, not of the moment: a COPY then inserts its rows in batches.
+  stored_at    timestamptz NOT NULL DEFAULT statement_timestamp(),
+  synced_at    timestamptz,
+  purged_at    timestamptz,
+
+  -- The most frequent value comes first: it is compared for every code.
+  CONSTRAINT "sync_status is none, pending, synced or error"
+    CHECK (sync_status IN ('synced', 'pending', 'none', 'error')),
+  CONSTRAINT "a code that counts belongs to a job and a call"
+    CHECK (surplus OR purged_at IS NOT NULL OR (job_id IS NOT NULL AND call_id IS NOT NULL)),
+  CONSTRAINT "a purged code keeps nothing but its id"
+    CHECK (purged_at IS NULL OR (job_id IS NULL AND call_id IS NULL AND code = ''
+                                 AND external_ids = '{}' AND NOT surplus))
+);
+
+CREATE INDEX codes_by_job ON codemint.codes (job_id, sync_status);
+-- Codes that no job has room for: few, and asked for by themselves.
+CREATE INDEX codes_surplus ON codemint.codes (reward_id, job_id) WHERE surplus;
+
+COMMENT ON TABLE codemint.codes IS 'Every code that exists upstream because of codemint.';
+COMMENT ON COLUMN codemint.codes.id IS 'The API''s own id of the code.';
+COMMENT ON COLUMN codemint.codes.job_id IS
+  'The job that the code counts for, or was made for; null if that is not known, or the job was '
+  'purged.';
+COMMENT ON COLUMN codemint.codes.call_id IS
+  'The call that made the code. codemint may have forgotten the call since '
+  '(retention.calls_days).';
+COMMENT ON COLUMN codemint.codes.reward_id IS 'The reward that it belongs to.';
+COMMENT ON COLUMN codemint.codes.code IS
+  'What a customer types in. It is worth money: only codemint_reader and the daemon may see it.';
+COMMENT ON COLUMN codemint.codes.status IS
+  'The API''s status: available, reserved, redeemed, expired, revoked, or what it says.';
+COMMENT ON COLUMN codemint.codes.sync_status IS
+  'none, pending, synced or error: the worst of the systems in external_ids.';
+COMMENT ON COLUMN codemint.codes.external_ids IS 'The API''s externalIds, as received.';
+COMMENT ON COLUMN codemint.codes.surplus IS 'True if no job has room for it.';
+COMMENT ON COLUMN codemint.codes.created_at IS 'The API''s createdAt.';
+COMMENT ON COLUMN codemint.codes.expires_at IS 'The API''s expiresAt.';
+COMMENT ON COLUMN codemint.codes.updated_at IS 'The API''s updatedAt.';
+COMMENT ON COLUMN codemint.codes.stored_at IS 'When codemint recorded it.';
+COMMENT ON COLUMN codemint.codes.synced_at IS 'When codemint first saw it synced.';
+COMMENT ON COLUMN codemint.codes.purged_at IS
+  'When its job was purged; the id alone is left, so that no listing takes it for a new code.';
+
+CREATE TABLE codemint.rewards (
+  reward_id             uuid        PRIMARY KEY,
+  closed_at             timestamptz,
+  awaits_listing        boolean     NOT NULL DEFAULT false,
+  in_flight             integer     NOT NULL DEFAULT 0,
+  queue_priority        smallint,
+  new_since             timestamptz,
+  new_job               bigint,
+  queue_head            bigint,
+  failures              integer     NOT NULL DEFAULT 0,
+  failing_since         timestamptz,
+  paused_until          timestamptz,
+  error_code            text,
+  error_message         text,
+  reconciler            uuid,
+  reconciler_until      timestamptz,
+  reconcile_at          timestamptz,
+  listing_failing_since timestamptz,
+  newest_known          uuid[],
+  prefix_literal        boolean,
+  created_at            timestamptz NOT NULL DEFAULT clock_timestamp(),
+
+  CONSTRAINT "calls in flight are counted down once each" CHECK (in_flight >= 0)
+);
+
+-- The heads of the queues, in the order in which they are served.
+CREATE INDEX rewards_new ON codemint.rewards (queue_priority, new_since, new_job)
+  WHERE new_job IS NOT NULL AND closed_at IS NULL AND NOT awaits_listing;
+CREATE INDEX rewards_queue ON codemint.rewards (queue_priority, queue_head)
+  WHERE queue_head IS NOT NULL AND closed_at IS NULL AND NOT awaits_listing;
+CREATE INDEX rewards_paused ON codemint.rewards (paused_until) WHERE closed_at IS NULL;
+CREATE INDEX rewards_closed ON codemint.rewards (closed_at) WHERE closed_at IS NOT NULL;
+
+COMMENT ON TABLE codemint.rewards IS 'What the daemon knows of each reward.';
+COMMENT ON COLUMN codemint.rewards.reward_id IS 'The API''s id of the reward.';
+COMMENT ON COLUMN codemint.rewards.closed_at IS
+  'Since when no new call is claimed, because a call of it is in doubt.';
+COMMENT ON COLUMN codemint.rewards.awaits_listing IS
+  'Whether no call is claimed before the reward has been listed: after a short answer or a '
+  'failover.';
+COMMENT ON COLUMN codemint.rewards.in_flight IS 'Calls of it that are sending.';
+COMMENT ON COLUMN codemint.rewards.queue_priority IS 'The best priority in its queue.';
+COMMENT ON COLUMN codemint.rewards.new_since IS
+  'Since when the first new job of that priority has waited.';
+COMMENT ON COLUMN codemint.rewards.new_job IS 'The first new job of that priority.';
+COMMENT ON COLUMN codemint.rewards.queue_head IS 'The first place of that priority in its queue.';
+COMMENT ON COLUMN codemint.rewards.failures IS
+  'Refusals (403) and failures (5xx) of its calls in a row.';
+COMMENT ON COLUMN codemint.rewards.failing_since IS 'When the first failure (5xx) of the row was.';
+COMMENT ON COLUMN codemint.rewards.paused_until IS 'No call before this time.';
+COMMENT ON COLUMN codemint.rewards.error_code IS 'Why its last call was refused, if it was.';
+COMMENT ON COLUMN codemint.rewards.error_message IS 'The message that goes with error_code.';
+COMMENT ON COLUMN codemint.rewards.reconciler IS
+  'The worker that is finding out what doubtful calls did, until reconciler_until.';
+COMMENT ON COLUMN codemint.rewards.reconciler_until IS
+  'Until when the worker in reconciler has it without a word.';
+COMMENT ON COLUMN codemint.rewards.reconcile_at IS
+  'No worker takes the reward to reconcile it before this time.';
+COMMENT ON COLUMN codemint.rewards.listing_failing_since IS
+  'Since when its codes cannot be listed.';
+COMMENT ON COLUMN codemint.rewards.newest_known IS
+  'Codes of its newest clean answer: a listing that lacks them is stale.';
+COMMENT ON COLUMN codemint.rewards.prefix_literal IS
+  'Whether clean answers have shown that codes begin with the prefix asked for.';
+COMMENT ON COLUMN codemint.rewards.created_at IS 'When codemint met it first.';
+
+CREATE TABLE codemint.reward_watches (
+  reward_id       uuid        PRIMARY KEY REFERENCES codemint.rewards (reward_id),
+  reason          text        NOT NULL,
+  call_id         uuid,
+  since           timestamptz,
+  listings_done   integer     NOT NULL DEFAULT 0,
+  next_listing_at timestamptz,
+  failures        integer     NOT NULL DEFAULT 0,
+  failing_since   timestamptz,
+  error_message   text,
+  ended           text,
+
+  CONSTRAINT "reason is one of the reasons of a watch"
+    CHECK (reason IN ('absent_call', 'partial_call', 'held_call', 'short_answer', 'late_doubt',
+                      'late_codes', 'failover')),
+  CONSTRAINT "a watch has a next listing until it ends, listed or unlistable"
+    CHECK ((next_listing_at IS NULL) = (ended IS NOT NULL) AND ended IN ('listed', 'unlistable'))
+);
+
+CREATE INDEX reward_watches_due ON codemint.reward_watches (next_listing_at)
+  WHERE next_listing_at IS NOT NULL;
+CREATE INDEX reward_watches_unlistable ON codemint.reward_watches (reward_id)
+  WHERE ended = 'unlistable';
+
+COMMENT ON TABLE codemint.reward_watches IS
+  'Rewards that are or were listed again, because codes may come to light that the ledger does '
+  'not know.';
+COMMENT ON COLUMN codemint.reward_watches.reward_id IS 'The reward.';
+COMMENT ON COLUMN codemint.reward_watches.reason IS
+  'Why: absent_call, partial_call or held_call (a doubt was decided so), short_answer, '
+  'late_doubt (an absent call ended in doubt), late_codes (a sync pass showed unknown codes) or '
+  'failover.';
+COMMENT ON COLUMN codemint.reward_watches.call_id IS
+  'The latest call because of which the reward is watched.';
+COMMENT ON COLUMN codemint.reward_watches.since IS
+  'Since when codes that the ledger does not know may have been made.';
+COMMENT ON COLUMN codemint.reward_watches.listings_done IS
+  'Listings of this watch so far, of four. A listing that calls await is not counted.';
+COMMENT ON COLUMN codemint.reward_watches.next_listing_at IS
+  'When the reward is listed next; null if the watch has ended.';
+COMMENT ON COLUMN codemint.reward_watches.failures IS
+  'How often in a row the reward could not be listed.';
+COMMENT ON COLUMN codemint.reward_watches.failing_since IS
+  'Since when the reward cannot be listed.';
+COMMENT ON COLUMN codemint.reward_watches.error_message IS
+  'Why the reward could not be listed last.';
+COMMENT ON COLUMN codemint.reward_watches.ended IS
+  'How the watch ended: listed, or unlistable if the list could not be had for too long.';
+
+-- The one row of limits and pace. Every claim and every settlement writes it, so it holds what they
+-- write and what they have to read with it, and nothing else.
+CREATE TABLE codemint.account (
+  only_row                 boolean          PRIMARY KEY DEFAULT true,
+  requests_per_second      double precision,
+  burst                    integer,
+  max_in_flight            integer,
+  max_in_flight_per_reward integer,
+  set_requests_per_second  double precision,
+  set_burst                integer,
+  set_max_in_flight        integer,
+  set_max_in_flight_per_reward integer,
+  set_by                   text,
+  set_at                   timestamptz,
+  in_flight                integer          NOT NULL DEFAULT 0,
+  next_slot_at             timestamptz      NOT NULL DEFAULT '-infinity',
+  sync_slot_at             timestamptz      NOT NULL DEFAULT '-infinity',
+  pace                     double precision,
+  pace_at                  timestamptz,
+  pace_reason              text,
+  new_job_last             boolean          NOT NULL DEFAULT false,
+  failures                 integer          NOT NULL DEFAULT 0,
+  failed_at                timestamptz,
+  proven_at                timestamptz,
+  breaker                  text,
+  paused_until             timestamptz,
+  pause_reason             text,
+  blocked_at               timestamptz,
+  blocked_code             text,
+  blocked_message          text,
+  probe_at                 timestamptz,
+  upgrading_until          timestamptz,
+
+  CONSTRAINT "there is one account" CHECK (only_row),
+  CONSTRAINT "calls in flight are counted down once each" CHECK (in_flight >= 0),
+  CONSTRAINT "breaker is open, or trial after a probe" CHECK (breaker IN ('open', 'trial'))
+);
+
+INSERT INTO codemint.account DEFAULT VALUES;
+
+COMMENT ON TABLE codemint.account IS
+  'The API account: limits in force, pace, and why it may be waiting. One row.';
+COMMENT ON COLUMN codemint.account.only_row IS 'Always true: there is one row.';
+COMMENT ON COLUMN codemint.account.requests_per_second IS
+  'In force: what set_limits says, else the smallest of the living daemons'' settings.';
+COMMENT ON COLUMN codemint.account.burst IS
+  'In force: requests that may go at once after a quiet time.';
+COMMENT ON COLUMN codemint.account.max_in_flight IS 'In force: calls that may be sending.';
+COMMENT ON COLUMN codemint.account.max_in_flight_per_reward IS
+  'In force: calls of one reward that may be sending.';
+COMMENT ON COLUMN codemint.account.set_requests_per_second IS 'What set_limits says; else null.';
+COMMENT ON COLUMN codemint.account.set_burst IS 'What set_limits says; else null.';
+COMMENT ON COLUMN codemint.account.set_max_in_flight IS 'What set_limits says; else null.';
+COMMENT ON COLUMN codemint.account.set_max_in_flight_per_reward IS
+  'What set_limits says; else null.';
+COMMENT ON COLUMN codemint.account.set_by IS 'Who set limits; null if nothing is set.';
+COMMENT ON COLUMN codemint.account.set_at IS 'When limits were last set or taken back.';
+COMMENT ON COLUMN codemint.account.in_flight IS 'Calls that are sending.';
+COMMENT ON COLUMN codemint.account.next_slot_at IS 'The rate limiter''s one number of state.';
+COMMENT ON COLUMN codemint.account.sync_slot_at IS 'The last slot that a page of a sync pass took.';
+COMMENT ON COLUMN codemint.account.pace IS
+  'Requests per second that the pace was last lowered to; it has come back since pace_at.';
+COMMENT ON COLUMN codemint.account.pace_at IS 'When the pace was last lowered.';
+COMMENT ON COLUMN codemint.account.pace_reason IS
+  'Why: throttled (a 429), announced (the API told how much is left) or recovering (an outage).';
+COMMENT ON COLUMN codemint.account.new_job_last IS
+  'Whether the last call was of a new job, so that the next is of a job with a place in the '
+  'queue.';
+COMMENT ON COLUMN codemint.account.failures IS
+  'Failures of the API in a row; while there are any, one call goes out at a time.';
+COMMENT ON COLUMN codemint.account.failed_at IS
+  'When the last of them, or of the 429s, was counted. Calls that left before are no news.';
+COMMENT ON COLUMN codemint.account.proven_at IS 'When a call was last answered as it should be.';
+COMMENT ON COLUMN codemint.account.breaker IS
+  'open: no call before GET /v1/team is answered; trial: it is answered, and one call goes out '
+  'at a time.';
+COMMENT ON COLUMN codemint.account.paused_until IS 'Nobody sends before this time.';
+COMMENT ON COLUMN codemint.account.pause_reason IS
+  'Why: throttled (the API asked for it), failing or unreachable.';
+COMMENT ON COLUMN codemint.account.blocked_at IS
+  'Since when the API refuses the key; probed with GET /v1/team.';
+COMMENT ON COLUMN codemint.account.blocked_code IS 'The API''s code for refusing the key.';
+COMMENT ON COLUMN codemint.account.blocked_message IS 'The message that goes with blocked_code.';
+COMMENT ON COLUMN codemint.account.probe_at IS 'When GET /v1/team is asked next.';
+COMMENT ON COLUMN codemint.account.upgrading_until IS
+  'Until then no call is claimed: codemint migrate waits for calls in flight, to replace the '
+  'functions.';
+
+CREATE TABLE codemint.api_clock (
+  only_row          boolean     PRIMARY KEY DEFAULT true,
+  ahead_at_least_us bigint,
+  ahead_at_most_us  bigint,
+  measured_at       timestamptz,
+  distrusted_until  timestamptz,
+
+  CONSTRAINT "there is one API" CHECK (only_row)
+);
+
+INSERT INTO codemint.api_clock DEFAULT VALUES;
+
+COMMENT ON TABLE codemint.api_clock IS
+  'How far the clock of the API is ahead of the databases, as clean answers have shown. One row.';
+COMMENT ON COLUMN codemint.api_clock.only_row IS 'Always true: there is one row.';
+COMMENT ON COLUMN codemint.api_clock.ahead_at_least_us IS
+  'The APIs clock is ahead of this one by at least so many microseconds.';
+COMMENT ON COLUMN codemint.api_clock.ahead_at_most_us IS
+  'The APIs clock is ahead of this one by at most so many microseconds.';
+COMMENT ON COLUMN codemint.api_clock.measured_at IS
+  'When an answer last narrowed the range; it has widened since by one in a thousand.';
+COMMENT ON COLUMN codemint.api_clock.distrusted_until IS
+  'Until then the APIs createdAt is not believed, because answers contradict each other.';
+
+CREATE TABLE codemint.cluster_identity (
+  only_row          boolean     PRIMARY KEY DEFAULT true,
+  system_identifier bigint,
+  database_oid      oid,
+  table_oid         oid,
+  timeline          text,
+  suspended_at      timestamptz,
+  suspended_reason  text,
+  accepted_by       text,
+  accepted_at       timestamptz,
+  accepted_note     text,
+
+  CONSTRAINT "the ledger lives in one database" CHECK (only_row)
+);
+
+INSERT INTO codemint.cluster_identity DEFAULT VALUES;
+
+COMMENT ON TABLE codemint.cluster_identity IS
+  'Where the ledger lives, so that it notices a copy, a restore and a failover. One row.';
+COMMENT ON COLUMN codemint.cluster_identity.only_row IS 'Always true: there is one row.';
+COMMENT ON COLUMN codemint.cluster_identity.system_identifier IS
+  'The database cluster that the ledger lives in.';
+COMMENT ON COLUMN codemint.cluster_identity.database_oid IS
+  'The database that the ledger lives in: another one means a copy.';
+COMMENT ON COLUMN codemint.cluster_identity.table_oid IS
+  'This table in that database; another one means that a dump was restored.';
+COMMENT ON COLUMN codemint.cluster_identity.timeline IS
+  'The timeline of the cluster. Another one means a failover, and recent rewards are listed '
+  'first, or a restored base backup.';
+COMMENT ON COLUMN codemint.cluster_identity.suspended_at IS
+  'Since when nothing is sent, because this is a copy, or was restored.';
+COMMENT ON COLUMN codemint.cluster_identity.suspended_reason IS 'What was noticed then.';
+COMMENT ON COLUMN codemint.cluster_identity.accepted_by IS 'Who accepted this database cluster.';
+COMMENT ON COLUMN codemint.cluster_identity.accepted_at IS 'When it was accepted.';
+COMMENT ON COLUMN codemint.cluster_identity.accepted_note IS 'Why, in the person''s words.';
+
+CREATE TABLE codemint.retention_progress (
+  only_row           boolean     PRIMARY KEY DEFAULT true,
+  calls_pruned_until timestamptz,
+  calls_pruned_job   bigint,
+
+  CONSTRAINT "calls are pruned in one order" CHECK (only_row)
+);
+
+INSERT INTO codemint.retention_progress DEFAULT VALUES;
+
+COMMENT ON TABLE codemint.retention_progress IS
+  'How far the daemon has forgotten old calls. One row.';
+COMMENT ON COLUMN codemint.retention_progress.only_row IS 'Always true: there is one row.';
+COMMENT ON COLUMN codemint.retention_progress.calls_pruned_until IS
+  'Old calls of jobs that ended up to this moment have been forgotten.';
+COMMENT ON COLUMN codemint.retention_progress.calls_pruned_job IS
+  'The last of the jobs that ended at calls_pruned_until and whose calls have been forgotten.';
+
+CREATE TABLE codemint.workers (
+  id                       uuid             PRIMARY KEY,
+  host                     text             NOT NULL,
+  process                  integer          NOT NULL,
+  version                  text             NOT NULL,
+  draining                 boolean          NOT NULL,
+  requests_per_second      double precision NOT NULL,
+  burst                    integer          NOT NULL,
+  max_in_flight            integer          NOT NULL,
+  max_in_flight_per_reward integer          NOT NULL,
+  started_at               timestamptz      NOT NULL DEFAULT clock_timestamp(),
+  seen_at                  timestamptz      NOT NULL DEFAULT clock_timestamp(),
+  expires_at               timestamptz      NOT NULL
+);
+
+COMMENT ON TABLE codemint.workers IS 'Daemons that live, or died without a word.';
+COMMENT ON COLUMN codemint.workers.id IS 'This start of the daemon.';
+COMMENT ON COLUMN codemint.workers.host IS 'The name of its host.';
+COMMENT ON COLUMN codemint.workers.process IS 'Its process id on that host.';
+COMMENT ON COLUMN codemint.workers.version IS 'Its version of codemint.';
+COMMENT ON COLUMN codemint.workers.draining IS 'Whether it is stopping.';
+COMMENT ON COLUMN codemint.workers.requests_per_second IS 'The limit in its settings.';
+COMMENT ON COLUMN codemint.workers.burst IS 'The limit in its settings.';
+COMMENT ON COLUMN codemint.workers.max_in_flight IS 'The limit in its settings.';
+COMMENT ON COLUMN codemint.workers.max_in_flight_per_reward IS 'The limit in its settings.';
+COMMENT ON COLUMN codemint.workers.started_at IS 'When it announced itself first.';
+COMMENT ON COLUMN codemint.workers.seen_at IS 'When it last did.';
+COMMENT ON COLUMN codemint.workers.expires_at IS
+  'It counts as dead after this time without a word.';
+
+CREATE TABLE codemint.unattributed_codes (
+  id           uuid        PRIMARY KEY,
+  call_id      uuid,
+  reward_id    uuid        NOT NULL,
+  code         text        NOT NULL,
+  status       text        NOT NULL,
+  sync_status  text        NOT NULL,
+  external_ids jsonb       NOT NULL,
+  created_at   timestamptz,
+  expires_at   timestamptz,
+  updated_at   timestamptz,
+  found_at     timestamptz NOT NULL DEFAULT clock_timestamp()
+);
+
+CREATE INDEX unattributed_codes_by_reward ON codemint.unattributed_codes (reward_id);
+CREATE INDEX unattributed_codes_by_call ON codemint.unattributed_codes (call_id);
+
+COMMENT ON TABLE codemint.unattributed_codes IS 'Codes found upstream whose owner is not proven.';
+COMMENT ON COLUMN codemint.unattributed_codes.id IS 'The API''s own id of the code.';
+COMMENT ON COLUMN codemint.unattributed_codes.call_id IS
+  'The call whose answer showed it, or the held call that it was set aside for.';
+COMMENT ON COLUMN codemint.unattributed_codes.reward_id IS 'The reward that it belongs to.';
+COMMENT ON COLUMN codemint.unattributed_codes.code IS
+  'What a customer types in: worth money, so that only codemint_reader and the daemon may see it.';
+COMMENT ON COLUMN codemint.unattributed_codes.status IS
+  'The API''s status: available, reserved, redeemed, expired, revoked, or what it says.';
+COMMENT ON COLUMN codemint.unattributed_codes.sync_status IS
+  'none, pending, synced or error: the worst of the systems in external_ids.';
+COMMENT ON COLUMN codemint.unattributed_codes.external_ids IS
+  'The API''s externalIds, as received.';
+COMMENT ON COLUMN codemint.unattributed_codes.created_at IS 'The API''s createdAt.';
+COMMENT ON COLUMN codemint.unattributed_codes.expires_at IS 'The API''s expiresAt.';
+COMMENT ON COLUMN codemint.unattributed_codes.updated_at IS 'The API''s updatedAt.';
+COMMENT ON COLUMN codemint.unattributed_codes.found_at IS
+  'When it was found; the same as held_at of the calls that it was set aside for.';
+
+CREATE TABLE codemint.answers (
+  call_id   uuid        PRIMARY KEY,
+  body      bytea       NOT NULL,
+  stored_at timestamptz NOT NULL DEFAULT clock_timestamp()
+);
+
+COMMENT ON TABLE codemint.answers IS
+  'Answers that could not be read or not be stored as rows: their bytes, for a person to look at.';
+COMMENT ON COLUMN codemint.answers.call_id IS 'The call whose answer it is.';
+COMMENT ON COLUMN codemint.answers.body IS
+  'The answer as it came, cut off after 1 MiB; may hold codes, so only codemint_reader may see '
+  'it.';
+COMMENT ON COLUMN codemint.answers.stored_at IS 'When it was kept.';
+
+CREATE TABLE codemint.raw_codes (
+  id           uuid        PRIMARY KEY,
+  reward_id    uuid        NOT NULL,
+  call_id      uuid,
+  code         bytea       NOT NULL,
+  status       bytea       NOT NULL,
+  external_ids bytea       NOT NULL,
+  found_at     timestamptz NOT NULL DEFAULT clock_timestamp()
+);
+
+CREATE INDEX raw_codes_by_reward ON codemint.raw_codes (reward_id);
+CREATE INDEX raw_codes_by_call ON codemint.raw_codes (call_id);
+
+COMMENT ON TABLE codemint.raw_codes IS
+  'Codes found upstream that no text column can hold (U+0000), as bytes. They count for no job.';
+COMMENT ON COLUMN codemint.raw_codes.id IS 'The API''s own id of the code.';
+COMMENT ON COLUMN codemint.raw_codes.reward_id IS 'The reward that it belongs to.';
+COMMENT ON COLUMN codemint.raw_codes.call_id IS 'The call that made it, as far as listing tells.';
+COMMENT ON COLUMN codemint.raw_codes.code IS 'The code''s text in UTF-8; only for codemint_reader.';
+COMMENT ON COLUMN codemint.raw_codes.status IS 'The API''s status in UTF-8.';
+COMMENT ON COLUMN codemint.raw_codes.external_ids IS
+  'The API''s externalIds in UTF-8, as received.';
+COMMENT ON COLUMN codemint.raw_codes.found_at IS 'When a listing showed it.';
+
+-- An INSERT of jobs leaves a row here for each reward. So it waits for no lock, and nobody waits for
+-- the end of a producer's transaction.
+CREATE TABLE codemint.pending_placements (
+  reward_id uuid        NOT NULL,
+  priority  smallint    NOT NULL,
+  due_at    timestamptz NOT NULL,
+  job_id    bigint      NOT NULL
+);
+
+CREATE INDEX pending_placements_order ON codemint.pending_placements (priority, due_at, job_id);
+CREATE INDEX pending_placements_by_reward ON codemint.pending_placements (reward_id);
+
+COMMENT ON TABLE codemint.pending_placements IS
+  'Rewards whose queue has new jobs that no claim has placed yet.';
+COMMENT ON COLUMN codemint.pending_placements.reward_id IS 'The reward that the new jobs are of.';
+COMMENT ON COLUMN codemint.pending_placements.priority IS
+  'The priority of the first of the new jobs.';
+COMMENT ON COLUMN codemint.pending_placements.due_at IS
+  'Since when the first of the new jobs waits.';
+COMMENT ON COLUMN codemint.pending_placements.job_id IS 'The first of the new jobs.';
+
+CREATE TABLE codemint.tracked_rewards (
+  reward_id     uuid        PRIMARY KEY,
+  next_pass_at  timestamptz,
+  passes        integer     NOT NULL DEFAULT 0,
+  failures      integer     NOT NULL DEFAULT 0,
+  error_message text,
+  mark          timestamptz,
+  list_order    text        NOT NULL DEFAULT 'unknown',
+  scan_offset   integer,
+  scan_anchor   uuid,
+  scan_newest   timestamptz,
+  worker        uuid,
+  worker_until  timestamptz,
+  given_up_at   timestamptz,
+  late_codes_at timestamptz,
+
+  CONSTRAINT "list_order is unknown, honoured or ignored"
+    CHECK (list_order IN ('unknown', 'honoured', 'ignored'))
+);
+
+CREATE INDEX tracked_rewards_due ON codemint.tracked_rewards (next_pass_at)
+  WHERE next_pass_at IS NOT NULL;
+CREATE INDEX tracked_rewards_in_trouble ON codemint.tracked_rewards (reward_id)
+  WHERE given_up_at IS NOT NULL OR failures > 0;
+
+COMMENT ON TABLE codemint.tracked_rewards IS
+  'Rewards with codes that other systems have yet to take, and how they are tracked.';
+COMMENT ON COLUMN codemint.tracked_rewards.reward_id IS 'The reward.';
+COMMENT ON COLUMN codemint.tracked_rewards.next_pass_at IS
+  'When the next sync pass is due; with passes = 0 the first pause is counted from here. Null '
+  'when there is nothing to wait for.';
+COMMENT ON COLUMN codemint.tracked_rewards.passes IS
+  'Sync passes since codes were last stored whose sync was not final.';
+COMMENT ON COLUMN codemint.tracked_rewards.failures IS 'Passes in a row that failed.';
+COMMENT ON COLUMN codemint.tracked_rewards.error_message IS 'Why the last pass failed.';
+COMMENT ON COLUMN codemint.tracked_rewards.mark IS
+  'Changes up to this moment of the API''s clock are known.';
+COMMENT ON COLUMN codemint.tracked_rewards.list_order IS
+  'Whether the API lists the newest change first: unknown, honoured or ignored.';
+COMMENT ON COLUMN codemint.tracked_rewards.scan_offset IS
+  'Where a pass continues that was not complete.';
+COMMENT ON COLUMN codemint.tracked_rewards.scan_anchor IS
+  'The last code that was read there, to notice a list that has shifted.';
+COMMENT ON COLUMN codemint.tracked_rewards.scan_newest IS
+  'The newest change that this pass has shown; it becomes the mark when the pass is complete.';
+COMMENT ON COLUMN codemint.tracked_rewards.worker IS
+  'The worker that has the reward, until worker_until.';
+COMMENT ON COLUMN codemint.tracked_rewards.worker_until IS
+  'Until when that worker has the reward without a word.';
+COMMENT ON COLUMN codemint.tracked_rewards.given_up_at IS
+  'Since when codes that are still pending are no longer waited for.';
+COMMENT ON COLUMN codemint.tracked_rewards.late_codes_at IS
+  'When codes that the ledger does not know last led to a watch.';
+
+CREATE TABLE codemint.resyncs (
+  reward_id     uuid        NOT NULL,
+  system        text        NOT NULL,
+  attempts      integer     NOT NULL DEFAULT 0,
+  asked_at      timestamptz,
+  next_at       timestamptz NOT NULL,
+  given_up_at   timestamptz,
+  error_message text,
+
+  PRIMARY KEY (reward_id, system)
+);
+
+COMMENT ON TABLE codemint.resyncs IS
+  'How often the API was asked to copy a reward to a system once more, because of codes in error.';
+COMMENT ON COLUMN codemint.resyncs.reward_id IS 'The reward.';
+COMMENT ON COLUMN codemint.resyncs.system IS 'shopify or stripe.';
+COMMENT ON COLUMN codemint.resyncs.attempts IS 'Counted before each request is made.';
+COMMENT ON COLUMN codemint.resyncs.asked_at IS 'When the API was last asked.';
+COMMENT ON COLUMN codemint.resyncs.next_at IS 'Until then what is in error has time to be copied.';
+COMMENT ON COLUMN codemint.resyncs.given_up_at IS
+  'Since when the API is not asked any more; see codemint.sync_problems.';
+COMMENT ON COLUMN codemint.resyncs.error_message IS 'Why the last request itself failed.';
+
+CREATE TABLE codemint.job_actions (
+  id           bigint      GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+  job_id       bigint      NOT NULL REFERENCES codemint.jobs (id) ON DELETE CASCADE,
+  action       text        NOT NULL,
+  note         text,
+  done_by      text        NOT NULL DEFAULT session_user,
+  done_at      timestamptz NOT NULL DEFAULT clock_timestamp(),
+  state_before text        NOT NULL,
+  state_after  text        NOT NULL,
+  told_at      timestamptz,
+
+  CONSTRAINT "a note has at most 2000 characters" CHECK (char_length(note) <= 2000)
+);
+
+CREATE INDEX job_actions_by_job ON codemint.job_actions (job_id, id);
+CREATE INDEX job_actions_untold ON codemint.job_actions (id) WHERE told_at IS NULL;
+
+COMMENT ON SEQUENCE codemint.job_actions_id_seq IS 'Numbers of what operators did to jobs.';
+COMMENT ON TABLE codemint.job_actions IS 'What operators did to jobs: who, when and why.';
+COMMENT ON COLUMN codemint.job_actions.id IS 'In the order in which things were done.';
+COMMENT ON COLUMN codemint.job_actions.job_id IS 'The job that it was done to.';
+COMMENT ON COLUMN codemint.job_actions.action IS
+  'cancel, pause, resume, retry, resolve adopt, resolve absent, or a priority.';
+COMMENT ON COLUMN codemint.job_actions.note IS 'Why, in the person''s words.';
+COMMENT ON COLUMN codemint.job_actions.done_by IS 'The role that was logged in.';
+COMMENT ON COLUMN codemint.job_actions.done_at IS 'When it was done.';
+COMMENT ON COLUMN codemint.job_actions.state_before IS 'The job''s state before.';
+COMMENT ON COLUMN codemint.job_actions.state_after IS 'The job''s state afterwards.';
+COMMENT ON COLUMN codemint.job_actions.told_at IS
+  'When a daemon took it up to say so in its log; null until one does.';
+
+CREATE TABLE codemint.purges (
+  job_id     bigint      PRIMARY KEY,
+  reward_id  uuid        NOT NULL,
+  count      integer     NOT NULL,
+  state      text        NOT NULL,
+  codes      integer     NOT NULL,
+  dedupe_key text        UNIQUE,
+  note       text,
+  done_by    text        NOT NULL DEFAULT session_user,
+  done_at    timestamptz NOT NULL DEFAULT clock_timestamp(),
+
+  CONSTRAINT "a note has at most 2000 characters" CHECK (char_length(note) <= 2000)
+);
+
+COMMENT ON TABLE codemint.purges IS
+  'Jobs that an operator removed with codemint.purge_job: what they were, who, when and why.';
+COMMENT ON COLUMN codemint.purges.job_id IS 'The number that the job had.';
+COMMENT ON COLUMN codemint.purges.reward_id IS 'Its reward.';
+COMMENT ON COLUMN codemint.purges.count IS 'How many codes it had asked for.';
+COMMENT ON COLUMN codemint.purges.state IS 'How it had ended: completed, failed or cancelled.';
+COMMENT ON COLUMN codemint.purges.codes IS
+  'How many codes of it, surplus included, are known by their bare ids only.';
+COMMENT ON COLUMN codemint.purges.dedupe_key IS 'Its key, which stays taken for ever.';
+COMMENT ON COLUMN codemint.purges.note IS 'Why, in the person''s words.';
+COMMENT ON COLUMN codemint.purges.done_by IS 'The login that removed it.';
+COMMENT ON COLUMN codemint.purges.done_at IS 'When it was removed.';
+
+-- The rows that are served first also die first: without vacuuming, every search for a head steps
+-- over the rows that were served before. The default, a share of the table, would let their number
+-- grow with the backlog.
+ALTER TABLE codemint.jobs SET (
+  fillfactor = 80, autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 10000);
+ALTER TABLE codemint.rewards SET (
+  fillfactor = 50, autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 2000);
+ALTER TABLE codemint.pending_placements SET (
+  autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 2000);
+ALTER TABLE codemint.account SET (fillfactor = 10);
+-- Every call is updated when it is settled, and every heartbeat steps over dead entries in the small
+-- indexes of open calls.
+ALTER TABLE codemint.calls SET (
+  autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 10000);
+-- Codes are mostly inserted: often enough for counts by index alone, and after a share that a large
+-- ledger reaches while sync passes are at work.
+ALTER TABLE codemint.codes SET (
+  autovacuum_vacuum_scale_factor = 0.05, autovacuum_vacuum_insert_scale_factor = 0.05);
+-- One row for each tracked reward, rewritten with every page of a pass: versions stay on their page.
+ALTER TABLE codemint.tracked_rewards SET (
+  fillfactor = 50, autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 2000);
+ALTER TABLE codemint.workers SET (fillfactor = 50);
+
+
+-- What functions take and return.
+
+-- A code as an answer or a listing showed it.
+CREATE TYPE codemint.received_code AS (
+  id           uuid,
+  reward_id    uuid,
+  code         text,
+  status       text,
+  sync_status  text,
+  external_ids jsonb,
+  created_at   timestamptz,
+  expires_at   timestamptz,
+  updated_at   timestamptz
+);
+
+-- A code that no text or jsonb column can hold: its fields in UTF-8. call_id is null for the call
+-- because of which the reward is watched.
+CREATE TYPE codemint.raw_code AS (
+  id           uuid,
+  call_id      uuid,
+  code         bytea,
+  status       bytea,
+  external_ids bytea
+);
+
+-- A call and the codes that a listing showed to be its own.
+CREATE TYPE codemint.adoption AS (
+  call_id uuid,
+  codes   codemint.received_code[]
+);
+
+-- The job whose call is next, as seen without a lock; no job if none can be served.
+CREATE TYPE codemint.candidate AS (
+  job_id         bigint,
+  reward_id      uuid,
+  is_new         boolean,
+  queue_position bigint,
+  -- Whether so many pending placements cannot be served that others may be behind them.
+  is_crowded     boolean
+);
+
+-- A slot that can be had, and the limiter's one number of state once it is taken.
+CREATE TYPE codemint.slot AS (
+  spacing   interval,
+  leeway    interval,
+  slot      timestamptz,
+  following timestamptz
+);
+
+-- The answer to a claim. outcome is 'call', or 'nothing' with wait_us (microseconds until time alone
+-- may bring a slot or end a pause) and due_us (until the next waiting job is due). slot_us counts from
+-- answered_at. starts_job says that the job was queued before.
+CREATE TYPE codemint.claimed AS (
+  outcome     text,
+  job_id      bigint,
+  reward_id   uuid,
+  prefix      text,
+  size        integer,
+  slot_us     bigint,
+  answered_at timestamptz,
+  spacing_us  bigint,
+  leeway_us   bigint,
+  wait_us     bigint,
+  due_us      bigint,
+  starts_job  boolean
+);
+
+-- A call as its worker knows it: enough to insert it again where a failover lost the claim.
+CREATE TYPE codemint.sent_call AS (
+  id        uuid,
+  job_id    bigint,
+  reward_id uuid,
+  prefix    text,
+  size      integer,
+  worker    uuid
+);
+
+-- How a request ended. raw_answer is the body of an answer that cannot be read or stored as rows.
+CREATE TYPE codemint.call_ending AS (
+  result        text,
+  http_status   integer,
+  error_code    text,
+  error_message text,
+  received      integer,
+  duration_ms   integer,
+  raw_answer    bytea
+);
+
+-- What the ending of a call means for its job, its reward and the account, beside its codes.
+-- account_code and account_message say why the account is blocked, which after a 403 is what
+-- GET /v1/team was told. asked_pause and ceiling (requests per second) are the API's wishes. Every
+-- pause is drawn with jitter, one random number from 0 to 1.
+CREATE TYPE codemint.call_effects AS (
+  job_fails       boolean,
+  reward          text,
+  account         text,
+  account_code    text,
+  account_message text,
+  asked_pause     interval,
+  ceiling         double precision,
+  jitter          double precision
+);
+
+-- What the codes of an answer show of the API: whether the sync of some is not final, when the
+-- oldest and the newest were made, the ids of two that every fresh listing shows, and whether all
+-- begin with the prefix.
+CREATE TYPE codemint.answer_facts AS (
+  needs_tracking boolean,
+  first_made_at  timestamptz,
+  last_made_at   timestamptz,
+  newest         uuid[],
+  prefix_literal boolean
+);
+
+-- How far a sync pass has read a reward's list.
+CREATE TYPE codemint.list_reading AS (
+  mark        timestamptz,
+  list_order  text,
+  scan_offset integer,
+  scan_anchor uuid,
+  scan_newest timestamptz
+);

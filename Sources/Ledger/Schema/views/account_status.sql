@@ -1,0 +1,50 @@
+CREATE OR REPLACE VIEW codemint.account_status AS
+SELECT a.requests_per_second,
+       round(p.pace::numeric, 3)::double precision AS current_requests_per_second,
+       CASE WHEN p.pace < a.requests_per_second THEN a.pace_reason END AS pace_reason,
+       a.burst, a.max_in_flight, a.max_in_flight_per_reward,
+       CASE WHEN a.set_by IS NOT NULL THEN 'set_limits' ELSE 'settings' END AS limits_from,
+       a.set_by, a.in_flight,
+       CASE WHEN i.suspended_at IS NOT NULL THEN 'suspended'
+            WHEN a.blocked_at IS NOT NULL THEN 'blocked'
+            WHEN a.breaker = 'open' THEN 'failing'
+            WHEN a.upgrading_until > clock_timestamp() THEN 'upgrading'
+            WHEN a.paused_until > clock_timestamp() THEN 'paused'
+            WHEN a.failures > 0 THEN 'trying'
+            ELSE 'open' END AS state,
+       CASE WHEN i.suspended_at IS NOT NULL THEN 'other_cluster'
+            WHEN a.blocked_at IS NOT NULL THEN a.blocked_code
+            WHEN a.paused_until > clock_timestamp() OR a.failures > 0 THEN a.pause_reason
+            END AS reason,
+       CASE WHEN i.suspended_at IS NOT NULL
+            THEN i.suspended_reason || ': SELECT codemint.accept_cluster(''why'')'
+            WHEN a.blocked_at IS NOT NULL THEN a.blocked_message
+            WHEN a.breaker = 'open' THEN codemint.describe_failures(a)
+            WHEN a.upgrading_until > clock_timestamp()
+            THEN 'codemint migrate waits for calls in flight'
+            WHEN a.failures > 0 THEN 'one call at a time until one is clean' END AS message,
+       CASE WHEN a.paused_until > clock_timestamp() THEN a.paused_until END AS paused_until,
+       a.blocked_at, a.probe_at, a.failures,
+       (SELECT count(*) FROM codemint.workers w WHERE w.expires_at >= clock_timestamp()) AS workers
+FROM codemint.account a
+CROSS JOIN codemint.cluster_identity i
+CROSS JOIN LATERAL (SELECT codemint.current_pace(a, clock_timestamp()) AS pace) p;
+
+COMMENT ON VIEW codemint.account_status IS
+  'Whether calls may be sent now, how fast, and if not, why.';
+COMMENT ON COLUMN codemint.account_status.requests_per_second IS
+  'What is configured: the pace when nothing is wrong.';
+COMMENT ON COLUMN codemint.account_status.current_requests_per_second IS
+  'Requests per second that are sent now. A pace that was lowered comes back within five minutes.';
+COMMENT ON COLUMN codemint.account_status.pace_reason IS
+  'Why the pace is low: throttled, announced or recovering; null if it is not low.';
+COMMENT ON COLUMN codemint.account_status.limits_from IS
+  'set_limits if an operator has set any limit, else the daemons'' settings.';
+COMMENT ON COLUMN codemint.account_status.state IS
+  'open, trying (one call at a time after a failure), paused, upgrading (codemint migrate waits for '
+  'calls in flight), failing (no call until the API answers), blocked (the API refuses the key) or '
+  'suspended (another database cluster).';
+COMMENT ON COLUMN codemint.account_status.reason IS
+  'Why nothing is sent, or little; null if all is well.';
+COMMENT ON COLUMN codemint.account_status.message IS 'The same in words, with what to do.';
+COMMENT ON COLUMN codemint.account_status.workers IS 'Daemons that live.';

@@ -1,0 +1,20 @@
+CREATE OR REPLACE VIEW codemint.doubts AS
+SELECT c.id AS call_id, c.job_id, c.reward_id, c.prefix, c.size, c.send_at, c.lease_expires_at,
+       c.http_status, c.error_code, c.error_message, r.closed_at AS reward_closed_at,
+       clock_timestamp() - c.updated_at AS since, c.held_at, c.hold_reason,
+       CASE WHEN c.held_at IS NULL THEN 0 ELSE codemint.count_unattributed(c.id) END AS codes_found,
+       CASE WHEN c.held_at IS NOT NULL
+            THEN format('SELECT codemint.resolve_call(%L, ''adopt'', ''why''); -- or ''absent''', c.id)
+            ELSE 'none: codemint is finding out' END AS what_to_do
+FROM codemint.calls c
+JOIN codemint.rewards r ON r.reward_id = c.reward_id
+WHERE c.state = 'in_doubt';
+
+COMMENT ON VIEW codemint.doubts IS 'Calls of which nobody knows whether they made codes.';
+COMMENT ON COLUMN codemint.doubts.call_id IS 'The call: the argument of codemint.resolve_call.';
+COMMENT ON COLUMN codemint.doubts.reward_closed_at IS
+  'Since when its reward takes no new call because of a doubt; null if it takes calls.';
+COMMENT ON COLUMN codemint.doubts.since IS 'How long the call has been in doubt, or held.';
+COMMENT ON COLUMN codemint.doubts.codes_found IS 'How many codes adopt would take for the call now.';
+COMMENT ON COLUMN codemint.doubts.what_to_do IS
+  'The statement that decides the call, if it waits for a person.';

@@ -1,0 +1,22 @@
+-- A column of a view that has the name of a table's column means the same.
+DO $$
+DECLARE
+  v_column record;
+BEGIN
+  FOR v_column IN
+    SELECT DISTINCT ON (t.oid, a.attnum) format('codemint.%I.%I', t.relname, a.attname) AS name,
+           col_description(s.oid, b.attnum) AS words
+    FROM unnest(ARRAY['job_status', 'call_log', 'doubts', 'doubts', 'account_status', 'watches'],
+                ARRAY['jobs', 'calls', 'calls', 'rewards', 'account', 'reward_watches'])
+      WITH ORDINALITY AS p (target, source, place)
+    JOIN pg_class t ON t.relnamespace = 'codemint'::regnamespace AND t.relname = p.target
+    JOIN pg_class s ON s.relnamespace = 'codemint'::regnamespace AND s.relname = p.source
+    JOIN pg_attribute a ON a.attrelid = t.oid AND a.attnum > 0
+    JOIN pg_attribute b ON b.attrelid = s.oid AND b.attname = a.attname
+    WHERE col_description(t.oid, a.attnum) IS NULL AND col_description(s.oid, b.attnum) IS NOT NULL
+    ORDER BY t.oid, a.attnum, p.place
+  LOOP
+    EXECUTE format('COMMENT ON COLUMN %s IS %L', v_column.name, v_column.words);
+  END LOOP;
+END
+$$;

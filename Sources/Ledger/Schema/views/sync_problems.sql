@@ -1,0 +1,47 @@
+-- What is wrong with codes in other systems, by reward and system, and what is being done about it.
+CREATE OR REPLACE VIEW codemint.sync_problems AS
+SELECT p.reward_id, p.system, p.sync_status, p.codes, p.sample, p.error_text,
+       coalesce(r.attempts, 0) AS resyncs,
+       CASE WHEN p.sync_status NOT IN ('pending', 'error') THEN 'unknown word'
+            WHEN p.sync_status = 'error' AND r.given_up_at IS NOT NULL THEN 'given up'
+            WHEN p.sync_status = 'error' AND r.next_at IS NOT NULL THEN 'asked again'
+            WHEN p.sync_status = 'error' AND p.system NOT IN ('shopify', 'stripe')
+              THEN 'cannot be asked again'
+            WHEN t.given_up_at IS NOT NULL THEN 'given up'
+            ELSE 'tracked' END AS state,
+       t.next_pass_at AS next_pass_at, coalesce(r.given_up_at, t.given_up_at) AS given_up_at,
+       coalesce(r.error_message, t.error_message) AS request_error
+FROM (
+  -- By the job's reward, which is each code's too, so that asking for one reward passes at its jobs only.
+  SELECT j.reward_id, e.key AS system, coalesce(e.value ->> 'syncStatus', '') AS sync_status,
+         count(*) AS codes, (array_agg(c.id ORDER BY c.id))[1:5] AS sample,
+         mode() WITHIN GROUP (ORDER BY codemint.without_code(e.value ->> 'error', c.code)) AS error_text
+  FROM codemint.jobs j
+  JOIN codemint.codes c ON c.job_id = j.id AND c.sync_status IN ('pending', 'error')
+  CROSS JOIN LATERAL jsonb_each(CASE WHEN jsonb_typeof(c.external_ids) = 'object'
+                                     THEN c.external_ids ELSE '{}' END) AS e
+  WHERE j.issued + j.surplus > 0 AND jsonb_typeof(e.value) = 'object' AND e.value ? 'syncStatus'
+  GROUP BY j.reward_id, e.key, coalesce(e.value ->> 'syncStatus', '')) AS p
+LEFT JOIN codemint.tracked_rewards t ON t.reward_id = p.reward_id
+LEFT JOIN codemint.resyncs r ON r.reward_id = p.reward_id AND r.system = p.system
+WHERE p.sync_status = 'error' OR p.sync_status NOT IN ('pending', 'synced')
+   OR (p.sync_status = 'pending' AND (t.given_up_at IS NOT NULL OR t.failures > 0));
+
+COMMENT ON VIEW codemint.sync_problems IS
+  'Codes in error or given up, by reward and system, with some ids and the API''s own words.';
+COMMENT ON COLUMN codemint.sync_problems.reward_id IS 'The reward.';
+COMMENT ON COLUMN codemint.sync_problems.system IS 'The system, as the API names it: shopify, stripe.';
+COMMENT ON COLUMN codemint.sync_problems.sync_status IS 'The API''s own word for these codes.';
+COMMENT ON COLUMN codemint.sync_problems.codes IS 'How many codes.';
+COMMENT ON COLUMN codemint.sync_problems.sample IS 'The ids of up to five of these codes.';
+COMMENT ON COLUMN codemint.sync_problems.error_text IS
+  'The error that most of these codes have, in the API''s own words, with (code) for the code itself.';
+COMMENT ON COLUMN codemint.sync_problems.resyncs IS
+  'How often the API was asked to copy the reward once more.';
+COMMENT ON COLUMN codemint.sync_problems.state IS
+  'tracked, asked again, cannot be asked again, given up, or unknown word.';
+COMMENT ON COLUMN codemint.sync_problems.next_pass_at IS 'When the reward is listed next.';
+COMMENT ON COLUMN codemint.sync_problems.given_up_at IS
+  'Since when nothing more happens by itself; codemint.track_sync takes it up again.';
+COMMENT ON COLUMN codemint.sync_problems.request_error IS
+  'Why the last request itself, to list or to copy once more, failed.';

@@ -1,0 +1,118 @@
+-- Jobs that have not ended, and those whose codes other systems have yet to take.
+CREATE OR REPLACE VIEW codemint.waits AS
+SELECT (s.job).id AS job_id, (s.job).reward_id, (s.job).state, w.reason,
+       CASE w.reason
+         WHEN 'decision' THEN 'codemint cannot tell what ' || d.number || ' of its calls did: '
+           || d.hold_reason
+         WHEN 'held' THEN concat_ws(': ', (s.job).error_code, (s.job).error_message)
+         WHEN 'paused' THEN coalesce('paused by ' || p.done_by || ': ' || p.note,
+                                     'paused by ' || p.done_by, 'paused')
+         WHEN 'time' THEN CASE WHEN (s.job).run_at > clock_timestamp() THEN 'its run_at has not come'
+           ELSE 'its last ' || (s.job).answers_without_progress || ' answer(s) held no new code' END
+         WHEN 'suspended' THEN i.suspended_reason
+         WHEN 'daemon' THEN 'no daemon lives, or all of them are stopping'
+         WHEN 'blocked' THEN 'the API refuses the key: ' || concat_ws(': ', a.blocked_code,
+                                                                      a.blocked_message)
+         WHEN 'failing' THEN 'the API has failed ' || a.failures || ' times in a row'
+         WHEN 'doubt' THEN
+           CASE WHEN d.doubts > 0 THEN 'one of its calls is in doubt'
+                ELSE 'a call of another job of its reward is in doubt' END
+           || CASE WHEN r.listing_failing_since IS NOT NULL
+                   THEN ', and the reward cannot be listed since ' || r.listing_failing_since
+                   WHEN r.in_flight > 0 THEN '; ' || r.in_flight || ' call(s) have to end first'
+                   ELSE '' END
+         WHEN 'upgrade' THEN 'codemint migrate waits for calls in flight, and then replaces the functions'
+         WHEN 'answers' THEN 'calls for its last ' || (s.job).outstanding || ' codes are out'
+         WHEN 'listing' THEN
+           CASE h.reason WHEN 'failover' THEN 'the database failed over'
+                             ELSE 'an answer was not what was asked for' END
+           || coalesce(', and its reward cannot be listed: ' || h.error_message,
+                       ', so its reward is listed first')
+         WHEN 'refused' THEN 'its reward was refused or failed ' || r.failures || ' time(s): '
+           || concat_ws(': ', r.error_code, r.error_message)
+         WHEN 'pause' THEN CASE a.pause_reason
+           WHEN 'throttled' THEN 'the API has asked for a pause'
+           ELSE concat_ws(': ', 'nothing is sent after a failure of the API', a.pause_reason) END
+         WHEN 'reward' THEN 'its reward has ' || r.in_flight || ' call(s) out, as many as it may'
+         WHEN 'slots' THEN a.in_flight || ' call(s) are out, as many as there may be'
+           || CASE WHEN a.failures > 0 THEN ' after a failure' ELSE '' END
+         WHEN 'sync' THEN CASE
+           WHEN f.given_up_at IS NOT NULL THEN 'other systems have not taken its codes'
+           WHEN f.failures > 0 THEN 'its codes cannot be listed: ' || f.error_message
+           ELSE 'other systems have yet to take its codes' END
+         WHEN 'turn' THEN 'it runs, or other jobs go first'
+       END AS why,
+       CASE w.reason
+         WHEN 'time' THEN (s.job).next_call_at
+         WHEN 'blocked' THEN a.probe_at
+         WHEN 'failing' THEN a.probe_at
+         WHEN 'doubt' THEN r.reconcile_at
+         WHEN 'listing' THEN greatest(h.next_listing_at, r.reconcile_at)
+         WHEN 'refused' THEN r.paused_until
+         WHEN 'pause' THEN a.paused_until
+         WHEN 'upgrade' THEN a.upgrading_until
+         WHEN 'sync' THEN f.next_pass_at
+       END AS until,
+       CASE w.reason
+         WHEN 'decision' THEN
+           format('SELECT codemint.resolve_call(%L, ''adopt'', ''why''); -- or ''absent''', d.call_id)
+         WHEN 'held' THEN
+           format('SELECT codemint.retry_job(%s, ''why''); -- when that has been mended', (s.job).id)
+         WHEN 'paused' THEN format('SELECT codemint.resume_job(%s)', (s.job).id)
+         WHEN 'suspended' THEN
+           'SELECT codemint.accept_cluster(''why''); -- if no other database is in use'
+         WHEN 'daemon' THEN 'start one, or see why it does not start: codemint doctor'
+         WHEN 'blocked' THEN 'give the daemons a key that is valid, and restart them'
+         WHEN 'sync' THEN CASE
+           WHEN f.given_up_at IS NOT NULL
+           THEN format('SELECT codemint.track_sync(%L); -- when that has been mended', (s.job).reward_id)
+           ELSE 'none: codemint passes at them again' END
+         WHEN 'turn' THEN format('none, or SELECT codemint.set_priority(%s, 0)', (s.job).id)
+         ELSE 'none: it proceeds by itself'
+       END AS what_to_do
+FROM (
+  SELECT o AS job FROM codemint.jobs o WHERE o.state IN ('queued', 'running', 'ending')
+  UNION ALL
+  -- By their rewards, since finished jobs are many.
+  SELECT o FROM codemint.tracked_rewards t
+  JOIN codemint.jobs o ON o.reward_id = t.reward_id AND o.issued + o.surplus > 0
+  WHERE (t.next_pass_at IS NOT NULL OR t.given_up_at IS NOT NULL)
+    AND o.finished_at IS NOT NULL AND o.sync_done_at IS NULL
+) s
+CROSS JOIN codemint.account a
+CROSS JOIN codemint.cluster_identity i
+LEFT JOIN codemint.rewards r ON r.reward_id = (s.job).reward_id
+LEFT JOIN codemint.reward_watches h ON h.reward_id = (s.job).reward_id
+LEFT JOIN codemint.tracked_rewards f ON f.reward_id = (s.job).reward_id
+CROSS JOIN LATERAL (
+  SELECT codemint.reason_to_wait(s.job, r, a, i.suspended_at IS NOT NULL,
+                                 clock_timestamp()) AS reason) w
+LEFT JOIN LATERAL (
+  SELECT count(*) FILTER (WHERE c.held_at IS NULL) AS doubts,
+         count(*) FILTER (WHERE c.held_at IS NOT NULL) AS number,
+         min(c.hold_reason) AS hold_reason,
+         (array_agg(c.id ORDER BY c.held_at NULLS LAST, c.id))[1] AS call_id
+  FROM codemint.calls c
+  WHERE c.job_id = (s.job).id AND c.reward_id = (s.job).reward_id AND c.state = 'in_doubt'
+) d ON w.reason IN ('decision', 'doubt')
+LEFT JOIN LATERAL (
+  SELECT x.done_by, x.note FROM codemint.job_actions x
+  WHERE x.job_id = (s.job).id AND x.action = 'pause' ORDER BY x.id DESC LIMIT 1
+) p ON w.reason = 'paused';
+
+COMMENT ON VIEW codemint.waits IS
+  'Why each job that has not ended waits, or whose codes other systems have yet to take, and what to '
+  'do about it. If several reasons apply, the most urgent is shown.';
+COMMENT ON COLUMN codemint.waits.job_id IS 'The job.';
+COMMENT ON COLUMN codemint.waits.reward_id IS 'Its reward.';
+COMMENT ON COLUMN codemint.waits.state IS 'The job''s state.';
+COMMENT ON COLUMN codemint.waits.reason IS
+  'A person has to act: decision (a held call), held, paused, suspended, daemon (none lives), blocked '
+  '(the key). It passes by itself: time (not yet due), failing (the breaker), doubt, answers (calls '
+  'are out), upgrade, listing, refused (the reward backs off), pause (everybody does), reward or slots '
+  '(enough calls are out), sync, turn.';
+COMMENT ON COLUMN codemint.waits.why IS 'The same in words.';
+COMMENT ON COLUMN codemint.waits.until IS
+  'When the job proceeds, or is tried again; null if that is not known.';
+COMMENT ON COLUMN codemint.waits.what_to_do IS
+  'The statement that helps, or what else to do; none if the job proceeds by itself.';
