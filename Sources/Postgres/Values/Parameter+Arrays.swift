@@ -101,13 +101,13 @@ extension Parameter {
     return Parameter(type: array, bytes: bytes)
   }
 
-  private static let headerSize = 20
-  private static let nullLength: Int32 = -1
+  static let headerSize = 20
+  static let nullLength: Int32 = -1
 
   /// The head of an array on the wire (`array_recv` in the server): dimensions, whether nulls may
   /// follow (the server only checks that it is 0 or 1), element type, and size and first index of
   /// the dimension. An empty array has no dimension.
-  private static func appendHeader(to bytes: inout [UInt8], element: UInt32, count: Int) {
+  static func appendHeader(to bytes: inout [UInt8], element: UInt32, count: Int) {
     bytes.append(bigEndian: Int32(count == 0 ? 0 : 1))
     bytes.append(bigEndian: Int32(1))
     bytes.append(bigEndian: element)
