@@ -6,27 +6,10 @@ internal import Synchronization
 /// open transaction, is closed; one that has been idle for long is tried before it is lent. While
 /// no connection can be made, attempts are spaced by the backoff, and whoever waits is told why.
 public final class Pool: Sendable {
-  /// How many connections there are, by what they do.
-  public struct Counts: Hashable, Sendable {
-    /// With a borrower.
-    public var lent: Int
-    /// Ready to be lent.
-    public var idle: Int
-    /// Borrowers that wait.
-    public var waiting: Int
-
-    /// A count of each.
-    public init(lent: Int, idle: Int, waiting: Int) {
-      self.lent = lent
-      self.idle = idle
-      self.waiting = waiting
-    }
-  }
-
   private let settings: ConnectionSettings
   private let backoff: ConnectBackoff
   private let trialAfter: Duration
-  private let state: Mutex<PoolState>
+  let state: Mutex<PoolState>
 
   /// How long an idle connection has to show that it is alive.
   private static let trialDeadline: Duration = .seconds(2)
@@ -46,11 +29,6 @@ public final class Pool: Sendable {
     self.backoff = backoff
     self.trialAfter = trialAfter
     state = Mutex(PoolState(limit: limit))
-  }
-
-  /// How many connections there are now.
-  public var counts: Counts {
-    state.withLock { Counts(lent: $0.lent, idle: $0.idle.count, waiting: $0.waiting.count) }
   }
 
   /// Lends a connection for the time of `body`.
@@ -165,5 +143,40 @@ public final class Pool: Sendable {
         }
       }
     )
+  }
+}
+
+/// How long to wait before the next attempt to connect. `Provisioning` has a `Backoff` of its own for
+/// the API and the daemon's statements; this module knows none of ours.
+///
+/// The pause doubles with every failure, up to a limit, and its upper half is random: many
+/// processes that lost the same server do not come back in step, yet none comes back at once.
+/// With the defaults:
+///
+///     failures in a row    1       2       3       4       5       6       7 and more
+///     pause in ms          50-100  100-200 200-400 400-800 800-1600 1600-3200 2500-5000
+public struct ConnectBackoff: Hashable, Sendable {
+  /// The longest pause after the first failure.
+  public var first: Duration
+  /// The longest pause of all.
+  public var limit: Duration
+
+  /// A backoff from `first` to `limit`.
+  public init(first: Duration = .milliseconds(100), limit: Duration = .seconds(5)) {
+    self.first = first
+    self.limit = limit
+  }
+
+  /// The pause after this many failures in a row, at least one.
+  /// - Parameter chance: From 0 to 1.
+  func pause(afterFailures failures: Int, chance: Double) -> Duration {
+    let doublings = min(max(failures, 1) - 1, 30)
+    let longest = min(limit, first * (1 << doublings))
+    return longest / 2 + longest / 2 * chance
+  }
+
+  /// The pause after this many failures in a row, by the system's dice.
+  func pause(afterFailures failures: Int) -> Duration {
+    pause(afterFailures: failures, chance: .random(in: 0...1))
   }
 }

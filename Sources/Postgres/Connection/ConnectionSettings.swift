@@ -13,11 +13,6 @@ public struct ConnectionSettings: Sendable {
   public var connectDeadline: Duration = .seconds(15)
   /// The longest wait for a statement that was given no deadline of its own.
   public var statementDeadline: Duration = .seconds(30)
-  /// How long sent bytes may stay unacknowledged before the system gives the connection up
-  /// (`TCP_USER_TIMEOUT`), unless the URL says; nil leaves it to the system.
-  public var tcpUserTimeout: Duration? = .seconds(20)
-  /// When the system probes a silent connection, unless the URL says; nil leaves it to the system.
-  public var keepalives: Keepalives? = Keepalives()
   /// The server's own limit on a statement; nil sends nothing. Behind a pooler, neither this nor the
   /// other two limits of the server are sent, since others use the same sessions.
   public var statementTimeout: Duration?
@@ -25,29 +20,13 @@ public struct ConnectionSettings: Sendable {
   public var lockTimeout: Duration?
   /// The server's own limit on a transaction's idling; nil sends nothing.
   public var idleInTransactionTimeout: Duration?
-  /// Whether statements are prepared once for each connection. Behind a pooler, which a connection
-  /// notices by itself, none is.
-  public var preparesStatements = true
-  /// Whether to try the hosts of a multi-host URL in random order. Left out where libpq is older
-  /// than 16 and does not know how.
-  public var balancesHosts = false
 
-  /// When the system probes a silent connection.
-  public struct Keepalives: Hashable, Sendable {
-    /// The silence before the first probe, in whole seconds.
-    public var idle: Duration
-    /// The time between probes, in whole seconds.
-    public var interval: Duration
-    /// How many unanswered probes end the connection.
-    public var count: Int
-
-    /// Probes that notice a dead peer within about half a minute.
-    public init(idle: Duration = .seconds(10), interval: Duration = .seconds(5), count: Int = 4) {
-      self.idle = idle
-      self.interval = interval
-      self.count = count
-    }
-  }
+  /// How long sent bytes may stay unacknowledged before the system gives the connection up
+  /// (`TCP_USER_TIMEOUT`, in milliseconds), unless the URL says.
+  private static let tcpUserTimeout = "20000"
+  /// Both ends probe a silent connection, and so notice within half a minute that the other is gone:
+  /// seconds of silence before the first probe, seconds between probes, and how many may be lost.
+  private static let keepalives = [("idle", 10), ("interval", 5), ("count", 4)]
 
   /// What the URL says.
   let given: [ConnectionOption]
@@ -62,29 +41,20 @@ public struct ConnectionSettings: Sendable {
   /// All options for libpq, in the order in which it reads them; of doubles the last one counts.
   var options: [ConnectionOption] {
     let known = ConnectionOptions.known
-    let settled = ConnectionOptions.chosenByEnvironment.union(given.map(\.keyword))
+    let chosen = ConnectionOptions.chosenByEnvironment.union(given.map(\.keyword))
     // What a service file says is found by libpq alone, and only where nothing is given.
-    let hasService = settled.contains("service")
+    let hasService = chosen.contains("service")
     var options = given
-    func add(_ keyword: String, _ value: String?) {
-      guard let value, known.contains(keyword), !settled.contains(keyword), !hasService else {
-        return
-      }
+    func add(_ keyword: String, _ value: String) {
+      guard known.contains(keyword), !chosen.contains(keyword), !hasService else { return }
       options.append(ConnectionOption(keyword: keyword, value: value))
     }
-    func seconds(_ duration: Duration, atLeast least: Int64) -> String {
-      String(max(least, (duration.wholeMilliseconds + 999) / 1000))
+    if let applicationName { add("fallback_application_name", applicationName) }
+    if connectTimeout > .zero {
+      add("connect_timeout", String(max(2, (connectTimeout.wholeMilliseconds + 999) / 1000)))
     }
-    add("fallback_application_name", applicationName)
-    add(
-      "connect_timeout",
-      connectTimeout > .zero ? seconds(connectTimeout, atLeast: 2) : nil
-    )
-    add("tcp_user_timeout", tcpUserTimeout.map { String($0.wholeMilliseconds) })
-    add("keepalives_idle", keepalives.map { seconds($0.idle, atLeast: 1) })
-    add("keepalives_interval", keepalives.map { seconds($0.interval, atLeast: 1) })
-    add("keepalives_count", keepalives.map { String($0.count) })
-    add("load_balance_hosts", balancesHosts ? "random" : nil)
+    add("tcp_user_timeout", Self.tcpUserTimeout)
+    for (name, value) in Self.keepalives { add("keepalives_\(name)", String(value)) }
     // Rows are read as UTF-8 here; no locale of the caller may change that.
     options.removeAll { $0.keyword == "client_encoding" }
     options.append(ConnectionOption(keyword: "client_encoding", value: "UTF8"))
@@ -108,14 +78,7 @@ public struct ConnectionSettings: Sendable {
     }
     // The server looks for a client that is gone as soon as the client for a server: by its own
     // defaults what a dead host had begun stays open for hours.
-    let lookouts = keepalives.map { keepalives in
-      [
-        "SET tcp_keepalives_idle = \(max(1, keepalives.idle.wholeMilliseconds / 1000))",
-        "SET tcp_keepalives_interval = \(max(1, keepalives.interval.wholeMilliseconds / 1000))",
-        "SET tcp_keepalives_count = \(keepalives.count)",
-      ]
-    }
-    return limits + (lookouts ?? [])
+    return limits + Self.keepalives.map { name, value in "SET tcp_keepalives_\(name) = \(value)" }
   }
 }
 

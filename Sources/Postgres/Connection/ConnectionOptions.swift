@@ -87,3 +87,9 @@ enum ConnectionOptions {
     return options
   }
 }
+
+/// One of libpq's `keyword=value` pairs.
+struct ConnectionOption: Hashable, Sendable {
+  let keyword: String
+  let value: String
+}
