@@ -133,8 +133,8 @@ struct PoolState {
       return orders
     }
     // A server that has just failed is asked by one at a time.
-    let room = min(limit - lent - idle.count - connecting, failures > 0 ? 1 - connecting : limit)
-    orders.connects = max(0, min(waiting.count - connecting, room))
+    let free = min(limit - lent - idle.count - connecting, failures > 0 ? 1 - connecting : limit)
+    orders.connects = max(0, min(waiting.count - connecting, free))
     connecting += orders.connects
     return orders
   }
