@@ -165,6 +165,17 @@ public actor LocalPostgres {
     ]).trimmingCharacters(in: .whitespacesAndNewlines)
   }
 
+  /// What psql prints for a query, as a person sees it: heads, columns, number of rows.
+  public nonisolated func table(
+    _ query: String,
+    database: String = "postgres"
+  ) throws(LocalPostgresError) -> String {
+    try Command.output([
+      "\(binaries)/psql", "-X", "-q", "-v", "ON_ERROR_STOP=1", "-P", "pager=off",
+      "-d", url(database: database), "-c", query,
+    ])
+  }
+
   // MARK: Launching
 
   nonisolated var log: ServerLog { ServerLog(path: "\(directory)/server.log") }
@@ -190,5 +201,22 @@ public actor LocalPostgres {
     }
     self.server = server
     postmaster = file.process
+  }
+}
+
+extension String {
+  /// The text as it may stand anywhere in a URL.
+  fileprivate var percentEncoded: String {
+    var text = ""
+    for byte in utf8 {
+      let character = Character(Unicode.Scalar(byte))
+      if byte < 0x80, character.isLetter || character.isNumber || "-._~".contains(character) {
+        text.append(character)
+      } else {
+        let digits = String(byte, radix: 16, uppercase: true)
+        text += digits.count == 1 ? "%0\(digits)" : "%\(digits)"
+      }
+    }
+    return text
   }
 }

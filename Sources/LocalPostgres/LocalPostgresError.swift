@@ -1,3 +1,5 @@
+import Foundation
+
 /// Why there is no local server.
 public struct LocalPostgresError: Error, Sendable, CustomStringConvertible {
   /// The kind of failure. More may be added: switch with a `default`.
@@ -28,5 +30,13 @@ public struct LocalPostgresError: Error, Sendable, CustomStringConvertible {
   init(_ code: Code, _ description: String) {
     self.code = code
     self.description = description
+  }
+}
+
+extension LocalPostgresError {
+  /// Whether the server's log says that somebody else has the port. The server's messages are in
+  /// the caller's language, the system's within them too; the errno's own text is what both share.
+  var isPortTaken: Bool {
+    code == .startFailed && description.contains(String(cString: strerror(EADDRINUSE)))
   }
 }

@@ -134,3 +134,69 @@ struct ServerSite: Sendable {
     }
   }
 }
+
+/// The account that the server runs under. PostgreSQL refuses to run as root.
+struct ServerAccount: Sendable {
+  let user: uid_t
+  let group: gid_t
+
+  /// Whether the server has to change to the account first.
+  let isOther: Bool
+
+  /// The caller's own account, or for root that of `postgres`, or else of `nobody`.
+  static func choose() throws(LocalPostgresError) -> ServerAccount {
+    guard getuid() == 0 else {
+      return ServerAccount(user: getuid(), group: getgid(), isOther: false)
+    }
+    for name in ["postgres", "nobody"] {
+      if let entry = getpwnam(name) {
+        return ServerAccount(user: entry.pointee.pw_uid, group: entry.pointee.pw_gid, isOther: true)
+      }
+    }
+    throw LocalPostgresError(
+      .startFailed,
+      "PostgreSQL refuses to run as root, and there is no user postgres or nobody"
+    )
+  }
+
+  /// The command that runs `arguments` under the account. `setpriv` is part of util-linux, which
+  /// every Debian has.
+  func command(_ arguments: [String]) -> [String] {
+    guard isOther else { return arguments }
+    return [
+      "/usr/bin/setpriv", "--reuid=\(user)", "--regid=\(group)", "--clear-groups", "--",
+    ] + arguments
+  }
+}
+
+/// Finds the server's programs, which distributions keep out of PATH.
+enum ServerBinaries {
+  private static let needed = ["initdb", "postgres", "psql"]
+
+  /// The directory that holds them.
+  /// - Throws: `binariesMissing`, naming the package that brings them.
+  static func directory() throws(LocalPostgresError) -> String {
+    for candidate in candidates() where isComplete(candidate) { return candidate }
+    throw LocalPostgresError(
+      .binariesMissing,
+      "found no PostgreSQL server (initdb, postgres, psql) in PATH, through pg_config or in "
+        + "/usr/lib/postgresql; on Debian and Ubuntu: apt-get install postgresql"
+    )
+  }
+
+  private static func candidates() -> [String] {
+    let path = ProcessInfo.processInfo.environment["PATH"] ?? ""
+    var candidates = path.split(separator: ":").map(String.init)
+    if let directory = try? Command.output(["pg_config", "--bindir"]) {
+      candidates.append(directory.trimmingCharacters(in: .whitespacesAndNewlines))
+    }
+    let root = "/usr/lib/postgresql"
+    let versions = (try? FileManager.default.contentsOfDirectory(atPath: root)) ?? []
+    let newestFirst = versions.sorted { (Double($0) ?? 0) > (Double($1) ?? 0) }
+    return candidates + newestFirst.map { "\(root)/\($0)/bin" }
+  }
+
+  private static func isComplete(_ directory: String) -> Bool {
+    needed.allSatisfy { FileManager.default.isExecutableFile(atPath: "\(directory)/\($0)") }
+  }
+}

@@ -1,11 +1,78 @@
-import Foundation
+package import Foundation
 
-/// Starts the small shells that stand beside a server.
-enum Spawn {
+/// Starts programs with exactly what they are given: files, environment, nothing else.
+package enum Spawn {
   /// `POSIX_SPAWN_SETSID`, which glibc's headers show only to GNU sources.
   private static let newSession: Int32 = 0x80
 
-  /// Runs a shell script in a session of its own.
+  /// Starts a program.
+  /// - Parameters:
+  ///   - path: The program.
+  ///   - arguments: Those after its name.
+  ///   - environment: What it finds in its environment; this process's own if nil.
+  ///   - files: What it finds as descriptors 0, 1, 2 and so on; nil is `/dev/null`.
+  ///   - ownSession: Whether it leads a session of its own, which no Ctrl-C of a terminal reaches.
+  /// - Returns: Its process id.
+  package static func run(
+    _ path: String,
+    _ arguments: [String],
+    environment: [String: String]? = nil,
+    files: [Int32?],
+    ownSession: Bool = false
+  ) throws(LocalPostgresError) -> pid_t {
+    var actions = posix_spawn_file_actions_t()
+    posix_spawn_file_actions_init(&actions)
+    defer { posix_spawn_file_actions_destroy(&actions) }
+    for (number, descriptor) in files.enumerated() {
+      if let descriptor {
+        posix_spawn_file_actions_adddup2(&actions, descriptor, Int32(number))
+      } else {
+        posix_spawn_file_actions_addopen(&actions, Int32(number), "/dev/null", O_RDWR, 0)
+      }
+    }
+    // A descriptor that lived on in the program would stay open long after its owner closed it. Other
+    // threads may open more meanwhile, hence the margin.
+    for number in Int32(files.count)...(highestDescriptor() + 64) {
+      posix_spawn_file_actions_addclose(&actions, number)
+    }
+
+    // This process may block or ignore signals by which the program is told to stop.
+    var attributes = posix_spawnattr_t()
+    posix_spawnattr_init(&attributes)
+    defer { posix_spawnattr_destroy(&attributes) }
+    var none = sigset_t()
+    var all = sigset_t()
+    sigemptyset(&none)
+    sigfillset(&all)
+    posix_spawnattr_setsigmask(&attributes, &none)
+    posix_spawnattr_setsigdefault(&attributes, &all)
+    let flags = POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF | (ownSession ? newSession : 0)
+    posix_spawnattr_setflags(&attributes, Int16(flags))
+
+    let settings = environment ?? ProcessInfo.processInfo.environment
+    var words = ([path] + arguments).map { strdup($0) } + [nil]
+    var variables = settings.map { strdup("\($0.key)=\($0.value)") } + [nil]
+    defer {
+      for word in words { free(word) }
+      for variable in variables { free(variable) }
+    }
+    var process: pid_t = 0
+    let code = posix_spawn(&process, path, &actions, &attributes, &words, &variables)
+    guard code == 0 else {
+      throw LocalPostgresError(
+        .commandFailed,
+        "cannot start \(path): \(String(cString: strerror(code)))"
+      )
+    }
+    return process
+  }
+
+  private static func highestDescriptor() -> Int32 {
+    let names = (try? FileManager.default.contentsOfDirectory(atPath: "/proc/self/fd")) ?? []
+    return names.compactMap { Int32($0) }.max() ?? 3
+  }
+
+  /// Runs a shell script in a session of its own, for what stands beside a server.
   /// - Parameters:
   ///   - arguments: The script's `$1` and so on.
   ///   - input: What the script finds as descriptor 3.
@@ -19,56 +86,95 @@ enum Spawn {
     heir: FileDescriptor? = nil,
     log: String
   ) throws(LocalPostgresError) -> pid_t {
-    var actions = posix_spawn_file_actions_t()
-    posix_spawn_file_actions_init(&actions)
-    defer { posix_spawn_file_actions_destroy(&actions) }
-    posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0)
-    posix_spawn_file_actions_addopen(&actions, 1, log, O_WRONLY | O_CREAT | O_APPEND, 0o600)
-    posix_spawn_file_actions_adddup2(&actions, 1, 2)
-    posix_spawn_file_actions_adddup2(&actions, input.number, 3)
-    if let heir { posix_spawn_file_actions_adddup2(&actions, heir.number, 4) }
-    // Nobody else's descriptors: a guard would keep them open long after their owner closed them.
-    for number in openDescriptors() where number > (heir == nil ? 3 : 4) {
-      posix_spawn_file_actions_addclose(&actions, number)
-    }
-
-    // The owner may block or ignore signals by which the server is told to stop.
-    var attributes = posix_spawnattr_t()
-    posix_spawnattr_init(&attributes)
-    defer { posix_spawnattr_destroy(&attributes) }
-    var none = sigset_t()
-    var all = sigset_t()
-    sigemptyset(&none)
-    sigfillset(&all)
-    posix_spawnattr_setsigmask(&attributes, &none)
-    posix_spawnattr_setsigdefault(&attributes, &all)
-    posix_spawnattr_setflags(
-      &attributes,
-      Int16(newSession | POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF)
+    let output = try FileDescriptor.log(log)
+    defer { withExtendedLifetime(output) {} }
+    return try run(
+      "/bin/sh",
+      ["-c", script, "sh"] + arguments,
+      files: [nil, output.number, output.number, input.number] + (heir.map { [$0.number] } ?? []),
+      ownSession: true
     )
+  }
+}
 
-    var words = (["/bin/sh", "-c", script, "sh"] + arguments).map { strdup($0) }
-    words.append(nil)
-    defer { for word in words { free(word) } }
-    var process: pid_t = 0
-    let code = posix_spawn(&process, "/bin/sh", &actions, &attributes, words, environment())
-    guard code == 0 else {
+/// Runs short commands and reads what they print.
+enum Command {
+  /// Runs a program found in PATH and waits for it.
+  /// - Returns: What it printed on standard output.
+  static func output(_ arguments: [String]) throws(LocalPostgresError) -> String {
+    let process = Process()
+    process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
+    process.arguments = arguments
+    let pipe = Pipe()
+    process.standardOutput = pipe
+    process.standardError = FileHandle.nullDevice
+    process.standardInput = FileHandle.nullDevice
+    let text: Data
+    do {
+      try process.run()
+      text = try pipe.fileHandleForReading.readToEnd() ?? Data()
+    } catch {
+      throw LocalPostgresError(.commandFailed, "cannot run \(arguments[0]): \(error)")
+    }
+    process.waitUntilExit()
+    guard process.terminationStatus == 0 else {
       throw LocalPostgresError(
         .commandFailed,
-        "cannot start /bin/sh: \(String(cString: strerror(code)))"
+        "\(arguments[0]) ended with status \(process.terminationStatus)"
       )
     }
-    return process
+    return String(decoding: text, as: UTF8.self)
+  }
+}
+
+/// Owns an open file descriptor.
+final class FileDescriptor: Sendable {
+  let number: Int32
+
+  /// `SOCK_CLOEXEC`, which the headers define as O_CLOEXEC.
+  private static let closeOnExec = O_CLOEXEC
+
+  private init(_ number: Int32) {
+    self.number = number
   }
 
-  private static func openDescriptors() -> [Int32] {
-    let names = (try? FileManager.default.contentsOfDirectory(atPath: "/proc/self/fd")) ?? []
-    return names.compactMap { Int32($0) }
+  deinit {
+    close(number)
   }
 
-  /// The caller's environment. A server takes its port and data directory from PG* variables too,
-  /// but what is given on its command line wins.
-  private static func environment() -> UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>? {
-    environ
+  /// A pipe, both ends closed in any program that this process starts.
+  ///
+  /// In truth a pair of sockets, since a pipe cannot be made so in one step from Swift: another
+  /// thread that starts a program between two steps would hand the ends on. Both are numbered from 10
+  /// on, clear of the low numbers under which a child gets them.
+  static func pipe() throws(LocalPostgresError) -> (
+    reading: FileDescriptor, writing: FileDescriptor
+  ) {
+    var ends: [Int32] = [-1, -1]
+    guard socketpair(AF_UNIX, Int32(SOCK_STREAM.rawValue) | closeOnExec, 0, &ends) == 0 else {
+      throw refused("a pipe")
+    }
+    let low = ends.map(FileDescriptor.init)
+    return (try low[0].moved(), try low[1].moved())
+  }
+
+  /// A file to append to, made if it is not there; only its owner may read it.
+  static func log(_ path: String) throws(LocalPostgresError) -> FileDescriptor {
+    let number = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0o600)
+    guard number >= 0 else { throw refused(path) }
+    return try FileDescriptor(number).moved()
+  }
+
+  private func moved() throws(LocalPostgresError) -> FileDescriptor {
+    let copy = fcntl(number, F_DUPFD_CLOEXEC, 10)
+    guard copy >= 0 else { throw Self.refused("a descriptor") }
+    return FileDescriptor(copy)
+  }
+
+  private static func refused(_ what: String) -> LocalPostgresError {
+    LocalPostgresError(
+      .commandFailed,
+      "the system refused \(what): \(String(cString: strerror(errno)))"
+    )
   }
 }

@@ -1,8 +1,8 @@
 /// What went wrong between here and the database.
 ///
-/// `description` never holds a parameter's value, a password or a row: the server's DETAIL, which
-/// quotes rows, and the messages of SQLSTATE class 22, which quote values, are left out of it. They
-/// can be read from `detail` and `message` by code that knows what it may show.
+/// `description` never holds a parameter's value, a password or a row. It leaves out the server's
+/// DETAIL, which quotes rows, and the messages of SQLSTATE class 22, which quote values; code that
+/// knows what it may show reads those from `message`.
 public struct PostgresError: Error, Sendable {
   /// The kind of failure. More may be added: switch with a `default`.
   public struct Code: Hashable, Sendable, CustomStringConvertible {
@@ -39,18 +39,10 @@ public struct PostgresError: Error, Sendable {
   public var message: String
   /// Five characters from the server (PostgreSQL manual, appendix A), if it answered.
   public var sqlState: String?
-  /// The server's DETAIL. It may quote rows.
-  public var detail: String?
-  /// The server's HINT.
-  public var hint: String?
-  /// The table that the error is about.
-  public var table: String?
   /// The column that the error is about.
   public var column: String?
   /// The constraint that refused a row.
   public var constraint: String?
-  /// Where in the SQL text the error is, counted in characters from 1.
-  public var position: Int?
   /// Whether the statement may have taken effect although it failed: the connection was lost or
   /// given up before the server had said how the statement ended.
   public var isOutcomeUnknown: Bool

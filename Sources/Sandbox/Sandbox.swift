@@ -15,6 +15,7 @@ internal import Hummingbird
 public import Logging
 internal import NIOCore
 public import ServiceLifecycle
+internal import Synchronization
 
 /// One running stand-in for the API. Run it as a service; it ends on graceful shutdown, and answers
 /// that a fault is holding back then end with it.
@@ -26,7 +27,7 @@ public final class Sandbox: Service {
 
   private let logger: Logger
   private let core: SandboxCore
-  private let doorbell = PortDoorbell()
+  private let listening = PortSignal()
 
   /// Makes an instance that does not listen yet.
   /// - Throws: `SandboxError` when the configuration contradicts itself.
@@ -72,8 +73,8 @@ public final class Sandbox: Service {
         address: .hostname(configuration.host, port: configuration.port),
         serverName: "sandbox"
       ),
-      onServerRunning: { [doorbell] channel in
-        doorbell.ring(channel.localAddress?.port ?? 0)
+      onServerRunning: { [listening] channel in
+        listening.notify(channel.localAddress?.port ?? 0)
       },
       logger: logger
     )
@@ -82,18 +83,79 @@ public final class Sandbox: Service {
     } catch let error as IOError {
       let reason = "\(configuration.host):\(configuration.port): \(error)"
       let refusal = SandboxError(code: .cannotListen, reason: reason)
-      doorbell.fail(refusal)
+      listening.fail(refusal)
       throw refusal
     } catch {
-      doorbell.fail(error)
+      listening.fail(error)
       throw error
     }
-    doorbell.fail(CancellationError())
+    listening.fail(CancellationError())
   }
 
   /// The port that the sandbox listens on, as soon as it does.
   /// - Throws: the error that kept it from listening, or `CancellationError`.
   public func port() async throws -> Int {
-    try await doorbell.wait()
+    try await listening.wait()
+  }
+}
+
+/// Lets any number of tasks wait until the server knows its port, or has failed to get one.
+final class PortSignal: Sendable {
+  private enum State {
+    /// Nobody knows yet. Goes to: known.
+    case waiting([Int: CheckedContinuation<Int, any Error>], next: Int)
+    /// Known for good; the port stays readable after the server ended.
+    case known(Result<Int, any Error>)
+  }
+
+  private let state = Mutex(State.waiting([:], next: 0))
+
+  func notify(_ port: Int) {
+    tell(.success(port))
+  }
+
+  func fail(_ error: any Error) {
+    tell(.failure(error))
+  }
+
+  func wait() async throws -> Int {
+    let ticket = state.withLock { state -> Int in
+      guard case .waiting(let waiters, let next) = state else { return -1 }
+      state = .waiting(waiters, next: next + 1)
+      return next
+    }
+    return try await withTaskCancellationHandler {
+      try await withCheckedThrowingContinuation { continuation in
+        let known = state.withLock { state -> Result<Int, any Error>? in
+          switch state {
+          case .known(let result):
+            return result
+          case .waiting(var waiters, let next):
+            if Task.isCancelled { return .failure(CancellationError()) }
+            waiters[ticket] = continuation
+            state = .waiting(waiters, next: next)
+            return nil
+          }
+        }
+        if let known { continuation.resume(with: known) }
+      }
+    } onCancel: {
+      let waiter = state.withLock { state -> CheckedContinuation<Int, any Error>? in
+        guard case .waiting(var waiters, let next) = state else { return nil }
+        let waiter = waiters.removeValue(forKey: ticket)
+        state = .waiting(waiters, next: next)
+        return waiter
+      }
+      waiter?.resume(throwing: CancellationError())
+    }
+  }
+
+  private func tell(_ result: Result<Int, any Error>) {
+    let waiters = state.withLock { state -> [CheckedContinuation<Int, any Error>] in
+      guard case .waiting(let waiters, _) = state else { return [] }
+      state = .known(result)
+      return Array(waiters.values)
+    }
+    for waiter in waiters { waiter.resume(with: result) }
   }
 }

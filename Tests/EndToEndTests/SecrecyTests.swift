@@ -12,8 +12,8 @@ struct SecrecyTests {
       systems: [.shopify],
       pendingShare: 1,
       errorShare: 1,
-      settleAfter: .zero,
-      settleSpread: .zero
+      pendingFor: .zero,
+      pendingSpread: .zero
     ),
     faults: FaultPlan(rules: [
       FaultRule(.generate, .nulCharacter(count: 2), reward: Reward.second),

@@ -25,8 +25,8 @@ struct SyncTests {
         systems: [.shopify, .stripe],
         pendingShare: 0.05,
         errorShare: 0.2,
-        settleAfter: .seconds(3),
-        settleSpread: .seconds(5)
+        pendingFor: .seconds(3),
+        pendingSpread: .seconds(5)
       ),
       fate: fate,
       faults: FaultPlan(seed: 4, rules: faults)

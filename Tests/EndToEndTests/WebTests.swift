@@ -130,8 +130,8 @@ struct WebTests {
       systems: [.shopify],
       pendingShare: 1,
       errorShare: 1,
-      settleAfter: .zero,
-      settleSpread: .zero
+      pendingFor: .zero,
+      pendingSpread: .zero
     )
     try await Stage.play(api: SandboxConfiguration(sync: sync)) { stage in
       let web = try Web()

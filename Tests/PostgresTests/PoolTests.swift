@@ -1,36 +1,38 @@
 import LocalPostgres
-import Postgres
+import Synchronization
 import Testing
+
+@testable import Postgres
 
 @Suite("a pool")
 struct PoolTests {
   @Test("makes no connection before one is needed, and uses it again")
   func lazy() async throws {
     let pool = Pool(try await TestServer.database(), limit: 3)
-    #expect(pool.counts == Pool.Counts(lent: 0, idle: 0, waiting: 0))
-    let first = try await pool.query("SELECT pg_backend_pid()").one().int32(0)
-    let second = try await pool.query("SELECT pg_backend_pid()").one().int32(0)
+    #expect(pool.counts == Counts(lent: 0, idle: 0, waiting: 0))
+    let first = try await pool.query("SELECT pg_backend_pid()").one().integer(0)
+    let second = try await pool.query("SELECT pg_backend_pid()").one().integer(0)
     #expect(first == second)
-    #expect(pool.counts == Pool.Counts(lent: 0, idle: 1, waiting: 0))
+    #expect(pool.counts == Counts(lent: 0, idle: 1, waiting: 0))
     await pool.close()
   }
 
   @Test("lends no more connections than its limit, each to one borrower")
   func limit() async throws {
     let pool = Pool(try await TestServer.database(), limit: 3)
-    let processes = try await withThrowingTaskGroup(of: Int32.self) { group in
+    let processes = try await withThrowingTaskGroup(of: Int.self) { group in
       for _ in 0..<40 {
         group.addTask {
           try await pool.withConnection { connection throws(PostgresError) in
             #expect(pool.counts.lent <= 3)
             _ = try await connection.query("BEGIN")
-            let process = try await connection.query("SELECT pg_backend_pid()").one().int32(0)
+            let process = try await connection.query("SELECT pg_backend_pid()").one().integer(0)
             _ = try await connection.query("COMMIT")
             return process
           }
         }
       }
-      return try await group.reduce(into: Set<Int32>()) { $0.insert($1) }
+      return try await group.reduce(into: Set<Int>()) { $0.insert($1) }
     }
     #expect((1...3).contains(processes.count))
     await pool.close()
@@ -87,10 +89,10 @@ struct PoolTests {
   func terminated() async throws {
     let settings = try await TestServer.database()
     let pool = Pool(settings, limit: 1)
-    let process = try await pool.query("SELECT pg_backend_pid()").one().int32(0)
+    let process = try await pool.query("SELECT pg_backend_pid()").one().integer(0)
     let killer = try await Connection.open(settings)
-    _ = try await killer.query("SELECT pg_terminate_backend($1, 10000)", [.int4(process)])
-    let next = try await pool.query("SELECT pg_backend_pid()").one().int32(0)
+    _ = try await killer.query("SELECT pg_terminate_backend($1, 10000)", [.int4(Int32(process))])
+    let next = try await pool.query("SELECT pg_backend_pid()").one().integer(0)
     #expect(next != process)
     await pool.close()
   }
@@ -154,6 +156,19 @@ struct PoolTests {
     try await holder.value
     await closing.value
     #expect(order.notes == [1, 2])
-    #expect(pool.counts == Pool.Counts(lent: 0, idle: 0, waiting: 0))
+    #expect(pool.counts == Counts(lent: 0, idle: 0, waiting: 0))
+  }
+}
+
+/// What a pool's connections and borrowers do.
+private struct Counts: Equatable {
+  var lent: Int
+  var idle: Int
+  var waiting: Int
+}
+
+extension Pool {
+  fileprivate var counts: Counts {
+    state.withLock { Counts(lent: $0.lent, idle: $0.idle.count, waiting: $0.waiting.count) }
   }
 }

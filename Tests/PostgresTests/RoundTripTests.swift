@@ -16,14 +16,12 @@ struct RoundTripTests {
         .float8(-.greatestFiniteMagnitude),
       ]
     ).one()
-    #expect(try row.int16("small") == .min)
-    #expect(try row.int16("smaller") == .max)
-    #expect(try row.int32("normal") == .min)
+    #expect(try row.integer("small") == Int(Int16.min))
+    #expect(try row.integer("smaller") == Int(Int16.max))
     #expect(try row.int64("big") == .min)
     #expect(try row.int64("bigger") == .max)
     #expect(try row.double("real") == -.greatestFiniteMagnitude)
     #expect(try row.double("short") == 1.5)
-    #expect(try row.integer("small") == Int(Int16.min))
     #expect(try row.integer("normal") == Int(Int32.min))
     #expect(try row.integer("bigger") == .max)
     #expect(try row.integer("oid") == 7)
@@ -153,8 +151,8 @@ struct RoundTripTests {
         .null,
       ]
     ).one()
-    #expect(try row.optionalInt16("a") == nil)
-    #expect(try row.optionalInt32("b") == nil)
+    #expect(try row.optionalInteger("a") == nil)
+    #expect(try row.optionalInteger("b") == nil)
     #expect(try row.optionalInt64("c") == nil)
     #expect(try row.optionalBool("d") == nil)
     #expect(try row.optionalDouble("e") == nil)
@@ -183,20 +181,14 @@ struct RoundTripTests {
     #expect(outside?.description.contains("no column number 1") == true)
   }
 
-  @Test("rows are counted, collected and asked for one by one")
+  @Test("rows are collected and asked for one by one")
   func rows() async throws {
     let connection = try await TestServer.connection()
     let rows = try await connection.query("SELECT n FROM generate_series(1, 3) AS n")
-    #expect(try rows.map { try $0.int32("n") } == [1, 2, 3])
-    #expect(rows.columnNames == ["n"])
+    #expect(try rows.map { try $0.integer("n") } == [1, 2, 3])
     #expect(await failure { () throws(PostgresError) in try rows.one() }?.code == .unexpectedResult)
     let none = try await connection.query("SELECT 1 WHERE false")
     #expect(none.isEmpty)
-    #expect(try none.oneOrNone()?.int32(0) == nil)
-    try await connection.script("CREATE TABLE t (n int)")
-    let inserted = try await connection.query("INSERT INTO t SELECT generate_series(1, 7)")
-    #expect(inserted.affectedRows == 7)
-    #expect(try await connection.query("DELETE FROM t WHERE n > 4").affectedRows == 3)
   }
 
   @Test("notices come with the statement that they belong to")

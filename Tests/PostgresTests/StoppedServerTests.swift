@@ -20,7 +20,9 @@ struct StoppedServerTests {
         #expect(error?.sqlState == nil)
         #expect(error?.isOutcomeUnknown == true)
         #expect(!connection.isUsable)
-        let next = await failure { () throws(PostgresError) in try await connection.ping() }
+        let next = await failure { () throws(PostgresError) in
+          try await connection.query("SELECT 1")
+        }
         #expect(next?.code == .closed)
       }
     }

@@ -17,11 +17,10 @@ struct ConfigurationTests {
       SandboxConfiguration(codes: CodeShape(alphabet: "A\"B")),
       SandboxConfiguration(codes: CodeShape(alphabet: "äöü")),
       SandboxConfiguration(sync: SyncShape(pendingShare: 1.5)),
-      SandboxConfiguration(sync: SyncShape(settleSpread: .seconds(-1))),
+      SandboxConfiguration(sync: SyncShape(pendingSpread: .seconds(-1))),
       SandboxConfiguration(fate: FateShape(share: 2)),
       SandboxConfiguration(fate: FateShape(after: .seconds(-1))),
-      SandboxConfiguration(sync: SyncShape(settleAfter: .seconds(-1))),
-      SandboxConfiguration(takenShare: -0.1),
+      SandboxConfiguration(sync: SyncShape(pendingFor: .seconds(-1))),
       SandboxConfiguration(requestsPerSecond: 0),
       SandboxConfiguration(faults: FaultPlan(rules: [FaultRule(.team, .long(by: 1))])),
     ]

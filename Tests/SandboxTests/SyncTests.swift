@@ -11,7 +11,7 @@ struct SyncTests {
       systems: [.shopify, .stripe],
       pendingShare: 0.5,
       errorShare: 0.3,
-      settleAfter: .seconds(8)
+      pendingFor: .seconds(8)
     )
     try await withSandbox(SandboxConfiguration(seed: 3, sync: sync), time: clock.time) {
       (caller) async throws in
@@ -52,7 +52,7 @@ struct SyncTests {
       systems: [.shopify, .stripe],
       pendingShare: 1,
       errorShare: 0.5,
-      settleAfter: .seconds(2)
+      pendingFor: .seconds(2)
     )
     try await withSandbox(SandboxConfiguration(seed: 4, sync: sync), time: clock.time) {
       (caller) async throws in
@@ -99,8 +99,8 @@ struct SyncTests {
     let sync = SyncShape(
       pendingShare: 1,
       errorShare: 0,
-      settleAfter: .seconds(2),
-      settleSpread: .seconds(10)
+      pendingFor: .seconds(2),
+      pendingSpread: .seconds(10)
     )
     try await withSandbox(SandboxConfiguration(seed: 3, sync: sync), time: clock.time) {
       (caller) async throws in

@@ -43,3 +43,11 @@ extension Connection {
     }
   }
 }
+
+/// What a NOTIFY brought.
+public struct Notification: Hashable, Sendable {
+  /// The channel.
+  public let channel: String
+  /// The payload, empty if there was none.
+  public let payload: String
+}

@@ -65,7 +65,7 @@ extension Connection {
     var isSent: Bool
     if let name = prepared.name(key) {
       isSent = link.sendPrepared(name, query.parameters)
-    } else if preparesStatements, !prepared.isFull {
+    } else if !isPooled, !prepared.isFull {
       let name = prepared.makeName()
       sent = .preparing(key, name: name)
       isSent =

@@ -23,7 +23,7 @@ public actor Connection {
   var prepared = PreparedStatements()
   /// Whether a pooler stands between here and the server, so that the next transaction may run on
   /// another one of the server's processes: nothing may be left behind on one of them.
-  public nonisolated let isPooled: Bool
+  nonisolated let isPooled: Bool
 
   /// What may be known without asking the connection's thread.
   private nonisolated let condition: Mutex<Condition>

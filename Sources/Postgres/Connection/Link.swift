@@ -158,8 +158,7 @@ struct Link: ~Copyable {
     defer { unsafe PQfreemem(notify) }
     return unsafe Notification(
       channel: String(cString: notify.pointee.relname),
-      payload: String(cString: notify.pointee.extra),
-      serverProcess: notify.pointee.be_pid
+      payload: String(cString: notify.pointee.extra)
     )
   }
 }

@@ -17,11 +17,6 @@ struct ResultHandle: ~Copyable {
   var rowCount: Int { Int(unsafe PQntuples(pointer)) }
   var columnCount: Int { Int(unsafe PQnfields(pointer)) }
 
-  /// Rows that the statement inserted, updated, deleted or returned; nil where that means nothing.
-  var affectedRows: Int? {
-    unsafe Int(String(cString: PQcmdTuples(pointer)))
-  }
-
   /// The server's name for what it did, for instance COMMIT or `INSERT 0 1`.
   var commandTag: String { unsafe String(cString: PQcmdStatus(pointer)) }
 
@@ -73,5 +68,34 @@ extension String {
     var text = self[...]
     while let last = text.last, last.isNewline { text.removeLast() }
     return String(text)
+  }
+}
+
+/// Shares one `PGresult` between `Rows` and its `Row`s.
+///
+/// Unchecked: a `PGresult` is never changed after libpq has made it and may be read by any thread
+/// (libpq manual, "Behavior in Threaded Programs").
+final class ResultStorage: @unchecked Sendable {
+  let handle: ResultHandle
+
+  init(_ handle: consuming ResultHandle) {
+    self.handle = handle
+  }
+}
+
+extension PostgresError {
+  /// An error from what libpq knows of it: the server's fields, or libpq's own message.
+  init(_ result: borrowing ResultHandle) {
+    // FATAL and PANIC end the connection wherever the statement happened to be, its commit
+    // included. So does an error that only libpq knows of.
+    let severity = result.field("V") ?? result.field("S")
+    let isLost = severity == nil || severity == "FATAL" || severity == "PANIC"
+    self.init(isLost ? .connectionLost : .server, result.field("M") ?? result.errorMessage)
+    sqlState = result.field("C")
+    column = result.field("c")
+    constraint = result.field("n")
+    isStalePlan = sqlState == "0A000" && result.field("R") == "RevalidateCachedQuery"
+    // The two states say in so many words that the outcome is unknown.
+    isOutcomeUnknown = isLost || sqlState == "40003" || sqlState == "08007"
   }
 }

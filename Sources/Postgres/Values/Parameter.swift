@@ -87,7 +87,7 @@ public struct Parameter: Sendable {
   /// The byte that stands before the text of a `jsonb` on the wire.
   static let jsonbVersion: UInt8 = 1
 
-  /// Microseconds since the server's epoch. What has no room is as early as can be without being
+  /// Microseconds since the server's epoch. What does not fit is as early as can be without being
   /// `-infinity`, so that the server refuses it instead of taking it for something else.
   static func serverTimestamp(_ value: Int64) -> Int64 {
     if value == .min || value == .max { return value }

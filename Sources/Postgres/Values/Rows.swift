@@ -1,4 +1,4 @@
-/// What a statement returned: rows, the number of rows that it touched, and the server's notices.
+/// What a statement returned: rows, and the server's notices.
 public struct Rows: Sendable, RandomAccessCollection {
   struct ColumnDescription: Sendable {
     let name: String
@@ -8,9 +8,6 @@ public struct Rows: Sendable, RandomAccessCollection {
   private let storage: ResultStorage
   private let columns: [ColumnDescription]
 
-  /// The number of rows that the statement inserted, updated, deleted or returned; zero for
-  /// statements to which that does not apply.
-  public let affectedRows: Int
   /// What the server said beside the result, until the statement's transaction had ended if the
   /// statement was one by itself.
   public let notices: [Notice]
@@ -24,7 +21,6 @@ public struct Rows: Sendable, RandomAccessCollection {
     self.storage = storage
     self.notices = notices
     endIndex = storage.handle.rowCount
-    affectedRows = storage.handle.affectedRows ?? 0
     columns = (0..<storage.handle.columnCount).map { column in
       ColumnDescription(
         name: storage.handle.columnName(column),
@@ -32,9 +28,6 @@ public struct Rows: Sendable, RandomAccessCollection {
       )
     }
   }
-
-  /// The names of the columns, in the statement's order.
-  public var columnNames: [String] { columns.map(\.name) }
 
   /// The server's name for what it did, for instance COMMIT or `INSERT 0 1`.
   var commandTag: String { storage.handle.commandTag }
@@ -56,13 +49,20 @@ public struct Rows: Sendable, RandomAccessCollection {
     }
     return self[0]
   }
+}
 
-  /// The row of a statement that returns at most one.
-  /// - Throws: `unexpectedResult` if there are several.
-  public func oneOrNone() throws(PostgresError) -> Row? {
-    guard count <= 1 else {
-      throw PostgresError(.unexpectedResult, "expected at most one row, got \(count)")
-    }
-    return first
-  }
+/// A message that the server sent along with a statement and that is no error.
+///
+/// A WARNING that comes with a commit can mean that the commit is not what it seems, for instance
+/// that a wait for a synchronous standby was cut short.
+public struct Notice: Hashable, Sendable {
+  /// WARNING, NOTICE, INFO, LOG or DEBUG, never translated.
+  public let severity: String
+  /// Five characters (PostgreSQL manual, appendix A); empty if the server gave none.
+  public let sqlState: String
+  /// The primary message.
+  public let message: String
+
+  /// Whether the server thinks that something is wrong.
+  public var isWarning: Bool { severity == "WARNING" }
 }

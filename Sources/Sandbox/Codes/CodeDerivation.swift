@@ -3,14 +3,12 @@ struct CodeDerivation: Sendable {
   let text: CodeText
   let outlook: SyncOutlook
   private let fate: FateOutlook
-  private let taken: Share
   private let seed: UInt64
 
   init(_ configuration: SandboxConfiguration) {
     text = CodeText(configuration.codes, seed: configuration.seed)
     outlook = SyncOutlook(configuration.sync, seed: configuration.seed)
     fate = FateOutlook(configuration.fate, seed: configuration.seed)
-    taken = Share(configuration.takenShare)
     seed = mixed(configuration.seed)
   }
 
@@ -32,19 +30,12 @@ struct CodeDerivation: Sendable {
 
   /// The status of a code, and how many nanoseconds after its birth that began.
   func status(of number: UInt64, born: UInt64, at now: UInt64) -> (CodeStatus, since: UInt64) {
-    if let changed = fate.status(of: number, born: born, at: now) { return changed }
-    let isTaken = taken.covers(mixed(number ^ seed ^ 0x7461_6b65_6e))
-    return (isTaken ? .reserved : .available, since: 0)
+    fate.status(of: number, born: born, at: now) ?? (.available, since: 0)
   }
 
   /// Whether all codes have this status, or none, without looking at each: nil means to look.
   func uniformly(_ status: CodeStatus) -> Bool? {
-    guard fate.neverChanges else { return nil }
-    return switch status {
-    case .available: taken.isNever ? true : nil
-    case .reserved: taken.isNever ? false : nil
-    case .redeemed, .expired, .revoked: false
-    }
+    fate.neverChanges ? status == .available : nil
   }
 
   /// When the code last changed, in milliseconds after its birth.
@@ -57,4 +48,129 @@ struct CodeDerivation: Sendable {
     }
     return Int64(latest / 1_000_000)
   }
+}
+
+/// What a customer has done with a code.
+enum CodeStatus: String, Sendable, CaseIterable {
+  case available, reserved, redeemed, expired, revoked
+}
+
+/// Derives, from a code's number, what its status changes to and when; nothing is stored by code.
+struct FateOutlook: Sendable {
+  private let changing: Share
+  private let after: UInt64
+  private let spread: UInt64
+  private let seed: UInt64
+
+  init(_ shape: FateShape, seed: UInt64) {
+    changing = Share(shape.share)
+    after = shape.after.nanoseconds
+    spread = shape.spread.nanoseconds
+    self.seed = mixed(seed ^ 0x6661_7465)
+  }
+
+  /// Whether no status ever changes.
+  var neverChanges: Bool { changing.isNever }
+
+  /// Whether the status of a code changes some day.
+  func changes(_ number: UInt64) -> Bool {
+    !changing.isNever && changing.covers(mixed(seed ^ number))
+  }
+
+  /// The status that a code has changed to and how many nanoseconds after its birth; nil if it has
+  /// not.
+  func status(of number: UInt64, born: UInt64, at now: UInt64) -> (CodeStatus, since: UInt64)? {
+    guard changes(number), now >= born else { return nil }
+    let lot = mixed(seed &+ number)
+    let due = after &+ (spread == 0 ? 0 : lot % spread)
+    guard now - born >= due else { return nil }
+    let ends: [CodeStatus] = [.reserved, .redeemed, .expired, .revoked]
+    return (ends[Int(lot >> 32) % ends.count], since: due)
+  }
+}
+
+/// Derives, from a code's number, how it fares in the other systems; nothing is stored by code.
+struct SyncOutlook: Sendable {
+  /// How a code stands in one system.
+  enum Standing: Sendable, Equatable {
+    case pending, synced, failed
+  }
+
+  let systems: [SyncShape.System]
+  private let pending: Share
+  private let failing: Share
+  private let pendingNanoseconds: UInt64
+  private let spreadNanoseconds: UInt64
+  private let seed: UInt64
+
+  init(_ shape: SyncShape, seed: UInt64) {
+    systems = SyncShape.System.allCases.filter(shape.systems.contains)
+    pending = Share(shape.pendingShare)
+    failing = Share(shape.errorShare)
+    pendingNanoseconds = shape.pendingFor.nanoseconds
+    spreadNanoseconds = shape.pendingSpread.nanoseconds
+    self.seed = mixed(seed ^ 0x7379_6e63)
+  }
+
+  /// Whether every code is as it was at birth, so that `updatedAt` orders as `createdAt` does.
+  var neverChanges: Bool { systems.isEmpty || pending.isNever }
+
+  /// Whether a code changes after its birth.
+  func changes(_ number: UInt64) -> Bool {
+    systems.contains { pending.covers(lot(of: number, in: $0)) }
+  }
+
+  private func lot(of number: UInt64, in system: SyncShape.System) -> UInt64 {
+    mixed(seed ^ number &* 2 &+ (system == .shopify ? 0 : 1))
+  }
+
+  private func spread(_ lot: UInt64) -> UInt64 {
+    spreadNanoseconds == 0 ? 0 : mixed(lot ^ 0x7370_7265_6164) % spreadNanoseconds
+  }
+
+  /// How a code stands, and how many nanoseconds after its birth that began.
+  ///
+  /// Every request to sync again gives a code that had failed by then another try.
+  func standing(
+    of number: UInt64,
+    in system: SyncShape.System,
+    born: UInt64,
+    at now: UInt64,
+    calls: [SyncCall]
+  ) -> (Standing, since: UInt64) {
+    let lot = lot(of: number, in: system)
+    guard pending.covers(lot) else { return (.synced, since: 0) }
+    var since: UInt64 = 0
+    var attempt: UInt64 = 0
+    var later = calls[...]
+    while true {
+      let end = since &+ pendingNanoseconds &+ spread(lot &+ attempt)
+      guard now >= born, now - born >= end else { return (.pending, since: since) }
+      attempt += 1
+      guard failing.covers(mixed(lot &+ attempt)) else { return (.synced, since: end) }
+      let again = later.firstIndex {
+        $0.system == system && $0.moment >= born && $0.moment - born >= end && $0.moment <= now
+      }
+      guard let again else { return (.failed, since: end) }
+      since = calls[again].moment - born
+      later = calls[(again + 1)...]
+    }
+  }
+}
+
+/// The bound below which a scrambled number falls with this probability.
+struct Share: Sendable {
+  private let bound: UInt64
+  private let always: Bool
+
+  /// Takes a probability of 0 to 1.
+  init(_ probability: Double) {
+    always = probability >= 1
+    bound = always ? .max : UInt64(max(0, probability) * 0x1p64)
+  }
+
+  /// Whether none ever falls in.
+  var isNever: Bool { !always && bound == 0 }
+
+  func covers(_ scrambled: UInt64) -> Bool { always || scrambled < bound }
 }

@@ -35,3 +35,127 @@ struct Page: Sendable {
   /// Number of codes on this page.
   var count: Int { runs.reduce(0) { $0 + $1.count } }
 }
+
+/// Cuts a page out of a reward's codes. In the order of their making that takes time in proportion to
+/// the page; a filter by status and the order of last changes look at every code.
+struct PageReader {
+  let shelf: Shelf
+  let prefixes: PrefixTable
+  let derivation: CodeDerivation
+  /// The moment to show, on the monotonic clock.
+  let moment: UInt64
+
+  func page(_ query: ListQuery) -> Page {
+    let total = shelf.count(at: moment)
+    let everyCode = query.status.map { derivation.uniformly($0) } ?? true
+    if everyCode == false { return page([], total: 0) }
+    if let key = query.shuffle {
+      return page(shuffled(query, total: total, key: key), total: total)
+    }
+    if everyCode == true, query.key == .createdAt || derivation.neverChanges {
+      return page(inOrderOfMaking(query, total: total), total: total)
+    }
+    var places = query.key == .updatedAt ? inOrderOfChange(total: total) : Array(0..<total)
+    if everyCode == nil { places = places.filter { status(at: $0) == query.status } }
+    if query.descending { places.reverse() }
+    let shown = places.dropFirst(query.offset).prefix(query.limit)
+    return page(shown.map(run(at:)), total: places.count)
+  }
+
+  private func page(_ runs: [Page.Run], total: Int) -> Page {
+    Page(
+      reward: shelf.reward,
+      runs: runs,
+      total: total,
+      syncCalls: shelf.syncCalls,
+      moment: moment
+    )
+  }
+
+  private func run(at place: Int) -> Page.Run {
+    let batch = shelf.batches[shelf.batch(holding: place)]
+    return Page.Run(
+      batch: batch,
+      prefix: prefixes.escaped(batch.prefix),
+      first: place - batch.firstPlace,
+      count: 1,
+      descending: false
+    )
+  }
+
+  private func inOrderOfMaking(_ query: ListQuery, total: Int) -> [Page.Run] {
+    var missing = min(query.limit, total - min(query.offset, total))
+    guard missing > 0 else { return [] }
+    var place = query.descending ? total - 1 - query.offset : query.offset
+    var index = shelf.batch(holding: place)
+    var runs: [Page.Run] = []
+    while missing > 0 {
+      let batch = shelf.batches[index]
+      let first = place - batch.firstPlace
+      let available = query.descending ? first + 1 : Int(batch.count) - first
+      let count = min(missing, available)
+      runs.append(
+        Page.Run(
+          batch: batch,
+          prefix: prefixes.escaped(batch.prefix),
+          first: first,
+          count: count,
+          descending: query.descending
+        )
+      )
+      missing -= count
+      place += query.descending ? -count : count
+      index += query.descending ? -1 : 1
+    }
+    return runs
+  }
+
+  private func shuffled(_ query: ListQuery, total: Int, key: UInt64) -> [Page.Run] {
+    guard query.offset < total else { return [] }
+    let permutation = Permutation(size: UInt64(total), key: key)
+    return (query.offset..<query.offset + min(query.limit, total - query.offset)).map {
+      run(at: Int(permutation[UInt64($0)]))
+    }
+  }
+
+  private func status(at place: Int) -> CodeStatus {
+    let run = run(at: place)
+    return derivation.status(of: run.number(at: 0), born: run.batch.born, at: moment).0
+  }
+
+  /// All places, the one that changed longest ago first. Most codes never change, so only the others
+  /// are sorted, and put in between.
+  private func inOrderOfChange(total: Int) -> [Int] {
+    var resting: [(changed: Int64, place: Int)] = []
+    var moved: [(changed: Int64, place: Int)] = []
+    resting.reserveCapacity(total)
+    for batch in shelf.batches where batch.firstPlace < total {
+      for number in batch.numbers {
+        let delay = derivation.changed(
+          number,
+          born: batch.born,
+          at: moment,
+          calls: shelf.syncCalls
+        )
+        let place = batch.firstPlace + Int(number - batch.firstNumber)
+        if delay == 0 {
+          resting.append((batch.createdAt, place))
+        } else {
+          moved.append((batch.createdAt + delay, place))
+        }
+      }
+    }
+    moved.sort { ($0.changed, $0.place) < ($1.changed, $1.place) }
+    var order: [Int] = []
+    order.reserveCapacity(total)
+    var next = moved[...]
+    for code in resting {
+      while let first = next.first, (first.changed, first.place) < (code.changed, code.place) {
+        order.append(first.place)
+        next = next.dropFirst()
+      }
+      order.append(code.place)
+    }
+    return order + next.map(\.place)
+  }
+}

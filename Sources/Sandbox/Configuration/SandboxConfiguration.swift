@@ -18,8 +18,6 @@ public struct SandboxConfiguration: Sendable {
   public var codes: CodeShape
   /// How codes appear in other systems.
   public var sync: SyncShape
-  /// Share of codes, 0 to 1, that a customer claims the moment they exist: their status is `reserved`.
-  public var takenShare: Double
   /// What becomes of codes later.
   public var fate: FateShape
   /// What the API's clock is ahead of this machine's; `createdAt` and its like are told by it.
@@ -40,7 +38,6 @@ public struct SandboxConfiguration: Sendable {
     latency: SandboxLatency = SandboxLatency(),
     codes: CodeShape = CodeShape(),
     sync: SyncShape = SyncShape(),
-    takenShare: Double = 0,
     fate: FateShape = FateShape(),
     clockOffset: Duration = .zero,
     requestsPerSecond: Int? = nil,
@@ -54,7 +51,6 @@ public struct SandboxConfiguration: Sendable {
     self.latency = latency
     self.codes = codes
     self.sync = sync
-    self.takenShare = takenShare
     self.fate = fate
     self.clockOffset = clockOffset
     self.requestsPerSecond = requestsPerSecond
@@ -67,9 +63,6 @@ public struct SandboxConfiguration: Sendable {
     }
     guard latency.fixed >= .zero, latency.jitter >= .zero else {
       throw .configuration("latency is no or some time, not a negative one")
-    }
-    guard (0...1).contains(takenShare) else {
-      throw .configuration("the share of taken codes is between 0 and 1")
     }
     for reward in rewards.named where UUIDBits(reward) == nil {
       throw .configuration("a reward's id is a UUID, and \(reward) is none")
@@ -84,10 +77,85 @@ public struct SandboxConfiguration: Sendable {
   }
 }
 
-extension SandboxRewards {
+/// The API key that clients must send. Nothing prints it.
+public struct SandboxKey: Sendable, Hashable, ExpressibleByStringLiteral, CustomStringConvertible,
+  CustomReflectable
+{
+  let text: String
+
+  /// Takes the key as clients will send it in `x-api-key`.
+  public init(_ text: String) {
+    self.text = text
+  }
+
+  /// Takes the key as clients will send it in `x-api-key`.
+  public init(stringLiteral text: String) {
+    self.text = text
+  }
+
+  /// Never the key.
+  public var description: String { "(secret)" }
+
+  /// Empty, so that dumping a configuration shows no key either.
+  public var customMirror: Mirror { Mirror(self, children: []) }
+}
+
+/// How long an answer takes. Codes come into being in the middle of it, so that a client that dies while
+/// it waits leaves behind both calls that worked and calls that never did.
+public struct SandboxLatency: Sendable, Hashable {
+  /// What every answer takes at least.
+  public var fixed: Duration
+  /// What is added to it: a share between none and all of this, by the seed.
+  public var jitter: Duration
+
+  /// Defaults to no latency at all.
+  public init(fixed: Duration = .zero, jitter: Duration = .zero) {
+    self.fixed = fixed
+    self.jitter = jitter
+  }
+}
+
+/// Which rewards exist; every other one answers 404. Ids are UUIDs in any case.
+public enum SandboxRewards: Sendable, Hashable {
+  /// Every UUID is a reward, but for these.
+  case any(except: Set<String> = [])
+  /// Only these are rewards.
+  case only(Set<String>)
+
+  /// The rewards that it names.
   var named: Set<String> {
     switch self {
     case .any(except: let names), .only(let names): names
     }
+  }
+}
+
+/// Why a sandbox cannot be made as it was asked for.
+public struct SandboxError: Error, Equatable, CustomStringConvertible {
+  /// Which kind of mistake it is; more may come.
+  public struct Code: Hashable, Sendable {
+    let name: String
+    /// A value of the configuration is out of its range or contradicts another one.
+    public static let invalidConfiguration = Code(name: "invalid configuration")
+    /// A fault plan cannot be read or asks for something impossible.
+    public static let invalidFaultPlan = Code(name: "invalid fault plan")
+    /// The address cannot be listened on.
+    public static let cannotListen = Code(name: "cannot listen")
+  }
+
+  /// The kind of mistake.
+  public let code: Code
+  /// What is wrong, and what would be right.
+  public let reason: String
+
+  /// What is wrong, and what would be right.
+  public var description: String { "\(code.name): \(reason)" }
+
+  static func configuration(_ reason: String) -> SandboxError {
+    SandboxError(code: .invalidConfiguration, reason: reason)
+  }
+
+  static func faultPlan(_ reason: String) -> SandboxError {
+    SandboxError(code: .invalidFaultPlan, reason: reason)
   }
 }

@@ -59,3 +59,106 @@ public enum Fault: Sendable, Hashable {
   /// Answers with a body of this size, its length `declared` or not.
   case flood(bytes: Int = 100_000_000, declared: Bool = true, made: Making = .all)
 }
+
+/// How many of the codes asked for come into being. In JSON `"all"`, `"none"` or a number.
+public enum Making: Sendable, Hashable {
+  /// As if nothing were wrong.
+  case all
+  /// None of them.
+  case none
+  /// This many, at most all.
+  case part(Int)
+
+  /// How many that is.
+  func count(of wanted: Int) -> Int {
+    switch self {
+    case .all: wanted
+    case .none: 0
+    case .part(let count): min(count, wanted)
+    }
+  }
+}
+
+extension Making: Codable {
+  /// Reads `"all"`, `"none"` or a number.
+  public init(from decoder: any Decoder) throws {
+    let container = try decoder.singleValueContainer()
+    if let count = try? container.decode(Int.self) {
+      self = .part(count)
+      return
+    }
+    switch try container.decode(String.self) {
+    case "all": self = .all
+    case "none": self = .none
+    default:
+      throw SandboxError.faultPlan("made is \"all\", \"none\" or a number of codes")
+    }
+  }
+
+  /// Writes `"all"`, `"none"` or a number.
+  public func encode(to encoder: any Encoder) throws {
+    var container = encoder.singleValueContainer()
+    switch self {
+    case .all: try container.encode("all")
+    case .none: try container.encode("none")
+    case .part(let count): try container.encode(count)
+    }
+  }
+}
+
+/// Where in an exchange the connection breaks.
+public enum BreakingPoint: String, Sendable, Hashable, Codable {
+  /// When the request's head has been read, before its body; nothing can have been made.
+  case beforeRequestBody
+  /// When the request has been read and carried out, before any byte of the answer.
+  case beforeAnswer
+  /// Behind the head of the answer.
+  case afterHead
+  /// In the middle of the answer's body.
+  case inBody
+  /// Behind the whole answer.
+  case afterAnswer
+}
+
+/// An order of listing.
+public enum OrderShown: String, Sendable, Hashable, Codable {
+  /// Oldest first.
+  case ascending
+  /// Newest first.
+  case descending
+  /// Newest first, by the time of making.
+  case making
+  /// By the dice, the same on every page of as many codes.
+  case shuffled
+}
+
+/// A text in a code that a fault can spoil.
+public enum TextField: String, Sendable, Hashable, Codable {
+  /// The code itself.
+  case code
+  /// Who reserved it.
+  case reservedFor
+  /// Why it could not be synced.
+  case error
+}
+
+/// The prefix of codes that somebody else makes.
+public enum RivalPrefix: String, Sendable, Hashable, Codable {
+  /// That of the request, or of the newest codes listed.
+  case same
+  /// None.
+  case none
+  /// Another one.
+  case other
+}
+
+extension RivalPrefix {
+  /// The prefix itself, beside codes that have this one.
+  func text(like prefix: String?) -> String? {
+    switch self {
+    case .same: prefix
+    case .none: nil
+    case .other: "RIVAL"
+    }
+  }
+}

@@ -73,3 +73,76 @@ extension FaultRule {
     return Share(probability).covers(lot)
   }
 }
+
+/// What the rules make of one request: additions add up, the first ending wins.
+struct FaultDecision: Sendable {
+  /// Changes to the codes shown.
+  struct Changes: Sendable, Equatable {
+    /// Nulls shown in place of codes that exist.
+    var nullsForCodes = 0
+    /// Nulls shown beside the codes that exist.
+    var nullsForNothing = 0
+    /// Codes that exist and are not shown.
+    var hidden = 0
+    var doubled = 0
+    var doubledInstead = 0
+    var foreign = 0
+    var foreignInstead = 0
+    var marks: [Mark] = []
+
+    /// So many codes, and what is wrong with each.
+    struct Mark: Sendable, Equatable {
+      let count: Int
+      let blemish: Blemish
+    }
+  }
+
+  private(set) var latency = 0.0
+  private(set) var headers: [String: String] = [:]
+  private(set) var changes = Changes()
+  /// How many codes more than asked for are made; fewer if negative.
+  private(set) var surplus = 0
+  private(set) var order: OrderShown?
+  private(set) var stale = 0.0
+  private(set) var tellsAge = false
+  private(set) var pageLimit: Int?
+  private(set) var rivals: [(count: Int, prefix: RivalPrefix)] = []
+  private(set) var ending: Fault?
+  /// The names of what struck, in order.
+  private(set) var names: [String] = []
+
+  /// Takes in a fault that strikes.
+  /// - Parameter lot: a number of the dice for this fault and request.
+  mutating func add(_ fault: Fault, lot: UInt64) {
+    switch fault {
+    case .latency(let seconds, let jitter):
+      latency += seconds + jitter * Double(lot >> 11) * 0x1p-53
+    case .headers(let headers): self.headers.merge(headers) { _, new in new }
+    case .nulls(let count, made: true): changes.nullsForCodes += count
+    case .nulls(let count, made: false):
+      changes.nullsForNothing += count
+      surplus -= count
+    case .short(let missing, made: true): changes.hidden += missing
+    case .short(let missing, made: false): surplus -= missing
+    case .long(let more): surplus += more
+    case .doubled(let count, instead: true): changes.doubledInstead += count
+    case .doubled(let count, instead: false): changes.doubled += count
+    case .foreign(let count, instead: true): changes.foreignInstead += count
+    case .foreign(let count, instead: false): changes.foreign += count
+    case .unknownValues(let count): changes.marks.append(.init(count: count, blemish: .values))
+    case .extraFields(let count): changes.marks.append(.init(count: count, blemish: .fields))
+    case .nulCharacter(let count, let field):
+      changes.marks.append(.init(count: count, blemish: Blemish(nulIn: field)))
+    case .order(let order): self.order = order
+    case .stale(let seconds, let age):
+      stale = max(stale, seconds)
+      tellsAge = tellsAge || age
+    case .shortPage(let limit): pageLimit = min(pageLimit ?? limit, limit)
+    case .somebodyElse(let count, let prefix): rivals.append((count, prefix))
+    case .status, .reset, .hang, .generateLate, .cut, .html, .drip, .flood:
+      guard ending == nil else { return }
+      ending = fault
+    }
+    names.append(fault.name)
+  }
+}

@@ -1,13 +1,6 @@
+internal import Glibc
 internal import NIOCore
 internal import ServiceLifecycle
-
-#if canImport(Glibc)
-  internal import Glibc
-#elseif canImport(Musl)
-  internal import Musl
-#elseif canImport(Darwin)
-  internal import Darwin
-#endif
 
 /// The client's end of a request: it can be waited for and be broken off.
 struct Connection: Sendable {
@@ -61,3 +54,14 @@ struct Connection: Sendable {
 
 /// There is nobody to answer any more, or there is to be no answer.
 struct NoAnswer: Error {}
+
+/// Makes a client that hangs up close the connection at once, as API gateways do. Hummingbird leaves
+/// it half open, and then a hang-up during a slow answer could not be told from patience.
+final class HangUpCloses: ChannelInboundHandler, RemovableChannelHandler {
+  typealias InboundIn = NIOAny
+
+  func handlerAdded(context: ChannelHandlerContext) {
+    // Fails only on channels that are no sockets, and those have no half-open state.
+    try? context.channel.syncOptions?.setOption(.allowRemoteHalfClosure, value: false)
+  }
+}

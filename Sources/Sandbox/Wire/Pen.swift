@@ -31,24 +31,28 @@ struct Pen {
 
   /// Writes a UUID in lower case, eight digits at a time where it can.
   mutating func write(_ uuid: UUIDBits) {
-    let room = claim(Self.uuidLength)
+    let space = claim(Self.uuidLength)
     let dash = UInt8(ascii: "-")
     let middle = Self.digits(UInt32(truncatingIfNeeded: uuid.high))
     let variant = Self.digits(UInt32(truncatingIfNeeded: uuid.low >> 32))
-    room.storeBytes(of: Self.digits(UInt32(truncatingIfNeeded: uuid.high >> 32)), as: UInt64.self)
-    room[8] = dash
-    room.storeBytes(of: UInt32(truncatingIfNeeded: middle), toByteOffset: 9, as: UInt32.self)
-    room[13] = dash
-    room.storeBytes(of: UInt32(truncatingIfNeeded: middle >> 32), toByteOffset: 14, as: UInt32.self)
-    room[18] = dash
-    room.storeBytes(of: UInt32(truncatingIfNeeded: variant), toByteOffset: 19, as: UInt32.self)
-    room[23] = dash
-    room.storeBytes(
+    space.storeBytes(of: Self.digits(UInt32(truncatingIfNeeded: uuid.high >> 32)), as: UInt64.self)
+    space[8] = dash
+    space.storeBytes(of: UInt32(truncatingIfNeeded: middle), toByteOffset: 9, as: UInt32.self)
+    space[13] = dash
+    space.storeBytes(
+      of: UInt32(truncatingIfNeeded: middle >> 32),
+      toByteOffset: 14,
+      as: UInt32.self
+    )
+    space[18] = dash
+    space.storeBytes(of: UInt32(truncatingIfNeeded: variant), toByteOffset: 19, as: UInt32.self)
+    space[23] = dash
+    space.storeBytes(
       of: UInt32(truncatingIfNeeded: variant >> 32),
       toByteOffset: 24,
       as: UInt32.self
     )
-    room.storeBytes(
+    space.storeBytes(
       of: Self.digits(UInt32(truncatingIfNeeded: uuid.low)),
       toByteOffset: 28,
       as: UInt64.self
@@ -69,10 +73,10 @@ struct Pen {
 
   /// Writes the low digits of a number, with leading zeros.
   mutating func write(_ number: Int, digits: Int) {
-    let room = claim(digits)
+    let space = claim(digits)
     var rest = number
     for position in stride(from: digits - 1, through: 0, by: -1) {
-      room[position] = UInt8(ascii: "0") + UInt8(rest % 10)
+      space[position] = UInt8(ascii: "0") + UInt8(rest % 10)
       rest /= 10
     }
   }
@@ -82,5 +86,31 @@ struct Pen {
     precondition(count <= memory.count - written, "an answer outgrew the space reckoned for it")
     defer { written += count }
     return UnsafeMutableRawBufferPointer(rebasing: memory[written..<written + count])
+  }
+}
+
+/// Text inside JSON strings.
+enum JSONText {
+  /// The bytes of a text between the quotes of a JSON string (RFC 8259, section 7).
+  static func escaped(_ text: String) -> [UInt8] {
+    var bytes: [UInt8] = []
+    for byte in text.utf8 {
+      switch byte {
+      case UInt8(ascii: "\""), UInt8(ascii: "\\"):
+        bytes += [UInt8(ascii: "\\"), byte]
+      case 0..<0x20:
+        let digits = String(byte, radix: 16)
+        bytes += Array("\\u".utf8) + Array(repeating: UInt8(ascii: "0"), count: 4 - digits.count)
+        bytes += Array(digits.utf8)
+      default:
+        bytes.append(byte)
+      }
+    }
+    return bytes
+  }
+
+  /// A whole JSON string, with its quotes.
+  static func quoted(_ text: String) -> String {
+    "\"" + String(decoding: escaped(text), as: UTF8.self) + "\""
   }
 }

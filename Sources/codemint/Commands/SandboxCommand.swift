@@ -87,8 +87,8 @@ struct SandboxCommand: AsyncParsableCommand {
       sync: SyncShape(
         pendingShare: pending,
         errorShare: errors,
-        settleAfter: .milliseconds(settleAfter),
-        settleSpread: .milliseconds(settleSpread)
+        pendingFor: .milliseconds(settleAfter),
+        pendingSpread: .milliseconds(settleSpread)
       )
     )
     if let seed { configuration.seed = seed }

@@ -38,7 +38,7 @@ struct ListFaultTests {
   func stale() async throws {
     let clock = ManualTime()
     let configuration = SandboxConfiguration(
-      sync: SyncShape(pendingShare: 1, errorShare: 0, settleAfter: .seconds(3))
+      sync: SyncShape(pendingShare: 1, errorShare: 0, pendingFor: .seconds(3))
     )
     try await withSandbox(configuration, time: clock.time) { (caller) async throws in
       let old = try await caller.generate(2).codes().map(\.id)
