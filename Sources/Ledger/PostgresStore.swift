@@ -8,6 +8,8 @@ public import Provisioning
 public struct PostgresStore: Store {
   let pool: Pool
   let deadlines: Deadlines
+  /// The checksum of the functions that this binary knows: the database gives work for no others.
+  let code: Parameter
 
   /// How long the store waits for the database.
   public struct Deadlines: Hashable, Sendable {
@@ -24,90 +26,11 @@ public struct PostgresStore: Store {
   }
 
   /// A store on these connections.
-  public init(pool: Pool, deadlines: Deadlines = Deadlines()) {
+  public init(pool: Pool, schema: Schema = .current, deadlines: Deadlines = Deadlines()) {
     self.pool = pool
     self.deadlines = deadlines
+    code = .text(schema.checksum)
   }
-
-  /// See `Store.tend`.
-  public func tend(_ worker: WorkerPresence) async throws(StoreError) -> Tending {
-    let parameters = worker.parameters(probeEvery: Self.probeEvery)
-    return try await translated { () throws(PostgresError) in
-      try Tending(try await run(StoreStatements.tend, parameters))
-    }
-  }
-
-  /// See `Store.claim`.
-  public func claim(_ request: ClaimRequest) async throws(StoreError) -> Claim {
-    let query = Query(StoreStatements.claim, request.parameters(waits: true))
-    let rows = try await translated { () throws(PostgresError) in
-      try await run(query.statement, query.parameters)
-    }
-    return try Self.claim(.success(rows), for: request).get()
-  }
-
-  /// See `Store.renew`.
-  public func renew(_ calls: [CallID], worker: WorkerID, lease: Duration)
-    async throws(StoreError) -> Set<CallID>
-  {
-    let parameters: [Parameter] = [
-      .uuids(calls.map(\.id.bits)), .uuid(worker.id.bits), .interval(lease),
-    ]
-    return try await translated { () throws(PostgresError) in
-      var renewed: Set<CallID> = []
-      for row in try await run(StoreStatements.renew, parameters) {
-        renewed.insert(CallID(UniqueID(bits: try row.uuid("id"))))
-      }
-      return renewed
-    }
-  }
-
-  /// See `Store.moveSlot`.
-  public func moveSlot(_ call: CallID, worker: WorkerID) async throws(StoreError) -> Duration? {
-    try await translated { () throws(PostgresError) in
-      try await run(StoreStatements.moveSlot, [.uuid(call.id.bits), .uuid(worker.id.bits)])
-        .one().optionalInt64("slot_us").map { .microseconds($0) }
-    }
-  }
-
-  /// See `Store.heed`.
-  public func heed(_ feedback: PaceFeedback, age: Duration) async throws(StoreError) {
-    let parameters: [Parameter] = [
-      .bool(feedback.isRefusal), .interval(feedback.pause), .float8(feedback.ceiling),
-      .interval(age),
-    ]
-    try await translated { () throws(PostgresError) in
-      _ = try await run(StoreStatements.heed, parameters)
-    }
-  }
-
-  /// See `Store.recordProbe`.
-  public func recordProbe(_ answer: TeamAnswer, retryAfter pause: Duration)
-    async throws(StoreError)
-  {
-    let parameters: [Parameter] =
-      switch answer {
-      case .accepted:
-        [.bool(true), .text(nil), .text(nil), .interval(pause)]
-      case .refused(let code, let message):
-        [.bool(false), .text(code), .text(message), .interval(pause)]
-      case .unreachable:
-        [.bool(false), .text(nil), .text(nil), .interval(pause)]
-      }
-    try await translated { () throws(PostgresError) in
-      _ = try await run(StoreStatements.recordProbe, parameters)
-    }
-  }
-
-  /// See `Store.retire`.
-  public func retire(_ worker: WorkerID) async throws(StoreError) {
-    try await translated { () throws(PostgresError) in
-      _ = try await run(StoreStatements.retire, [.uuid(worker.id.bits)])
-    }
-  }
-
-  /// How often a blocked account is probed, by the fleet together.
-  private static let probeEvery: Duration = .seconds(30)
 
   func run(_ statement: Statement, _ parameters: [Parameter])
     async throws(PostgresError) -> Rows
@@ -126,5 +49,105 @@ public struct PostgresStore: Store {
     } catch {
       throw StoreError(error)
     }
+  }
+}
+
+extension StoreError {
+  /// What a failure of the database means for a worker.
+  init(_ error: PostgresError) {
+    if error.sqlState == Self.otherCode {
+      self.init(.superseded, error.description)
+    } else if error.isContentRefused {
+      self.init(.contentRefused, error.description)
+    } else if error.isOutcomeUnknown || error.isConnectionLost || error.isRetryable
+      || error.isPassing
+    {
+      self.init(.unavailable, error.description)
+    } else {
+      self.init(.failed, error.description)
+    }
+  }
+
+  /// What `codemint.require_code` raises.
+  private static let otherCode = "CM001"
+
+  /// A claim of which it is not known whether it stands: asked for again, it is found or made.
+  static let unsure = StoreError(.unavailable, "it is not known whether the claim was committed")
+
+  /// A warning on a statement that commits counts as a lost acknowledgement (protocol, rule 1): it can
+  /// mean that a synchronous standby has not got it.
+  static func unconfirmed(_ rows: Rows) -> StoreError {
+    StoreError(
+      .unavailable,
+      "the commit came with a warning: \(rows.notices.first(where: \.isWarning)?.message ?? "")"
+    )
+  }
+}
+
+extension PostgresError {
+  /// Whether the server is in a state that passes: out of resources (class 53), being stopped or
+  /// started (class 57), a standby that is read-only (25006), or no connection came about.
+  fileprivate var isPassing: Bool {
+    if code == .connectFailed || code == .deadlineExceeded || code == .closed
+      || code == .cancelled || code == .outOfResources
+    {
+      return true
+    }
+    guard let sqlState else { return false }
+    return sqlState.hasPrefix("53") || sqlState.hasPrefix("57") || sqlState == "25006"
+  }
+
+  /// An answer of the database that this binary does not know.
+  static func unknown(_ column: String, _ text: String) -> PostgresError {
+    PostgresError(.unexpectedResult, "\(column) is \"\(text)\", which is not known here")
+  }
+}
+
+extension Parameter {
+  static func uuid<Subject>(_ id: Identifier<Subject>?) -> Parameter { .uuid(id?.id.bits) }
+
+  static func uuids<Subject>(_ ids: [Identifier<Subject>]) -> Parameter {
+    .uuids(ids.map(\.id.bits))
+  }
+
+  static func timestamptz(_ moment: Timestamp?) -> Parameter {
+    .timestamptz(microsecondsSinceUnixEpoch: moment?.microseconds)
+  }
+}
+
+extension Row {
+  func id<Subject>(_ column: Column) throws(PostgresError) -> Identifier<Subject> {
+    Identifier(UniqueID(bits: try uuid(column)))
+  }
+
+  func optionalID<Subject>(_ column: Column) throws(PostgresError) -> Identifier<Subject>? {
+    try optionalUuid(column).map { Identifier(UniqueID(bits: $0)) }
+  }
+
+  func timestamp(_ column: Column) throws(PostgresError) -> Timestamp {
+    Timestamp(microseconds: try timestamptz(column))
+  }
+
+  func optionalTimestamp(_ column: Column) throws(PostgresError) -> Timestamp? {
+    try optionalTimestamptz(column).map(Timestamp.init(microseconds:))
+  }
+
+  /// A time to wait for, which may have passed.
+  func optionalWait(_ column: Column) throws(PostgresError) -> Duration? {
+    try optionalInt64(column).map { .microseconds(max(0, $0)) }
+  }
+
+  /// A value by its name in the database.
+  func named<Value: RawRepresentable<String>>(_ column: String) throws(PostgresError) -> Value {
+    let text = try text(.name(column))
+    guard let value = Value(rawValue: text) else { throw .unknown(column, text) }
+    return value
+  }
+
+  /// A value by its name in the database; nil for null.
+  func optionalNamed<Value: RawRepresentable<String>>(_ column: String)
+    throws(PostgresError) -> Value?
+  {
+    try isNull(.name(column)) ? nil : try named(column)
   }
 }

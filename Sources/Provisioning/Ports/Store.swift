@@ -67,7 +67,7 @@ public struct PrunedCalls: Hashable, Sendable {
 public struct StoreError: Error, Hashable, Sendable, CustomStringConvertible {
   /// What kind of failure it is, which is all that callers decide by.
   public struct Code: Hashable, Sendable {
-    private enum Value: Hashable { case unavailable, contentRefused, failed }
+    private enum Value: Hashable { case unavailable, contentRefused, superseded, failed }
     private let value: Value
     private init(_ value: Value) { self.value = value }
 
@@ -76,6 +76,10 @@ public struct StoreError: Error, Hashable, Sendable, CustomStringConvertible {
     public static let unavailable = Code(.unavailable)
     /// The database refused a value for its content (SQLSTATE class 22). Asking again is useless.
     public static let contentRefused = Code(.contentRefused)
+    /// The ledger has the functions of another version of codemint, and gives this one no more work.
+    /// Asking again is useless: the process has to end, so that the version that is installed can
+    /// take its place.
+    public static let superseded = Code(.superseded)
     /// Anything else, such as a missing table or privilege. Asking again may help once somebody
     /// has repaired it.
     public static let failed = Code(.failed)

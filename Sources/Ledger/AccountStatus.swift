@@ -1,0 +1,56 @@
+import Postgres
+
+/// The row of `codemint.account_status`: whether calls may be sent now, and if not, why.
+public struct AccountStatus: Hashable, Sendable, Encodable {
+  /// open, trying, paused, upgrading, failing, blocked or suspended.
+  public let state: String
+  /// Why it is not open.
+  public let reason: String?
+  /// The API's own message, if it is blocked.
+  public let message: String?
+  /// Until when it is paused, as Postgres writes a time.
+  public let pausedUntil: String?
+  /// Requests a second in force; nil if no worker has ever announced itself.
+  public let requestsPerSecond: Double?
+  /// Requests a second that are sent now.
+  public let currentPace: Double?
+  /// Why that is less.
+  public let paceReason: String?
+  /// Calls that are sending.
+  public let inFlight: Int
+  /// Workers that live.
+  public let workers: Int
+
+  /// The names of the columns, so that JSON reads like the view.
+  enum CodingKeys: String, CodingKey {
+    case state, reason, message, workers
+    case pausedUntil = "paused_until"
+    case requestsPerSecond = "requests_per_second"
+    case currentPace = "current_requests_per_second"
+    case paceReason = "pace_reason"
+    case inFlight = "in_flight"
+  }
+}
+
+extension AccountStatus {
+  static let statement: Statement = """
+    SELECT state, reason, message, paused_until::text, requests_per_second,
+           current_requests_per_second, pace_reason, in_flight,
+           workers::integer
+    FROM codemint.account_status
+    """
+
+  init(_ row: Row) throws(PostgresError) {
+    self.init(
+      state: try row.text("state"),
+      reason: try row.optionalText("reason"),
+      message: try row.optionalText("message"),
+      pausedUntil: try row.optionalText("paused_until"),
+      requestsPerSecond: try row.optionalDouble("requests_per_second"),
+      currentPace: try row.optionalDouble("current_requests_per_second"),
+      paceReason: try row.optionalText("pace_reason"),
+      inFlight: try row.integer("in_flight"),
+      workers: try row.integer("workers")
+    )
+  }
+}

@@ -1,0 +1,86 @@
+import Postgres
+public import Provisioning
+
+/// A worker shows that it lives, and does what falls due by the passing of time alone.
+extension PostgresStore {
+  private static let heartbeat: Statement = """
+    SELECT call_id, job_id, reward_id, action, done_by, state_before, state_after, next_us,
+           block_code, block_message, probe_now, reconciling_due, api_failing, max_in_flight
+    FROM codemint.heartbeat($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
+    """
+
+  /// A worker that stopped no longer counts when the smallest limits are looked for.
+  private static let retire: Statement = "SELECT codemint.retire_worker($1)"
+
+  /// How often a blocked account is probed, by the fleet together.
+  private static let probeEvery: Duration = .seconds(30)
+
+  /// See `Store.heartbeat`.
+  public func heartbeat(_ worker: WorkerPresence) async throws(StoreError) -> Heartbeat {
+    let limits = worker.limits
+    let parameters: [Parameter] = [
+      .uuid(worker.id), .text(worker.host), .int4(Int32(worker.process)), .text(worker.version),
+      .bool(worker.draining), .float8(limits.requestsPerSecond), .int4(Int32(limits.burst)),
+      .int4(Int32(limits.maxInFlight)), .int4(Int32(limits.maxInFlightPerReward)),
+      .interval(worker.lifetime), .interval(Self.probeEvery), code,
+    ]
+    return try await translated { () throws(PostgresError) in
+      try Heartbeat(try await run(Self.heartbeat, parameters))
+    }
+  }
+
+  /// See `Store.retire`.
+  public func retire(_ worker: WorkerID) async throws(StoreError) {
+    try await translated { () throws(PostgresError) in
+      _ = try await run(Self.retire, [.uuid(worker)])
+    }
+  }
+}
+
+extension Heartbeat {
+  /// A row for each expired call, one for each thing that an operator did, and a last one without a
+  /// job.
+  fileprivate init(_ rows: Rows) throws(PostgresError) {
+    var expired: [ExpiredCall] = []
+    var steered: [SteeredJob] = []
+    guard let last = rows.last else { throw PostgresError(.unexpectedResult, "no row") }
+    for row in rows.dropLast() {
+      if let action = try row.optionalText("action") {
+        steered.append(
+          SteeredJob(
+            job: JobID(try row.int64("job_id")),
+            action: action,
+            actor: try row.text("done_by"),
+            before: try row.named("state_before"),
+            after: try row.named("state_after")
+          )
+        )
+      } else {
+        expired.append(
+          ExpiredCall(
+            call: try row.id("call_id"),
+            job: JobID(try row.int64("job_id")),
+            reward: try row.id("reward_id")
+          )
+        )
+      }
+    }
+    var block: AccountBlock?
+    if let code = try last.optionalText("block_code") {
+      block = AccountBlock(
+        code: code,
+        message: try last.optionalText("block_message") ?? "",
+        probeNow: try last.optionalBool("probe_now") ?? false
+      )
+    }
+    self.init(
+      expired: expired,
+      steered: steered,
+      next: try last.optionalWait("next_us"),
+      block: block,
+      isReconcilingDue: try last.optionalBool("reconciling_due") ?? false,
+      isAPIFailing: try last.optionalBool("api_failing") ?? false,
+      maxInFlight: try last.optionalInteger("max_in_flight") ?? Limits.standard.maxInFlight
+    )
+  }
+}

@@ -1,0 +1,192 @@
+public import Postgres
+
+/// What the status page and the metrics show. Neither ever holds the value of a code.
+public struct OverviewQueries: Sendable {
+  private let pool: Pool
+
+  /// Jobs that somebody wants to see: those that run or wait for a person, the heads of the queues, the
+  /// latest that have ended. The pace of a job that runs counts from its start. It is jsonb, which
+  /// prints on one line, as an event of the page has to.
+  ///
+  /// Rewards whose codes other systems do not take, or that cannot be looked at, come from the few
+  /// rows that say so: `codemint.sync_problems` looks at every code in error, which is too much for
+  /// every second. Up to 100 such codes are counted, and one of them says why.
+  private static let page: Statement = """
+    WITH chosen AS (
+      (SELECT id FROM codemint.jobs WHERE held ORDER BY id LIMIT 50)
+      UNION
+      (SELECT id FROM codemint.jobs WHERE state IN ('running', 'ending') ORDER BY id LIMIT 50)
+      UNION
+      (SELECT new_job FROM codemint.rewards
+       WHERE new_job IS NOT NULL AND closed_at IS NULL
+       ORDER BY queue_priority, new_since, new_job LIMIT 20)
+      UNION
+      (SELECT job_id FROM codemint.pending_placements ORDER BY priority, due_at, job_id LIMIT 20)
+      UNION
+      (SELECT id FROM codemint.jobs WHERE finished_at IS NOT NULL
+       ORDER BY finished_at DESC LIMIT 20)
+    ), jobs AS (
+      SELECT j.id, j.reward_id, j.state, j.count, j.issued, j.outstanding, j.surplus, j.priority,
+             j.paused, j.held, j.error_code, j.error_message, j.created_at, j.finished_at,
+             j.next_call_at,
+             CASE WHEN NOT j.held AND j.paused AND j.finished_at IS NULL
+                  THEN format('SELECT codemint.resume_job(%s)', j.id)
+                  WHEN j.held AND NOT EXISTS (SELECT FROM codemint.calls c
+                                              WHERE c.job_id = j.id AND c.held_at IS NOT NULL)
+                  THEN format('SELECT codemint.retry_job(%s, ''why'')', j.id) END AS what_to_do,
+             (SELECT count(*) FROM (
+                SELECT FROM codemint.codes c
+                WHERE c.job_id = j.id AND c.sync_status = 'error' AND NOT c.surplus
+                LIMIT 100) e) AS sync_errors,
+             CASE WHEN j.state = 'running' AND j.issued > 0 THEN round(
+               (j.count - j.issued)
+               * extract(epoch FROM clock_timestamp() - j.started_at) / j.issued) END AS seconds_left
+      FROM codemint.jobs j JOIN chosen USING (id)
+    ), sync AS (
+      SELECT t.reward_id, t.system, t.resyncs, t.next_pass_at, t.given_up_at, t.request_error,
+             count(c.id) AS codes,
+             min(codemint.without_code(c.external_ids -> t.system ->> 'error', c.code)) AS error_text,
+             CASE WHEN t.given_up_at IS NOT NULL
+                  THEN format('SELECT codemint.track_sync(%L)', t.reward_id) END AS what_to_do
+      FROM (
+        SELECT r.reward_id, r.system, r.attempts AS resyncs, f.next_pass_at AS next_pass_at,
+               coalesce(r.given_up_at, f.given_up_at) AS given_up_at,
+               coalesce(r.error_message, f.error_message) AS request_error
+        FROM codemint.resyncs r LEFT JOIN codemint.tracked_rewards f ON f.reward_id = r.reward_id
+        UNION ALL
+        SELECT f.reward_id, NULL, 0, f.next_pass_at, f.given_up_at, f.error_message
+        FROM codemint.tracked_rewards f
+        WHERE (f.given_up_at IS NOT NULL OR f.failures > 0)
+          AND NOT EXISTS (SELECT FROM codemint.resyncs r WHERE r.reward_id = f.reward_id)
+        ORDER BY given_up_at NULLS LAST, reward_id, system
+        LIMIT 20) t
+      LEFT JOIN LATERAL (
+        SELECT k.id, k.code, k.external_ids
+        FROM codemint.jobs j
+        JOIN codemint.codes k
+          ON k.job_id = j.id AND k.sync_status = CASE WHEN t.system IS NULL THEN 'pending'
+                                                      ELSE 'error' END
+        WHERE j.reward_id = t.reward_id AND j.issued + j.surplus > 0
+          AND (t.system IS NULL OR k.external_ids -> t.system ->> 'syncStatus' = 'error')
+        LIMIT 100) c ON true
+      GROUP BY 1, 2, 3, 4, 5, 6
+    )
+    SELECT jsonb_build_object(
+      'account', (SELECT to_jsonb(a) FROM codemint.account_status a LIMIT 1),
+      'jobs', (SELECT coalesce(jsonb_agg(j ORDER BY j.finished_at DESC NULLS FIRST, j.id), '[]')
+               FROM jobs j),
+      'doubts', (SELECT coalesce(jsonb_agg(d), '[]') FROM (
+                   SELECT call_id, job_id, reward_id, size, error_code, error_message, held_at,
+                          hold_reason, codes_found, what_to_do,
+                          extract(epoch FROM since)::bigint AS seconds
+                   FROM codemint.doubts ORDER BY held_at NULLS LAST, call_id LIMIT 50) d),
+      'sync', (SELECT coalesce(jsonb_agg(s), '[]') FROM sync s),
+      'workers', (SELECT coalesce(jsonb_agg(w), '[]') FROM (
+                    SELECT id, host, process, version, draining,
+                           started_at
+                    FROM codemint.workers WHERE expires_at >= clock_timestamp()
+                    ORDER BY started_at LIMIT 50) w)
+    )::text AS page
+    """
+
+  private static let gauges: Statement = """
+    SELECT j.*, c.*, a.state AS account_state,
+           a.current_requests_per_second AS requests_per_second, a.in_flight::bigint,
+           a.workers::bigint,
+           (SELECT count(*) FROM codemint.rewards WHERE closed_at IS NOT NULL) AS closed_rewards,
+           (SELECT count(*) FROM codemint.unattributed_codes)
+             AS unattributed_codes,
+           (SELECT count(*) FROM (
+              SELECT reward_id FROM codemint.tracked_rewards WHERE given_up_at IS NOT NULL
+              UNION
+              SELECT reward_id FROM codemint.resyncs WHERE given_up_at IS NOT NULL) g
+           ) AS sync_given_up
+    FROM (
+      SELECT count(*) FILTER (WHERE state = 'queued') AS queued,
+             count(*) FILTER (WHERE state = 'running') AS running,
+             count(*) FILTER (WHERE state = 'ending') AS ending,
+             count(*) FILTER (WHERE held) AS held,
+             count(*) FILTER (WHERE paused) AS paused,
+             coalesce(sum(count - issued) FILTER (WHERE state = 'running'), 0) AS codes_wanted
+      FROM codemint.jobs WHERE state IN ('queued', 'running', 'ending')
+    ) AS j
+    CROSS JOIN (
+      SELECT count(*) FILTER (WHERE held_at IS NULL) AS doubts,
+             count(*) FILTER (WHERE held_at IS NOT NULL) AS held_calls,
+             coalesce(extract(epoch FROM clock_timestamp()
+               - min(updated_at) FILTER (WHERE held_at IS NULL)), 0)::double precision AS oldest_doubt_seconds
+      FROM codemint.calls WHERE state = 'in_doubt'
+    ) AS c
+    CROSS JOIN (SELECT * FROM codemint.account_status) AS a
+    """
+
+  /// Queries to this database.
+  public init(pool: Pool) {
+    self.pool = pool
+  }
+
+  /// Everything that the status page shows, as one JSON object.
+  public func page() async throws(PostgresError) -> String {
+    try await pool.query(Self.page).one().text("page")
+  }
+
+  /// The numbers for the metrics.
+  public func gauges() async throws(PostgresError) -> LedgerGauges {
+    let row = try await pool.query(Self.gauges).one()
+    return LedgerGauges(
+      queued: Int(try row.int64("queued")),
+      running: Int(try row.int64("running")),
+      ending: Int(try row.int64("ending")),
+      held: Int(try row.int64("held")),
+      paused: Int(try row.int64("paused")),
+      codesWanted: Int(try row.int64("codes_wanted")),
+      doubts: Int(try row.int64("doubts")),
+      heldCalls: Int(try row.int64("held_calls")),
+      oldestDoubtSeconds: try row.double("oldest_doubt_seconds"),
+      closedRewards: Int(try row.int64("closed_rewards")),
+      unattributedCodes: Int(try row.int64("unattributed_codes")),
+      syncGivenUp: Int(try row.int64("sync_given_up")),
+      accountState: try row.text("account_state"),
+      requestsPerSecond: try row.optionalDouble("requests_per_second"),
+      inFlight: Int(try row.int64("in_flight")),
+      workers: Int(try row.int64("workers"))
+    )
+  }
+}
+
+/// How the ledger stands, in numbers that go up and down.
+public struct LedgerGauges: Hashable, Sendable {
+  /// Jobs of which nothing has been asked yet.
+  public let queued: Int
+  /// Jobs that calls are made for.
+  public let running: Int
+  /// Jobs that failed or were cancelled and wait for calls that are out.
+  public let ending: Int
+  /// Jobs that wait for a person.
+  public let held: Int
+  /// Jobs that an operator paused.
+  public let paused: Int
+  /// Codes that running jobs still want, those asked for included.
+  public let codesWanted: Int
+  /// Calls whose outcome is not known and is being found out.
+  public let doubts: Int
+  /// Calls whose outcome a person has to decide.
+  public let heldCalls: Int
+  /// Seconds since the oldest that is being found out fell in doubt; zero if there is none. What is
+  /// held may wait for long.
+  public let oldestDoubtSeconds: Double
+  /// Rewards that take no new call because of a doubt.
+  public let closedRewards: Int
+  /// Codes upstream whose owner is not proven.
+  public let unattributedCodes: Int
+  /// Rewards with codes whose sync is not final, and that are not listed, or asked for, any more.
+  public let syncGivenUp: Int
+  /// open, trying, paused, upgrading, failing, blocked or suspended.
+  public let accountState: String
+  /// The pace in force; nil before the first daemon has come.
+  public let requestsPerSecond: Double?
+  /// Calls of the whole fleet that wait for their answer.
+  public let inFlight: Int
+  /// Daemons that live.
+  public let workers: Int
+}

@@ -1,0 +1,362 @@
+public import Postgres
+
+/// Brings a database's schema to the one that this binary needs, in one transaction.
+///
+/// Tables go forward only. Functions, triggers, views and grants are replaced as a whole whenever
+/// their checksum, or what is really there, differs. Any number of hosts may migrate at the same time,
+/// through a transaction-pooling proxy too: each waits for an advisory lock and compares again.
+///
+/// A fleet may be at work meanwhile. Claims stop first, and calls in flight are waited for, so that no
+/// call is settled by functions that its daemon does not know. A daemon of another version is refused
+/// any further work (`codemint.require_code`), finds that out with its next heartbeat, and ends.
+public struct Migrator: Sendable {
+  private let connection: Connection
+  private let schema: Schema
+  private let version: String
+
+  /// What a migration does, in order.
+  public enum Step: Hashable, Sendable {
+    /// A migration of the tables was applied.
+    case applied(Migration)
+    /// Claims are stopped, and so many calls are waited for.
+    case waiting(inFlight: Int)
+    /// These calls are still in flight after the patience; their outcome may have to be found out.
+    case stoppedWaiting(inFlight: Int)
+    /// Functions, triggers, views and grants were replaced.
+    case replacedCode
+  }
+
+  /// A migrator on this connection.
+  /// - Parameter version: The version of codemint, which operators see where versions differ.
+  public init(_ connection: Connection, schema: Schema = .current, version: String = "") {
+    self.connection = connection
+    self.schema = schema
+    self.version = version
+  }
+
+  /// How the schema compares with what this binary needs. Changes nothing.
+  public func state() async throws(PostgresError) -> SchemaState {
+    try await connection.transaction { (connection) throws(PostgresError) in
+      try await state(on: connection)
+    }
+  }
+
+  /// Does what is missing.
+  ///
+  /// - Parameters:
+  ///   - patience: How long calls in flight are waited for before functions are replaced.
+  ///   - report: Called with each step.
+  /// - Returns: Whether anything was changed.
+  /// - Throws: `LedgerError` if the schema is not one that can be brought forward, or the database's
+  ///   error.
+  public func migrate(patience: Duration = .seconds(60), report: (Step) -> Void = { _ in })
+    async throws -> Bool
+  {
+    try await prepare()
+    let before = try await state()
+    switch before {
+    case .current: return false
+    case .ahead, .altered: throw LedgerError(.schema, before.remedy)
+    case .behind, .otherCode, .drifted: break
+    }
+    try await drain(patience, report)
+    let steps = try await connection.transaction { (connection) throws(PostgresError) in
+      _ = try await connection.query(Statements.lock)
+      return try await bringForward(on: connection)
+    }
+    for step in steps { report(step) }
+    return !steps.isEmpty
+  }
+
+  private func state(on connection: Connection) async throws(PostgresError) -> SchemaState {
+    // What the catalog prints must not depend on the login's own search path.
+    try await connection.script("SET LOCAL search_path = pg_catalog")
+    guard try await connection.query(Statements.isInstalled).one().bool("installed") else {
+      return .behind(missing: schema.migrations)
+    }
+    var applied: [Int: String] = [:]
+    for row in try await connection.query(Statements.applied) {
+      applied[try row.integer("number")] = try row.text("checksum")
+    }
+    let newest = schema.migrations.map(\.number).max() ?? 0
+    if let highest = applied.keys.max(), highest > newest { return .ahead(number: highest) }
+    for migration in schema.migrations {
+      if let known = applied[migration.number], known != Schema.checksum(of: migration.sql) {
+        return .altered(migration)
+      }
+    }
+    let missing = schema.migrations.filter { applied[$0.number] == nil }
+    guard missing.isEmpty else { return .behind(missing: missing) }
+    guard let installed = try await connection.query(Statements.installed).first,
+      try installed.text("checksum") == schema.checksum
+    else {
+      let version = try await connection.query(Statements.installed).first?.text("version")
+      return .otherCode(version: version)
+    }
+    let drifted = try await connection.query(Statements.drifted)
+    var names: [String] = []
+    for row in drifted { names.append(try row.text("name")) }
+    return names.isEmpty ? .current : .drifted(names)
+  }
+
+  private func prepare() async throws(PostgresError) {
+    try await connection.transaction { (connection) throws(PostgresError) in
+      _ = try await connection.query(Statements.lock)
+      try await connection.script(Statements.prepare)
+    }
+  }
+
+  /// Stops claims and waits until no call is in flight. Nobody claims for a moment after this process
+  /// dies, and then everybody does.
+  private func drain(_ patience: Duration, _ report: (Step) -> Void) async throws {
+    guard try await connection.query(Statements.hasAccount).one().bool("found") else { return }
+    let end = ContinuousClock.now + patience
+    var told: Int?
+    while true {
+      let row = try await connection.query(Statements.stopClaims).one()
+      let inFlight = try row.integer("in_flight")
+      guard inFlight > 0, try row.bool("is_worker_alive") else { return }
+      guard ContinuousClock.now < end else { return report(.stoppedWaiting(inFlight: inFlight)) }
+      if told != inFlight { report(.waiting(inFlight: inFlight)) }
+      told = inFlight
+      try await Task.sleep(for: .milliseconds(100))
+    }
+  }
+
+  /// Applies and replaces what another migrator has not meanwhile; the lock is held.
+  private func bringForward(on connection: Connection) async throws(PostgresError) -> [Step] {
+    var steps: [Step] = []
+    let before = try await state(on: connection)
+    if case .behind(let missing) = before {
+      for migration in missing {
+        try await connection.script(migration.sql)
+        _ = try await connection.query(
+          Statements.record,
+          [
+            .int4(Int32(migration.number)), .text(migration.name),
+            .text(Schema.checksum(of: migration.sql)),
+          ]
+        )
+        steps.append(.applied(migration))
+      }
+    }
+    if before == .current { return [] }
+    try await replaceCode(on: connection)
+    steps.append(.replacedCode)
+    return steps
+  }
+
+  private func replaceCode(on connection: Connection) async throws(PostgresError) {
+    let before = try await connection.query(Statements.marks).map { (row) throws(PostgresError) in
+      try row.text("mark")
+    }
+    // A function may be named in another one's body before it is there.
+    try await connection.script("SET LOCAL check_function_bodies = off; SAVEPOINT replacing")
+    do throws(PostgresError) {
+      try await connection.script(schema.code)
+    } catch {
+      guard let state = error.sqlState, Statements.mustBeDropped.contains(state) else { throw error }
+      // A result or a column has changed, which nothing can be replaced with: all is made anew. The
+      // database refuses if something of a user's depends on it, and names that.
+      try await connection.script("ROLLBACK TO SAVEPOINT replacing")
+      try await drop(marked: before, on: connection)
+      try await connection.script(schema.code)
+    }
+    try await connection.script(
+      Statements.checksum.replacing("CHECKSUM", with: schema.checksum)
+    )
+    try await drop(marked: before, on: connection)
+    try await connection.script(Statements.close)
+    if try await RoleSetup(connection).missing().isEmpty {
+      try await connection.script(schema.grants)
+    }
+    _ = try await connection.query(Statements.noteCode, [.text(schema.checksum), .text(version)])
+    try await connection.script(Statements.resumeClaims)
+  }
+
+  /// Drops those functions, triggers and views that nothing has replaced since they were marked.
+  private func drop(marked: [String], on connection: Connection) async throws(PostgresError) {
+    for row in try await connection.query(Statements.unreplaced, [.texts(marked)]) {
+      try await connection.script(try row.text("drop"))
+    }
+  }
+}
+
+extension String {
+  fileprivate func replacing(_ mark: String, with text: String) -> String {
+    split(separator: mark, omittingEmptySubsequences: false).joined(separator: text)
+  }
+}
+
+extension Migrator {
+  /// What the migrator runs.
+  enum Statements {
+    /// Held until the transaction ends. The number is arbitrary, and the same for every migrator.
+    static let lock: Statement = "SELECT pg_advisory_xact_lock(7226321903127)"
+
+    static let isInstalled: Statement = """
+      SELECT to_regclass('codemint.migrations') IS NOT NULL
+             AND to_regclass('codemint.installed_code') IS NOT NULL AS installed
+      """
+
+    /// Asks before it creates, so that a role without the right to create can migrate nothing.
+    static let prepare = """
+      DO $$
+      BEGIN
+        IF to_regnamespace('codemint') IS NULL THEN
+          CREATE SCHEMA codemint;
+        END IF;
+        IF to_regclass('codemint.migrations') IS NULL THEN
+          CREATE TABLE codemint.migrations (
+            number     integer     PRIMARY KEY,
+            name       text        NOT NULL,
+            checksum   text        NOT NULL,
+            applied_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+            applied_by text        NOT NULL DEFAULT current_user
+          );
+          COMMENT ON TABLE codemint.migrations IS
+            'The migrations of the tables that codemint migrate has applied.';
+          COMMENT ON COLUMN codemint.migrations.number IS 'Its place in the order, from 1.';
+          COMMENT ON COLUMN codemint.migrations.name IS 'What it brought, in one word.';
+          COMMENT ON COLUMN codemint.migrations.checksum IS
+            'The checksum of its text; a binary with another text says so and stops.';
+          COMMENT ON COLUMN codemint.migrations.applied_at IS 'When it was applied.';
+          COMMENT ON COLUMN codemint.migrations.applied_by IS 'The role that applied it.';
+        END IF;
+        IF to_regclass('codemint.installed_code') IS NULL THEN
+          CREATE TABLE codemint.installed_code (
+            only_row     boolean     PRIMARY KEY DEFAULT true,
+            checksum     text        NOT NULL,
+            version      text        NOT NULL,
+            objects      jsonb       NOT NULL,
+            server       integer     NOT NULL,
+            installed_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+            installed_by text        NOT NULL DEFAULT current_user,
+
+            CONSTRAINT "there is one version of the functions" CHECK (only_row)
+          );
+          COMMENT ON TABLE codemint.installed_code IS
+            'Which functions, triggers, views and grants are in the database. One row.';
+          COMMENT ON COLUMN codemint.installed_code.only_row IS 'Always true: there is one row.';
+          COMMENT ON COLUMN codemint.installed_code.checksum IS
+            'The checksum of their text; a daemon with another text gets no work.';
+          COMMENT ON COLUMN codemint.installed_code.version IS
+            'The version of codemint that installed them.';
+          COMMENT ON COLUMN codemint.installed_code.objects IS
+            'A fingerprint of each, so that a change by hand is noticed.';
+          COMMENT ON COLUMN codemint.installed_code.server IS
+            'The major version of the server then: another one prints views in another way.';
+          COMMENT ON COLUMN codemint.installed_code.installed_at IS 'When they were installed.';
+          COMMENT ON COLUMN codemint.installed_code.installed_by IS
+            'The role that installed them.';
+        END IF;
+      END
+      $$
+      """
+
+    static let applied: Statement = "SELECT number, checksum FROM codemint.migrations"
+
+    static let installed: Statement = "SELECT checksum, version FROM codemint.installed_code"
+
+    static let record: Statement = """
+      INSERT INTO codemint.migrations (number, name, checksum) VALUES ($1, $2, $3)
+      """
+
+    /// Functions, triggers and views of the schema, each with what makes it what it is.
+    private static let objects = """
+      SELECT format('%I(%s)', p.proname, pg_get_function_identity_arguments(p.oid)) AS name,
+             md5(concat_ws('|', p.prosrc, p.prolang, p.prosecdef, p.provolatile, p.proisstrict,
+                           p.proconfig::text, pg_get_function_arguments(p.oid),
+                           pg_get_function_result(p.oid))) AS fingerprint
+      FROM pg_proc p WHERE p.pronamespace = 'codemint'::regnamespace
+      UNION ALL
+      SELECT format('trigger %I', t.tgname), md5(pg_get_triggerdef(t.oid))
+      FROM pg_trigger t JOIN pg_class c ON c.oid = t.tgrelid
+      WHERE c.relnamespace = 'codemint'::regnamespace AND NOT t.tgisinternal
+      UNION ALL
+      SELECT format('view %I', c.relname), md5(pg_get_viewdef(c.oid))
+      FROM pg_class c WHERE c.relnamespace = 'codemint'::regnamespace AND c.relkind = 'v'
+      """
+
+    private static let server = "current_setting('server_version_num')::integer / 10000"
+
+    static let drifted = Statement(
+      """
+      SELECT coalesce(n.name, o.key) AS name
+      FROM codemint.installed_code i
+      CROSS JOIN LATERAL jsonb_each_text(i.objects) o
+      FULL JOIN (\(objects)) n ON n.name = o.key
+      WHERE n.fingerprint IS DISTINCT FROM o.value
+        AND NOT (coalesce(n.name, o.key) LIKE 'view %' AND n.name = o.key
+                 AND i.server <> \(server))
+      ORDER BY 1
+      """
+    )
+
+    static let noteCode = Statement(
+      """
+      INSERT INTO codemint.installed_code AS i (checksum, version, objects, server)
+      SELECT $1, $2, jsonb_object_agg(o.name, o.fingerprint), \(server) FROM (\(objects)) o
+      ON CONFLICT (only_row) DO UPDATE
+      SET checksum = excluded.checksum, version = excluded.version, objects = excluded.objects,
+          server = excluded.server, installed_at = clock_timestamp(), installed_by = current_user
+      """
+    )
+
+    /// A mark changes whenever the object is replaced.
+    private static let marked = """
+      SELECT format('%s/%s', p.oid, p.xmin) AS mark, 3 AS place,
+             format('DROP FUNCTION %s', p.oid::regprocedure) AS drop
+      FROM pg_proc p WHERE p.pronamespace = 'codemint'::regnamespace
+      UNION ALL
+      SELECT format('%s/%s', t.oid, t.xmin), 1,
+             format('DROP TRIGGER %I ON %s', t.tgname, t.tgrelid::regclass)
+      FROM pg_trigger t JOIN pg_class c ON c.oid = t.tgrelid
+      WHERE c.relnamespace = 'codemint'::regnamespace AND NOT t.tgisinternal
+      UNION ALL
+      SELECT format('%s/%s', c.oid, c.xmin), 2, format('DROP VIEW %s', c.oid::regclass)
+      FROM pg_class c WHERE c.relnamespace = 'codemint'::regnamespace AND c.relkind = 'v'
+      """
+
+    static let marks = Statement("SELECT mark FROM (\(marked)) o")
+
+    static let unreplaced = Statement(
+      "SELECT o.drop FROM (\(marked)) o WHERE o.mark = ANY ($1) ORDER BY o.place"
+    )
+
+    /// SQLSTATEs of what CREATE OR REPLACE cannot do: another result of a function, fewer columns of a
+    /// view.
+    static let mustBeDropped: Set<String> = ["42P13", "42P16"]
+
+    static let checksum = """
+      CREATE OR REPLACE FUNCTION codemint.code_checksum() RETURNS text
+      LANGUAGE sql IMMUTABLE
+      AS $$ SELECT 'CHECKSUM' $$;
+      """
+
+    /// A new function is everybody's to execute, also one that runs with its owner's rights, for as
+    /// long as the roles have not been set up. (Default privileges cannot do that for one schema
+    /// alone.)
+    static let close = "REVOKE ALL ON ALL FUNCTIONS IN SCHEMA codemint FROM PUBLIC"
+
+    static let hasAccount: Statement = """
+      SELECT to_regclass('codemint.account') IS NOT NULL AS found
+      """
+
+    static let stopClaims: Statement = """
+      WITH stopped AS (
+        UPDATE codemint.account SET upgrading_until = clock_timestamp() + interval '10 seconds'
+        RETURNING in_flight)
+      SELECT s.in_flight,
+             EXISTS (SELECT FROM codemint.workers w
+                     WHERE w.expires_at >= clock_timestamp()) AS is_worker_alive
+      FROM stopped s
+      """
+
+    static let resumeClaims = """
+      UPDATE codemint.account SET upgrading_until = NULL;
+      NOTIFY codemint_control;
+      NOTIFY codemint_jobs;
+      """
+  }
+}

@@ -1,0 +1,71 @@
+import Postgres
+
+/// What an operator may do to a job.
+public enum JobAction: String, Sendable, CaseIterable {
+  /// Stops it for good.
+  case cancel
+  /// Lets it take no new call.
+  case pause
+  /// Lets a paused job proceed.
+  case resume
+  /// Opens a failed or cancelled job again for what it lacks.
+  case retry
+
+  fileprivate var statement: Statement {
+    switch self {
+    case .cancel: "SELECT codemint.cancel_job($1, $2) AS outcome"
+    case .pause: "SELECT codemint.pause_job($1, $2) AS outcome"
+    case .resume: "SELECT codemint.resume_job($1, $2) AS outcome"
+    case .retry: "SELECT codemint.retry_job($1, $2) AS outcome"
+    }
+  }
+}
+
+/// What operators do to jobs and decide about calls. It can be done with psql as well.
+extension JobQueries {
+  private static let resolve: Statement = """
+    SELECT codemint.resolve_call($1::text::uuid, $2, $3) AS outcome
+    """
+
+  /// What the functions for operators refuse with: a word they do not know, a call or job that does
+  /// not exist or is in another state, and what is no UUID.
+  private static let refusals: Set<String> = ["22023", "P0002", "55000", "22P02", "02000"]
+
+  /// Decides a held call, as an operator does with `codemint.resolve_call`.
+  /// - Parameter adopts: True to take the codes that were found for it, false to free its room.
+  /// - Returns: A sentence that says what came of it.
+  /// - Throws: `LedgerError` if there is nothing to resolve, or the database's error.
+  public func resolve(_ call: String, adopts: Bool, note: String) async throws -> String {
+    try await refusable { () throws(PostgresError) in
+      try await pool.query(
+        Self.resolve,
+        [.text(call), .text(adopts ? "adopt" : "absent"), .text(note)]
+      ).one().text("outcome")
+    }
+  }
+
+  /// Does to a job what an operator asks for, as with the function of the same name in the
+  /// database. Asked again, it changes nothing.
+  /// - Parameter note: Why; kept with the job.
+  /// - Returns: A sentence that says how the job stands.
+  /// - Throws: `LedgerError` if that cannot be done to the job, or the database's error.
+  public func steer(_ job: Int64, _ action: JobAction, note: String?) async throws -> String {
+    try await refusable { () throws(PostgresError) in
+      try await pool.query(action.statement, [.int8(job), .text(note)]).one().text("outcome")
+    }
+  }
+
+  /// Runs what the database may refuse with a sentence of its own.
+  private func refusable<Value>(
+    _ body: () async throws(PostgresError) -> Value
+  ) async throws -> Value {
+    do throws(PostgresError) {
+      return try await body()
+    } catch {
+      guard let sqlState = error.sqlState, Self.refusals.contains(sqlState) else {
+        throw error
+      }
+      throw LedgerError(.job, error.message)
+    }
+  }
+}
