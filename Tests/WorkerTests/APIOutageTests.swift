@@ -93,7 +93,7 @@ struct APIOutageTests {
       )
       #expect(gone.count == 1 && gone.first?.level == .warning)
       #expect(trial.log.lines("the API answers again").map(\.level) == [.notice])
-      #expect(trial.log.lines("nothing may be sent for now").isEmpty)
+      #expect(trial.log.lines("nothing is sent until this is resolved").isEmpty)
     }
   }
 }

@@ -158,7 +158,7 @@ struct OutcomeTests {
     }
   }
 
-  @Test("an account that was refused goes on once a probe is accepted")
+  @Test("an account that was refused sends again once a probe is accepted")
   func probes() throws {
     let script: @Sendable (Int, Call) -> ScriptedIssuer.Scene = { number, _ in
       number == 1 ? .init(ending: .outcome(refusal(.credentials, 401))) : .init()

@@ -105,7 +105,7 @@ struct WakeTests {
       }
       trial.worker.wake()
       await trial.time.pass(.seconds(3600))
-      // A poll is one tend and one claim every 5 s; a lease is renewed as often.
+      // A poll is one heartbeat and one claim every 5 s; a lease is renewed as often.
       #expect(trial.store.entries(.heartbeat).count <= 1000)
       #expect(trial.store.entries(.claim).count <= 1100)
       #expect(trial.store.entries.count <= 3000)

@@ -15,17 +15,31 @@ extension MemoryLedger {
     account.limits = account.set.over(least ?? account.limits)
   }
 
-  /// What a call's ending that landed means for everybody: `codemint.apply_account_effect`.
-  mutating func apply(_ effect: AccountEffect, of settlement: Settlement, sent: Int64?, now: Int64)
-  {
-    let jitter = settlement.jitter
-    account.inFlight -= 1
+  /// What a call's ending means for everybody: `codemint.apply_account_effect`. An ending that did not
+  /// land only brings the API's wishes.
+  mutating func apply(
+    _ effect: AccountEffect,
+    of settlement: Settlement,
+    sent: Int64?,
+    landed: Bool,
+    now: Int64
+  ) {
+    if landed {
+      account.inFlight -= 1
+      apply(effect, jitter: settlement.jitter, sent: sent, now: now)
+    }
+    if let feedback = settlement.feedback {
+      account.apply(feedback, sent: sent, now: now)
+    }
+  }
+
+  private mutating func apply(_ effect: AccountEffect, jitter: Double, sent: Int64?, now: Int64) {
     switch effect {
     case .none: break
     case .proven: account.proved(now: now)
     case .throttled(let asked):
       let pause = asked ?? Backoff.api.pause(failures: account.failures + 1, jitter: jitter)
-      account.throttled(pause: min(pause, Bounds.longestPause), sent: sent, now: now)
+      account.throttled(pause: pause, sent: sent, now: now)
     case .unreachable: account.failed(.unreachable, jitter: jitter, sent: sent, now: now)
     case .failing: account.failed(.failing, jitter: jitter, sent: sent, now: now)
     case .blocked(let code, let message):
@@ -33,9 +47,6 @@ extension MemoryLedger {
       account.blockedCode = code
       account.blockedMessage = message
       account.probeAt = account.probeAt ?? now
-    }
-    if let feedback = settlement.feedback {
-      account.apply(feedback, sent: sent, now: now)
     }
   }
 
@@ -91,7 +102,7 @@ extension MemoryLedger {
       (code, message) = (blocked, account.blockedMessage ?? "")
     } else if account.breaker == .open {
       code = "api_failing"
-      message = "\(account.failures) failures in a row; asked with GET /v1/team until it answers"
+      message = "\(account.failures) failures in a row; GET /v1/team is asked until it answers"
     } else {
       return nil
     }
@@ -170,9 +181,10 @@ extension AccountRow {
     self.pause(pause, now: now)
   }
 
-  /// Nobody sends for this long, because the API asks for it.
+  /// Nobody sends for this long, an hour at most, because the API asks for it.
   mutating func pause(_ pause: Duration, now: Int64) {
-    pausedUntil = max(pausedUntil ?? .min, now + pause.microseconds)
+    let length = min(pause, Bounds.longestPause).microseconds
+    pausedUntil = max(pausedUntil ?? .min, now + length)
     pauseReason = .throttled
   }
 

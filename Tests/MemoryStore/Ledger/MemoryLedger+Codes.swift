@@ -57,7 +57,7 @@ extension MemoryLedger {
     }
   }
 
-  /// What a clean answer shows of the reward and of the API's clock.
+  /// What a clean answer shows of the reward and of the API's clock: `codemint.record_facts`.
   mutating func learn(
     from settlement: Settlement,
     to reward: inout RewardRow,
@@ -76,37 +76,42 @@ extension MemoryLedger {
   /// API's clock is ahead: `codemint.record_clock_offset`. A contradiction makes `createdAt`
   /// unbelievable for a day.
   private mutating func recordClockOffset(sent: Int64, created: [Timestamp?], now: Int64) {
-    defer { apiClock.measuredAt = now }
     let times = created.compactMap { $0?.microseconds }
+    let (oldLow, oldHigh) = (apiClock.aheadAtLeast, apiClock.aheadAtMost)
     guard let first = times.min(), let last = times.max(), times.count == created.count,
       last - now <= first - sent
-    else {
-      apiClock.distrustedUntil = now + Self.day
-      apiClock.aheadAtLeast = nil
-      apiClock.aheadAtMost = nil
-      return
-    }
+    else { return record(low: nil, high: nil, agrees: false, now: now) }
     let (low, high) = (last - now, first - sent)
-    guard let oldLow = apiClock.aheadAtLeast, let oldHigh = apiClock.aheadAtMost else {
-      apiClock.aheadAtLeast = low
-      apiClock.aheadAtMost = high
-      return
+    guard let oldLow, let oldHigh else {
+      return record(low: low, high: high, agrees: true, now: now)
     }
-    // Clocks drift apart by one in a thousand.
-    let drift = min(now - (apiClock.measuredAt ?? now), Self.day) / 1000 + 1000
+    // Nothing that is not known already.
+    if low <= oldLow, high >= oldHigh { return }
+    let drift = clockDrift(now: now) + 1000
     let (newLow, newHigh) = (max(oldLow - drift, low), min(oldHigh + drift, high))
-    if newLow > newHigh { apiClock.distrustedUntil = now + Self.day }
-    apiClock.aheadAtLeast = newLow > newHigh ? low : newLow
-    apiClock.aheadAtMost = newLow > newHigh ? high : newHigh
+    let agrees = newLow <= newHigh
+    record(low: agrees ? newLow : low, high: agrees ? newHigh : high, agrees: agrees, now: now)
+  }
+
+  private mutating func record(low: Int64?, high: Int64?, agrees: Bool, now: Int64) {
+    apiClock.aheadAtLeast = low
+    apiClock.aheadAtMost = high
+    apiClock.measuredAt = now
+    if !agrees { apiClock.distrustedUntil = now + Self.day }
   }
 
   /// How far the API's clock is ahead, less certain the longer ago it was measured; nil if its
-  /// `createdAt` is not believed.
+  /// `createdAt` is not believed: `codemint.clock_offset`.
   func offset(now: Int64) -> ClockOffset? {
     guard let low = apiClock.aheadAtLeast, let high = apiClock.aheadAtMost,
       apiClock.distrustedUntil ?? .min <= now
     else { return nil }
-    let drift = max(0, min(now - (apiClock.measuredAt ?? now), Self.day)) / 1000
+    let drift = clockDrift(now: now)
     return ClockOffset(low: low - drift, high: high + drift)
+  }
+
+  /// How far clocks can have drifted apart since they were measured, by one in a thousand.
+  private func clockDrift(now: Int64) -> Int64 {
+    max(0, min(now - (apiClock.measuredAt ?? now), Self.day)) / 1000
   }
 }

@@ -82,7 +82,7 @@ extension MemoryLedger {
       if job.state.takesCalls {
         job.errorCode = reason?.rawValue
         job.errorMessage =
-          "it cannot be told what a doubtful call did: see codemint.doubts, "
+          "codemint cannot tell what a doubtful call did: see codemint.doubts, "
           + "and decide with codemint.resolve_call"
       }
       place(&job, pause: 0, now: now)

@@ -46,9 +46,13 @@ extension MemoryLedger {
     } else if finding.isSuspicious {
       watch(call.reward, because: call.id, reason: .lateDoubt, now: now)
     }
-    if landed {
-      apply(own == nil ? settlement.account : .none, of: settlement, sent: row.sendAt, now: now)
-    }
+    apply(
+      own == nil ? settlement.account : .none,
+      of: settlement,
+      sent: row.sendAt,
+      landed: landed,
+      now: now
+    )
     if held > 0, settlement.result == .unsent, settlement.account == .none {
       signals.append(.jobs)
     }

@@ -77,8 +77,8 @@ extension MemoryLedger {
       hold(
         reward,
         code: HoldReason.unlistable.rawValue,
-        message: "its reward has to be listed before anything more is asked of it, and could "
-          + "not be: codes may be missing here; see codemint.watches"
+        message: "the reward has to be listed before anything more is asked, and could not be: "
+          + "codes may be missing here; see codemint.watches"
       )
       row.awaitsListing = false
       watch.listingsDone = 0
@@ -162,7 +162,8 @@ extension MemoryLedger {
     return 0
   }
 
-  /// One listing of a watch is done. The one that calls waited for comes before the four others.
+  /// One listing of a watch is done: `codemint.end_listing`. The one that calls waited for comes before
+  /// the four others.
   private mutating func endListing(of id: RewardID, now: Int64) {
     guard var reward = rewards[id], var watch = watches[id] else { return }
     reward.giveBack()

@@ -165,7 +165,7 @@ public struct MemoryLedger: Hashable, Sendable {
   }
 }
 
-/// What the ledger tells whoever listens: its NOTIFY.
+/// What the ledger tells its listeners: its NOTIFY.
 public enum Signal: Hashable, Sendable {
   /// `codemint_jobs`: there may be work.
   case jobs

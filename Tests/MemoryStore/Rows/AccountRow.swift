@@ -150,3 +150,15 @@ public struct WorkerRow: Hashable, Sendable {
     self.expiresAt = expiresAt
   }
 }
+
+extension Limits {
+  /// The smaller of both in every respect: if daemons differ, the most careful one counts.
+  public func lesser(_ other: Limits) -> Limits {
+    Limits(
+      requestsPerSecond: min(requestsPerSecond, other.requestsPerSecond),
+      burst: min(burst, other.burst),
+      maxInFlight: min(maxInFlight, other.maxInFlight),
+      maxInFlightPerReward: min(maxInFlightPerReward, other.maxInFlightPerReward)
+    )
+  }
+}

@@ -74,3 +74,24 @@ public struct CodeRow: Hashable, Sendable {
     self.isSurplus = isSurplus
   }
 }
+
+extension CallState {
+  /// Whether the call still holds room of its job (`jobs.outstanding`).
+  public var holdsRoom: Bool {
+    switch self {
+    case .sending, .inDoubt: true
+    case .issued, .rejected, .unsent, .adopted, .absent: false
+    }
+  }
+}
+
+extension HoldReason {
+  /// Whether all that the calls can have made has been set aside, out of a whole listing; if not,
+  /// their codes may be upstream and unknown.
+  public var hasSeenAll: Bool {
+    switch self {
+    case .unexplained, .indistinct, .late: true
+    case .nulls, .unlistable: false
+    }
+  }
+}

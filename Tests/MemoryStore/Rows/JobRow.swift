@@ -103,3 +103,13 @@ public struct JobOrder: Hashable, Sendable {
     self.delay = delay
   }
 }
+
+extension JobState {
+  /// Whether calls may be claimed for a job in this state.
+  public var takesCalls: Bool {
+    switch self {
+    case .queued, .running: true
+    case .ending, .completed, .failed, .cancelled: false
+    }
+  }
+}

@@ -30,13 +30,13 @@ extension Backoff {
   ///
   /// - Parameter failures: Failures in a row, this one included.
   public func pause(failures: Int, jitter: Double) -> Duration {
-    Self.part(of: ceiling(failures: failures).microseconds, jitter)
+    .microseconds(Int64(Double(ceiling(failures: failures).microseconds) * jitter))
   }
 
   /// From half the ceiling up to the whole: where the number of attempts has a bound.
   public func steadyPause(failures: Int, jitter: Double) -> Duration {
-    let half = ceiling(failures: failures).microseconds / 2
-    return .microseconds(half) + Self.part(of: half, jitter)
+    let half = Double(ceiling(failures: failures).microseconds) / 2
+    return .microseconds(Int64(half + half * jitter))
   }
 
   /// The pause of everybody after this many failures of the API in a row. From
@@ -46,9 +46,5 @@ extension Backoff {
     return beyond < 0
       ? api.pause(failures: failures, jitter: jitter)
       : breaker.steadyPause(failures: beyond + 1, jitter: jitter)
-  }
-
-  private static func part(of microseconds: Int64, _ jitter: Double) -> Duration {
-    .microseconds(Int64(Double(microseconds) * jitter))
   }
 }

@@ -11,7 +11,7 @@ public struct SlotLimiter: Hashable, Sendable {
   /// Microseconds from one slot to the next: a little over 1/rate (1 %), since otherwise the
   /// first and the last request of a window can fall into the same second at the server.
   public let spacing: Int64
-  /// How much earlier than its turn a slot may be after a quiet time, in microseconds.
+  /// How much earlier than the spacing says a slot may be after a quiet time, in microseconds.
   public let tolerance: Int64
 
   /// No slot is reserved further ahead than this, in microseconds.

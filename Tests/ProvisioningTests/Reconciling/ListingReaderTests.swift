@@ -164,7 +164,7 @@ struct ListingReaderTests {
   }
 
   @Test(
-    "rule 10: past all that matters it goes on until the newest clean answer's codes have shown"
+    "rule 10: past all that matters it continues until the newest clean answer's codes have shown"
   )
   func pastAllAndStale() {
     let codes = newestFirst(20)

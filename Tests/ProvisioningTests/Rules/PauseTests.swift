@@ -208,7 +208,7 @@ struct PauseTests {
     )
   }
 
-  @Test("what an answer asks beside its codes is applied once, with its settlement")
+  @Test("what an answer asks beside its codes is applied with its settlement, an hour at most")
   func feedback() throws {
     var scene = Scene()
     let feedback = PaceFeedback(pause: .seconds(7), ceiling: 2)
@@ -216,10 +216,12 @@ struct PauseTests {
     let settlement = try scene.end(answer, status: 201, feedback: feedback)
     #expect(scene.pause == .seconds(7) && scene.account.pauseReason == .throttled)
     #expect(scene.account.pace?.rate == 2 && scene.account.pace?.reason == .announced)
-    let account = scene.account
+    let pace = scene.account.pace
     try scene.repeated(settlement)
-    #expect(scene.account == account)
-    try scene.end(.issued(Samples.answer([Samples.code(2)])), feedback: PaceFeedback(ceiling: 50))
-    #expect(scene.account.pace == account.pace)
+    #expect(scene.pause == .seconds(7) && scene.account.pace?.rate == 2)
+    #expect(scene.account.inFlight == 0 && scene.ledger.jobs[scene.job]?.issued == 1)
+    let other = CallOutcome.issued(Samples.answer([Samples.code(2)]))
+    try scene.end(other, feedback: PaceFeedback(pause: .seconds(7200), ceiling: 50))
+    #expect(scene.account.pace?.rate == pace?.rate && scene.pause == Bounds.longestPause)
   }
 }

@@ -92,7 +92,7 @@ struct ChangeReaderTests {
     #expect(tracking.missed(of: list) == 0)
   }
 
-  @Test("a reading that its budget cuts off goes on where it stopped")
+  @Test("a reading that its budget cuts off continues where it stopped")
   func budget() {
     var list = ChangingList(seed: 2)
     list.manner = .listsByID

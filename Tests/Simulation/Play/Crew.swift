@@ -116,7 +116,7 @@ final class Crew: @unchecked Sendable {
     member.clock.step(time)
   }
 
-  /// Whoever is stopped or cut off goes on.
+  /// Every worker that is stopped or cut off continues.
   func resumeAll() {
     for member in living {
       member.host.isCutOff = false
