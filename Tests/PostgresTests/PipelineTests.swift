@@ -100,7 +100,7 @@ struct PipelineTests {
     #expect(!connection.isUsable)
   }
 
-  @Test("a transaction has no room for a pair")
+  @Test("a pair of transactions cannot run within another one")
   func transaction() async throws {
     let connection = try await TestServer.connection()
     _ = try await connection.query("BEGIN")
