@@ -152,7 +152,18 @@ let package = Package(
       path: "Tests/Simulation",
       swiftSettings: strict
     ),
-    .target(name: "Backstage", path: "Tests/Backstage", swiftSettings: strictBesideNIO),
+    .target(
+      name: "TestSupport",
+      dependencies: ["LocalPostgres", "Postgres"],
+      path: "Tests/TestSupport",
+      swiftSettings: strict
+    ),
+    .target(
+      name: "Backstage",
+      dependencies: ["LocalPostgres"],
+      path: "Tests/Backstage",
+      swiftSettings: strictBesideNIO
+    ),
     .executableTarget(
       name: "storm",
       dependencies: ["Backstage", "LocalPostgres", "Postgres", "Sandbox", argumentParser, logging],
@@ -181,7 +192,7 @@ let package = Package(
     ),
     .testTarget(
       name: "PostgresTests",
-      dependencies: ["LocalPostgres", "Postgres"],
+      dependencies: ["LocalPostgres", "Postgres", "TestSupport"],
       swiftSettings: strict
     ),
     .testTarget(
@@ -212,8 +223,8 @@ let package = Package(
     .testTarget(
       name: "EndToEndTests",
       dependencies: [
-        "Backstage", "codemint", "LocalPostgres", "Postgres", "Sandbox", asyncHTTPClient, logging,
-        nioCore,
+        "Backstage", "codemint", "LocalPostgres", "Postgres", "Sandbox", "TestSupport",
+        asyncHTTPClient, logging, nioCore,
       ],
       swiftSettings: strictBesideNIO
     ),

@@ -1,8 +1,8 @@
 // libpq, PostgreSQL's own C client library, for Swift.
 //
-// This room holds no code: the module map names the header and the library, and the package
-// manifest finds both through pkg-config (Debian and Ubuntu: package libpq-dev). Only the room
-// `Postgres` imports it; everybody else sees libpq through that room's Swift types.
+// This module holds no code: the module map names the header and the library, and the package
+// manifest finds both through pkg-config (Debian and Ubuntu: package libpq-dev). Only the module
+// `Postgres` imports it; everybody else sees libpq through that module's Swift types.
 #ifndef CLIBPQ_SHIM_H
 #define CLIBPQ_SHIM_H
 

@@ -9,14 +9,14 @@ package enum Spawn {
   /// - Parameters:
   ///   - path: The program.
   ///   - arguments: Those after its name.
-  ///   - environment: What it finds in its environment; this process's own if nil.
+  ///   - environment: All that is in its environment.
   ///   - files: What it finds as descriptors 0, 1, 2 and so on; nil is `/dev/null`.
   ///   - ownSession: Whether it leads a session of its own, which no Ctrl-C of a terminal reaches.
   /// - Returns: Its process id.
   package static func run(
     _ path: String,
     _ arguments: [String],
-    environment: [String: String]? = nil,
+    environment: [String: String],
     files: [Int32?],
     ownSession: Bool = false
   ) throws(LocalPostgresError) -> pid_t {
@@ -49,9 +49,8 @@ package enum Spawn {
     let flags = POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF | (ownSession ? newSession : 0)
     posix_spawnattr_setflags(&attributes, Int16(flags))
 
-    let settings = environment ?? ProcessInfo.processInfo.environment
     var words = ([path] + arguments).map { strdup($0) } + [nil]
-    var variables = settings.map { strdup("\($0.key)=\($0.value)") } + [nil]
+    var variables = environment.map { strdup("\($0.key)=\($0.value)") } + [nil]
     defer {
       for word in words { free(word) }
       for variable in variables { free(variable) }
@@ -91,6 +90,7 @@ package enum Spawn {
     return try run(
       "/bin/sh",
       ["-c", script, "sh"] + arguments,
+      environment: ProcessInfo.processInfo.environment,
       files: [nil, output.number, output.number, input.number] + (heir.map { [$0.number] } ?? []),
       ownSession: true
     )

@@ -1,5 +1,19 @@
+// Backstage: what end-to-end tests and storms need to run the real binary and to be sure of its end.
+//
+// `CodemintProcess` is one run of `codemint`: its lines, its signals, its exit status. `Lines` is what
+// comes out of a program, `Watched` a value whose changes can be waited for. `Undertaker` kills what is
+// left if this process is itself killed.
+
 package import Foundation
+package import LocalPostgres
 import Synchronization
+
+/// The binary under test.
+package enum Binary {
+  /// It is built into the same directory as whoever runs it.
+  package static let path = URL(fileURLWithPath: "/proc/self/exe").resolvingSymlinksInPath()
+    .deletingLastPathComponent().appending(path: "codemint").path
+}
 
 /// One run of the binary.
 package final class CodemintProcess: Sendable {
@@ -47,8 +61,7 @@ package final class CodemintProcess: Sendable {
       program,
       arguments,
       environment: environment,
-      output: outputWriting,
-      errors: errorsWriting
+      files: [nil, outputWriting, errorsWriting]
     )
     Undertaker.born(process)
     Thread.detachNewThread { [self] in awaitEnding() }
@@ -95,5 +108,25 @@ package final class CodemintProcess: Sendable {
     let signal = raw & 0x7f
     let result: Ending = signal == 0 ? .status((raw >> 8) & 0xff) : .signal(signal)
     ending.change { $0 = result }
+  }
+}
+
+/// The system refused something that a test needs.
+package struct SystemRefusal: Error, CustomStringConvertible {
+  package let description: String
+
+  /// - Parameter number: What the call left in `errno`.
+  package init(_ call: String, _ number: Int32 = errno) {
+    description = "\(call): \(String(cString: strerror(number)))"
+  }
+}
+
+extension Spawn {
+  /// A pipe whose ends no other program inherits.
+  package static func pipe() throws -> (reading: Int32, writing: Int32) {
+    var ends: [Int32] = [-1, -1]
+    guard Glibc.pipe(&ends) == 0 else { throw SystemRefusal("pipe") }
+    for end in ends { _ = fcntl(end, F_SETFD, FD_CLOEXEC) }
+    return (ends[0], ends[1])
   }
 }

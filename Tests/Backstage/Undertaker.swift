@@ -1,4 +1,5 @@
 package import Foundation
+import LocalPostgres
 
 /// Ends what tests have started if the tests themselves are killed: a small shell that is told each
 /// birth and each end, and kills whoever is left when the pipe ends.
@@ -16,12 +17,16 @@ package enum Undertaker {
 
   private static let pipe: Int32? = {
     guard let (reading, writing) = try? Spawn.pipe() else { return nil }
-    // In the test runner's own group a Ctrl-C would end it first.
-    let arguments = ["-f", "/bin/sh", "-c", script]
-    let process = try? Spawn.run("/usr/bin/setsid", arguments, input: reading)
+    // In the test runner's own session a Ctrl-C would end it first. Init reaps it: it outlives this
+    // process.
+    let process = try? Spawn.run(
+      "/bin/sh",
+      ["-c", script],
+      environment: [:],
+      files: [reading, nil, nil],
+      ownSession: true
+    )
     close(reading)
-    // setsid forks and ends at once.
-    if let process { waitpid(process, nil, 0) }
     return process == nil ? nil : writing
   }()
 

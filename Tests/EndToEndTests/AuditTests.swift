@@ -15,7 +15,7 @@ struct AuditTests {
     let upstream: Int
     let ledger: Int
     let surplus: Int
-    let strays: Int
+    let unattributed: Int
     let raw: Int
     let nulls: Int
     let openCalls: Int
@@ -23,7 +23,7 @@ struct AuditTests {
     let unknownThere: [Missing]
 
     enum CodingKeys: String, CodingKey {
-      case reward, upstream, ledger, surplus, strays, raw, nulls
+      case reward, upstream, ledger, surplus, unattributed, raw, nulls
       case openCalls = "open_calls"
       case unknownHere = "unknown_here"
       case unknownThere = "unknown_there"
@@ -63,7 +63,7 @@ struct AuditTests {
       let text = try await audit.output.whole().joined(separator: "\n")
       let report = try JSONDecoder().decode(Report.self, from: Data(text.utf8))
       #expect(report.reward == Reward.first && report.upstream == 100 && report.ledger == 101)
-      #expect(report.surplus == 1 && report.strays == 0 && report.raw == 0)
+      #expect(report.surplus == 1 && report.unattributed == 0 && report.raw == 0)
       #expect(report.nulls == 0 && report.openCalls == 0)
       #expect(report.unknownHere == gone)
       #expect(
@@ -91,7 +91,7 @@ struct AuditTests {
         """
         WITH gone AS (DELETE FROM codemint.codes WHERE id = (SELECT id FROM codemint.codes LIMIT 1)
                       RETURNING *)
-        INSERT INTO codemint.strays (id, call_id, reward_id, code, status, sync_status, external_ids)
+        INSERT INTO codemint.unattributed_codes (id, call_id, reward_id, code, status, sync_status, external_ids)
         SELECT id, call_id, reward_id, code, status, sync_status, external_ids FROM gone;
         UPDATE codemint.calls SET state = 'in_doubt';
         """
@@ -99,7 +99,7 @@ struct AuditTests {
       let audit = try stage.codemint(["audit", Reward.first])
       #expect(try await audit.end() == .status(1))
       let lines = try await audit.output.whole()
-      #expect(lines.contains("  1 are set aside in codemint.strays for a person"))
+      #expect(lines.contains("  1 are in codemint.unattributed_codes, for a person to decide"))
       #expect(lines.contains { $0.contains("1 call(s) are sending or in doubt") })
     }
   }
@@ -129,7 +129,7 @@ struct AuditTests {
       try await Self.provision(stage, [Job(Reward.first, 5)])
       try stage.sandbox.setFaults(FaultPlan(rules: [FaultRule(.list, .status(503))]))
       try await stage.database.run(
-        "UPDATE codemint.accounts SET blocked_at = now(), blocked_code = 'unauthorized'"
+        "UPDATE codemint.account SET blocked_at = now(), blocked_code = 'unauthorized'"
       )
       let refused = try stage.codemint(["audit", Reward.first])
       #expect(try await refused.end() == .status(75))
@@ -137,11 +137,11 @@ struct AuditTests {
 
       try stage.sandbox.setFaults(FaultPlan(rules: []))
       try await stage.database.run(
-        "UPDATE codemint.accounts SET blocked_at = NULL, paused_until = now() + interval '1 day'"
+        "UPDATE codemint.account SET blocked_at = NULL, paused_until = now() + interval '1 day'"
       )
       let patient = try stage.codemint(["audit", Reward.first])
       try await patient.errors.line("waiting for a slot: the account is paused")
-      try await stage.database.run("UPDATE codemint.accounts SET paused_until = NULL")
+      try await stage.database.run("UPDATE codemint.account SET paused_until = NULL")
       #expect(try await patient.end() == .status(0))
     }
   }

@@ -107,12 +107,12 @@ struct DoctorTests {
   @Test("an account that is tried again is a warning, one that is blocked has failed")
   func account() async throws {
     try await Stage.play { stage in
-      try await stage.database.run("UPDATE codemint.accounts SET failures = 2")
+      try await stage.database.run("UPDATE codemint.account SET failures = 2")
       let trying = try await Self.findings(stage, endsWith: 0).first { $0.subject == "account" }
       #expect(trying?.verdict == "warning")
       #expect(trying?.observation == "trying: one call at a time until one is clean")
       try await stage.database.run(
-        "UPDATE codemint.accounts SET blocked_at = now(), blocked_message = 'no'"
+        "UPDATE codemint.account SET blocked_at = now(), blocked_message = 'no'"
       )
       let blocked = try await Self.findings(stage).first { $0.subject == "account" }
       #expect(blocked?.verdict == "failed" && blocked?.remedy != nil)

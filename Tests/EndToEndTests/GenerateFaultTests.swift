@@ -78,7 +78,7 @@ struct GenerateFaultTests {
   /// Short times. All calls go at once, so that what befalls them is one outage of the account.
   private static let settings: [String: String?] = [
     "CODEMINT_LEASE_SECONDS": "5", "CODEMINT_API_TIMEOUT_SECONDS": "5",
-    "CODEMINT_RECONCILE_SETTLE_SECONDS": "1", "CODEMINT_POLL_SECONDS": "0.2",
+    "CODEMINT_RECONCILE_LISTING_GAP_SECONDS": "1", "CODEMINT_POLL_SECONDS": "0.2",
     "CODEMINT_LIMITS_BURST": "100", "CODEMINT_LIMITS_MAX_IN_FLIGHT": "100",
   ]
 
@@ -102,7 +102,9 @@ struct GenerateFaultTests {
         try await Self.check(row, of: Reward.numbered(number), stage)
       }
       #expect(try await stage.database.number("SELECT count(*) FROM codemint.doubts") == 0)
-      #expect(try await stage.database.number("SELECT count(*) FROM codemint.strays") == 0)
+      #expect(
+        try await stage.database.number("SELECT count(*) FROM codemint.unattributed_codes") == 0
+      )
     }
   }
 

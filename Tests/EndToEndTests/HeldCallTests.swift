@@ -39,11 +39,13 @@ struct HeldCallTests {
       #expect(try await resolve.end() == .status(0))
       try await stage.database.allEnded()
       #expect(try await stage.database.unsound() == [])
-      #expect(try await stage.database.number("SELECT count(*) FROM codemint.strays") == 20)
+      #expect(
+        try await stage.database.number("SELECT count(*) FROM codemint.unattributed_codes") == 20
+      )
       let audit = try stage.codemint(["audit", Reward.first])
       #expect(try await audit.end() == .status(1))
       let lines = try await audit.output.whole()
-      #expect(lines.contains("  20 are set aside in codemint.strays for a person"))
+      #expect(lines.contains("  20 are in codemint.unattributed_codes, for a person to decide"))
     }
   }
 
@@ -74,7 +76,7 @@ struct HeldCallTests {
     let api = SandboxConfiguration(faults: FaultPlan(rules: [part]))
     try await Stage.play(api: api) { stage in
       let daemon = try stage.daemon([
-        "CODEMINT_RECONCILE_SETTLE_SECONDS": "1", "CODEMINT_POLL_SECONDS": "0.2",
+        "CODEMINT_RECONCILE_LISTING_GAP_SECONDS": "1", "CODEMINT_POLL_SECONDS": "0.2",
       ])
       try await stage.database.insert(Job(Reward.first, 50))
       try await stage.database.until("EXISTS (SELECT FROM codemint.calls WHERE state = 'in_doubt')")

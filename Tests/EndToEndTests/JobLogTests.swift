@@ -13,7 +13,9 @@ struct JobLogTests {
     let api = SandboxConfiguration(faults: FaultPlan(rules: [cut]))
     try await Stage.play(api: api) { stage in
       let daemons = try (0..<2).map { _ in
-        try stage.daemon(["CODEMINT_RECONCILE_SETTLE_SECONDS": "1", "CODEMINT_LOG_FORMAT": "json"])
+        try stage.daemon([
+          "CODEMINT_RECONCILE_LISTING_GAP_SECONDS": "1", "CODEMINT_LOG_FORMAT": "json",
+        ])
       }
       try await stage.database.insert(Job(Reward.first, 2600), Job(Reward.third, 30))
       try await stage.database.allEnded()

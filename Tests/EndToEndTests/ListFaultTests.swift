@@ -88,7 +88,7 @@ struct ListFaultTests {
       try await stage.endPausesAtOnce()
       _ = try stage.daemon([
         "CODEMINT_LEASE_SECONDS": "5", "CODEMINT_API_TIMEOUT_SECONDS": "5",
-        "CODEMINT_RECONCILE_SETTLE_SECONDS": "1", "CODEMINT_POLL_SECONDS": "0.2",
+        "CODEMINT_RECONCILE_LISTING_GAP_SECONDS": "1", "CODEMINT_POLL_SECONDS": "0.2",
         "CODEMINT_LIMITS_BURST": "100", "CODEMINT_LIMITS_MAX_IN_FLIGHT": "100",
       ])
       // A clean answer each, so that it is known what a fresh listing shows and what a prefix does.
@@ -124,7 +124,7 @@ struct ListFaultTests {
     let kept = try await stage.database.texts(
       """
       SELECT id FROM codemint.codes WHERE reward_id = '\(reward)'
-      UNION ALL SELECT id FROM codemint.strays WHERE reward_id = '\(reward)'
+      UNION ALL SELECT id FROM codemint.unattributed_codes WHERE reward_id = '\(reward)'
       """
     )
     #expect(Set(kept).count == kept.count, "\(what)")

@@ -162,7 +162,7 @@ struct MisbehavingAPITests {
 
       try stage.sandbox.setFaults(FaultPlan())
       // The next probe is due in half a minute; the test's clock is moved to it.
-      try await stage.database.run("UPDATE codemint.accounts SET probe_at = clock_timestamp()")
+      try await stage.database.run("UPDATE codemint.account SET probe_at = clock_timestamp()")
       try await daemon.errors.line("the API accepts the account again")
       try await stage.database.allEnded()
       #expect(try await stage.database.unsound() == [])

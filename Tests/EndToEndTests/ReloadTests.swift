@@ -13,7 +13,7 @@ struct ReloadTests {
         try Data(text.utf8).write(to: URL(fileURLWithPath: file))
       }
       func rate() async throws -> Int {
-        try await stage.database.number("SELECT requests_per_second::bigint FROM codemint.accounts")
+        try await stage.database.number("SELECT requests_per_second::bigint FROM codemint.account")
       }
       try write("limits:\n  requests_per_second: 7\nlog:\n  level: debug\n")
       let daemon = try stage.daemon([
@@ -21,13 +21,13 @@ struct ReloadTests {
       ])
       try await daemon.errors.line("SIGHUP reads limits and log level")
       try await stage.database.until(
-        "EXISTS (SELECT FROM codemint.accounts WHERE requests_per_second = 7)"
+        "EXISTS (SELECT FROM codemint.account WHERE requests_per_second = 7)"
       )
       try write("limits:\n  requests_per_second: 9\nlog:\n  level: info\n")
       daemon.send(SIGHUP)
       try await daemon.errors.line("limits and log level read again")
       try await stage.database.until(
-        "EXISTS (SELECT FROM codemint.accounts WHERE requests_per_second = 9)"
+        "EXISTS (SELECT FROM codemint.account WHERE requests_per_second = 9)"
       )
       try write("limits:\n  requests_per_second: many\n")
       daemon.send(SIGHUP)

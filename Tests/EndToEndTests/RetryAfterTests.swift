@@ -54,7 +54,7 @@ struct RetryAfterTests {
       )
       #expect(status == ["paused throttled t"])
       // The test's clock is moved to the end of the hour.
-      try await stage.database.run("UPDATE codemint.accounts SET paused_until = clock_timestamp()")
+      try await stage.database.run("UPDATE codemint.account SET paused_until = clock_timestamp()")
       try await stage.database.allEnded()
       #expect(stage.requests(of: Reward.first).map(\.status) == [429, 201])
       #expect(try await stage.database.unsound() == [])

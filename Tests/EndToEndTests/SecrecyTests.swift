@@ -105,7 +105,7 @@ struct SecrecyTests {
         settings.merging([
           "CODEMINT_HTTP_LISTEN": site.address, "CODEMINT_SYNC_FIRST_SECONDS": "0.2",
           "CODEMINT_SYNC_LONGEST_SECONDS": "1", "CODEMINT_SYNC_RETRIES": "0",
-          "CODEMINT_RECONCILE_SETTLE_SECONDS": "1",
+          "CODEMINT_RECONCILE_LISTING_GAP_SECONDS": "1",
           "NOTIFY_SOCKET": socket,
         ]) { $1 }
       )

@@ -2,13 +2,13 @@ import Foundation
 import Sandbox
 import Testing
 
-@Suite("Codes are followed until other systems have them", .timeLimit(Patience.limit))
+@Suite("Codes are tracked until other systems have them", .timeLimit(Patience.limit))
 struct SyncTests {
   /// How many codes: a few for every day, a hundred thousand for `scripts/sync-soak`.
   private static let codes =
     ProcessInfo.processInfo.environment["CODEMINT_SYNC_CODES"].flatMap(Int.init) ?? 2500
 
-  /// Looks that come fast enough to be waited for.
+  /// Sync passes that come fast enough to be waited for.
   private static let settings: [String: String?] = [
     "CODEMINT_SYNC_FIRST_SECONDS": "1", "CODEMINT_SYNC_LONGEST_SECONDS": "2",
     "CODEMINT_SYNC_RETRIES": "2", "CODEMINT_LOG_LEVEL": "debug",
@@ -33,8 +33,8 @@ struct SyncTests {
     )
   }
 
-  /// Provisions a job and follows it to its end.
-  private static func follow(_ stage: Stage, _ count: Int = codes) async throws {
+  /// Provisions a job and waits until the sync state of its codes is final.
+  private static func awaitFinal(_ stage: Stage, _ count: Int = codes) async throws {
     try await stage.database.insert(Job(Reward.first, count))
     try await stage.database.until(
       "NOT EXISTS (SELECT FROM codemint.jobs WHERE sync_done_at IS NULL)"
@@ -79,26 +79,27 @@ struct SyncTests {
     let fate = FateShape(share: 0.05, after: .seconds(1), spread: .seconds(4))
     try await Stage.play(api: Self.api(fate: fate)) { stage in
       let daemon = try stage.daemon(Self.settings)
-      try await Self.follow(stage)
+      try await Self.awaitFinal(stage)
       try await Self.loadTruth(stage)
       #expect(try await stage.database.texts(Self.differences()) == [])
       let pending = "SELECT count(*) FROM codemint.codes WHERE sync_status = 'pending'"
       #expect(try await stage.database.number(pending) == 0)
 
-      // Every look has to ask at least once, and every code that was made or has changed stands on
+      // Every pass has to ask at least once, and every code that was made or has changed stands on
       // some page.
-      let looks = daemon.errors.all.count {
-        $0.contains("codes are being followed") || $0.contains("every code is settled")
-          || $0.contains("no longer followed")
+      let passes = daemon.errors.all.count {
+        $0.contains("codes are being tracked")
+          || $0.contains("the sync state of every code is final")
+          || $0.contains("no longer tracked")
       }
       let changed = try await stage.database.number(
         "SELECT count(*) FROM codemint.codes WHERE updated_at > created_at"
       )
-      let least = looks + (Self.codes + changed) / 1000
+      let least = passes + (Self.codes + changed) / 1000
       let calls = stage.sandbox.truth.listRequests
       #expect(calls <= 2 * least, "\(calls) list calls, \(least) would do")
       if Self.codes > 2500 {
-        print("\(Self.codes) codes, \(changed) changed: \(calls) list calls in \(looks) looks")
+        print("\(Self.codes) codes, \(changed) changed: \(calls) list calls in \(passes) passes")
       }
     }
   }
@@ -107,7 +108,7 @@ struct SyncTests {
   func errors() async throws {
     try await Stage.play(api: Self.api()) { stage in
       _ = try stage.daemon(Self.settings)
-      try await Self.follow(stage)
+      try await Self.awaitFinal(stage)
       let asked = stage.sandbox.truth.syncRequests
       let recorded = try await stage.database.number("SELECT sum(attempts) FROM codemint.resyncs")
       #expect(asked == recorded && (2...4).contains(asked))
@@ -146,7 +147,7 @@ struct SyncTests {
     try await Stage.play(api: Self.api(Self.misbehaviour)) { stage in
       _ = try stage.daemon(Self.settings)
       let count = min(Self.codes, 2500)
-      try await Self.follow(stage, count)
+      try await Self.awaitFinal(stage, count)
       try stage.sandbox.setFaults(FaultPlan())
       try await Self.loadTruth(stage)
       #expect(try await stage.database.texts(Self.differences(join: "LEFT")) == [])
@@ -157,7 +158,7 @@ struct SyncTests {
   @Test("switched off, nothing is listed")
   func switchedOff() async throws {
     try await Stage.play(api: Self.api()) { stage in
-      let daemon = try stage.daemon(["CODEMINT_SYNC_FOLLOW": "false"])
+      let daemon = try stage.daemon(["CODEMINT_SYNC_TRACK": "false"])
       try await stage.database.insert(Job(Reward.first, 600))
       try await stage.database.allEnded()
       daemon.send(SIGTERM)

@@ -2,7 +2,7 @@ import Foundation
 import Sandbox
 import Testing
 
-@Suite("The web surface", .timeLimit(Patience.limit))
+@Suite("The web server", .timeLimit(Patience.limit))
 struct WebTests {
   @Test("health, readiness, the page, its facts and the metrics, and never a code or the key")
   func everything() async throws {
@@ -102,8 +102,10 @@ struct WebTests {
       try await stage.database.run(
         """
         DELETE FROM codemint.codes WHERE id IN (SELECT id FROM codemint.codes LIMIT 7);
-        UPDATE codemint.rewards SET watch_call = (SELECT id FROM codemint.calls),
-          watched_since = created_at, watch_at = clock_timestamp()
+        INSERT INTO codemint.reward_watches (reward_id, reason, call_id, since, next_listing_at)
+        SELECT r.reward_id, 'absent_call', (SELECT id FROM codemint.calls), r.created_at,
+               clock_timestamp()
+        FROM codemint.rewards r
         """
       )
       try await daemon.errors.line("codes found late, recorded as surplus")
@@ -147,7 +149,7 @@ struct WebTests {
       let problem = try #require((facts["sync"] as? [[String: Any]])?.first)
       #expect(problem["system"] as? String == "shopify" && problem["codes"] as? Int == 100)
       #expect(problem["error_text"] as? String == "the system has (code) already")
-      let statement = "SELECT codemint.follow_sync('\(Reward.first)')"
+      let statement = "SELECT codemint.track_sync('\(Reward.first)')"
       #expect(problem["what_to_do"] as? String == statement)
       let job = try #require((facts["jobs"] as? [[String: Any]])?.first)
       #expect(job["sync_errors"] as? Int == 100)
@@ -197,7 +199,7 @@ struct WebTests {
     try await Stage.play { stage in
       let port = stage.baseURL.replacing("http://", with: "")
       let daemon = try stage.daemon(["CODEMINT_HTTP_LISTEN": port])
-      try await daemon.errors.line("the web surface cannot be served")
+      try await daemon.errors.line("the web server cannot listen")
       try await stage.database.insert(Job(Reward.first, 10))
       try await stage.database.allEnded()
       #expect(try await stage.database.unsound() == [])

@@ -14,21 +14,62 @@ struct SourceTree {
     /// The folder below `Sources`, which is the module's name.
     var module: String { path.split(separator: "/").dropFirst().first.map(String.init) ?? "" }
 
-    /// The functions of a file of SQL, with the lines of their bodies.
-    var functions: [(name: String, lines: Int)] {
-      var functions: [(name: String, lines: Int)] = []
-      var (name, begin) = ("", 0)
+    /// A function that a file of SQL defines.
+    struct Function {
+      let name: String
+      /// How many parameters its callers give; a composite is one.
+      let parameters: Int
+      /// The lines between `AS $$` and `$$;`, 0 if there are no such lines.
+      let lines: Int
+    }
+
+    /// The functions that a file of SQL defines.
+    var functions: [Function] {
+      var functions: [Function] = []
       for (number, line) in lines.enumerated() {
-        if line.hasPrefix("CREATE FUNCTION ") {
-          name = String(line.dropFirst(16).prefix { $0 != "(" })
-        } else if line == "AS $$" {
-          begin = number
-        } else if line == "$$;", !name.isEmpty {
-          functions.append((name, number - begin - 1))
-          name = ""
-        }
+        let heads = ["CREATE FUNCTION ", "CREATE OR REPLACE FUNCTION "]
+        guard let head = heads.first(where: line.hasPrefix) else { continue }
+        let rest = lines[number...]
+        let begin = rest.firstIndex(of: "AS $$") ?? number
+        let end = rest.firstIndex(of: "$$;") ?? number
+        functions.append(
+          Function(
+            name: String(line.dropFirst(head.count).prefix { $0 != "(" }),
+            parameters: Self.parameters(rest),
+            lines: max(0, end - begin - 1)
+          )
+        )
       }
       return functions
+    }
+
+    /// How many parameters the first parentheses hold, without those that only return something.
+    private static func parameters(_ lines: ArraySlice<String>) -> Int {
+      var parameters = [""]
+      var depth = 0
+      var isQuoted = false
+      for line in lines {
+        for (character, next) in zip(line, line.dropFirst() + " ") {
+          if character == "'" { isQuoted.toggle() }
+          if isQuoted { continue }
+          if character == "-", next == "-" { break }
+          if character == ")" { depth -= 1 }
+          if character == ")", depth == 0 {
+            return parameters.count { parameter in
+              let words = parameter.split(whereSeparator: \.isWhitespace)
+              return words.first.map { $0 != "OUT" } ?? false
+            }
+          }
+          if character == ",", depth == 1 {
+            parameters.append("")
+          } else if depth > 0 {
+            parameters[parameters.count - 1].append(character)
+          }
+          if character == "(" { depth += 1 }
+        }
+        parameters[parameters.count - 1].append(" ")
+      }
+      return 0
     }
 
     /// The modules that it imports.

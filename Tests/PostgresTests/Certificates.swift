@@ -1,6 +1,7 @@
 import Foundation
 import LocalPostgres
 import Postgres
+import TestSupport
 
 /// Certificates made for one test, with the `openssl` command.
 final class Certificates {

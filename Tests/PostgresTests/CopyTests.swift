@@ -1,4 +1,5 @@
 import Postgres
+import TestSupport
 import Testing
 
 @Suite("rows that are copied into a table")
@@ -180,7 +181,7 @@ struct CopyTests {
     #expect(try answers.others?.first?.get().one().text(0) == "0")
   }
 
-  @Test("a transaction has no room for another one")
+  @Test("a transaction cannot run within another one")
   func transaction() async throws {
     let connection = try await Self.connection()
     _ = try await connection.query("BEGIN")

@@ -1,5 +1,6 @@
 import LocalPostgres
 import Postgres
+import TestSupport
 import Testing
 
 @Suite("deadlines and cancellation")

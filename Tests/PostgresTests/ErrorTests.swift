@@ -1,5 +1,6 @@
 import LocalPostgres
 import Postgres
+import TestSupport
 import Testing
 
 @Suite("what an error says, and what it keeps to itself")

@@ -1,4 +1,5 @@
 import Postgres
+import TestSupport
 import Testing
 
 @Suite("arrays on their way to the server")
@@ -8,52 +9,27 @@ struct ArrayTests {
     let connection = try await TestServer.connection()
     let rows = try await connection.query(
       """
-      SELECT * FROM unnest($1, $2, $3, $4, $5, $6, $7, $8)
-        AS t (big, small, yes, word, id, at, doc, raw)
+      SELECT * FROM unnest($1, $2, $3, $4) AS t (big, small, word, id)
       """,
       [
-        .int8s([.min, nil, .max]), .int4s([1, nil, -1]), .bools([true, nil, false]),
-        .texts(["é", nil, ""]), .uuids([1, nil, .max]),
-        .timestamptzs(microsecondsSinceUnixEpoch: [0, nil, .max]),
-        .jsonbs(utf8: [Array("{}".utf8), nil, Array("null".utf8)]),
-        .byteas([[0, 1], nil, []]),
+        .int8s([.min, nil, .max]), .int4s([1, nil, -1]), .texts(["é", nil, ""]),
+        .uuids([1, nil, .max]),
       ]
     )
     #expect(try rows.map { try $0.optionalInt64("big") } == [.min, nil, .max])
     #expect(try rows.map { try $0.optionalInteger("small") } == [1, nil, -1])
-    #expect(try rows.map { try $0.optionalBool("yes") } == [true, nil, false])
     #expect(try rows.map { try $0.optionalText("word") } == ["é", nil, ""])
     #expect(try rows.map { try $0.optionalUuid("id") } == [1, nil, .max])
-    #expect(try rows.map { try $0.optionalTimestamptz("at") } == [0, nil, .max])
-    #expect(try rows.map { try $0.optionalJson("doc") } == ["{}", nil, "null"])
-    #expect(try rows.map { try $0.optionalBytea("raw") } == [[0, 1], nil, []])
   }
 
   @Test("an empty array is empty, not null")
   func empty() async throws {
     let connection = try await TestServer.connection()
     let row = try await connection.query(
-      """
-      SELECT cardinality($1) + cardinality($2) + cardinality($3) + cardinality($4)
-        + cardinality($5) + cardinality($6) + cardinality($7)
-      """,
-      [
-        .int8s([]), .int4s([]), .bools([]), .texts([]), .uuids([]),
-        .timestamptzs(microsecondsSinceUnixEpoch: []), .jsonbs(utf8: [[UInt8]?]()),
-      ]
+      "SELECT cardinality($1) + cardinality($2) + cardinality($3) + cardinality($4)",
+      [.int8s([]), .int4s([]), .texts([]), .uuids([])]
     ).one()
     #expect(try row.integer(0) == 0)
-  }
-
-  @Test("slices of UTF-8 make a text array like strings do")
-  func slices() async throws {
-    let connection = try await TestServer.connection()
-    let body = Array("ab☕".utf8)
-    let row = try await connection.query(
-      "SELECT $1 = $2",
-      [.texts(utf8: [body[0..<2], nil, body[2...]]), .texts(["ab", nil, "☕"])]
-    ).one()
-    #expect(try row.bool(0))
   }
 
   @Test("five hundred elements arrive at once")
@@ -75,7 +51,7 @@ struct CompositeTests {
   func fields() async throws {
     let connection = try await Self.connection()
     let rows = try await connection.query(
-      "SELECT * FROM unnest_codes($1)",
+      "SELECT *, doc::text AS doc_text FROM unnest_codes($1)",
       [
         .composites([
           Self.code(1, "É", #"{"a": 1}"#, mood: "glad"),
@@ -88,7 +64,7 @@ struct CompositeTests {
     )
     #expect(try rows.map { try $0.optionalUuid("id") } == [1, nil])
     #expect(try rows.map { try $0.optionalText("code") } == ["É", nil])
-    #expect(try rows.map { try $0.optionalJson("doc") } == [#"{"a": 1}"#, nil])
+    #expect(try rows.map { try $0.optionalText("doc_text") } == [#"{"a": 1}"#, nil])
     #expect(try rows.map { try $0.optionalTimestamptz("at") } == [0, nil])
     #expect(try rows.map { try $0.optionalBool("known") } == [true, nil])
     #expect(try rows.map { try $0.optionalText("mood") } == ["glad", nil])

@@ -1,4 +1,5 @@
 import Postgres
+import TestSupport
 import Testing
 
 @Suite("statements in one round trip")
@@ -99,7 +100,7 @@ struct PipelineTests {
     #expect(!connection.isUsable)
   }
 
-  @Test("a transaction has no room for a pair")
+  @Test("a pair of transactions cannot run within another one")
   func transaction() async throws {
     let connection = try await TestServer.connection()
     _ = try await connection.query("BEGIN")

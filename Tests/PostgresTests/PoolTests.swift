@@ -1,5 +1,6 @@
 import LocalPostgres
 import Synchronization
+import TestSupport
 import Testing
 
 @testable import Postgres

@@ -1,31 +1,19 @@
 import LocalPostgres
 import Postgres
-import Synchronization
+import TestSupport
 
-/// The server that the tests of this process share, and databases on it.
-enum TestServer {
-  private static let starting = Task { try await LocalPostgres.start() }
-  /// Makes the databases: quicker than a psql for each.
-  private static let administrating = Task {
-    try await Connection.open(ConnectionSettings(shared().url()))
-  }
-  private static let databases = Mutex(0)
+extension TestServer {
+  private static let starting = Task { try await TestServer() }
 
-  /// The shared server. Tests that stop or suspend one start their own.
-  static func shared() async throws -> LocalPostgres { try await starting.value }
+  /// The server that the tests of this process share. Tests that stop or suspend one start their own.
+  static func shared() async throws -> LocalPostgres { try await starting.value.server }
 
   /// Settings for an empty database of the test's own.
   static func database(over transport: LocalPostgres.Transport = .socket) async throws
     -> ConnectionSettings
   {
-    let server = try await shared()
-    let number = databases.withLock { count in
-      count += 1
-      return count
-    }
-    let name = "test_\(number)"
-    try await administrating.value.script("CREATE DATABASE \(name)")
-    return try ConnectionSettings(server.url(database: name, over: transport))
+    let shared = try await starting.value
+    return try shared.settings(await shared.makeDatabase(), over: transport)
   }
 
   /// A connection to a database of the test's own.

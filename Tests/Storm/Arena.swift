@@ -21,7 +21,7 @@ struct Arena: Sendable {
   enum Patience {
     static let lease = 5
     static let apiTimeout = 3
-    static let settle = 2
+    static let listingGap = 2
   }
 
   static func play(
@@ -97,7 +97,7 @@ struct Arena: Sendable {
       "CODEMINT_LIMITS_MAX_IN_FLIGHT_PER_REWARD": "3",
       "CODEMINT_LEASE_SECONDS": "\(Patience.lease)",
       "CODEMINT_POLL_SECONDS": "1",
-      "CODEMINT_RECONCILE_SETTLE_SECONDS": "\(Patience.settle)",
+      "CODEMINT_RECONCILE_LISTING_GAP_SECONDS": "\(Patience.listingGap)",
     ]
     self.environment = environment
     let program = storm.codemint ?? Binary.path
@@ -141,7 +141,7 @@ struct Arena: Sendable {
     try sandbox.setFaults(FaultPlan())
     Console.say("\(elapsed(since: begin)) s: quiet")
     var quiet = Quiet(self)
-    try await quiet.settle()
+    try await quiet.awaitEnd()
     return try await Judge(self).judge(quiet, seconds: elapsed(since: begin))
   }
 

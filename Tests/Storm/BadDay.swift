@@ -45,7 +45,7 @@ enum BadDay {
     (0.006, .hang()),
     (0.010, .hang(made: .all)),
     (0.006, .generateLate(seconds: 1)),
-    // Beyond the linger: the call will have been judged absent, and its codes are surplus.
+    // Later than a call may take effect: it will have been judged absent, and its codes are surplus.
     (0.003, .generateLate(seconds: 25)),
     (0.008, .cut()),
     (0.006, .cut(complete: false)),

@@ -1,6 +1,13 @@
 import Backstage
 import Foundation
 
+/// Where a daemon runs: the words by which it is started.
+struct Berth: Sendable {
+  let program: String
+  let arguments: [String]
+  let environment: [String: String]
+}
+
 /// The daemons. There is always the same number of them: for each that ends, another one starts.
 actor Fleet {
   /// What has been done to them, and what they did.
@@ -96,8 +103,8 @@ actor Fleet {
     tally.suspensions += 1
   }
 
-  /// Looks whether one has ended by itself, and puts another in its place.
-  func tend() async throws {
+  /// Puts another in the place of each that has ended by itself.
+  func replaceEnded() async throws {
     for worker in running where !busy.contains(worker.process) && worker.hasEnded {
       let ending = try await replace(worker, after: .zero)
       tally.deaths += 1

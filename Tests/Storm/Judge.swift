@@ -21,7 +21,10 @@ struct Judge {
   func unknown() async throws -> Set<String> {
     var unknown = Set(truth.keys)
     let known =
-      "SELECT id::text AS id FROM codemint.codes UNION ALL SELECT id::text FROM codemint.strays"
+      """
+      SELECT id::text AS id FROM codemint.codes
+      UNION ALL SELECT id::text FROM codemint.unattributed_codes
+      """
     for row in try await arena.eye.rows(known) {
       unknown.remove(try row.text("id"))
     }
@@ -57,7 +60,7 @@ struct Judge {
     }
     let unknown = try await unknown()
     verdict.lost = unknown.count
-    verdict.strays = try await eye.number(Self.strays)
+    verdict.unattributed = try await eye.number(Self.unattributed)
     try await noteCodes(&verdict)
     if !unknown.isEmpty { verdict.foundByAudit = try await audit(unknown) }
     return verdict
@@ -96,9 +99,9 @@ struct Judge {
     """
 
   /// Codes that wait for a person; one that another reward's answer showed as well does not.
-  private static let strays = """
-    SELECT count(*) FROM codemint.strays s
-    WHERE NOT EXISTS (SELECT FROM codemint.codes c WHERE c.id = s.id)
+  private static let unattributed = """
+    SELECT count(*) FROM codemint.unattributed_codes u
+    WHERE NOT EXISTS (SELECT FROM codemint.codes c WHERE c.id = u.id)
     """
 
   private func noteCodes(_ verdict: inout Verdict) async throws {
@@ -126,7 +129,7 @@ struct Judge {
       let request = made.code.request.map { requests[$0 - 1] }
       if let request, request.made > request.count ?? 0 {
         verdict.surplusOfLongAnswers += 1
-      } else if try row.bool("after_absent") || isBeyondLinger(row.int64("created_ms"), request) {
+      } else if try row.bool("after_absent") || isTooLate(row.int64("created_ms"), request) {
         verdict.surplusAfterAbsent += 1
       } else if verdict.lostCommitBytes > 0 {
         verdict.surplusAfterFailover += 1
@@ -139,7 +142,7 @@ struct Judge {
 
   /// Whether a code was made when its request could no longer take effect, by the bounds that are
   /// stated: the judgement may come later, but looks no further.
-  private func isBeyondLinger(_ created: Int64, _ request: GenerateRequest?) -> Bool {
+  private func isTooLate(_ created: Int64, _ request: GenerateRequest?) -> Bool {
     guard let request else { return false }
     var (wall, monotonic) = (timespec(), timespec())
     clock_gettime(CLOCK_REALTIME, &wall)
@@ -148,8 +151,8 @@ struct Judge {
       Int64(wall.tv_sec - monotonic.tv_sec) * 1000
       + Int64(wall.tv_nsec - monotonic.tv_nsec) / 1_000_000
     let arrived = Int64(request.arrivedAt / 1_000_000) + offset
-    let linger = Arena.Patience.lease + Arena.Patience.apiTimeout + Arena.Patience.settle
-    return created - arrived >= Int64(linger) * 1000
+    let effectiveFor = Arena.Patience.lease + Arena.Patience.apiTimeout + Arena.Patience.listingGap
+    return created - arrived >= Int64(effectiveFor) * 1000
   }
 
   /// Says where a code comes from that nothing explains.

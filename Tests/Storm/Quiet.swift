@@ -16,21 +16,21 @@ struct Quiet {
 
   /// Waits for the end.
   /// - Throws: `Broken` if it does not come in time.
-  mutating func settle() async throws {
+  mutating func awaitEnd() async throws {
     let limit = Duration.seconds(arena.storm.patience)
     let begin = ContinuousClock.now
-    while try await !isSettled() {
+    while try await !isAtEnd() {
       guard ContinuousClock.now - begin < limit else {
         return await Stuck(arena).explain()
       }
       try await resolveHeld()
-      try await arena.fleet.tend()
+      try await arena.fleet.replaceEnded()
       try await Time.pass(.seconds(1))
     }
     try await hurryWatches(until: begin + limit)
   }
 
-  private func isSettled() async throws -> Bool {
+  private func isAtEnd() async throws -> Bool {
     try await arena.eye.number(Self.open) == 0
   }
 
@@ -68,8 +68,10 @@ struct Quiet {
     while left > 0, ContinuousClock.now < end, try await arena.eye.number(Self.watched) > 0 {
       try await arena.eye.run(
         """
-        UPDATE codemint.rewards SET watch_at = clock_timestamp()
-        WHERE watch_at > clock_timestamp() AND coalesce(reconciler_until, '-infinity') < clock_timestamp()
+        UPDATE codemint.reward_watches w SET next_listing_at = clock_timestamp()
+        FROM codemint.rewards r
+        WHERE r.reward_id = w.reward_id AND w.next_listing_at > clock_timestamp()
+          AND coalesce(r.reconciler_until, '-infinity') < clock_timestamp()
         """
       )
       try await Time.pass(.seconds(3))
@@ -78,5 +80,56 @@ struct Quiet {
     foundByWatch = before - left
   }
 
-  private static let watched = "SELECT count(*) FROM codemint.rewards WHERE watch_at IS NOT NULL"
+  private static let watched =
+    "SELECT count(*) FROM codemint.reward_watches WHERE next_listing_at IS NOT NULL"
+}
+
+/// Says what does not come to its end, for a person to look into.
+struct Stuck {
+  private static let questions = [
+    ("jobs", "SELECT * FROM codemint.jobs WHERE finished_at IS NULL OR held ORDER BY id LIMIT 20"),
+    (
+      "calls",
+      """
+      SELECT * FROM codemint.calls WHERE state IN ('sending', 'in_doubt')
+      ORDER BY created_at LIMIT 20
+      """
+    ),
+    (
+      "rewards",
+      """
+      SELECT * FROM codemint.rewards
+      WHERE closed_at IS NOT NULL OR in_flight > 0 OR paused_until > clock_timestamp() LIMIT 20
+      """
+    ),
+    ("account", "SELECT * FROM codemint.account"),
+    (
+      "workers",
+      """
+      SELECT process, seen_at, expires_at > clock_timestamp() AS lives FROM codemint.workers
+      ORDER BY seen_at DESC LIMIT 8
+      """
+    ),
+  ]
+
+  private let arena: Arena
+
+  init(_ arena: Arena) {
+    self.arena = arena
+  }
+
+  func explain() async {
+    Console.say("this is how it stands:")
+    for (subject, question) in Self.questions {
+      do {
+        let lines = try await arena.eye.lines(question)
+        Console.say("\(subject):")
+        lines.forEach { Console.say("  \($0)") }
+      } catch {
+        Console.say("\(subject): \(error)")
+      }
+    }
+    Console.say("what the daemons said last:")
+    await arena.fleet.lastWords.forEach { Console.say($0) }
+  }
 }

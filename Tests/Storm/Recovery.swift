@@ -23,14 +23,14 @@ struct Recovery: AsyncParsableCommand {
   @Option(help: "api.timeout_seconds")
   var timeout = 5
 
-  @Option(help: "reconcile.settle_seconds")
-  var settle = 1
+  @Option(help: "reconcile.listing_gap_seconds")
+  var listingGap = 1
 
   @Option(help: "How often each case is played.")
   var rounds = 3
 
   func validate() throws {
-    guard lease >= 5, timeout > 0, settle > 0, rounds > 0 else {
+    guard lease >= 5, timeout > 0, listingGap > 0, rounds > 0 else {
       throw ValidationError("numbers are positive, and a lease has 5 seconds at least")
     }
   }
@@ -49,12 +49,12 @@ struct Recovery: AsyncParsableCommand {
   }
 
   private func measure(on server: LocalPostgres) async throws -> Bool {
-    print("lease \(lease) s, API timeout \(timeout) s, settle \(settle) s")
+    print("lease \(lease) s, API timeout \(timeout) s, listing gap \(listingGap) s")
     print("codes made | taken over by  | seconds          | bound")
     var isKept = true
     var number = 0
     for made in [Making.all, .none] {
-      let bound = made == .all ? lease + 5 : lease + timeout + 2 * settle + 5
+      let bound = made == .all ? lease + 5 : lease + timeout + 2 * listingGap + 5
       for isFleet in [true, false] {
         var times: [Double] = []
         for _ in 0..<rounds {
@@ -81,7 +81,7 @@ struct Recovery: AsyncParsableCommand {
       "CODEMINT_HTTP_LISTEN": "",
       "CODEMINT_API_TIMEOUT_SECONDS": "\(timeout)",
       "CODEMINT_LEASE_SECONDS": "\(lease)",
-      "CODEMINT_RECONCILE_SETTLE_SECONDS": "\(settle)",
+      "CODEMINT_RECONCILE_LISTING_GAP_SECONDS": "\(listingGap)",
     ]
   }
 }

@@ -38,7 +38,7 @@ struct Verdict: Encodable {
   var surplusAfterAbsent = 0
   var surplusAfterFailover = 0
   var foundByWatch = 0
-  var strays = 0
+  var unattributed = 0
   // What must not be.
   var lost = 0
   var foundByAudit = 0
@@ -98,7 +98,7 @@ struct Verdict: Encodable {
       ("    of answers longer than asked", "\(surplusOfLongAnswers)"),
       ("    made after judged absent", "\(surplusAfterAbsent)"),
       ("    whose job a failover lost", "\(surplusAfterFailover)"),
-      ("  found by the watch", "\(foundByWatch)"), ("  set aside as strays", "\(strays)"),
+      ("  found by the watch", "\(foundByWatch)"), ("  attributed to no call", "\(unattributed)"),
       ("lost", "\(lost)" + (lost > 0 ? ", \(foundByAudit) of them named by the audit" : "")),
       ("double", "\(double)"),
       ("in the ledger and not upstream", "\(phantom)"),

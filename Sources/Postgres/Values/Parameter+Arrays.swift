@@ -1,76 +1,50 @@
 extension Parameter {
   /// A `bigint[]`.
   public static func int8s(_ values: [Int64?]) -> Parameter {
-    fixedWidth(values, array: TypeOID.int8Array, element: TypeOID.int8) { $0 }
+    numbers(values, array: TypeOID.int8Array, element: TypeOID.int8)
   }
 
   /// An `integer[]`.
   public static func int4s(_ values: [Int32?]) -> Parameter {
-    fixedWidth(values, array: TypeOID.int4Array, element: TypeOID.int4) { $0 }
-  }
-
-  /// A `boolean[]`.
-  public static func bools(_ values: [Bool?]) -> Parameter {
-    fixedWidth(values, array: TypeOID.boolArray, element: TypeOID.bool) { $0 ? 1 : 0 as UInt8 }
+    numbers(values, array: TypeOID.int4Array, element: TypeOID.int4)
   }
 
   /// A `uuid[]`, the first byte of each the number's most significant.
   public static func uuids(_ values: [UInt128?]) -> Parameter {
-    fixedWidth(values, array: TypeOID.uuidArray, element: TypeOID.uuid) { $0 }
-  }
-
-  /// A `timestamptz[]`; see `timestamptz(microsecondsSinceUnixEpoch:)`.
-  public static func timestamptzs(microsecondsSinceUnixEpoch values: [Int64?]) -> Parameter {
-    fixedWidth(values, array: TypeOID.timestamptzArray, element: TypeOID.timestamptz) {
-      serverTimestamp($0)
-    }
+    numbers(values, array: TypeOID.uuidArray, element: TypeOID.uuid)
   }
 
   /// A `text[]`.
   public static func texts(_ values: [String?]) -> Parameter {
-    variableWidth(
-      values.lazy.map { $0?.utf8 },
-      array: TypeOID.textArray,
-      element: TypeOID.text
-    )
-  }
-
-  /// A `text[]` from text that is UTF-8 already, for instance slices of an answer's body.
-  public static func texts<Bytes: Collection<UInt8>>(utf8 values: [Bytes?]) -> Parameter {
-    variableWidth(values, array: TypeOID.textArray, element: TypeOID.text)
-  }
-
-  /// A `bytea[]`.
-  ///
-  /// Of arrays only, and not of any bytes: generic code is not specialized for another module, and
-  /// 500 codes a call come this way.
-  public static func byteas(_ values: [[UInt8]?]) -> Parameter {
-    variableWidth(values, array: TypeOID.byteaArray, element: TypeOID.bytea)
-  }
-
-  /// A `jsonb[]` from JSON texts in UTF-8; a nil is SQL's null, not JSON's.
-  public static func jsonbs(utf8 values: [[UInt8]?]) -> Parameter {
-    variableWidth(
-      values,
-      array: TypeOID.jsonbArray,
-      element: TypeOID.jsonb,
-      prefix: jsonbVersion
-    )
-  }
-
-  private static func fixedWidth<Value, Wire: FixedWidthInteger & Sendable>(
-    _ values: [Value?],
-    array: UInt32,
-    element: UInt32,
-    _ encode: (Value) -> Wire
-  ) -> Parameter {
+    var size = headerSize
+    for value in values { size += 4 + (value?.utf8.count ?? 0) }
     var bytes: [UInt8] = []
-    bytes.reserveCapacity(headerSize + values.count * (4 + MemoryLayout<Wire>.size))
+    bytes.reserveCapacity(size)
+    appendHeader(to: &bytes, element: TypeOID.text, count: values.count)
+    for value in values {
+      if let utf8 = value?.utf8 {
+        bytes.append(bigEndian: Int32(utf8.count))
+        bytes.append(contentsOf: utf8)
+      } else {
+        bytes.append(bigEndian: nullLength)
+      }
+    }
+    return Parameter(type: TypeOID.textArray, bytes: bytes)
+  }
+
+  private static func numbers<Number: FixedWidthInteger & Sendable>(
+    _ values: [Number?],
+    array: UInt32,
+    element: UInt32
+  ) -> Parameter {
+    let size = MemoryLayout<Number>.size
+    var bytes: [UInt8] = []
+    bytes.reserveCapacity(headerSize + values.count * (4 + size))
     appendHeader(to: &bytes, element: element, count: values.count)
     for value in values {
       if let value {
-        bytes.append(bigEndian: Int32(MemoryLayout<Wire>.size))
-        bytes.append(bigEndian: encode(value))
+        bytes.append(bigEndian: Int32(size))
+        bytes.append(bigEndian: value)
       } else {
         bytes.append(bigEndian: nullLength)
       }
@@ -78,46 +52,6 @@ extension Parameter {
     return Parameter(type: array, bytes: bytes)
   }
 
-  private static func variableWidth<Bytes: Collection<UInt8>>(
-    _ values: some Collection<Bytes?>,
-    array: UInt32,
-    element: UInt32,
-    prefix: UInt8? = nil
-  ) -> Parameter {
-    let prefixSize = prefix == nil ? 0 : 1
-    let size = values.reduce(0) { $0 + 4 + ($1.map { $0.count + prefixSize } ?? 0) }
-    var bytes: [UInt8] = []
-    bytes.reserveCapacity(headerSize + size)
-    appendHeader(to: &bytes, element: element, count: values.count)
-    for value in values {
-      if let value {
-        bytes.append(bigEndian: Int32(value.count + prefixSize))
-        if let prefix { bytes.append(prefix) }
-        bytes.append(contentsOf: value)
-      } else {
-        bytes.append(bigEndian: nullLength)
-      }
-    }
-    return Parameter(type: array, bytes: bytes)
-  }
-
-  static let headerSize = 20
-  static let nullLength: Int32 = -1
-
-  /// The head of an array on the wire (`array_recv` in the server): dimensions, whether nulls may
-  /// follow (the server only checks that it is 0 or 1), element type, and size and first index of
-  /// the dimension. An empty array has no dimension.
-  static func appendHeader(to bytes: inout [UInt8], element: UInt32, count: Int) {
-    bytes.append(bigEndian: Int32(count == 0 ? 0 : 1))
-    bytes.append(bigEndian: Int32(1))
-    bytes.append(bigEndian: element)
-    guard count > 0 else { return }
-    bytes.append(bigEndian: Int32(count))
-    bytes.append(bigEndian: Int32(1))
-  }
-}
-
-extension Parameter {
   /// A value of a composite type, from its fields in the order of the type's attributes; nil is a null
   /// composite.
   ///
@@ -169,5 +103,20 @@ extension Parameter {
         bytes.append(bigEndian: nullLength)
       }
     }
+  }
+
+  private static let headerSize = 20
+  private static let nullLength: Int32 = -1
+
+  /// The head of an array on the wire (`array_recv` in the server): dimensions, whether nulls may
+  /// follow (the server only checks that it is 0 or 1), element type, and size and first index of
+  /// the dimension. An empty array has no dimension.
+  private static func appendHeader(to bytes: inout [UInt8], element: UInt32, count: Int) {
+    bytes.append(bigEndian: Int32(count == 0 ? 0 : 1))
+    bytes.append(bigEndian: Int32(1))
+    bytes.append(bigEndian: element)
+    guard count > 0 else { return }
+    bytes.append(bigEndian: Int32(count))
+    bytes.append(bigEndian: Int32(1))
   }
 }

@@ -8,12 +8,6 @@ public struct Row: Sendable {
   let columns: [Rows.ColumnDescription]
   let index: Int
 
-  /// Whether the value is null.
-  public func isNull(_ column: Column) throws(PostgresError) -> Bool {
-    let (place, _) = try find(column)
-    return unsafe storage.handle.withBytes(row: index, column: place) { unsafe $0 == nil }
-  }
-
   func find(_ column: Column) throws(PostgresError) -> (place: Int, type: UInt32) {
     let place =
       switch column {
@@ -165,18 +159,6 @@ extension Row {
     }
   }
 
-  /// A `bytea`.
-  public func bytea(_ column: Column) throws(PostgresError) -> [UInt8] {
-    try required(column, optionalBytea(column))
-  }
-
-  /// As `bytea`, or nil for null.
-  public func optionalBytea(_ column: Column) throws(PostgresError) -> [UInt8]? {
-    try unsafe optional(column, as: "a bytea") { type, bytes in
-      type == TypeOID.bytea ? unsafe Array(bytes) : nil
-    }
-  }
-
   /// Text of any kind: `text`, `varchar`, `char(n)`, `name`, an enumeration, or a type of an extension
   /// that is text on the wire.
   public func text(_ column: Column) throws(PostgresError) -> String {
@@ -188,23 +170,6 @@ extension Row {
     try unsafe optional(column, as: "text") { type, bytes in
       Row.textTypes.contains(type) || type >= TypeOID.firstUserDefined
         ? unsafe String(validating: bytes, as: UTF8.self) : nil
-    }
-  }
-
-  /// The text of a `jsonb` or `json`.
-  public func json(_ column: Column) throws(PostgresError) -> String {
-    try required(column, optionalJson(column))
-  }
-
-  /// As `json`, or nil for null.
-  public func optionalJson(_ column: Column) throws(PostgresError) -> String? {
-    try unsafe optional(column, as: "JSON") { type, bytes in
-      switch type {
-      case TypeOID.json: unsafe String(validating: bytes, as: UTF8.self)
-      case TypeOID.jsonb where unsafe bytes.first == Parameter.jsonbVersion:
-        unsafe String(validating: bytes.dropFirst(), as: UTF8.self)
-      default: nil
-      }
     }
   }
 

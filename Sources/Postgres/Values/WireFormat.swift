@@ -8,7 +8,6 @@ enum TypeOID {
   static let int4: UInt32 = 23
   static let text: UInt32 = 25
   static let oid: UInt32 = 26
-  static let json: UInt32 = 114
   static let float4: UInt32 = 700
   static let float8: UInt32 = 701
   static let unknown: UInt32 = 705
@@ -19,14 +18,10 @@ enum TypeOID {
   static let uuid: UInt32 = 2950
   static let jsonb: UInt32 = 3802
 
-  static let boolArray: UInt32 = 1000
-  static let byteaArray: UInt32 = 1001
   static let int4Array: UInt32 = 1007
   static let textArray: UInt32 = 1009
   static let int8Array: UInt32 = 1016
-  static let timestamptzArray: UInt32 = 1185
   static let uuidArray: UInt32 = 2951
-  static let jsonbArray: UInt32 = 3807
 
   /// Types that an extension or a user made have ids from here on.
   static let firstUserDefined: UInt32 = 16384

@@ -46,8 +46,8 @@ final class Pooler: Sendable {
     process = try Spawn.run(
       program,
       (geteuid() == 0 ? ["-u", owner] : []) + [file],
-      output: writing,
-      errors: writing
+      environment: [:],
+      files: [nil, writing, writing]
     )
     Undertaker.born(process)
     url = "postgresql://anybody@127.0.0.1:\(port)/\(database.name)"

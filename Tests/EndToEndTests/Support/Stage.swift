@@ -12,6 +12,7 @@ import LocalPostgres
 import Logging
 import Sandbox
 import Synchronization
+import TestSupport
 
 /// What one test plays on: a database, the stand-in for the API, and the processes that it starts,
 /// which are all gone when the test has ended, whichever way it ends.
@@ -53,14 +54,7 @@ final class Stage: Sendable {
     api: SandboxConfiguration = SandboxConfiguration(),
     _ body: @Sendable (Stage) async throws -> Void
   ) async throws {
-    await turnstile.enter()
-    do {
-      try await play(on: TestServer.shared, template, api, body)
-    } catch {
-      await turnstile.leave()
-      throw error
-    }
-    await turnstile.leave()
+    try await turnstile.pass { try await play(on: TestServer.shared, template, api, body) }
   }
 
   /// Plays on a database whose server may be stopped, suspended and started.

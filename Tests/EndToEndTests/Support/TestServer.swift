@@ -1,10 +1,9 @@
 import Backstage
 import LocalPostgres
 import Postgres
-import Synchronization
+import TestSupport
 
-/// A server, and databases on it.
-struct TestServer: Sendable {
+extension TestServer {
   /// What a test database is a copy of.
   enum Template: String {
     /// Nothing is in it.
@@ -13,14 +12,14 @@ struct TestServer: Sendable {
     case migrated = "template_migrated"
   }
 
-  let server: LocalPostgres
-  private static let databases = Mutex(0)
+  private static let starting = Task { try await withTemplates() }
+  private static let startingMortal = Task { try await withTemplates() }
+  private static let turnstile = Turnstile(places: 1)
 
-  private init() async throws {
-    server = try await LocalPostgres.start()
-    let migrated = Template.migrated.rawValue
-    try await Self.office(server) { try await $0.script("CREATE DATABASE \(migrated)") }
-    let url = server.url(database: migrated)
+  private static func withTemplates() async throws -> TestServer {
+    let shared = try await TestServer()
+    let migrated = try await shared.makeDatabase(Template.migrated.rawValue)
+    let url = shared.server.url(database: migrated)
     let migration = try CodemintProcess(
       ["migrate"],
       environment: ["CODEMINT_DATABASE_URL": url, "CODEMINT_CONFIG": "/dev/null"]
@@ -31,15 +30,12 @@ struct TestServer: Sendable {
     let connection = try await Connection.open(ConnectionSettings(url))
     try await connection.script(Database.tellTale)
     await connection.close()
+    return shared
   }
 
   private struct MigrationFailed: Error {
     let lines: [String]
   }
-
-  private static let starting = Task { try await TestServer() }
-  private static let startingMortal = Task { try await TestServer() }
-  private static let turn = Turnstile(places: 1)
 
   /// The server that most tests share.
   static var shared: TestServer {
@@ -48,28 +44,12 @@ struct TestServer: Sendable {
 
   /// Lends a server that may be stopped, suspended and started, to one test at a time.
   static func lendMortal<Value>(_ body: (TestServer) async throws -> Value) async throws -> Value {
-    await turn.enter()
-    do {
-      let server = try await startingMortal.value
-      let value = try await body(server)
-      await turn.leave()
-      return value
-    } catch {
-      await turn.leave()
-      throw error
-    }
+    try await turnstile.pass { try await body(startingMortal.value) }
   }
 
   /// Makes a database.
   func database(_ template: Template) async throws -> Database {
-    let number = Self.databases.withLock { count in
-      count += 1
-      return count
-    }
-    let name = "test_\(number)"
-    try await Self.office(server) {
-      try await $0.script("CREATE DATABASE \(name) TEMPLATE \(template.rawValue)")
-    }
+    let name = try await makeDatabase(template: template.rawValue)
     return try Database(
       name: name,
       url: server.url(database: name),
@@ -80,17 +60,6 @@ struct TestServer: Sendable {
   /// Drops a database, whoever is connected to it.
   func drop(_ database: Database) async throws {
     await database.close()
-    try await Self.office(server) {
-      try await $0.script("DROP DATABASE \(database.name) WITH (FORCE)")
-    }
-  }
-
-  private static func office(
-    _ server: LocalPostgres,
-    _ body: (Connection) async throws -> Void
-  ) async throws {
-    let connection = try await Connection.open(ConnectionSettings(server.url()))
-    try await body(connection)
-    await connection.close()
+    try await drop(database.name)
   }
 }

@@ -30,7 +30,7 @@ extension Stage {
         NEW.probe_at := least(NEW.probe_at, clock_timestamp());
         RETURN NEW;
       END $$;
-      CREATE TRIGGER end_pause BEFORE UPDATE ON codemint.accounts
+      CREATE TRIGGER end_pause BEFORE UPDATE ON codemint.account
         FOR EACH ROW EXECUTE FUNCTION public.end_pause();
       """
     )
@@ -39,5 +39,14 @@ extension Stage {
   /// The generate requests of one reward, in order of arrival.
   func requests(of reward: String) -> [GenerateRequest] {
     sandbox.truth.requests().filter { $0.reward == reward }
+  }
+}
+
+extension SandboxTruth {
+  /// Every code that exists, with its reward.
+  var everyCode: [(reward: String, code: MadeCode)] {
+    codesByReward.keys.flatMap { reward in
+      made(ofReward: reward).map { (reward, $0) }
+    }
   }
 }

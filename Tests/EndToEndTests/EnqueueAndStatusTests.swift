@@ -3,7 +3,7 @@ import Foundation
 import Testing
 
 @Suite("codemint enqueue and status", .timeLimit(Patience.limit))
-struct DeskTests {
+struct EnqueueAndStatusTests {
   /// What producers and operators have no need of.
   private static let noKey: [String: String?] = ["CODEMINT_API_KEY": nil]
 
