@@ -1,8 +1,8 @@
 import Logging
 import Provisioning
 
-/// One line for each change of a job's state, by the worker that made it or was told of it. Where a
-/// failover or a lost answer hides from a worker what it did, there is none: the table is the record.
+/// One line for each change of a job's state, by the worker that made it or was told of it. There is
+/// none if a failover or a lost answer hides from a worker what it did: the table is the record.
 extension WorkerContext {
   /// A job has got another state.
   func note(_ job: JobID, became state: JobState, _ reason: Logger.Metadata = [:]) {
@@ -12,14 +12,13 @@ extension WorkerContext {
     logger.log(level: state == .failed ? .warning : .info, "job changed state", metadata: metadata)
   }
 
-  /// What a decision or a watch found brought jobs to their end.
+  /// A decision or a watch brought jobs to their end.
   func note(_ ended: [EndedJob]) {
     meters.ended(ended)
     for job in ended { note(job.job, became: job.state) }
   }
 
-  /// What operators did. Why they did it is theirs to say and may hold anything, so it stays in the
-  /// database.
+  /// Operators did something to jobs. Their notes may hold anything, so these stay in the database.
   func note(_ steered: [SteeredJob]) {
     meters.steered(steered)
     for job in steered {

@@ -15,7 +15,7 @@ public struct WorkerPresence: Hashable, Sendable {
   /// After how long without a word it no longer counts as living.
   public let lifetime: Duration
 
-  /// A presence with these parts.
+  /// What a worker announces.
   public init(
     id: WorkerID,
     host: String,
@@ -35,25 +35,25 @@ public struct WorkerPresence: Hashable, Sendable {
   }
 }
 
-/// What tending found.
-public struct Tending: Hashable, Sendable {
+/// What a heartbeat found.
+public struct Heartbeat: Hashable, Sendable {
   /// Calls that became doubtful because their lease ran out.
   public let expired: [ExpiredCall]
-  /// What operators did to jobs and nobody has been told of; each is told to one worker, once.
+  /// What operators did to jobs and no worker has been told of; each is told to one worker, once.
   public let steered: [SteeredJob]
-  /// From now until the next lease runs out or the next waiting job is due, if any.
+  /// From now until the next lease runs out or the next job is due, if any.
   public let next: Duration?
   /// Why nobody may send, if the account is blocked.
   public let block: AccountBlock?
-  /// Whether a reward is due to be reconciled or, as a watched one, to be listed again.
+  /// Whether a reward is due to be reconciled, or a watched one to be listed again.
   public let isReconcilingDue: Bool
   /// Whether the API is in an outage: it failed so often in a row that a probe had to come first,
   /// and no call has been clean since.
   public let isAPIFailing: Bool
-  /// Calls in flight that the fleet may have.
+  /// How many calls the fleet may have in flight.
   public let maxInFlight: Int
 
-  /// A finding with these parts.
+  /// What was found when the worker announced itself.
   public init(
     expired: [ExpiredCall],
     steered: [SteeredJob],

@@ -4,7 +4,7 @@ public struct WatchCase: Hashable, Sendable {
   public let reward: RewardID
   /// Codes of its newest clean answer.
   public let newestKnown: [CodeID]
-  /// From when on codes matter, by the API's clock; nil if `createdAt` cannot be believed.
+  /// Codes matter from then on, by the API's clock; nil if `createdAt` cannot be believed.
   public let since: Timestamp?
   /// Since when it is due.
   public let dueAt: Timestamp
@@ -18,7 +18,7 @@ public struct WatchCase: Hashable, Sendable {
   /// Since when, if it could not.
   public let failingSince: Timestamp?
 
-  /// A case with these parts.
+  /// A case; by default no call waits for it and its list has not failed.
   public init(
     reward: RewardID,
     newestKnown: [CodeID],
@@ -39,13 +39,13 @@ public struct WatchCase: Hashable, Sendable {
     self.failingSince = failingSince
   }
 
-  /// How long the list is left alone yet, so that it cannot be out of date: what calls that wait for it
-  /// ask for depends on it alone. Nil if not at all.
+  /// How much longer the list is left alone, so that it cannot be out of date: it alone decides what
+  /// the waiting calls ask for. Nil if it may be read now.
   ///
-  /// - Parameter settle: How long a list may be out of date.
-  public func delay(settle: Duration) -> Duration? {
+  /// - Parameter listingGap: How long a list may be out of date.
+  public func delay(listingGap: Duration) -> Duration? {
     guard isAwaited, failures == 0 else { return nil }
-    let left = settle - .microseconds(now.microseconds - dueAt.microseconds)
+    let left = listingGap - .microseconds(now.microseconds - dueAt.microseconds)
     return left > .zero ? left : nil
   }
 
@@ -53,8 +53,8 @@ public struct WatchCase: Hashable, Sendable {
   /// `Bounds.longestWatchRetry`, or `Bounds.longestAwaitedRetry` while calls wait for it.
   ///
   /// Nil if it has been waited for long enough, which operators see. Calls wait no longer when the
-  /// list is refused, or after `Bounds.listingPatience`: their jobs are held, and the watch goes on.
-  /// Any other watch is given up after `Bounds.watchPatience` (protocol, rules 14 and 15).
+  /// list is refused, or after `Bounds.listingPatience`: their jobs are held, and the watch
+  /// continues. Any other watch is given up after `Bounds.watchPatience` (protocol, rules 14 and 15).
   public func pause(after failure: ListingFailure) -> Duration? {
     if isAwaited, case .refused = failure { return nil }
     if let failingSince {
@@ -69,7 +69,7 @@ public struct WatchCase: Hashable, Sendable {
   }
 }
 
-/// What a round of a watch found.
+/// What a listing of a watched reward found.
 public struct WatchFinding: Hashable, Sendable {
   /// The reward.
   public let reward: RewardID
@@ -78,22 +78,10 @@ public struct WatchFinding: Hashable, Sendable {
   /// Codes that the ledger did not know.
   public let codes: [IssuedCode]
 
-  /// A finding with these parts.
+  /// What a listing found that ended at this time.
   public init(reward: RewardID, listedUntil: Timestamp, codes: [IssuedCode]) {
     self.reward = reward
     self.listedUntil = listedUntil
     self.codes = codes
   }
-}
-
-/// What became of a finding.
-public enum WatchAnswer: Hashable, Sendable {
-  /// It is recorded: so many of its codes were new and had been kept back by the answer that the
-  /// watch is about, so that they count for its job; and so many are surplus. Jobs that have got all
-  /// their codes by that have ended.
-  case done(issued: Int, surplus: Int, ended: [EndedJob] = [])
-  /// Calls of the time of the listing are still without outcome: bring it again.
-  case wait
-  /// The reward has been lost to another worker.
-  case lost
 }

@@ -1,25 +1,70 @@
 import Logging
 import Provisioning
 
-/// One look at a followed reward: reads what has changed, records it, and asks the API to copy the
-/// reward once more where the ledger says so. All judgement is in `ChangeReader` and the ledger.
-struct Look: Sendable {
+/// Tracks codes until other systems have them: a sync pass over one reward after another, each with
+/// growing pauses. The ledger says which is due; one worker of a fleet has a reward at a time.
+struct SyncTracker: Sendable {
   private let context: WorkerContext
   private let rules: SyncRules
-  private let follow: FollowCase
 
-  init(_ context: WorkerContext, _ rules: SyncRules, _ follow: FollowCase) {
+  init(_ context: WorkerContext, _ rules: SyncRules) {
     self.context = context
     self.rules = rules
-    self.follow = follow
   }
 
-  /// Looks once.
+  /// Tracks until drained or cancelled.
+  func run() async {
+    while !context.isStopping {
+      await context.pause(for: await passOverNext())
+    }
+  }
+
+  /// - Returns: How long to wait before the next.
+  private func passOverNext() async -> Duration {
+    do throws(StoreError) {
+      let configuration = context.configuration
+      let answer = try await context.store.takeTracked(
+        configuration.id,
+        lease: configuration.reconcilerLease,
+        first: rules.first
+      )
+      context.outage.succeeded()
+      switch answer {
+      case .reward(let tracked):
+        try await SyncPass(context, rules, tracked).perform()
+        return .zero
+      case .nothing(let wait):
+        // Codes may be stored at any moment, and nobody is told.
+        return min(max(wait ?? rules.first, Self.shortestWait), rules.first)
+      }
+    } catch {
+      return context.retryDelay(after: error)
+    }
+  }
+
+  /// A reward that is due and that somebody has locked is not asked for again at once.
+  private static let shortestWait: Duration = .milliseconds(50)
+}
+
+/// One sync pass over a tracked reward: reads what has changed, records it, and asks the API to copy
+/// the reward once more if the ledger says so. All judgement is in `ChangeReader` and the ledger.
+struct SyncPass: Sendable {
+  private let context: WorkerContext
+  private let rules: SyncRules
+  private let tracked: TrackedReward
+
+  init(_ context: WorkerContext, _ rules: SyncRules, _ tracked: TrackedReward) {
+    self.context = context
+    self.rules = rules
+    self.tracked = tracked
+  }
+
+  /// Makes the pass.
   ///
   /// - Throws: What the database threw. The hold on the reward then runs out by itself, and what was
   ///   recorded stays.
   func perform() async throws(StoreError) {
-    var reader = ChangeReader(follow, budget: rules.pages)
+    var reader = ChangeReader(tracked, budget: rules.pages)
     var changed = 0
     var step = reader.first
     while true {
@@ -35,7 +80,7 @@ struct Look: Sendable {
         case .failure(let failure):
           return try await finish(.failed(message: failure.message, reader.unfinished), changed)
         case .success(let page):
-          let shown = page.codes.filter { $0.reward == follow.reward }
+          let shown = page.codes.filter { $0.reward == tracked.reward }
           guard let number = try await record(shown) else { return }
           changed += number
           step = reader.received(page)
@@ -48,24 +93,23 @@ struct Look: Sendable {
   private func page(offset: Int, limit: Int) async throws(StoreError) -> Result<
     ListedPage, ListingFailure
   > {
-    let configuration = context.configuration
     while true {
-      let slot = try await context.store.followSlot(
-        follow.reward,
-        worker: configuration.id,
-        lease: configuration.reconcilerLease
+      let slot = try await context.store.syncSlot(
+        tracked.reward,
+        worker: context.configuration.id,
+        lease: context.configuration.reconcilerLease
       )
       context.outage.succeeded()
       switch slot {
       case .slot(let delay):
-        await context.drain.wait(until: context.clock.now + delay, on: context.clock)
+        await context.pause(for: delay)
         guard !context.isDraining else { return .failure(.notAsked("the worker is stopping")) }
-        return await context.issuer.listChanges(follow.reward, offset: offset, limit: limit)
-      case .wait(let pause):
-        await context.drain.wait(until: context.clock.now + pause, on: context.clock)
-        guard !context.isDraining, !Task.isCancelled else {
-          return .failure(.notAsked("the worker is stopping"))
+        return await context.ask {
+          await context.issuer.listChanges(tracked.reward, offset: offset, limit: limit)
         }
+      case .wait(let pause):
+        await context.pause(for: pause)
+        guard !context.isStopping else { return .failure(.notAsked("the worker is stopping")) }
       case .closed: return .failure(.notAsked("the account may not send now"))
       case .lost: return .failure(.notAsked("another worker has taken the reward"))
       }
@@ -80,7 +124,7 @@ struct Look: Sendable {
     do throws(StoreError) {
       recorded = try await context.store.record(
         codes,
-        of: follow.reward,
+        of: tracked.reward,
         worker: context.configuration.id
       )
     } catch  where error.code == .contentRefused {
@@ -89,7 +133,7 @@ struct Look: Sendable {
     if recorded.raisesWatch {
       context.logger.warning(
         "codes listed that the ledger does not know: the reward is watched",
-        metadata: ["reward": "\(follow.reward)", "codes": "\(recorded.unknown)"]
+        metadata: ["reward": "\(tracked.reward)", "codes": "\(recorded.unknown)"]
       )
     }
     return recorded.kept ? recorded.changed : nil
@@ -99,7 +143,7 @@ struct Look: Sendable {
     guard codes.count > 1 else {
       context.logger.warning(
         "the database does not take how a code is listed now; it stays as it was",
-        metadata: ["reward": "\(follow.reward)", "code_id": "\(codes[0].id)"]
+        metadata: ["reward": "\(tracked.reward)", "code_id": "\(codes[0].id)"]
       )
       return 0
     }
@@ -110,39 +154,41 @@ struct Look: Sendable {
     return first + second
   }
 
-  private func finish(_ ending: LookReport.Ending, _ changed: Int) async throws(StoreError) {
+  private func finish(_ ending: SyncPassReport.Ending, _ changed: Int) async throws(StoreError) {
     let answer = try await context.store.finish(
-      LookReport(reward: follow.reward, ending: ending),
-      of: follow,
+      SyncPassReport(reward: tracked.reward, ending: ending),
+      of: tracked,
       worker: context.configuration.id,
       rules: rules
     )
     note(ending, answer, changed)
-    guard case .following(let systems) = answer else { return }
+    guard case .tracking(let systems) = answer else { return }
     for system in systems { try await resync(system) }
   }
 
   /// The attempt has been counted before it is made, so that no crash can lead to more of them.
   private func resync(_ system: SyncSystem) async throws(StoreError) {
-    let metadata: Logger.Metadata = ["reward": "\(follow.reward)", "system": "\(system.rawValue)"]
+    let metadata: Logger.Metadata = ["reward": "\(tracked.reward)", "system": "\(system.rawValue)"]
     guard let delay = try await context.store.reserveSlot() else {
       return try await context.store.noteResync(
-        follow.reward,
+        tracked.reward,
         system: system,
         failure: "not asked: the account may not send now",
         wasSent: false
       )
     }
-    await context.drain.wait(until: context.clock.now + delay, on: context.clock)
+    await context.pause(for: delay)
     guard !context.isDraining else {
       return try await context.store.noteResync(
-        follow.reward,
+        tracked.reward,
         system: system,
         failure: "not asked: the worker is stopping",
         wasSent: false
       )
     }
-    switch await context.issuer.resync(follow.reward, system: system) {
+    switch await context.ask({
+      await context.issuer.resync(tracked.reward, system: system)
+    }) {
     case .accepted:
       context.logger.info("asked to copy the reward once more", metadata: metadata)
     case .failed(let message):
@@ -151,7 +197,7 @@ struct Look: Sendable {
         metadata: metadata.merging(["error": "\(message)"]) { $1 }
       )
       try await context.store.noteResync(
-        follow.reward,
+        tracked.reward,
         system: system,
         failure: message,
         wasSent: true
@@ -159,21 +205,22 @@ struct Look: Sendable {
     }
   }
 
-  private func note(_ ending: LookReport.Ending, _ answer: LookAnswer, _ changed: Int) {
-    var metadata: Logger.Metadata = ["reward": "\(follow.reward)", "changed": "\(changed)"]
+  private func note(_ ending: SyncPassReport.Ending, _ answer: SyncPassAnswer, _ changed: Int) {
+    var metadata: Logger.Metadata = ["reward": "\(tracked.reward)", "changed": "\(changed)"]
     if case .failed(let message, _) = ending {
       metadata["error"] = "\(message)"
       context.logger.info("the codes cannot be listed for now", metadata: metadata)
     }
     switch answer {
-    case .following: context.logger.debug("codes are being followed", metadata: metadata)
-    case .settled: context.logger.info("every code is settled", metadata: metadata)
+    case .tracking: context.logger.debug("codes are being tracked", metadata: metadata)
+    case .final:
+      context.logger.info("the sync state of every code is final", metadata: metadata)
     case .givenUp:
       context.logger.warning(
-        "codes are not settled and no longer followed: see codemint.sync_problems",
+        "codes whose sync state is not final are no longer tracked: see codemint.sync_problems",
         metadata: metadata
       )
-    case .lost: context.logger.debug("another worker follows", metadata: metadata)
+    case .lost: context.logger.debug("another worker tracks the reward", metadata: metadata)
     }
   }
 }
