@@ -1,15 +1,16 @@
 // Worker is the daemon without its wires: it reaches the database, the API and the time only
-// through the three protocols of `Provisioning`, so all of it also runs inside a simulation.
+// through the ports of `Provisioning`, so all of it also runs inside a simulation.
 //
 // `Worker` puts the services together. The `Dispatcher` (Dispatch/) decides when to look for work
-// and fills its lanes; a lane runs one call after another: wait for the slot, send, settle, and
-// claim the next call in the same round trip (Calls/). The `LeaseKeeper` (Leases/) renews the
-// leases of what is in flight and tells the sender when one is lost. The `Reconciler`
-// (Reconciling/) finds out what doubtful calls did, the `Follower` (Syncing/) whether other systems
-// have the codes, and the `Janitor` (Retention/) forgets old requests. Signals/ wakes and drains, Records/ are the notes that several of them share.
+// and fills its lanes. A lane runs one call after another: wait for the slot, send, settle, and
+// claim the next call in the same round trip (Calls/). The `LeaseKeeper` renews the leases of calls
+// in flight and tells the sender when one is lost. The `Reconciler` (Reconciling/) finds out what
+// doubtful calls did, the `SyncTracker` (Syncing/) whether other systems have the codes, and the
+// `Janitor` (Retention/) forgets old requests. `Signals` wakes and drains; Records/ is what several
+// services log and count.
 //
-// Structured concurrency only: every task here is a child of `run()`, which is why a drain ends
-// when the last call is settled, and why a simulation can replay every interleaving.
+// Structured concurrency only: every task here is a child of `run()`. So a drain ends when the last
+// call is settled, and a simulation can replay every interleaving.
 
 public import Logging
 public import Provisioning
@@ -20,7 +21,7 @@ public struct Worker: Sendable {
   private let dispatcher: Dispatcher
   private let leaseKeeper: LeaseKeeper
   private let reconciler: Reconciler
-  private let follower: Follower?
+  private let tracker: SyncTracker?
   private let janitor: Janitor?
 
   /// A worker that is not running yet.
@@ -29,7 +30,7 @@ public struct Worker: Sendable {
   ///   - configuration: Who it is and what it may use.
   ///   - random: Where identifiers and jitter come from.
   ///   - meters: What counts and times what it does.
-  ///   - onProgress: Called each time the dispatcher has gone round; a watchdog is fed from it.
+  ///   - onProgress: Called again and again while the dispatcher proceeds; it feeds a watchdog.
   public init(
     configuration: WorkerConfiguration,
     store: any Store,
@@ -54,7 +55,7 @@ public struct Worker: Sendable {
     self.dispatcher = Dispatcher(context)
     self.leaseKeeper = LeaseKeeper(context)
     self.reconciler = Reconciler(context)
-    self.follower = configuration.sync.map { Follower(context, $0) }
+    self.tracker = configuration.sync.map { SyncTracker(context, $0) }
     self.janitor = configuration.callRetention.map { Janitor(context, keeping: $0) }
   }
 
@@ -63,7 +64,7 @@ public struct Worker: Sendable {
     await withTaskGroup(of: Void.self) { services in
       services.addTask { await leaseKeeper.run() }
       services.addTask { await reconciler.run() }
-      if let follower { services.addTask { await follower.run() } }
+      if let tracker { services.addTask { await tracker.run() } }
       if let janitor { services.addTask { await janitor.run() } }
       await dispatcher.run()
       services.cancelAll()
@@ -73,32 +74,28 @@ public struct Worker: Sendable {
 
   /// Looks for work now: a NOTIFY has come.
   public func wake() {
-    context.work.ring()
-    context.wake.ring()
+    context.signals.announceWork()
   }
 
-  /// The limits in force may have changed, or something else that tending tells of: looks now.
-  public func tend() {
-    context.account.ring()
-    context.wake.ring()
+  /// Sends a heartbeat now: limits in force, or something else that it tells of, may have changed.
+  public func heartbeat() {
+    context.signals.requestHeartbeat()
   }
 
   /// Brings other limits from now on; the others are told.
   public func setLimits(_ limits: Limits) {
     context.limits.value = limits
-    tend()
+    heartbeat()
   }
 
   /// Stops gracefully: no new call is claimed, calls that wait for their slot are given back, and
   /// `run()` returns when those in flight are settled. May be called more than once.
   public func drain() {
-    context.drain.ring()
-    context.wake.ring()
-    context.doubt.ring()
+    context.signals.beginDrain()
   }
 
-  /// The calls that are claimed and not settled, for whoever has to name them at a hard stop.
+  /// The calls that are claimed and not settled, by name, for the log of a hard stop.
   public var callsInFlight: [CallID] {
-    context.board.calls
+    context.leases.calls
   }
 }

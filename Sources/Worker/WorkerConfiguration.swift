@@ -18,17 +18,17 @@ public struct WorkerConfiguration: Sendable {
   public var poll: Duration
   /// Until an answer of the API must be complete.
   public var apiTimeout: Duration
-  /// How far two listings of a doubtful reward lie apart, and how long after its timeout a request
-  /// may still take effect.
-  public var settle: Duration
-  /// How codes are followed that other systems have yet to take; nil if they are not.
+  /// The time between two listings of a doubtful reward, and how long after its timeout a request may
+  /// still take effect.
+  public var listingGap: Duration
+  /// How codes are tracked that other systems have yet to take; nil if they are not.
   public var sync: SyncRules?
   /// How long the requests of a job are kept after it has ended; nil for ever.
   public var callRetention: Duration?
   /// The longest time between two signs of progress.
   public var progressInterval: Duration = .seconds(2)
 
-  /// A configuration with these parts.
+  /// A configuration that neither tracks codes nor forgets old calls.
   public init(
     id: WorkerID,
     host: String,
@@ -38,7 +38,7 @@ public struct WorkerConfiguration: Sendable {
     lease: Duration,
     poll: Duration,
     apiTimeout: Duration,
-    settle: Duration
+    listingGap: Duration
   ) {
     self.id = id
     self.host = host
@@ -48,18 +48,18 @@ public struct WorkerConfiguration: Sendable {
     self.lease = lease
     self.poll = poll
     self.apiTimeout = apiTimeout
-    self.settle = settle
+    self.listingGap = listingGap
   }
 
   /// How long after the end of its lease a call may still take effect (protocol, rule 4).
-  var linger: Duration { apiTimeout + settle }
+  var effectiveFor: Duration { apiTimeout + listingGap }
 
   /// How long a reconciler has a reward without a word: longer than a page takes to come.
   var reconcilerLease: Duration { max(lease, apiTimeout + .seconds(5)) }
 
-  /// How often the ledger is tended at least: leases that ran out are to be noticed within a
-  /// lease's length, and a worker has to show that it lives.
-  var tendInterval: Duration { min(poll, lease) }
+  /// The longest time between two heartbeats: leases that ran out are to be noticed within a lease's
+  /// length, and a worker has to show that it lives.
+  var heartbeatInterval: Duration { min(poll, lease) }
 
   /// How the others see this worker.
   func presence(limits: Limits, draining: Bool) -> WorkerPresence {
@@ -70,7 +70,7 @@ public struct WorkerConfiguration: Sendable {
       version: version,
       limits: limits,
       draining: draining,
-      lifetime: tendInterval * 3
+      lifetime: heartbeatInterval * 3
     )
   }
 }

@@ -1,5 +1,6 @@
 import Logging
 import Provisioning
+import Synchronization
 
 /// What the services of one worker share.
 struct WorkerContext: Sendable {
@@ -11,22 +12,10 @@ struct WorkerContext: Sendable {
   let logger: Logger
   let meters: WorkerMeters
   let onProgress: @Sendable () -> Void
-  let board = LeaseBoard()
-  let slots = SlotClock()
+  let signals = Signals()
+  let leases = LeaseBoard()
   let limits: OwnLimits
   let outage: OutageRecord
-  /// New work is announced; silenced by the dispatcher when it goes to look.
-  let work = Bell()
-  /// The dispatcher has a reason to go round: new work, a lane that ended, a drain.
-  let wake = Bell()
-  /// The account may stand otherwise than when it was last tended; silenced by the dispatcher.
-  let account = Bell()
-  /// A request is leaving; silenced by the dispatcher before it sends one off.
-  let departure = Bell()
-  /// A reward may be due to be reconciled.
-  let doubt = Bell()
-  /// The worker is to stop; never silenced.
-  let drain = Bell()
 
   init(
     configuration: WorkerConfiguration,
@@ -50,60 +39,36 @@ struct WorkerContext: Sendable {
     self.limits = OwnLimits(configuration.limits)
   }
 
-  var isDraining: Bool { drain.isRung }
+  /// Whether the worker takes no new work.
+  var isDraining: Bool { signals.drain.isSet }
 
-  /// A wish for a call that has not been claimed before.
-  func newClaim() -> PendingClaim {
-    PendingClaim(
-      request: ClaimRequest(
-        call: CallID(dice.uniqueID()),
-        worker: configuration.id,
-        lease: configuration.lease
-      ),
-      askedAt: clock.now
-    )
+  /// Whether a service has to end: the worker drains, or the task was cancelled.
+  var isStopping: Bool { isDraining || Task.isCancelled }
+
+  /// Waits for so long, or until the worker drains or the task is cancelled.
+  func pause(for length: Duration) async {
+    await signals.drain.wait(until: clock.now + length, on: clock)
+  }
+
+  /// Waits after a failure of the database; longer the longer it lasts.
+  /// - Returns: False if the task was cancelled, so that waiting is of no use.
+  func pause(after error: StoreError) async -> Bool {
+    do {
+      try await clock.sleep(until: clock.now + retryDelay(after: error))
+      return true
+    } catch {
+      return false
+    }
+  }
+
+  /// Notes a failure of the database, and tells how long not to ask again.
+  func retryDelay(after error: StoreError) -> Duration {
+    dice.wait(.database, failures: outage.failed(error))
   }
 
   /// How the others see this worker.
   func presence(draining: Bool) -> WorkerPresence {
     configuration.presence(limits: limits.value, draining: draining)
-  }
-
-  /// Tells the whole fleet what answers have said of the pace, if that is less than it has.
-  ///
-  /// - Parameter age: How long ago the request was sent.
-  func passOnFeedback(than spacing: Duration?, age: Duration) async {
-    guard let feedback = issuer.takeFeedback() else { return }
-    if let spacing, !feedback.asksForLess(than: spacing) { return }
-    do throws(StoreError) {
-      try await store.heed(feedback, age: age)
-    } catch {
-      // The next answer says it again.
-      _ = outage.failed(error)
-    }
-  }
-
-  /// Waits for a slot of its own for a request that makes no codes. If none can be had, it is not
-  /// waited for: such a request follows from one that had one.
-  func waitForSlot() async {
-    do throws(StoreError) {
-      guard let delay = try await store.reserveSlot() else { return }
-      await drain.wait(until: clock.now + delay, on: clock)
-    } catch {
-      _ = outage.failed(error)
-    }
-  }
-
-  /// Waits after a failure of the database; longer the longer it lasts.
-  /// - Returns: False if the task was cancelled, so that waiting is of no use.
-  func waitForDatabase(failures: Int) async -> Bool {
-    let pause = dice.wait(.database, failures: failures)
-    do {
-      try await clock.sleep(until: clock.now + pause)
-      return true
-    } catch {
-      return false
-    }
   }
 
   /// Takes the worker off the list of those that live. If that fails, its entry runs out by itself.
@@ -113,5 +78,83 @@ struct WorkerContext: Sendable {
     } catch {
       logger.debug("could not sign off", metadata: ["error": "\(error)"])
     }
+  }
+}
+
+/// Requests that make no codes, and rewards that a service has taken to list them.
+extension WorkerContext {
+  /// Asks the API for something that makes no codes, and tells the whole fleet what the answer says of
+  /// the pace.
+  func ask<Value>(_ request: () async -> Paced<Value>) async -> Value {
+    let askedAt = clock.now
+    let answer = await request()
+    guard let feedback = answer.feedback else { return answer.value }
+    do throws(StoreError) {
+      try await store.applyFeedback(feedback, age: clock.now - askedAt)
+    } catch {
+      // The next answer says it again.
+      _ = outage.failed(error)
+    }
+    return answer.value
+  }
+
+  /// Extends the hold on a taken reward by a lease, and by what has to be waited for before that.
+  /// - Returns: False if the reward has been lost.
+  func keep(_ reward: RewardID, waiting delay: Duration = .zero) async throws(StoreError) -> Bool {
+    try await store.keep(
+      reward,
+      worker: configuration.id,
+      lease: configuration.reconcilerLease + delay
+    )
+  }
+
+  /// Gives a taken reward back undecided, to be taken again after a pause.
+  func leave(_ reward: RewardID, for pause: Duration, listingFailed: Bool = false)
+    async throws(StoreError)
+  {
+    try await store.leave(
+      reward,
+      worker: configuration.id,
+      pause: pause,
+      listingFailed: listingFailed
+    )
+  }
+}
+
+/// The limits that this worker brings; they can change while it runs.
+final class OwnLimits: Sendable {
+  private let limits: Mutex<Limits>
+
+  init(_ limits: Limits) {
+    self.limits = Mutex(limits)
+  }
+
+  var value: Limits {
+    get { limits.withLock { $0 } }
+    set { limits.withLock { $0 = newValue } }
+  }
+}
+
+/// The worker's only source of randomness; a simulation gives it a seed.
+final class Dice: Sendable {
+  private let generator: Mutex<any RandomNumberGenerator & Sendable>
+
+  init(_ generator: any RandomNumberGenerator & Sendable) {
+    self.generator = Mutex(generator)
+  }
+
+  /// A new identifier.
+  func uniqueID() -> UniqueID {
+    generator.withLock { UniqueID(random: &$0) }
+  }
+
+  /// A wait after this many failures in a row.
+  func wait(_ backoff: Backoff, failures: Int) -> Duration {
+    generator.withLock { backoff.wait(failures: failures, random: &$0) }
+  }
+
+  /// A number within 0 ..< 1.
+  func jitter() -> Double {
+    generator.withLock { Double.random(in: 0..<1, using: &$0) }
   }
 }

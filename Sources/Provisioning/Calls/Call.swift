@@ -11,7 +11,7 @@ public struct Call: Hashable, Sendable {
   /// How many codes are asked for, within `Bounds.callSize`.
   public let size: Int
 
-  /// A call with these parts.
+  /// A call for `size` codes.
   public init(id: CallID, job: JobID, reward: RewardID, prefix: String?, size: Int) {
     precondition(Bounds.callSize.contains(size), "a call asks for 1 to 500 codes")
     self.id = id
@@ -19,5 +19,39 @@ public struct Call: Hashable, Sendable {
     self.reward = reward
     self.prefix = prefix
     self.size = size
+  }
+}
+
+/// Where a call stands: `codemint.calls.state`, the ledger of every request.
+public enum CallState: String, Sendable, CaseIterable {
+  /// Claimed by a worker that may send it, is sending it or awaits its answer.
+  ///
+  /// Goes to: issued, rejected, unsent, inDoubt.
+  case sending
+  /// The API proved which codes it made. Terminal.
+  case issued
+  /// The API proved that it made nothing. Terminal.
+  case rejected
+  /// The request's body was never handed over. Terminal.
+  ///
+  /// Goes to: issued, should an answer arrive all the same (evidence beats every judgement).
+  case unsent
+  /// Sent, or perhaps sent, and nothing is proven. Its reward is closed to new calls.
+  ///
+  /// Goes to: issued, rejected (late evidence), adopted, absent.
+  case inDoubt = "in_doubt"
+  /// Found upstream by listing; its codes are recorded. Terminal.
+  case adopted
+  /// Judged not to have happened. Terminal.
+  ///
+  /// Goes to: issued, should its answer arrive all the same.
+  case absent
+
+  /// Whether the call still holds room of its job (`jobs.outstanding`).
+  public var holdsRoom: Bool {
+    switch self {
+    case .sending, .inDoubt: true
+    case .issued, .rejected, .unsent, .adopted, .absent: false
+    }
   }
 }

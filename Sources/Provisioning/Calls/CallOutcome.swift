@@ -19,7 +19,7 @@ public enum UnsentReason: Hashable, Sendable {
   case leaseLost
   /// The worker is stopping, and the call had not been sent.
   case draining
-  /// The worker came too late for the call's slot, and no other one was near.
+  /// The worker came too late for the call's slot, and no other slot was near.
   case slotMissed
 }
 
@@ -46,7 +46,7 @@ public struct Rejection: Hashable, Sendable {
   /// The API's own message, or one made from the status.
   public let message: String
 
-  /// A refusal with these parts.
+  /// A refusal in the API's own words.
   public init(scope: Scope, status: Int, code: String, message: String) {
     self.scope = scope
     self.status = status

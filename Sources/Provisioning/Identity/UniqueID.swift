@@ -1,25 +1,11 @@
-// Provisioning holds the rules of codemint, and nothing but rules: what a job and a call are, how
-// many codes the next call asks for, what the ending of a request proves, what then has to be
-// written down, how long to back off, and when the rate limit lets the next call go.
-//
-// Everything here is a value or a pure function. Time, randomness and limits come in as
-// parameters; there is no I/O, no clock and no Foundation, so each rule is tested exhaustively
-// and the same code runs in the daemon and in the in-memory store of the tests. The outside world
-// is reached through the three protocols in `Seams/`: `Store`, `CodeIssuer` and `WorkerClock`.
-//
-// Rooms: Identity (ids), Time, Jobs, Calls (states and outcomes), Codes, Planning (sizes),
-// Pacing (slots, backoff), Settling (from outcome to what is recorded), Seams.
-
-/// A 128-bit universally unique identifier (RFC 9562) as one integer, most significant byte first.
+/// A 128-bit universally unique identifier (RFC 9562), most significant byte first.
 public struct UniqueID: Hashable, Comparable, Sendable {
-  // Two words and not one of 128 bits: see `bits`.
+  // Two words, because Swift 6.3.1 on x86-64 corrupts the stack where an asynchronous function has
+  // more arguments than registers and one of them is a 128-bit integer.
   private let high: UInt64
   private let low: UInt64
 
   /// The 128 bits, in network byte order when written out.
-  ///
-  /// Stored as two words because Swift 6.3.1 on x86-64 corrupts the stack where an asynchronous
-  /// function has more arguments than registers and one of them is a 128-bit integer.
   public var bits: UInt128 { UInt128(high) << 64 | UInt128(low) }
 
   /// An identifier with exactly these bits.
@@ -64,10 +50,11 @@ public struct UniqueID: Hashable, Comparable, Sendable {
   private static let dash = UInt8(ascii: "-")
 }
 
-/// The last sixteen hexadecimal digits of a text, without a branch: each code has two identifiers.
+/// The last sixteen hexadecimal digits of a text, read without a branch: every code has two
+/// identifiers.
 private struct HexDigits {
   private(set) var value: UInt64 = 0
-  /// Whether all that was taken were digits.
+  /// Whether every byte that was taken is a digit.
   private(set) var areAll = true
 
   @inline(__always)

@@ -17,14 +17,6 @@ public struct Backoff: Hashable, Sendable {
     self.cap = cap
   }
 
-  /// For an API that cannot be reached or that fails.
-  public static let api = Backoff(base: .seconds(1), cap: .seconds(60))
-  /// For a reward that alone is refused.
-  public static let reward = Backoff(base: .seconds(2), cap: .seconds(300))
-  /// For a job whose answers hold nothing new.
-  public static let job = Backoff(base: .milliseconds(500), cap: .seconds(60))
-  /// For an API that has failed often enough that the breaker is open (`steadyWait`).
-  public static let breaker = Backoff(base: .seconds(15), cap: .seconds(600))
   /// For a database that cannot be reached.
   public static let database = Backoff(base: .milliseconds(100), cap: .seconds(5))
 
@@ -37,14 +29,8 @@ public struct Backoff: Hashable, Sendable {
     return min(ceiling, cap)
   }
 
-  /// A wait after this many failures in a row, uniformly from nothing up to the ceiling.
+  /// A wait after this many failures in a row, uniform from nothing up to the ceiling.
   public func wait(failures: Int, random: inout some RandomNumberGenerator) -> Duration {
     .nanoseconds(Int64.random(in: 0...ceiling(failures: failures).nanoseconds, using: &random))
-  }
-
-  /// A wait from half the ceiling up to the ceiling: where the number of attempts has a bound.
-  public func steadyWait(failures: Int, random: inout some RandomNumberGenerator) -> Duration {
-    let ceiling = ceiling(failures: failures).nanoseconds
-    return .nanoseconds(Int64.random(in: ceiling / 2...ceiling, using: &random))
   }
 }

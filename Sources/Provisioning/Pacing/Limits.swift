@@ -1,4 +1,4 @@
-/// How fast and how much at once an account is used, by the whole fleet together.
+/// How fast and how much at once the whole fleet may use the API.
 public struct Limits: Hashable, Sendable {
   /// Requests per second; fractions are allowed.
   public let requestsPerSecond: Double
@@ -29,7 +29,7 @@ public struct Limits: Hashable, Sendable {
     self.maxInFlightPerReward = maxInFlightPerReward
   }
 
-  /// The smaller of both in every respect: of daemons that differ, the most careful counts.
+  /// The smaller of both in every respect: if daemons differ, the most careful one counts.
   public func lesser(_ other: Limits) -> Limits {
     Limits(
       requestsPerSecond: min(requestsPerSecond, other.requestsPerSecond),
@@ -37,5 +37,22 @@ public struct Limits: Hashable, Sendable {
       maxInFlight: min(maxInFlight, other.maxInFlight),
       maxInFlightPerReward: min(maxInFlightPerReward, other.maxInFlightPerReward)
     )
+  }
+}
+
+/// What an answer of the API says of the pace.
+public struct PaceFeedback: Hashable, Sendable {
+  /// Whether the request was refused for its pace: a 429.
+  public let isRefusal: Bool
+  /// How long nobody may send.
+  public let pause: Duration?
+  /// Requests a second that are left until the window ends.
+  public let ceiling: Double?
+
+  /// Feedback; nothing is asked for where no value is given.
+  public init(isRefusal: Bool = false, pause: Duration? = nil, ceiling: Double? = nil) {
+    self.isRefusal = isRefusal
+    self.pause = pause
+    self.ceiling = ceiling
   }
 }

@@ -6,7 +6,7 @@ public enum Attribution {
   /// - Parameters:
   ///   - unknown: What a fresh listing shows and the ledger does not know.
   ///   - isFinal: Whether the youngest call can no longer take effect, and two listings in a row
-  ///     agreed, the second begun `reconcile.settle_seconds` after the first ended. Until then
+  ///     agreed, the second begun `reconcile.listing_gap_seconds` after the first ended. Until then
   ///     only finding everything decides.
   /// - Returns: Each pool with its verdict.
   public static func judge(
@@ -32,9 +32,9 @@ public enum Attribution {
       return .decided(adopted: all, absent: [])
     }
     guard isFinal else { return .open }
-    guard unknown.nulls == 0 else { return .held(reason: .nulls, strays: found + late) }
+    guard unknown.nulls == 0 else { return .held(reason: .nulls, unattributed: found + late) }
     // A call that takes effect later than it should have been able to is no reason to ask again.
-    guard late.isEmpty else { return .held(reason: .late, strays: found + late) }
+    guard late.isEmpty else { return .held(reason: .late, unattributed: found + late) }
     if let made = explain(found, by: pool) {
       let adopted = Set(made.map(\.call.id))
       return .decided(adopted: made, absent: calls.filter { !adopted.contains($0.id) })
@@ -46,16 +46,16 @@ public enum Attribution {
       return .decided(adopted: [Adoption(call: call, codes: found)], absent: [])
     }
     let isNumberExplained = subset(of: calls, summingTo: found.count) != nil
-    return .held(reason: isNumberExplained ? .indistinct : .unexplained, strays: found)
+    return .held(reason: isNumberExplained ? .indistinct : .unexplained, unattributed: found)
   }
 
   /// Calls of a pool that together asked for exactly these codes, with the codes of each; nil if
   /// there are none.
   ///
   /// Calls that asked for the same prefix, or all for none, have interchangeable codes: which of
-  /// several explanations is taken does not matter. Where prefixes differ it does, and a call is
-  /// given only codes that begin with its own. If the API does not take prefixes literally no
-  /// explanation is left, and a person has to say which call made what (protocol, rule 15).
+  /// several explanations is taken does not matter. If prefixes differ, a call is given only codes
+  /// that begin with its own. If the API does not take prefixes literally, no explanation is left,
+  /// and a person has to say which call made what (protocol, rule 15).
   private static func explain(_ codes: [IssuedCode], by pool: CallPool) -> [Adoption]? {
     let calls = pool.calls.map(\.call)
     guard pool.isMixed else {
@@ -96,5 +96,48 @@ public enum Attribution {
       defer { rest = rest.dropFirst(call.size) }
       return Adoption(call: call, codes: Array(rest.prefix(call.size)))
     }
+  }
+}
+
+/// Doubtful calls whose codes cannot be told apart (protocol, rule 11).
+public struct CallPool: Hashable, Sendable {
+  /// The calls, oldest first.
+  public let calls: [DoubtfulCall]
+  /// What every code of the pool begins with, one of these; empty if any code fits.
+  public let prefixes: [String]
+
+  /// How many codes its calls asked for together.
+  public var size: Int { calls.reduce(0) { $0 + $1.call.size } }
+
+  /// Whether its calls asked for different prefixes, so that it matters which of them a code is
+  /// given to.
+  public var isMixed: Bool { Set(calls.map(\.call.prefix)).count > 1 }
+
+  /// Whether one of the calls can have made a code.
+  public func fits(_ code: IssuedCode) -> Bool {
+    prefixes.isEmpty || prefixes.contains { code.hasPrefix($0) }
+  }
+
+  /// Sorts calls into pools. A prefix tells pools apart only where it is known to be literal, and
+  /// not where one prefix begins another or a call has none: overlapping pools count as one.
+  public static func pools(of calls: [DoubtfulCall], prefixIsLiteral: Bool) -> [CallPool] {
+    guard prefixIsLiteral, calls.allSatisfy({ $0.call.prefix != nil }) else {
+      return [CallPool(calls: calls, prefixes: [])]
+    }
+    var groups: [(prefixes: [String], calls: [DoubtfulCall])] = []
+    for call in calls {
+      let prefix = call.call.prefix ?? ""
+      let overlapping = groups.filter { $0.prefixes.contains { overlap($0, prefix) } }
+      groups.removeAll { $0.prefixes.contains { overlap($0, prefix) } }
+      let prefixes = Set(overlapping.flatMap(\.prefixes) + [prefix])
+      groups.append((prefixes.sorted(), overlapping.flatMap(\.calls) + [call]))
+    }
+    return groups.map { group in
+      CallPool(calls: group.calls.sorted { $0.earliest < $1.earliest }, prefixes: group.prefixes)
+    }
+  }
+
+  private static func overlap(_ one: String, _ other: String) -> Bool {
+    one.utf8.starts(with: other.utf8) || other.utf8.starts(with: one.utf8)
   }
 }

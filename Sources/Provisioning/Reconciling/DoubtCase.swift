@@ -9,15 +9,15 @@ public struct DoubtCase: Hashable, Sendable {
   public let newestKnown: [CodeID]
   /// Whether a clean answer has shown that codes begin with the prefix that was asked for.
   public let prefixIsLiteral: Bool
-  /// What the API's `createdAt` is ahead of the database's clock, as far as clean answers have
-  /// shown; nil if `createdAt` cannot be believed.
+  /// How far the API's `createdAt` is ahead of the database's clock, as clean answers have shown;
+  /// nil if `createdAt` cannot be believed.
   public let offset: ClockOffset?
   /// The database's clock when the case was taken.
   public let now: Timestamp
   /// Since when the listing has failed without a break, if it has.
   public let failingSince: Timestamp?
 
-  /// A case with these parts.
+  /// A case of at least one doubtful call.
   public init(
     reward: RewardID,
     calls: [DoubtfulCall],
@@ -39,8 +39,8 @@ public struct DoubtCase: Hashable, Sendable {
 
   /// When the youngest call can no longer take effect: only from then on can anything less than
   /// finding everything be decided (protocol, rule 12).
-  public var lingerEnd: Timestamp {
-    calls.map(\.latest).max() ?? now
+  public var effectiveUntil: Timestamp {
+    calls.map(\.effectiveUntil).max() ?? now
   }
 
   /// The window in which the codes of these calls must have been created, by the API's clock; nil
@@ -49,12 +49,12 @@ public struct DoubtCase: Hashable, Sendable {
     guard let offset, let earliest = calls.map(\.earliest).min() else { return nil }
     let margin = Bounds.createdAtResolution.microseconds
     let first = earliest.microseconds + offset.low - margin
-    let last = lingerEnd.microseconds + offset.high + margin
+    let last = effectiveUntil.microseconds + offset.high + margin
     return Timestamp(microseconds: first)...Timestamp(microseconds: max(first, last))
   }
 
-  /// What of a listing was made in the window; what was made after it cannot be what these calls
-  /// made, by all that is known, and yet nobody else is known to have made it.
+  /// Parts a listing into what was made in the window and what was made after it. By all that is
+  /// known these calls cannot have made the latter, and yet nobody else is known to have made it.
   public func parted(_ listing: Listing) -> (inTime: Listing, late: [IssuedCode]) {
     guard let end = window?.upperBound else { return (listing, []) }
     let late = listing.codes.filter { $0.createdAt.map { $0 > end } ?? false }
@@ -64,17 +64,36 @@ public struct DoubtCase: Hashable, Sendable {
   }
 }
 
-/// What one clock is ahead of another, known as a range of microseconds.
+/// How far one clock is ahead of another, known as a range of microseconds.
 public struct ClockOffset: Hashable, Sendable {
   /// At least so much ahead.
   public let low: Int64
   /// At most so much ahead.
   public let high: Int64
 
-  /// A range of offsets.
+  /// An offset from `low` to `high`.
   public init(low: Int64, high: Int64) {
     precondition(low <= high)
     self.low = low
     self.high = high
+  }
+}
+
+/// A call of which nobody knows whether it made codes, with the times that bound when it can have.
+///
+/// All times are the database's.
+public struct DoubtfulCall: Hashable, Sendable {
+  /// The call.
+  public let call: Call
+  /// The earliest moment at which it can have reached the API: its slot.
+  public let earliest: Timestamp
+  /// The latest moment at which it can still take effect (protocol, rule 4).
+  public let effectiveUntil: Timestamp
+
+  /// A doubtful call.
+  public init(call: Call, earliest: Timestamp, effectiveUntil: Timestamp) {
+    self.call = call
+    self.earliest = earliest
+    self.effectiveUntil = effectiveUntil
   }
 }

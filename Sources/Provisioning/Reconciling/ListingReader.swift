@@ -1,10 +1,10 @@
 /// Reads a reward's codes page by page, newest first, and judges whether the pages together are a
-/// listing that may be believed (protocol, rule 10): a machine without I/O.
+/// listing that may be believed (protocol, rule 10): a machine without I/O, and `read`, which runs it.
 ///
 /// Offsets shift while codes are being added, so each page begins at the last code of the page
-/// before and has to show it again; one that does not restarts the listing. A listing ends at an
-/// empty page, never at a short one, or, where the order is seen to hold and `createdAt` can be
-/// believed, once it is past all that matters. It is stale if it does not show the codes of the
+/// before and has to show it again; a page that does not restarts the listing. A listing ends at an
+/// empty page, never at a short one. It also ends once it is past all that matters, if the order is
+/// seen to hold and `createdAt` can be believed. It is stale if it does not show the codes of the
 /// reward's newest clean answer.
 public struct ListingReader: Sendable {
   /// What to do next.
@@ -154,5 +154,42 @@ public struct ListingReader: Sendable {
     order = .unseen
     pagesOfNulls = 0
     return first
+  }
+}
+
+extension ListingReader {
+  /// Reads a listing to its end, with every page that it asks for.
+  ///
+  /// - Parameters:
+  ///   - page: Fetches one page, newest first.
+  ///   - keep: Says what to remember of codes that matter and were shown for the first time. What was
+  ///     remembered is forgotten if the listing has to begin anew.
+  /// - Returns: What was remembered and the number of null items, or why nothing can be concluded.
+  /// - Throws: What `page` or `keep` throws.
+  public func read<Kept, Failure: Error>(
+    page: (_ offset: Int, _ limit: Int) async throws(Failure) -> Result<ListedPage, ListingFailure>,
+    keep: (_ codes: [IssuedCode]) async throws(Failure) -> [Kept]
+  ) async throws(Failure) -> Result<(kept: [Kept], nulls: Int), ListingFailure> {
+    var reader = self
+    var kept: [Kept] = []
+    var step = reader.first
+    while true {
+      switch step {
+      case .finished:
+        return .success((kept, reader.nulls))
+      case .failed(let failure):
+        return .failure(failure)
+      case .fetch(let offset, let limit):
+        let before = reader.restarts
+        switch try await page(offset, limit) {
+        case .failure(let failure):
+          return .failure(failure)
+        case .success(let page):
+          step = reader.received(page)
+        }
+        if reader.restarts != before { kept = [] }
+        kept += try await keep(reader.gathered)
+      }
+    }
   }
 }

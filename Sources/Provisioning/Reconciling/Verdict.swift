@@ -1,11 +1,11 @@
 /// What a pool of doubtful calls is found to have done.
 public enum Verdict: Hashable, Sendable {
-  /// Nothing can be said yet: look again when the youngest call can no longer take effect.
+  /// Nothing can be said yet: list again when the youngest call can no longer take effect.
   case open
   /// These calls made these codes; the rest of the pool's calls made none.
   case decided(adopted: [Adoption], absent: [Call])
   /// It cannot be decided; the facts are for a person. The codes are those that could fit.
-  case held(reason: HoldReason, strays: [IssuedCode])
+  case held(reason: HoldReason, unattributed: [IssuedCode])
 }
 
 /// A call and the codes that it is found to have made.
@@ -44,6 +44,53 @@ public enum HoldReason: String, Hashable, Sendable, CaseIterable {
     switch self {
     case .unexplained, .indistinct, .late: true
     case .nulls, .unlistable: false
+    }
+  }
+}
+
+/// What shall become of the doubtful calls of a reward; those not named stay in doubt.
+public struct DoubtDecision: Hashable, Sendable {
+  /// The reward.
+  public let reward: RewardID
+  /// The calls that were judged: the decision is void if they are not those in doubt any more.
+  public let judged: [CallID]
+  /// Calls that were found, with their codes.
+  public var adopted: [Adoption] = []
+  /// Calls judged not to have happened.
+  public var absent: [CallID] = []
+  /// Calls that a person has to decide.
+  public var held: [CallID] = []
+  /// Why.
+  public var holdReason: HoldReason?
+  /// Codes that could be those of the held calls.
+  public var unattributed: [IssuedCode] = []
+
+  /// A decision that decides nothing yet.
+  public init(reward: RewardID, judged: [CallID]) {
+    self.reward = reward
+    self.judged = judged
+  }
+
+  /// Whether it decides anything.
+  public var isEmpty: Bool { adopted.isEmpty && absent.isEmpty && held.isEmpty }
+}
+
+extension DoubtDecision {
+  /// What the verdicts on a case decide; the calls of open pools stay in doubt.
+  public init(_ doubt: DoubtCase, _ verdicts: [(pool: CallPool, verdict: Verdict)]) {
+    self.init(reward: doubt.reward, judged: doubt.calls.map(\.call.id))
+    for (pool, verdict) in verdicts {
+      switch verdict {
+      case .open:
+        break
+      case .decided(let adopted, let absent):
+        self.adopted += adopted
+        self.absent += absent.map(\.id)
+      case .held(let reason, let unattributed):
+        held += pool.calls.map(\.call.id)
+        holdReason = reason
+        self.unattributed += unattributed
+      }
     }
   }
 }

@@ -22,7 +22,7 @@ public struct Settlement: Hashable, Sendable {
   /// The codes of this reward, each once, in the order of the answer.
   public let codes: [IssuedCode]
   /// Codes of the answer that name another reward: kept, but never counted.
-  public let strays: [IssuedCode]
+  public let unattributed: [IssuedCode]
   /// The body, where the answer is to be kept as bytes because it cannot be read, or not be stored
   /// as rows.
   public let rawAnswer: [UInt8]?
@@ -32,8 +32,12 @@ public struct Settlement: Hashable, Sendable {
   public let reward: RewardEffect
   /// What follows for everybody.
   public let account: AccountEffect
+  /// What the answer's headers ask of everybody; applied after `account`.
+  public let feedback: PaceFeedback?
+  /// One random number, within 0 ..< 1, from which the ledger draws every pause that follows.
+  public let jitter: Double
 
-  /// A settlement with these parts.
+  /// A settlement; `jitter` must be within 0 ..< 1.
   public init(
     call: Call,
     worker: WorkerID,
@@ -44,12 +48,15 @@ public struct Settlement: Hashable, Sendable {
     received: Int?,
     duration: Duration,
     codes: [IssuedCode],
-    strays: [IssuedCode],
+    unattributed: [IssuedCode],
     rawAnswer: [UInt8]?,
     job: JobEffect,
     reward: RewardEffect,
-    account: AccountEffect
+    account: AccountEffect,
+    feedback: PaceFeedback?,
+    jitter: Double
   ) {
+    precondition((0..<1).contains(jitter), "a pause is drawn with a number from 0 to below 1")
     self.call = call
     self.worker = worker
     self.result = result
@@ -59,16 +66,18 @@ public struct Settlement: Hashable, Sendable {
     self.received = received
     self.duration = duration
     self.codes = codes
-    self.strays = strays
+    self.unattributed = unattributed
     self.rawAnswer = rawAnswer
     self.job = job
     self.reward = reward
     self.account = account
+    self.feedback = feedback
+    self.jitter = jitter
   }
 }
 
 extension Settlement: CustomReflectable {
-  /// Every part, but of `rawAnswer` only its length: its bytes hold codes' values, and this is what
+  /// Every part, but only the length of `rawAnswer`: its bytes hold codes' values, and this is what
   /// `dump`, string interpolation and test failures show.
   public var customMirror: Mirror {
     Mirror(
@@ -76,9 +85,10 @@ extension Settlement: CustomReflectable {
       children: [
         "call": call, "worker": worker, "result": result, "httpStatus": httpStatus as Any,
         "errorCode": errorCode as Any, "errorMessage": errorMessage as Any,
-        "received": received as Any, "duration": duration, "codes": codes, "strays": strays,
+        "received": received as Any, "duration": duration, "codes": codes,
+        "unattributed": unattributed,
         "rawAnswerBytes": rawAnswer?.count as Any, "job": job, "reward": reward,
-        "account": account,
+        "account": account, "feedback": feedback as Any, "jitter": jitter,
       ],
       displayStyle: .struct
     )
@@ -87,16 +97,14 @@ extension Settlement: CustomReflectable {
 
 /// What a call's ending means for its job, beside the codes.
 public enum JobEffect: Hashable, Sendable {
-  /// It goes on.
-  case goesOn
-  /// It goes on after a pause if the answer held nothing new, and fails after
-  /// `Bounds.answersWithoutProgress` such answers in a row.
-  case goesOnIfNew(pause: Duration)
+  /// It proceeds. An answer without a new code makes it pause, and after several in a row fail.
+  case proceeds
   /// The API refused the request itself: asking again would get the same answer.
   case fails(code: String, message: String)
 }
 
-/// What a call's ending means for its reward.
+/// What a call's ending means for its reward. How long a pause is, and after how many failures the
+/// reward's jobs are held, the ledger decides from its own counts.
 public enum RewardEffect: Hashable, Sendable {
   /// Nothing.
   case none
@@ -108,29 +116,24 @@ public enum RewardEffect: Hashable, Sendable {
   case closed
   /// Closed as well, and the API answered with a failure (5xx). If the account's other calls are
   /// answered as they should be, only this reward waits, as with `refused`; else everybody does.
-  case failed(pause: Duration)
-  /// Only this reward waits; after `Bounds.rewardRefusals` refusals in a row its jobs are held.
-  case refused(pause: Duration, code: String, message: String)
+  case failed
+  /// Only this reward waits; after several refusals in a row its jobs are held.
+  case refused(code: String, message: String)
 }
 
-/// What a call's ending means for everybody who uses the account.
+/// What a call's ending means for everybody who uses the account. How long a pause is, the ledger
+/// decides from its own count of failures.
 public enum AccountEffect: Hashable, Sendable {
   /// Nothing.
   case none
   /// The API answered as it should: failures in a row are forgotten.
   case proven
-  /// Nobody sends for this long.
-  case paused(Duration, reason: PauseReason)
+  /// The API asked for less with a 429: nobody sends for as long as it asked, if it did.
+  case throttled(asked: Duration?)
+  /// No connection to the API can be had: nobody sends for a while.
+  case unreachable
+  /// The API answers with failures, or not at all: nobody sends for a while.
+  case failing
   /// Nobody sends until `GET /v1/team` succeeds; `code` and `message` are the API's own.
   case blocked(code: String, message: String)
-}
-
-/// Why an account pauses: `accounts.pause_reason`.
-public enum PauseReason: String, Sendable, CaseIterable {
-  /// The API asked for it with a 429.
-  case throttled
-  /// No connection to the API can be had.
-  case unreachable
-  /// The API answers with failures, or not at all.
-  case failing
 }

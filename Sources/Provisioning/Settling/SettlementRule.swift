@@ -1,52 +1,52 @@
 /// From what a request's ending proves to what has to be recorded.
 ///
-///     outcome              call       job           reward    account
-///     unsent, no connection unsent    goes on       -         pauses, backoff
-///     unsent, otherwise    unsent     goes on       -         -
-///     issued, exact        issued     goes on       proven    proven
-///     issued, not exact    issued     if new        watched   proven
-///     rejected: request    rejected   fails         -         proven
-///     rejected: key        rejected   goes on       -         blocked
-///     rejected: reward     rejected   goes on       refused   proven
-///     rejected: pace       rejected   goes on       -         pauses as asked
-///     unknown              in doubt   goes on       closed    pauses, backoff
-///     unknown, 5xx         in doubt   goes on       failed    pauses, if it is not the reward's
+///     outcome               call       job        reward    account
+///     unsent, no connection unsent     proceeds   -         unreachable
+///     unsent, otherwise     unsent     proceeds   -         -
+///     issued, exact         issued     proceeds   proven    proven
+///     issued, not exact     issued     proceeds   watched   proven
+///     rejected: request     rejected   fails      -         proven
+///     rejected: key         rejected   proceeds   -         blocked
+///     rejected: reward      rejected   proceeds   refused   proven
+///     rejected: pace        rejected   proceeds   -         throttled
+///     unknown               in doubt   proceeds   closed    failing
+///     unknown, 5xx          in doubt   proceeds   failed    failing, unless only the reward fails
 public enum SettlementRule {
   /// The settlement of one call.
   ///
   /// - Parameters:
   ///   - report: How the request ended.
   ///   - team: What `GET /v1/team` said, if it was asked because of a 403.
-  ///   - failures: Failures in a row before this call.
+  ///   - jitter: A random number within 0 ..< 1, which travels with the settlement.
   public static func settle(
     _ call: Call,
     by worker: WorkerID,
     report: CallReport,
     team: TeamAnswer?,
-    failures: FailureCounts,
-    random: inout some RandomNumberGenerator
+    jitter: Double
   ) -> Settlement {
-    let blank = Draft(call: call, worker: worker, report: report)
+    let draft = Draft(
+      call: call,
+      worker: worker,
+      httpStatus: report.httpStatus,
+      duration: report.duration,
+      feedback: report.feedback,
+      jitter: jitter
+    )
     switch report.outcome {
     case .unsent(let reason):
-      return blank.unsent(reason, pause: apiPause(failures, &random))
+      return draft.unsent(reason)
     case .issued(let answer):
-      let pause = Backoff.job.wait(failures: failures.job + 1, random: &random)
-      return blank.issued(answer, pauseIfStalled: pause)
+      return draft.issued(answer)
     case .rejected(let rejection):
-      let effects = effects(of: rejection, team: team, failures: failures, random: &random)
-      return blank.rejected(rejection, effects)
+      return draft.rejected(rejection, team: team)
     case .unknown(let reason):
-      let pause = apiPause(failures, &random)
       let isFailure = report.httpStatus.map { $0 >= 500 } ?? false
-      let wait =
-        isFailure
-        ? Backoff.reward.wait(failures: failures.reward + 1, random: &random) : nil
-      return blank.doubted(
+      return draft.doubted(
         reason,
-        reward: wait.map { .failed(pause: $0) } ?? .closed,
-        pause: pause,
-        rawAnswer: report.rawAnswer
+        rawAnswer: report.rawAnswer,
+        reward: isFailure ? .failed : .closed,
+        account: .failing
       )
     }
   }
@@ -56,13 +56,12 @@ public enum SettlementRule {
   public static func unstorable(_ settlement: Settlement, answer: Answer, cause: String)
     -> Settlement
   {
-    let report = CallReport(
-      outcome: .unknown(.unstorable(cause)),
-      httpStatus: settlement.httpStatus,
-      duration: settlement.duration
+    Draft(settlement).doubted(
+      .unstorable(cause),
+      rawAnswer: answer.body,
+      reward: .closed,
+      account: .none
     )
-    return Draft(call: settlement.call, worker: settlement.worker, report: report)
-      .doubted(.unstorable(cause), reward: .closed, pause: nil, rawAnswer: answer.body)
   }
 
   /// The same settlement with nothing but printable ASCII in its texts, for a database that refused
@@ -70,7 +69,7 @@ public enum SettlementRule {
   public static func plain(_ settlement: Settlement) -> Settlement {
     let job: JobEffect =
       switch settlement.job {
-      case .goesOn, .goesOnIfNew: settlement.job
+      case .proceeds: .proceeds
       case .fails(let code, let message): .fails(code: plain(code), message: plain(message))
       }
     return Settlement(
@@ -83,63 +82,151 @@ public enum SettlementRule {
       received: settlement.received,
       duration: settlement.duration,
       codes: settlement.codes,
-      strays: settlement.strays,
+      unattributed: settlement.unattributed,
       rawAnswer: settlement.rawAnswer,
       job: job,
       reward: settlement.reward,
-      account: settlement.account
+      account: settlement.account,
+      feedback: settlement.feedback,
+      jitter: settlement.jitter
     )
   }
 
   private static func plain(_ text: String) -> String {
     String(text.unicodeScalars.map { (" "..."~").contains($0) ? Character($0) : "?" })
   }
+}
 
-  struct Effects {
-    var job: JobEffect = .goesOn
-    var reward: RewardEffect = .none
-    var account: AccountEffect = .none
+/// What the settlements of every outcome have in common.
+private struct Draft {
+  let call: Call
+  let worker: WorkerID
+  let httpStatus: Int?
+  let duration: Duration
+  let feedback: PaceFeedback?
+  let jitter: Double
+
+  func unsent(_ reason: UnsentReason) -> Settlement {
+    switch reason {
+    case .noConnection(let cause):
+      settlement(.unsent, error: ("unreachable", cause), account: .unreachable)
+    case .leaseLost:
+      settlement(.unsent, error: ("lease_lost", "the lease ran out before the request was sent"))
+    case .slotMissed:
+      settlement(
+        .unsent,
+        error: ("slot_missed", "its slot had passed, and no other slot was near")
+      )
+    case .draining:
+      settlement(.unsent, error: ("draining", "the worker stopped before the request was sent"))
+    }
   }
 
-  private static func apiPause(
-    _ failures: FailureCounts,
-    _ random: inout some RandomNumberGenerator
-  ) -> Duration {
-    let count = failures.account + 1
-    // The breaker opens with this failure, or is open: the pause is the time until the probe.
-    let beyond = count - Bounds.breakerFailures
-    return beyond < 0
-      ? Backoff.api.wait(failures: count, random: &random)
-      : Backoff.breaker.steadyWait(failures: beyond + 1, random: &random)
+  func issued(_ answer: Answer) -> Settlement {
+    let (own, foreign) = answer.sorted(for: call.reward)
+    let isExact = answer.isExact(size: call.size, own: own)
+    return settlement(
+      .issued,
+      received: answer.codes.count + answer.nulls,
+      codes: own,
+      unattributed: foreign,
+      reward: isExact ? .proven : .watched,
+      account: .proven
+    )
   }
 
-  private static func effects(
-    of rejection: Rejection,
-    team: TeamAnswer?,
-    failures: FailureCounts,
-    random: inout some RandomNumberGenerator
-  ) -> Effects {
+  func rejected(_ rejection: Rejection, team: TeamAnswer?) -> Settlement {
+    let (code, message) = (rejection.code, rejection.message)
+    let error = (code, message)
     switch rejection.scope {
     case .request:
-      return Effects(
-        job: .fails(code: rejection.code, message: rejection.message),
+      return settlement(
+        .rejected,
+        error: error,
+        job: .fails(code: code, message: message),
         account: .proven
       )
     case .credentials:
-      return Effects(account: .blocked(code: rejection.code, message: rejection.message))
+      return settlement(
+        .rejected,
+        error: error,
+        account: .blocked(code: code, message: message)
+      )
     case .forbidden:
       if case .refused(let code, let message) = team {
-        return Effects(account: .blocked(code: code, message: message))
+        return settlement(
+          .rejected,
+          error: error,
+          account: .blocked(code: code, message: message)
+        )
       }
-      let pause = Backoff.reward.wait(failures: failures.reward + 1, random: &random)
-      return Effects(
-        reward: .refused(pause: pause, code: rejection.code, message: rejection.message),
+      return settlement(
+        .rejected,
+        error: error,
+        reward: .refused(code: code, message: message),
         account: .proven
       )
     case .pace(let asked):
-      let count = failures.account + 1
-      let pause = asked ?? Backoff.api.wait(failures: count, random: &random)
-      return Effects(account: .paused(min(pause, Bounds.longestPause), reason: .throttled))
+      return settlement(.rejected, error: error, account: .throttled(asked: asked))
     }
+  }
+
+  func doubted(
+    _ reason: DoubtReason,
+    rawAnswer: [UInt8]?,
+    reward: RewardEffect,
+    account: AccountEffect
+  ) -> Settlement {
+    settlement(
+      .inDoubt,
+      error: (reason.code, reason.message),
+      rawAnswer: rawAnswer,
+      reward: reward,
+      account: account
+    )
+  }
+
+  private func settlement(
+    _ result: CallState,
+    error: (code: String, message: String)? = nil,
+    received: Int? = nil,
+    codes: [IssuedCode] = [],
+    unattributed: [IssuedCode] = [],
+    rawAnswer: [UInt8]? = nil,
+    job: JobEffect = .proceeds,
+    reward: RewardEffect = .none,
+    account: AccountEffect = .none
+  ) -> Settlement {
+    Settlement(
+      call: call,
+      worker: worker,
+      result: result,
+      httpStatus: httpStatus,
+      errorCode: error?.code,
+      errorMessage: error?.message,
+      received: received,
+      duration: duration,
+      codes: codes,
+      unattributed: unattributed,
+      rawAnswer: rawAnswer,
+      job: job,
+      reward: reward,
+      account: account,
+      feedback: feedback,
+      jitter: jitter
+    )
+  }
+}
+
+extension Draft {
+  init(_ settlement: Settlement) {
+    self.init(
+      call: settlement.call,
+      worker: settlement.worker,
+      httpStatus: settlement.httpStatus,
+      duration: settlement.duration,
+      feedback: settlement.feedback,
+      jitter: settlement.jitter
+    )
   }
 }

@@ -3,9 +3,9 @@
 ///
 /// The API is asked for that order, and does not say whether it knows it, so what is shown decides
 /// (`ListOrder`). While the order is seen to hold, the reading stops at the first code whose change
-/// is known already; where it does not, it goes to the end. What shifts or is missed meanwhile does
-/// no harm, since the next look sees it; so this is less strict than a `ListingReader`, which has to
-/// prove that something is not there.
+/// is known already; if it does not hold, the reading goes to the end. What shifts or is missed
+/// meanwhile does no harm, since the next pass sees it. So this is less strict than a
+/// `ListingReader`, which has to prove that something is not there.
 public struct ChangeReader: Sendable {
   /// What to do next.
   public enum Step: Hashable, Sendable {
@@ -26,7 +26,7 @@ public struct ChangeReader: Sendable {
     /// Where it stopped, if it had to before it was complete.
     public let position: ScanPosition?
 
-    /// A reading with these parts.
+    /// What is known when a reading ends.
     public init(mark: Timestamp?, order: ListOrder, position: ScanPosition?) {
       self.mark = mark
       self.order = order
@@ -65,17 +65,17 @@ public struct ChangeReader: Sendable {
   ///
   /// - Parameter budget: Pages that it reads at most.
   public init(
-    _ follow: FollowCase,
+    _ reward: TrackedReward,
     budget: Int,
     pageSize: Int = ListingReader.pageSize
   ) {
     precondition(pageSize > 1 && budget > 0, "pages overlap by one code")
-    mark = follow.mark
-    belief = follow.order
-    readsWhole = SyncRules.readsWhole(look: follow.look)
+    mark = reward.mark
+    belief = reward.order
+    readsWhole = SyncRules.readsWhole(pass: reward.pass)
     self.budget = budget
     self.pageSize = pageSize
-    position = follow.position ?? ScanPosition(offset: 0, anchor: nil, newest: nil)
+    position = reward.position ?? ScanPosition(offset: 0, anchor: nil, newest: nil)
   }
 
   /// The first page.
@@ -130,7 +130,7 @@ public struct ChangeReader: Sendable {
   private mutating func advance(past page: ListedPage) {
     position.anchor = page.codes.last?.id
     position.offset += page.codes.isEmpty ? page.count : page.count - page.trailingNulls - 1
-    // A page of one code beside nulls would never get on.
+    // A page of one code beside nulls would be asked for for ever.
     if !page.codes.isEmpty, page.count - page.trailingNulls == 1 { position.offset += 1 }
   }
 
@@ -177,8 +177,8 @@ public struct ChangeReader: Sendable {
   }
 
   /// The mark moves only while the order is certain, and if no null may have hidden a change. Until
-  /// then every look reads on to the making of the oldest unsettled code, which finds its change in
-  /// either order.
+  /// then every pass reads on to the making of the oldest code that is not final, which finds its
+  /// change in either order.
   private func finish() -> Step {
     let known = order == .honoured && !hasNulls ? position.newest ?? mark : mark
     return .finished(Reading(mark: known, order: order, position: nil))

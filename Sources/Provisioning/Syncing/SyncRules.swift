@@ -1,17 +1,17 @@
-/// How codes are followed that other systems have yet to take: the settings `sync.*`.
+/// How codes are tracked that other systems have yet to take: the settings `sync.*`.
 ///
-///     look          1       2       3       4     ...
+///     pass          1       2       3       4     ...
 ///     after pause   first   2x      4x      8x    ... never more than `longest`
 public struct SyncRules: Hashable, Sendable {
-  /// From the moment that an unsettled code was stored to the first look at its reward.
+  /// From the moment that a code was stored, not final yet, to the first sync pass of its reward.
   public var first: Duration
-  /// The longest pause between two looks.
+  /// The longest pause between two passes.
   public var longest: Duration
-  /// How long after it was stored a code is followed. One that is pending still is given up.
+  /// How long a code is tracked after it was stored. A code that is pending still is then given up.
   public var patience: Duration
   /// How often the API is asked to copy a reward to a system once more after an error.
   public var retries: Int
-  /// Pages that one look reads at most; the next one goes on where it stopped.
+  /// Pages that one pass reads at most; the next pass continues where it stopped.
   public var pages = 200
 
   /// The standard rules.
@@ -22,7 +22,7 @@ public struct SyncRules: Hashable, Sendable {
     retries: 3
   )
 
-  /// Rules with these parts.
+  /// Rules; the pauses must be longer than nothing.
   public init(first: Duration, longest: Duration, patience: Duration, retries: Int) {
     precondition(first > .zero && longest > .zero && retries >= 0)
     self.first = first
@@ -31,9 +31,9 @@ public struct SyncRules: Hashable, Sendable {
     self.retries = retries
   }
 
-  /// The pause after this many looks (1 for the first), or after as many failures in a row.
-  public func pause(after looks: Int) -> Duration {
-    grown(factor: 2, times: looks)
+  /// The pause after this many passes (1 for the first), or after as many failures in a row.
+  public func pause(after passes: Int) -> Duration {
+    grown(factor: 2, times: passes)
   }
 
   /// For each time that the API is asked to copy a reward once more, how long it then has before
@@ -42,12 +42,12 @@ public struct SyncRules: Hashable, Sendable {
     (0..<retries).map { grown(factor: 4, times: $0 + 1) }
   }
 
-  /// Whether a look reads everything though the order is believed, so that a belief that has become
+  /// Whether a pass reads everything though the order is believed, so that a belief that has become
   /// wrong is found out: the 8th, the 64th, the 512th.
-  public static func readsWhole(look: Int) -> Bool {
+  public static func readsWhole(pass: Int) -> Bool {
     var power = 8
-    while power < look { power *= 8 }
-    return look == power
+    while power < pass { power *= 8 }
+    return pass == power
   }
 
   private func grown(factor: Int, times: Int) -> Duration {

@@ -10,7 +10,7 @@ struct Caller: Sendable {
   }
 
   /// - Parameters:
-  ///   - claimed: The call, on the lease board already.
+  ///   - claimed: The call, among the leases already.
   ///   - slot: When its slot is, on this worker's clock.
   /// - Returns: The settlement, and the answer whose codes it records, if there was one.
   func perform(_ claimed: ClaimedCall, slot: Instant) async -> (Settlement, Answer?) {
@@ -20,13 +20,12 @@ struct Caller: Sendable {
       } else {
         await send(claimed.call)
       }
-    let team = report.outcome.needsTeam ? await checkTeam() : nil
-    await context.passOnFeedback(than: claimed.spacing, age: report.duration)
-    let settlement = context.dice.settlement(
-      claimed,
+    let settlement = SettlementRule.settle(
+      claimed.call,
       by: context.configuration.id,
       report: report,
-      team: team
+      team: report.outcome.needsTeam ? await checkTeam() : nil,
+      jitter: context.dice.jitter()
     )
     context.meters.ended(settlement)
     note(settlement)
@@ -34,17 +33,17 @@ struct Caller: Sendable {
     return (settlement, answer)
   }
 
-  /// Waits for the call's slot, and for another one if it comes too late for it.
+  /// Waits for the call's slot, and for another slot if it comes too late for it.
   /// - Returns: Why the call is to be given back; nil if its slot has come.
   private func waitForSlot(_ claimed: ClaimedCall, _ slot: Instant) async -> UnsentReason? {
     let call = claimed.call.id
-    var tolerance = Self.tolerance(claimed, ahead: claimed.slotDelay)
+    var tolerance = claimed.tolerableLateness(ahead: claimed.slotDelay)
     var slot = slot
     var moves = 0
     while true {
-      await context.drain.wait(until: slot, on: context.clock)
+      await context.signals.drain.wait(until: slot, on: context.clock)
       if context.isDraining { return .draining }
-      guard context.board.mayStillSend(call, at: context.clock.now) else { return .leaseLost }
+      guard context.leases.mayStillSend(call, at: context.clock.now) else { return .leaseLost }
       guard context.clock.now - slot > tolerance, moves < Self.mostMoves else { return nil }
       do throws(StoreError) {
         let moved = try await context.store.moveSlot(call, worker: context.configuration.id)
@@ -52,38 +51,33 @@ struct Caller: Sendable {
         guard let moved else { return .slotMissed }
         slot = context.clock.now + moved
         moves += 1
-        tolerance = Self.tolerance(claimed, ahead: .zero)
+        tolerance = claimed.tolerableLateness(ahead: .zero)
       } catch {
-        if await !context.waitForDatabase(failures: context.outage.failed(error)) {
-          return .draining
-        }
+        if await !context.pause(after: error) { return .draining }
       }
     }
-  }
-
-  private static func tolerance(_ claimed: ClaimedCall, ahead: Duration) -> Duration {
-    SlotLimiter.tolerableLateness(
-      spacing: claimed.spacing,
-      leeway: claimed.leeway,
-      ahead: ahead
-    )
   }
 
   /// A machine that is late every time is late by about the same, so that its calls do not bunch up:
   /// after so many new slots a call goes.
   private static let mostMoves = 3
 
-  private func checkTeam() async -> TeamAnswer {
-    await context.waitForSlot()
-    return await context.issuer.checkTeam()
+  private func send(_ call: Call) async -> CallReport {
+    let (leases, clock, signals) = (context.leases, context.clock, context.signals)
+    return await context.issuer.generate(call) {
+      signals.announceDeparture()
+      return leases.mayStillSend(call.id, at: clock.now)
+    }
   }
 
-  private func send(_ call: Call) async -> CallReport {
-    let (board, clock, departure) = (context.board, context.clock, context.departure)
-    return await context.issuer.generate(call) {
-      departure.ring()
-      return board.mayStillSend(call.id, at: clock.now)
+  /// Asks in a slot of its own. If no slot can be had, it asks without: the call before it had one.
+  private func checkTeam() async -> TeamAnswer {
+    do throws(StoreError) {
+      if let delay = try await context.store.reserveSlot() { await context.pause(for: delay) }
+    } catch {
+      _ = context.outage.failed(error)
     }
+    return await context.ask { await context.issuer.checkTeam() }
   }
 
   /// One line for a call that did not simply succeed; none for one that did.

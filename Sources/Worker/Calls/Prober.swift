@@ -5,7 +5,7 @@ import Provisioning
 /// with a generate call.
 struct Prober: Sendable {
   private let context: WorkerContext
-  /// Whether it is asked because of an outage, of which the dispatcher tells the end.
+  /// Whether it is asked because of an outage; the dispatcher logs that one's end.
   private let isOutage: Bool
 
   init(_ context: WorkerContext, isOutage: Bool) {
@@ -15,7 +15,7 @@ struct Prober: Sendable {
 
   /// Asks once and records the answer.
   func probe() async {
-    let answer = await context.issuer.checkTeam()
+    let answer = await context.ask { await context.issuer.checkTeam() }
     do throws(StoreError) {
       try await context.store.recordProbe(answer, retryAfter: Self.pause)
     } catch {
@@ -29,8 +29,7 @@ struct Prober: Sendable {
       } else {
         context.logger.notice("the API accepts the account again")
       }
-      context.work.ring()
-      context.wake.ring()
+      context.signals.announceWork()
     case .refused(let code, let message):
       context.logger.debug(
         "the API still refuses the account",

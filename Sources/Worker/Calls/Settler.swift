@@ -11,28 +11,28 @@ struct Settler: Sendable {
 
   /// Settles a call and claims the next one in the same round trip; returns when the database has
   /// the settlement. Only a cancelled task gives up, and then the call's lease runs out.
-  /// - Returns: The next call, with what it was asked by; nil if there is none or none was wanted.
-  func settle(_ settlement: Settlement, answer: Answer?, claimsNext: Bool) async -> NextCall? {
+  /// - Returns: What the next claim gave; nil if none was wanted, or the task was cancelled.
+  func settle(_ settlement: Settlement, answer: Answer?, claimsNext: Bool) async -> AnsweredClaim? {
     var settlement = settlement
-    var pending = claimsNext ? context.newClaim() : nil
-    var next: NextCall?
+    var pending = claimsNext ? PendingClaim(context) : nil
+    var next: AnsweredClaim?
     while true {
       let reply = await context.store.settle(settlement, thenClaim: pending?.request)
       if let claim = reply.claim, let asked = pending, case .success(let claim) = claim {
-        next = NextCall(claim: claim, asked: asked, answeredAt: context.clock.now)
+        next = AnsweredClaim(claim: claim, asked: asked, answeredAt: context.clock.now)
         pending = nil
       }
       switch reply.settled {
       case .success(let receipt):
         context.outage.succeeded()
         note(receipt, of: settlement)
-        context.board.remove(settlement.call.id)
+        context.leases.remove(settlement.call.id)
         guard let pending else { return next }
         return await claimAgain(pending)
       case .failure(let error):
         if error.code == .contentRefused, let storable = storable(settlement, answer) {
           settlement = storable
-        } else if await !wait(error) {
+        } else if await !context.pause(after: error) {
           return next
         }
       }
@@ -40,20 +40,20 @@ struct Settler: Sendable {
   }
 
   /// Asks again for a claim whose answer was lost, until there is one: it may have been committed.
-  func claimAgain(_ pending: PendingClaim) async -> NextCall? {
+  func claimAgain(_ pending: PendingClaim) async -> AnsweredClaim? {
     while true {
       do {
         let claim = try await context.store.claim(pending.request)
         context.outage.succeeded()
-        return NextCall(claim: claim, asked: pending, answeredAt: context.clock.now)
+        return AnsweredClaim(claim: claim, asked: pending, answeredAt: context.clock.now)
       } catch {
-        if await !wait(error) { return nil }
+        if await !context.pause(after: error) { return nil }
       }
     }
   }
 
-  /// What can be stored of a settlement whose content the database refused; nil if there is
-  /// nothing left to change about it.
+  /// What can be stored of a settlement whose content the database refused; nil if nothing is left to
+  /// change.
   private func storable(_ settlement: Settlement, _ answer: Answer?) -> Settlement? {
     if let answer, settlement.result == .issued {
       context.logger.error(
@@ -70,14 +70,10 @@ struct Settler: Sendable {
     return plain == settlement ? nil : plain
   }
 
-  private func wait(_ error: StoreError) async -> Bool {
-    await context.waitForDatabase(failures: context.outage.failed(error))
-  }
-
   private func note(_ receipt: SettleReceipt, of settlement: Settlement) {
     context.meters.settled(receipt)
     let call = settlement.call
-    if receipt.call == .inDoubt || settlement.reward == .watched { context.doubt.ring() }
+    if receipt.call == .inDoubt || settlement.reward == .watched { context.signals.doubt.notify() }
     if receipt.surplus > 0 {
       context.logger.warning(
         "codes beyond what the job has room for",
@@ -94,11 +90,4 @@ struct Settler: Sendable {
     }
     context.note(call.job, became: state, reason)
   }
-}
-
-/// What a claim gave, and when it was asked for and answered.
-struct NextCall: Sendable {
-  let claim: Claim
-  let asked: PendingClaim
-  let answeredAt: Instant
 }

@@ -1,30 +1,30 @@
 import Provisioning
 
-/// When the dispatcher tends the ledger and when it asks for a call: a value, without any waiting.
+/// When the dispatcher sends a heartbeat and when it asks for a call: a value, without any waiting.
 struct DispatchSchedule {
-  private var nextTend: Instant
-  /// Tending again before this is of no use: what is due and was left, somebody else has locked.
-  private var tendNotBefore: Instant
+  private var nextHeartbeat: Instant
+  /// A heartbeat before this is of no use: what was due and was left, somebody else has locked.
+  private var heartbeatNotBefore: Instant
   private var nextClaim: Instant
-  /// Who has looked in vain does not look again before this, however often it is woken: a hail of
+  /// After a claim in vain there is none before this, however often work is announced: a flood of
   /// small INSERTs must not become as many claims that find the next slot taken.
   private var claimNotBefore: Instant
   /// Nothing is asked before this, because the database did not answer.
   private var notBefore: Instant
   /// A claim that was asked for and not answered.
   var pending: PendingClaim?
-  /// Why nothing may be sent, as far as it was said.
+  /// Why nothing may be sent, as it was last logged.
   var blockCode: String?
-  /// Whether it was said that the API is in an outage.
+  /// Whether an outage of the API was logged, and not yet its end.
   var isAPIFailing = false
-  /// Calls that the fleet may have in flight, so that no more lanes are of use.
+  /// Calls that the fleet may have in flight: more lanes would be of no use.
   private(set) var maxInFlight: Int
 
-  /// Tends and claims at once.
+  /// Sends a heartbeat and claims at once.
   init(now: Instant, maxInFlight: Int) {
     self.maxInFlight = maxInFlight
-    nextTend = now
-    tendNotBefore = now
+    nextHeartbeat = now
+    heartbeatNotBefore = now
     nextClaim = now
     claimNotBefore = now
     notBefore = now
@@ -32,35 +32,36 @@ struct DispatchSchedule {
 
   /// The next moment at which something is due.
   var next: Instant {
-    max(notBefore, min(max(nextTend, tendNotBefore), max(nextClaim, claimNotBefore)))
+    max(notBefore, min(max(nextHeartbeat, heartbeatNotBefore), max(nextClaim, claimNotBefore)))
   }
 
-  func isTendDue(at now: Instant) -> Bool {
-    now >= nextTend && now >= tendNotBefore && now >= notBefore
+  func isHeartbeatDue(at now: Instant) -> Bool {
+    now >= nextHeartbeat && now >= heartbeatNotBefore && now >= notBefore
   }
 
   func isClaimDue(at now: Instant) -> Bool {
     now >= nextClaim && now >= claimNotBefore && now >= notBefore
   }
 
-  /// Takes in what ended lanes have learnt, and a wake. A lane that ended because nothing could be
-  /// claimed is no reason to ask again; a wake is.
-  mutating func take(hints: [Claim], woken: Bool, now: Instant) {
-    for hint in hints { heed(hint, now: now) }
-    if woken { nextClaim = min(nextClaim, now) }
+  /// Takes in the last claims of lanes that ended, and whether work was announced. A lane that ended
+  /// because nothing could be claimed is no reason to ask again; announced work is.
+  mutating func take(_ lastClaims: [Claim], hasWork: Bool, now: Instant) {
+    for claim in lastClaims { apply(claim, now: now) }
+    if hasWork { nextClaim = min(nextClaim, now) }
   }
 
-  mutating func tended(_ tending: Tending, every interval: Duration, now: Instant) {
-    maxInFlight = tending.maxInFlight
-    nextTend = now + interval
-    tendNotBefore = now + .milliseconds(100)
-    if let due = tending.next { nextTend = min(nextTend, now + due) }
+  /// A heartbeat found this.
+  mutating func note(_ found: Heartbeat, every interval: Duration, now: Instant) {
+    maxInFlight = found.maxInFlight
+    nextHeartbeat = now + interval
+    heartbeatNotBefore = now + .milliseconds(100)
+    if let due = found.next { nextHeartbeat = min(nextHeartbeat, now + due) }
     nextClaim = min(nextClaim, now)
   }
 
-  /// Something has changed that tending tells of.
-  mutating func accountChanged(now: Instant) {
-    nextTend = min(nextTend, now)
+  /// Something has changed that a heartbeat tells of.
+  mutating func requestHeartbeat(now: Instant) {
+    nextHeartbeat = min(nextHeartbeat, now)
   }
 
   /// A claim found nothing.
@@ -69,7 +70,7 @@ struct DispatchSchedule {
     if case .nothing(let wait, _) = claim, wait != .zero {
       claimNotBefore = now + .milliseconds(5)
     }
-    heed(claim, now: now)
+    apply(claim, now: now)
   }
 
   /// Every lane is taken: the lanes claim for themselves.
@@ -81,9 +82,9 @@ struct DispatchSchedule {
     notBefore = now + pause
   }
 
-  private mutating func heed(_ claim: Claim, now: Instant) {
+  private mutating func apply(_ claim: Claim, now: Instant) {
     guard case .nothing(let wait, let due) = claim else { return }
     if let wait { nextClaim = min(nextClaim, now + wait) }
-    if let due { nextTend = min(nextTend, now + due) }
+    if let due { nextHeartbeat = min(nextHeartbeat, now + due) }
   }
 }

@@ -1,15 +1,17 @@
 import Logging
 import Provisioning
+import Synchronization
 
 /// Decides when to look for work, and runs what it finds in lanes, one call each at a time.
 ///
-/// It looks when it is woken, when a slot or a due job was announced to it, and every `poll`
-/// besides. A lane that settles a call claims the next in the same round trip, so under load the
-/// dispatcher has nothing to do.
+/// It looks when work is announced, when a slot or a due job has come that it was told of, and every
+/// `poll` besides. A lane that settles a call claims the next in the same round trip, so under load
+/// the dispatcher has nothing to do.
 struct Dispatcher: Sendable {
   private let context: WorkerContext
   private let caller: Caller
   private let settler: Settler
+  private let slots = SlotClock()
   private let lanes = Lanes()
 
   init(_ context: WorkerContext) {
@@ -25,31 +27,39 @@ struct Dispatcher: Sendable {
         now: context.clock.now,
         maxInFlight: context.limits.value.maxInFlight
       )
-      while !context.isDraining, !Task.isCancelled {
+      while !context.isStopping {
         context.onProgress()
-        context.wake.silence()
-        schedule.take(
-          hints: lanes.takeHints(),
-          woken: context.work.silence(),
-          now: context.clock.now
-        )
-        if context.account.silence() { schedule.accountChanged(now: context.clock.now) }
-        if schedule.isTendDue(at: context.clock.now) { await tend(&schedule, &group) }
+        let announced = context.signals.takeDispatch()
+        schedule.take(lanes.takeLastClaims(), hasWork: announced.hasWork, now: context.clock.now)
+        if announced.needsHeartbeat { schedule.requestHeartbeat(now: context.clock.now) }
+        if schedule.isHeartbeatDue(at: context.clock.now) { await heartbeat(&schedule, &group) }
         if schedule.isClaimDue(at: context.clock.now) { await fillLanes(&schedule, &group) }
-        let latest = context.clock.now + context.configuration.progressInterval
-        await context.wake.wait(until: min(schedule.next, latest), on: context.clock)
+        await wait(until: schedule.next)
       }
       group.addTask { await announceDrain() }
       await finish(&schedule)
     }
   }
 
-  private func tend(_ schedule: inout DispatchSchedule, _ group: inout DiscardingTaskGroup) async {
+  /// Waits until something is announced, but shows progress before long.
+  private func wait(until next: Instant) async {
+    let latest = context.clock.now + context.configuration.progressInterval
+    await context.signals.waitForDispatch(until: min(next, latest), on: context.clock)
+  }
+
+  private func heartbeat(
+    _ schedule: inout DispatchSchedule,
+    _ group: inout DiscardingTaskGroup
+  ) async {
     do {
-      let tending = try await context.store.tend(context.presence(draining: false))
+      let found = try await context.store.heartbeat(context.presence(draining: false))
       context.outage.succeeded()
-      schedule.tended(tending, every: context.configuration.tendInterval, now: context.clock.now)
-      for expired in tending.expired {
+      schedule.note(
+        found,
+        every: context.configuration.heartbeatInterval,
+        now: context.clock.now
+      )
+      for expired in found.expired {
         context.logger.warning(
           "lease ran out, call in doubt",
           metadata: [
@@ -57,12 +67,12 @@ struct Dispatcher: Sendable {
           ]
         )
       }
-      context.note(tending.steered)
-      if tending.isReconcilingDue { context.doubt.ring() }
-      note(outage: tending, &schedule)
-      react(to: tending.block, &schedule, &group)
+      context.note(found.steered)
+      if found.isReconcilingDue { context.signals.doubt.notify() }
+      note(outage: found, &schedule)
+      react(to: found.block, &schedule, &group)
     } catch {
-      schedule.databaseFailed(pause: pause(after: error), now: context.clock.now)
+      schedule.databaseFailed(pause: context.retryDelay(after: error), now: context.clock.now)
     }
   }
 
@@ -73,22 +83,23 @@ struct Dispatcher: Sendable {
   ) async {
     while lanes.count < schedule.maxInFlight, !context.isDraining {
       context.onProgress()
-      let asked = schedule.pending ?? context.newClaim()
+      let asked = schedule.pending ?? PendingClaim(context)
       schedule.pending = asked
       do {
         let claim = try await context.store.claim(asked.request)
         context.outage.succeeded()
         schedule.pending = nil
-        let next = NextCall(claim: claim, asked: asked, answeredAt: context.clock.now)
         guard case .call(let claimed) = claim else {
           schedule.found(claim, poll: context.configuration.poll, now: context.clock.now)
           return
         }
-        context.departure.silence()
-        open(claimed, next, &group)
+        context.signals.forgetDepartures()
+        let answered = AnsweredClaim(claim: claim, asked: asked, answeredAt: context.clock.now)
+        open(claimed.call, answered, &group)
         await letLeave(claimed)
       } catch {
-        return schedule.databaseFailed(pause: pause(after: error), now: context.clock.now)
+        let pause = context.retryDelay(after: error)
+        return schedule.databaseFailed(pause: pause, now: context.clock.now)
       }
     }
     schedule.lanesFull(poll: context.configuration.poll, now: context.clock.now)
@@ -98,55 +109,50 @@ struct Dispatcher: Sendable {
   /// the two would be in each other's way, and a job of one call has to wait for nothing.
   private func letLeave(_ claimed: ClaimedCall) async {
     guard claimed.slotDelay < Self.courtesy else { return }
-    await context.departure.wait(until: context.clock.now + Self.courtesy, on: context.clock)
+    let latest = context.clock.now + Self.courtesy
+    await context.signals.waitForDeparture(until: latest, on: context.clock)
   }
 
   /// How long the next claim waits for a request to leave.
   private static let courtesy: Duration = .milliseconds(5)
 
   private func open(
-    _ claimed: ClaimedCall,
-    _ next: NextCall,
+    _ call: Call,
+    _ claim: AnsweredClaim,
     _ group: inout DiscardingTaskGroup
   ) {
     lanes.opened()
-    context.board.add(claimed.call.id, until: next.asked.leaseEnd)
+    context.leases.add(call.id, until: claim.asked.leaseEnd)
     group.addTask {
-      let last = await runLane(claimed, next)
-      lanes.closed(last)
-      context.wake.ring()
+      lanes.closed(await runLane(claim))
+      context.signals.announceLaneEnd()
     }
   }
 
   /// One call after another, until the ledger has no next one for this lane.
-  /// - Returns: What the last claim said.
-  private func runLane(_ first: ClaimedCall, _ asked: NextCall) async -> Claim? {
-    var claimed = first
-    var asked = asked
-    while true {
+  /// - Returns: What the last claim said; nil if there was none.
+  private func runLane(_ first: AnsweredClaim) async -> Claim? {
+    var current = first
+    while case .call(let claimed) = current.claim {
+      context.leases.add(claimed.call.id, until: current.asked.leaseEnd)
       if claimed.startsJob { context.note(claimed.call.job, became: .running) }
-      let slot = context.slots.slot(
-        of: claimed,
-        askedAt: asked.asked.askedAt,
-        answeredAt: asked.answeredAt
-      )
+      let slot = slots.slot(of: claimed, current)
       let (settlement, answer) = await caller.perform(claimed, slot: slot)
       let next = await settler.settle(
         settlement,
         answer: answer,
         claimsNext: !context.isDraining
       )
-      guard let next, case .call(let call) = next.claim else { return next?.claim }
-      context.board.add(call.call.id, until: next.asked.leaseEnd)
-      claimed = call
-      asked = next
+      guard let next else { return nil }
+      current = next
     }
+    return current.claim
   }
 
   /// Lets operators see that this worker is stopping; nothing depends on it.
   private func announceDrain() async {
     do {
-      _ = try await context.store.tend(context.presence(draining: true))
+      _ = try await context.store.heartbeat(context.presence(draining: true))
     } catch {
       context.logger.debug("could not announce the drain", metadata: ["error": "\(error)"])
     }
@@ -154,40 +160,32 @@ struct Dispatcher: Sendable {
 
   /// Waits for the lanes to end, and resolves a claim whose answer was lost: it may be committed.
   private func finish(_ schedule: inout DispatchSchedule) async {
-    if let pending = schedule.pending, let next = await settler.claimAgain(pending),
-      case .call(let claimed) = next.claim
-    {
-      context.board.add(claimed.call.id, until: next.asked.leaseEnd)
-      _ = await runLane(claimed, next)
+    if let pending = schedule.pending, let claim = await settler.claimAgain(pending) {
+      _ = await runLane(claim)
     }
     while lanes.count > 0, !Task.isCancelled {
       context.onProgress()
-      context.wake.silence()
+      _ = context.signals.takeDispatch()
       guard lanes.count > 0 else { return }
-      let latest = context.clock.now + context.configuration.progressInterval
-      await context.wake.wait(until: latest, on: context.clock)
+      await wait(until: Instant(nanoseconds: .max))
     }
   }
 
-  private func pause(after error: StoreError) -> Duration {
-    context.dice.wait(.database, failures: context.outage.failed(error))
-  }
-
   /// One line when an outage of the API begins and one when it is over.
-  private func note(outage tending: Tending, _ schedule: inout DispatchSchedule) {
-    defer { schedule.isAPIFailing = tending.isAPIFailing }
-    guard tending.isAPIFailing != schedule.isAPIFailing else { return }
-    if tending.isAPIFailing {
+  private func note(outage found: Heartbeat, _ schedule: inout DispatchSchedule) {
+    defer { schedule.isAPIFailing = found.isAPIFailing }
+    guard found.isAPIFailing != schedule.isAPIFailing else { return }
+    if found.isAPIFailing {
       context.logger.warning(
         "the API fails; no call is sent until it answers a harmless request",
-        metadata: ["error": "\(tending.block?.message ?? "one call at a time until one is clean")"]
+        metadata: ["error": "\(found.block?.message ?? "one call at a time until one is clean")"]
       )
     } else {
       context.logger.notice("the API answers again")
     }
   }
 
-  /// Nothing may be sent: says so once, and probes a refused account if it is this worker's turn.
+  /// Nothing may be sent: says so once, and probes a refused account if this worker shall.
   private func react(
     to block: AccountBlock?,
     _ schedule: inout DispatchSchedule,
@@ -204,6 +202,40 @@ struct Dispatcher: Sendable {
     if block.probeNow {
       let isOutage = schedule.isAPIFailing
       group.addTask { await Prober(context, isOutage: isOutage).probe() }
+    }
+  }
+}
+
+/// How many lanes run, and what the last claim said of each that ended.
+private final class Lanes: Sendable {
+  private struct State {
+    var count = 0
+    var lastClaims: [Claim] = []
+  }
+
+  private let state = Mutex(State())
+
+  /// Lanes that run.
+  var count: Int { state.withLock { $0.count } }
+
+  /// Notes that one more runs.
+  func opened() {
+    state.withLock { $0.count += 1 }
+  }
+
+  /// Notes that one has ended, and what its last claim said.
+  func closed(_ last: Claim?) {
+    state.withLock { state in
+      state.count -= 1
+      if let last { state.lastClaims.append(last) }
+    }
+  }
+
+  /// The last claims of lanes that have ended since this was last asked.
+  func takeLastClaims() -> [Claim] {
+    state.withLock { state in
+      defer { state.lastClaims = [] }
+      return state.lastClaims
     }
   }
 }

@@ -3,8 +3,8 @@ import Provisioning
 
 /// Finds out what doubtful calls did, by listing upstream; one reward at a time.
 ///
-/// It runs when something fell in doubt here, and when tending says that a reward elsewhere is due.
-/// All judgement is in `Attribution` and `ListingReader`; this only carries it out.
+/// It runs when something fell in doubt here, and when a heartbeat says that a reward is due. All
+/// judgement is in `Attribution` and `ListingReader`; this only carries it out.
 struct Reconciler: Sendable {
   private let context: WorkerContext
   private let lister: Lister
@@ -16,14 +16,11 @@ struct Reconciler: Sendable {
 
   /// Reconciles until drained or cancelled.
   func run() async {
-    let patience = context.configuration.tendInterval
-    while !context.isDraining, !Task.isCancelled {
-      context.doubt.silence()
-      while !context.isDraining, !Task.isCancelled, await reconcileOne() {}
-      await context.doubt.wait(
-        until: context.clock.now + max(patience, .seconds(60)),
-        on: context.clock
-      )
+    let patience = max(context.configuration.heartbeatInterval, .seconds(60))
+    while !context.isStopping {
+      context.signals.doubt.take()
+      while !context.isStopping, await reconcileOne() {}
+      await context.signals.doubt.wait(until: context.clock.now + patience, on: context.clock)
     }
   }
 
@@ -34,7 +31,7 @@ struct Reconciler: Sendable {
       if let doubt = try await context.store.takeDoubt(
         configuration.id,
         lease: configuration.reconcilerLease,
-        linger: configuration.linger
+        effectiveFor: configuration.effectiveFor
       ) {
         try await resolve(doubt)
         return true
@@ -44,51 +41,54 @@ struct Reconciler: Sendable {
         configuration.id,
         lease: configuration.reconcilerLease
       ) {
-        try await Watcher(context, lister).look(at: watch, takenAt: askedAt)
+        try await Watcher(context, lister).list(watch, takenAt: askedAt)
         return true
       }
       context.outage.succeeded()
       return false
     } catch {
-      return await context.waitForDatabase(failures: context.outage.failed(error))
+      return await context.pause(after: error)
     }
   }
 
   private func resolve(_ doubt: DoubtCase) async throws(StoreError) {
     let takenAt = context.clock.now
-    let begunAfterLinger = doubt.now >= doubt.lingerEnd
+    let isPastEffect = doubt.now >= doubt.effectiveUntil
     switch await list(doubt) {
     case .failure(let failure):
       try await listingFailed(failure, doubt)
     case .success(let first):
       if try await decide(doubt, first, isFinal: false) { return }
-      guard begunAfterLinger else {
+      guard isPastEffect else {
         let elapsed = context.clock.now - takenAt
         let left =
           Duration.microseconds(
-            doubt.lingerEnd.microseconds - doubt.now.microseconds
+            doubt.effectiveUntil.microseconds - doubt.now.microseconds
           ) - elapsed
-        return try await leave(doubt, after: min(max(left, .milliseconds(50)), Self.recheck))
+        return try await context.leave(
+          doubt.reward,
+          for: min(max(left, .milliseconds(50)), Self.recheck)
+        )
       }
-      try await lookAgain(doubt, first)
+      try await listAgain(doubt, first)
     }
   }
 
-  /// Anything less than everything is decided by two equal listings only, the second begun
-  /// `reconcile.settle_seconds` after the first ended (protocol, rule 12).
-  private func lookAgain(_ doubt: DoubtCase, _ first: Listing) async throws(StoreError) {
-    guard try await pause(context.configuration.settle, holding: doubt.reward) else {
-      return try await leave(doubt, after: .zero)
+  /// Anything less than finding everything is decided by two equal listings only, the second begun
+  /// `reconcile.listing_gap_seconds` after the first ended (protocol, rule 12).
+  private func listAgain(_ doubt: DoubtCase, _ first: Listing) async throws(StoreError) {
+    guard try await pause(context.configuration.listingGap, holding: doubt.reward) else {
+      return try await context.leave(doubt.reward, for: .zero)
     }
     switch await list(doubt) {
     case .failure(let failure):
       try await listingFailed(failure, doubt)
     case .success(let second):
       guard doubt.parted(second).inTime.agrees(with: doubt.parted(first).inTime) else {
-        return try await leave(doubt, after: Self.recheck)
+        return try await context.leave(doubt.reward, for: Self.recheck)
       }
       if try await !decide(doubt, second, isFinal: true) {
-        try await leave(doubt, after: Self.recheck)
+        try await context.leave(doubt.reward, for: Self.recheck)
       }
     }
   }
@@ -99,7 +99,7 @@ struct Reconciler: Sendable {
   }
 
   /// Decides what can be decided.
-  /// - Returns: False if that is nothing; else the case is void, and is taken anew if calls are
+  /// - Returns: False if nothing can be decided. Else the case is void, and is taken anew if calls are
   ///   left in doubt.
   private func decide(_ doubt: DoubtCase, _ unknown: Listing, isFinal: Bool)
     async throws(StoreError) -> Bool
@@ -116,17 +116,11 @@ struct Reconciler: Sendable {
   private func record(_ decision: DoubtDecision, of doubt: DoubtCase) async throws(StoreError) {
     let answer = try await context.store.decide(decision, worker: context.configuration.id)
     guard case .done(let ended) = answer else {
-      return try await context.store.leave(
-        decision.reward,
-        worker: context.configuration.id,
-        pause: .milliseconds(200),
-        listingFailed: false
-      )
+      return try await context.leave(decision.reward, for: .milliseconds(200))
     }
     note(decision, of: doubt)
     context.note(ended)
-    context.work.ring()
-    context.wake.ring()
+    context.signals.announceWork()
   }
 
   private func listingFailed(_ failure: ListingFailure, _ doubt: DoubtCase)
@@ -142,20 +136,10 @@ struct Reconciler: Sendable {
       decision.holdReason = .unlistable
       return try await record(decision, of: doubt)
     }
-    try await context.store.leave(
+    try await context.leave(
       doubt.reward,
-      worker: context.configuration.id,
-      pause: doubt.pause(after: failure),
+      for: doubt.pause(after: failure),
       listingFailed: failure.isOfTheList
-    )
-  }
-
-  private func leave(_ doubt: DoubtCase, after pause: Duration) async throws(StoreError) {
-    try await context.store.leave(
-      doubt.reward,
-      worker: context.configuration.id,
-      pause: pause,
-      listingFailed: false
     )
   }
 
@@ -163,19 +147,12 @@ struct Reconciler: Sendable {
   /// - Returns: False if it was lost, or the worker is stopping.
   private func pause(_ length: Duration, holding reward: RewardID) async throws(StoreError) -> Bool
   {
-    let configuration = context.configuration
     let end = context.clock.now + length
     while context.clock.now < end {
-      guard
-        try await context.store.keep(
-          reward,
-          worker: configuration.id,
-          lease: configuration.reconcilerLease
-        )
-      else { return false }
-      let next = min(end, context.clock.now + configuration.reconcilerLease / 3)
-      await context.drain.wait(until: next, on: context.clock)
-      if context.isDraining || Task.isCancelled { return false }
+      guard try await context.keep(reward) else { return false }
+      let next = context.clock.now + context.configuration.reconcilerLease / 3
+      await context.signals.drain.wait(until: min(end, next), on: context.clock)
+      if context.isStopping { return false }
     }
     return true
   }
@@ -201,7 +178,7 @@ struct Reconciler: Sendable {
     }
   }
 
-  /// The longest time until an undecided reward is looked at again.
+  /// The longest time until an undecided reward is listed again.
   private static let recheck: Duration = .seconds(5)
 }
 
@@ -209,7 +186,7 @@ extension DoubtCase {
   /// Whether a failed listing means that only a person can decide: the list is gone or forbidden,
   /// or has failed for 15 minutes (protocol, rule 15).
   fileprivate func isUnlistable(_ failure: ListingFailure) -> Bool {
-    if case .refused = failure { return now >= lingerEnd }
+    if case .refused = failure { return now >= effectiveUntil }
     guard failure.isOfTheList, let failingSince else { return false }
     return now.microseconds - failingSince.microseconds >= Bounds.listingPatience.microseconds
   }

@@ -11,13 +11,13 @@ struct Watcher: Sendable {
     self.lister = lister
   }
 
-  /// One round of a watch.
+  /// Lists the reward once.
   ///
-  /// - Parameter takenAt: When the case was asked for, on this worker's clock. From before the
+  /// - Parameter takenAt: When the case was asked for, on this worker's clock. Taken before the
   ///   question, so that the end of the listing is never thought earlier than it was.
-  func look(at watch: WatchCase, takenAt: Instant) async throws(StoreError) {
-    if let delay = watch.delay(settle: context.configuration.settle) {
-      return try await leave(watch.reward, for: delay)
+  func list(_ watch: WatchCase, takenAt: Instant) async throws(StoreError) {
+    if let delay = watch.delay(listingGap: context.configuration.listingGap) {
+      return try await context.leave(watch.reward, for: delay)
     }
     switch await lister.list(watch.reward, mustShow: watch.newestKnown, since: watch.since) {
     case .failure(let failure):
@@ -41,22 +41,13 @@ struct Watcher: Sendable {
     }
   }
 
-  private func leave(_ reward: RewardID, for pause: Duration) async throws(StoreError) {
-    try await context.store.leave(
-      reward,
-      worker: context.configuration.id,
-      pause: pause,
-      listingFailed: false
-    )
-  }
-
   /// A list that is gone, forbidden or failing is asked for again ever less often, and in the end
-  /// given up; operators see all of it in `codemint.watches`.
+  /// given up. Operators see it in `codemint.watches`.
   private func listingFailed(_ failure: ListingFailure, _ watch: WatchCase)
     async throws(StoreError)
   {
     guard failure.isOfTheList else {
-      return try await leave(watch.reward, for: watch.retry)
+      return try await context.leave(watch.reward, for: watch.retry)
     }
     let pause = watch.pause(after: failure)
     if pause == nil {
@@ -78,9 +69,8 @@ struct Watcher: Sendable {
   /// Calls that were in flight while the listing ran may have made what it showed, so the finding
   /// waits for their outcomes (protocol, rule 14).
   private func conclude(_ finding: WatchFinding, _ watch: WatchCase) async throws(StoreError) {
-    let configuration = context.configuration
-    for _ in 0..<Self.mostWaits where !context.isDraining && !Task.isCancelled {
-      switch try await context.store.conclude(finding, worker: configuration.id) {
+    for _ in 0..<Self.mostWaits where !context.isStopping {
+      switch try await context.store.conclude(finding, worker: context.configuration.id) {
       case .done(let issued, let surplus, let ended):
         if issued > 0 {
           context.logger.notice(
@@ -96,26 +86,16 @@ struct Watcher: Sendable {
           )
         }
         context.note(ended)
-        context.work.ring()
-        context.wake.ring()
+        context.signals.announceWork()
         return
       case .lost:
         return
       case .wait:
-        await context.drain.wait(
-          until: context.clock.now + configuration.reconcilerLease / 3,
-          on: context.clock
-        )
-        guard
-          try await context.store.keep(
-            finding.reward,
-            worker: configuration.id,
-            lease: configuration.reconcilerLease
-          )
-        else { return }
+        await context.pause(for: context.configuration.reconcilerLease / 3)
+        guard try await context.keep(finding.reward) else { return }
       }
     }
-    try await leave(finding.reward, for: watch.retry)
+    try await context.leave(finding.reward, for: watch.retry)
   }
 
   /// After so many waits the reward is given back, and listed anew later.
@@ -126,6 +106,6 @@ extension WatchCase {
   /// Whether a listing that calls wait for, and that does not show everything, is read once more.
   fileprivate var mayAskAgain: Bool { isAwaited && failures < 5 }
 
-  /// How long a round is put off that came to nothing, for no fault of the list.
+  /// How long a listing is put off that came to nothing through no fault of the list.
   fileprivate var retry: Duration { isAwaited ? Bounds.awaitedRetry : Bounds.watchRetry }
 }

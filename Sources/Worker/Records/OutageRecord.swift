@@ -36,7 +36,7 @@ final class OutageRecord: Sendable {
     if isFirst {
       let message: Logger.Message =
         error.code == .failed
-        ? "the database refuses; trying until somebody has mended it"
+        ? "the database refuses; trying until somebody has repaired it"
         : "the database does not answer; trying until it does"
       logger.warning(message, metadata: ["error": "\(error)"])
     }

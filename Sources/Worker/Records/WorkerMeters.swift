@@ -11,7 +11,7 @@ public struct WorkerMeters: Sendable {
   private let callDuration: CoreMetrics.Timer
   private let databaseErrors: Counter
 
-  /// Meters of this backend; every one of them is there from the beginning, at zero.
+  /// Meters of this backend; each of them is there from the beginning, at zero.
   public init(_ factory: any MetricsFactory = NOOPMetricsHandler.instance) {
     calls = Self.counters(
       "codemint_calls_total",
@@ -66,7 +66,7 @@ public struct WorkerMeters: Sendable {
     if let job = receipt.job, job != receipt.jobBefore { jobs[job]?.increment() }
   }
 
-  /// Jobs came to their end otherwise than by a settlement.
+  /// Jobs came to their end other than by a settlement.
   func ended(_ ended: [EndedJob]) {
     for job in ended { jobs[job.state]?.increment() }
   }

@@ -4,7 +4,7 @@ import Provisioning
 /// Forgets the requests of jobs that ended long ago, in small batches, so that nobody waits for it
 /// and no deletion is large.
 ///
-/// Every worker of a fleet has one; in the ledger one at a time has its way.
+/// Every worker of a fleet has one; the ledger lets one at a time prune.
 struct Janitor: Sendable {
   private let context: WorkerContext
   private let age: Duration
@@ -19,8 +19,8 @@ struct Janitor: Sendable {
     // A daemon that has just started has better things to do.
     var pause = Self.start
     while true {
-      await context.drain.wait(until: context.clock.now + pause, on: context.clock)
-      guard !context.isDraining, !Task.isCancelled else { return }
+      await context.pause(for: pause)
+      guard !context.isStopping else { return }
       pause = await prune()
     }
   }

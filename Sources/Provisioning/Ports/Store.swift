@@ -1,0 +1,94 @@
+/// The ledger as the worker sees it. Each request is one transaction, and `settle` two with its claim.
+///
+/// Every request may be repeated: when an answer was lost, asking again finds what was done.
+public protocol Store: ReconcilingStore, SyncingStore, RetentionStore {
+  /// Announces that a worker lives, with the limits it was configured with, and does what falls
+  /// due with time: calls whose lease ran out become doubtful, jobs that are due join the queue.
+  func heartbeat(_ worker: WorkerPresence) async throws(StoreError) -> Heartbeat
+
+  /// Takes the next call of the job that is first in the queue: commits it as `sending`, raises the
+  /// job's `outstanding` and reserves its slot.
+  func claim(_ request: ClaimRequest) async throws(StoreError) -> Claim
+
+  /// Extends the leases of this worker's calls that are still `sending`, and returns those.
+  func renew(_ calls: [CallID], worker: WorkerID, lease: Duration) async throws(StoreError)
+    -> Set<CallID>
+
+  /// Records a call's outcome and claims the next call in the same round trip. Either may fail
+  /// without the other.
+  func settle(_ settlement: Settlement, thenClaim next: ClaimRequest?) async -> SettleAnswer
+
+  /// A new slot for a call that has missed its own, which keeps its lease and its row.
+  /// - Returns: The time until the slot. Nil if the worker may not send the call any more, or no
+  ///   slot is near: the worker then gives the call back.
+  func moveSlot(_ call: CallID, worker: WorkerID) async throws(StoreError) -> Duration?
+
+  /// Slows the whole fleet down as the answer to a list, a check of the key or a resync asks. What
+  /// the answer to a call asks is part of its settlement.
+  ///
+  /// - Parameter age: How long ago the request was sent.
+  func applyFeedback(_ feedback: PaceFeedback, age: Duration) async throws(StoreError)
+
+  /// Records what a probe of the account showed: an accepted key unblocks it.
+  func recordProbe(_ answer: TeamAnswer, retryAfter pause: Duration) async throws(StoreError)
+
+  /// Takes the worker off the list of those that live.
+  func retire(_ worker: WorkerID) async throws(StoreError)
+}
+
+/// The ledger's part in forgetting requests that nobody needs any more.
+public protocol RetentionStore: Sendable {
+  /// Deletes a batch of old calls, in one transaction: those settled longer ago than `age`, of jobs
+  /// that ended longer ago than that.
+  ///
+  /// Only what was proven goes: issued, rejected, unsent. What was judged (adopted, absent), what a
+  /// person decided, and whatever a code, an answer or a watch still refers to stays for ever.
+  ///
+  /// - Parameter limit: How many calls to delete, and how many jobs to examine, at most.
+  func pruneCalls(olderThan age: Duration, atMost limit: Int) async throws(StoreError)
+    -> PrunedCalls
+}
+
+/// What pruning a batch of calls came to.
+public struct PrunedCalls: Hashable, Sendable {
+  /// How many calls were deleted.
+  public let number: Int
+  /// Whether there is nothing more to delete for now.
+  public let isLast: Bool
+
+  /// A batch of this many calls.
+  public init(number: Int, isLast: Bool) {
+    self.number = number
+    self.isLast = isLast
+  }
+}
+
+/// Why the store did not do what it was asked.
+public struct StoreError: Error, Hashable, Sendable, CustomStringConvertible {
+  /// What kind of failure it is, which is all that callers decide by.
+  public struct Code: Hashable, Sendable {
+    private enum Value: Hashable { case unavailable, contentRefused, failed }
+    private let value: Value
+    private init(_ value: Value) { self.value = value }
+
+    /// The database cannot be reached, or the statement's outcome is not known. Asking again is
+    /// right, and safe, since every statement finds what it did before.
+    public static let unavailable = Code(.unavailable)
+    /// The database refused a value for its content (SQLSTATE class 22). Asking again is useless.
+    public static let contentRefused = Code(.contentRefused)
+    /// Anything else, such as a missing table or privilege. Asking again may help once somebody
+    /// has repaired it.
+    public static let failed = Code(.failed)
+  }
+
+  /// The kind of failure.
+  public let code: Code
+  /// What happened and what to do; holds no secret and no code value.
+  public let description: String
+
+  /// An error of this kind, described for people.
+  public init(_ code: Code, _ description: String) {
+    self.code = code
+    self.description = description
+  }
+}
