@@ -168,7 +168,11 @@ let package = Package(
     ),
     .testTarget(name: "SimulationTests", dependencies: ["Simulation"], swiftSettings: strict),
     .testTarget(name: "HouseTests", swiftSettings: strict),
-    .testTarget(name: "ProvisioningTests", dependencies: ["Provisioning"], swiftSettings: strict),
+    .testTarget(
+      name: "ProvisioningTests",
+      dependencies: ["MemoryStore", "Provisioning"],
+      swiftSettings: strict
+    ),
     .testTarget(
       name: "PostgresTests",
       dependencies: ["LocalPostgres", "Postgres"],

@@ -2,11 +2,11 @@ public import Provisioning
 
 extension MemoryStore {
   /// See `ReconcilingStore.takeDoubt`.
-  public func takeDoubt(_ worker: WorkerID, lease: Duration, linger: Duration)
+  public func takeDoubt(_ worker: WorkerID, lease: Duration, effectiveFor: Duration)
     async throws(StoreError) -> DoubtCase?
   {
     try request { ledger, now throws(StoreError) in
-      ledger.takeDoubt(worker, lease: lease, linger: linger, now: now)
+      ledger.takeDoubt(worker, lease: lease, effectiveFor: effectiveFor, now: now)
     }
   }
 
@@ -74,6 +74,16 @@ extension MemoryStore {
   {
     try request { ledger, now throws(StoreError) in
       ledger.conclude(watch, worker: worker, now: now)
+    }
+  }
+}
+
+extension DecisionAnswer {
+  /// Whether the decision is recorded.
+  public var isDone: Bool {
+    switch self {
+    case .done: true
+    case .changed: false
     }
   }
 }

@@ -1,21 +1,21 @@
 public import Provisioning
 
 extension MemoryStore {
-  /// See `SyncingStore.takeFollow`.
-  public func takeFollow(_ worker: WorkerID, lease: Duration, first: Duration)
-    async throws(StoreError) -> FollowAnswer
+  /// See `SyncingStore.takeTracked`.
+  public func takeTracked(_ worker: WorkerID, lease: Duration, first: Duration)
+    async throws(StoreError) -> TrackingAnswer
   {
     try request { ledger, now throws(StoreError) in
-      ledger.takeFollow(worker, lease: lease, first: first, now: now)
+      ledger.takeTracked(worker, lease: lease, first: first, now: now)
     }
   }
 
-  /// See `SyncingStore.followSlot`.
-  public func followSlot(_ reward: RewardID, worker: WorkerID, lease: Duration)
-    async throws(StoreError) -> FollowSlot
+  /// See `SyncingStore.syncSlot`.
+  public func syncSlot(_ reward: RewardID, worker: WorkerID, lease: Duration)
+    async throws(StoreError) -> SyncSlot
   {
     try request { ledger, now throws(StoreError) in
-      ledger.followSlot(reward, worker: worker, lease: lease, now: now)
+      ledger.syncSlot(reward, worker: worker, lease: lease, now: now)
     }
   }
 
@@ -30,13 +30,13 @@ extension MemoryStore {
 
   /// See `SyncingStore.finish`.
   public func finish(
-    _ look: LookReport,
-    of follow: FollowCase,
+    _ report: SyncPassReport,
+    of reward: TrackedReward,
     worker: WorkerID,
     rules: SyncRules
-  ) async throws(StoreError) -> LookAnswer {
+  ) async throws(StoreError) -> SyncPassAnswer {
     try request { ledger, now throws(StoreError) in
-      ledger.finish(look, of: follow, worker: worker, rules: rules, now: now)
+      ledger.finish(report, of: reward, worker: worker, rules: rules, now: now)
     }
   }
 
@@ -49,6 +49,15 @@ extension MemoryStore {
   ) async throws(StoreError) {
     try request { ledger, now throws(StoreError) in
       ledger.noteResync(reward, system: system, failure: failure, wasSent: wasSent, now: now)
+    }
+  }
+
+  /// See `RetentionStore.pruneCalls`.
+  public func pruneCalls(olderThan age: Duration, atMost limit: Int)
+    async throws(StoreError) -> PrunedCalls
+  {
+    try request { ledger, now throws(StoreError) in
+      ledger.pruneCalls(olderThan: age, atMost: limit, now: now)
     }
   }
 }

@@ -1,12 +1,14 @@
-// MemoryStore is the ledger without a database, for the worker's tests and for simulations.
+// MemoryStore is the ledger without a database, for the worker's tests and for simulations: the
+// reference model of what production does in SQL.
 //
 // `MemoryLedger` (Ledger/) is a pure value: the rows of the tables (Rows/) and the changes that
-// the functions of the schema make to them, each at a time that it is given. `MemoryStore` puts it
+// the functions of the schema make to them, each at a time that it is given. Rules/ are the rules
+// that SQL alone has in production: call sizes, slots, pace and pauses. `MemoryStore` puts the ledger
 // behind a lock and a clock and so makes a `Store` of it. One conformance suite runs over it and
 // over the real database, step by step on one clock, so what a worker does here it does there.
 //
-// After each request every invariant of the protocol is checked; one that is broken is remembered
-// in `brokenInvariants` and fails the request.
+// After each request every invariant of the protocol is checked. A broken one is remembered in
+// `brokenInvariants` and fails the request.
 
 public import Provisioning
 import Synchronization
@@ -49,9 +51,9 @@ public final class MemoryStore: Store {
     return state.withLock { $0.ledger.insert([order], now: now)[0] }
   }
 
-  /// See `Store.tend`.
-  public func tend(_ worker: WorkerPresence) async throws(StoreError) -> Tending {
-    try request { ledger, now throws(StoreError) in ledger.tend(worker, now: now) }
+  /// See `Store.heartbeat`.
+  public func heartbeat(_ worker: WorkerPresence) async throws(StoreError) -> Heartbeat {
+    try request { ledger, now throws(StoreError) in ledger.heartbeat(worker, now: now) }
   }
 
   /// See `Store.claim`.
@@ -88,9 +90,11 @@ public final class MemoryStore: Store {
     }
   }
 
-  /// See `Store.heed`.
-  public func heed(_ feedback: PaceFeedback, age: Duration) async throws(StoreError) {
-    try request { ledger, now throws(StoreError) in ledger.heed(feedback, age: age, now: now) }
+  /// See `Store.applyFeedback`.
+  public func applyFeedback(_ feedback: PaceFeedback, age: Duration) async throws(StoreError) {
+    try request { ledger, now throws(StoreError) in
+      ledger.applyFeedback(feedback, age: age, now: now)
+    }
   }
 
   /// See `Store.recordProbe`.

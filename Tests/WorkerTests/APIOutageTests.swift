@@ -39,7 +39,7 @@ struct APIOutageTests {
       outage.isOn ? scene(failure) : .init(latency: .milliseconds(200))
     }
     try Trial.run(.init(limits: limits, script: script)) { trial in
-      // Few codes, of which every one is looked at after every request.
+      // Few codes, all of which are checked after every request.
       trial.memory.change { ledger, _ in ledger.largestCall = 1 }
       for reward in 1...100 { trial.insert(500_000, of: reward) }
       trial.worker.wake()
@@ -93,7 +93,7 @@ struct APIOutageTests {
       )
       #expect(gone.count == 1 && gone.first?.level == .warning)
       #expect(trial.log.lines("the API answers again").map(\.level) == [.notice])
-      #expect(trial.log.lines("nothing may be sent for now").isEmpty)
+      #expect(trial.log.lines("nothing is sent until this is resolved").isEmpty)
     }
   }
 }

@@ -23,7 +23,7 @@ struct DrainTests {
       let calls = trial.memory.ledger.calls.values
       #expect(Set(calls.map(\.state)) == [.issued, .unsent])
       #expect(calls.first { $0.state == .unsent }?.errorCode == "draining")
-      #expect(try trial.job(job).outstanding == 0 && trial.job(job).turn != nil)
+      #expect(try trial.job(job).outstanding == 0 && trial.job(job).isQueued)
     }
   }
 

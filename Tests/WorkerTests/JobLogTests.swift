@@ -50,7 +50,7 @@ struct JobLogTests {
         _ = ledger.pause(id, now: now)
         _ = ledger.cancel(id, note: "why", now: now)
       }
-      trial.worker.tend()
+      trial.worker.heartbeat()
       try await trial.until { $0.untoldActions.isEmpty }
       await trial.time.pass(.seconds(20))
       let steered = trial.log.lines("job steered")

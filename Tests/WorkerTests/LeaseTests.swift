@@ -47,7 +47,7 @@ struct LeaseTests {
         lifetime: .seconds(1)
       )
       let expired = trial.memory.change { ledger, now in
-        ledger.tend(other, now: now + 16_000_000).expired
+        ledger.heartbeat(other, now: now + 16_000_000).expired
       }
       #expect(expired.count == 1)
       try await trial.untilAllCompleted()

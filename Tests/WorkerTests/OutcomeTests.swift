@@ -96,7 +96,7 @@ struct OutcomeTests {
 
   @Test("as the table of the settlement rule says", arguments: table)
   func ends(expectation: Expectation) throws {
-    // Only the first call is looked at: the others take longer than the look.
+    // Only the first call is examined: the others take longer than that.
     let script: @Sendable (Int, Call) -> ScriptedIssuer.Scene = { number, _ in
       number == 1
         ? .init(ending: .outcome(expectation.outcome)) : .init(latency: .seconds(5))
@@ -138,7 +138,7 @@ struct OutcomeTests {
       trial.insert(1000)
       trial.worker.wake()
       try await trial.untilAllCompleted()
-      #expect(trial.memory.ledger.rewards[Samples.reward(1)]?.watchedSince != nil)
+      #expect(trial.memory.ledger.watches[Samples.reward(1)]?.since != nil)
     }
   }
 
@@ -158,7 +158,7 @@ struct OutcomeTests {
     }
   }
 
-  @Test("an account that was refused goes on once a probe is accepted")
+  @Test("an account that was refused sends again once a probe is accepted")
   func probes() throws {
     let script: @Sendable (Int, Call) -> ScriptedIssuer.Scene = { number, _ in
       number == 1 ? .init(ending: .outcome(refusal(.credentials, 401))) : .init()

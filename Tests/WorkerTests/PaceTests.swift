@@ -23,7 +23,7 @@ struct PaceTests {
       lease: .seconds(15),
       poll: .seconds(5),
       apiTimeout: .seconds(30),
-      settle: .seconds(10)
+      listingGap: .seconds(10)
     )
   }
 
@@ -44,7 +44,7 @@ struct PaceTests {
     let issuer = ScriptedIssuer(time: time) { _, _ in
       .init(connecting: .microseconds(300), latency: .milliseconds(120))
     }
-    // Few codes, of which every one is looked at after every request.
+    // Few codes, all of which are checked after every request.
     memory.change { ledger, _ in ledger.largestCall = 1 }
     for reward in 1...3 {
       memory.insert(JobOrder(reward: Samples.reward(reward), count: 1_000_000))
@@ -109,15 +109,50 @@ struct PaceTests {
       await trial.time.pass(.seconds(3))
       #expect(trial.issuer.mostInFlight == 6)
       trial.memory.change { ledger, now in ledger.setLimits(.init(maxInFlight: 9), now: now) }
-      trial.worker.tend()
+      trial.worker.heartbeat()
       await trial.time.pass(.seconds(3))
       #expect(trial.issuer.mostInFlight == 6)
       trial.memory.change { ledger, now in
         ledger.setLimits(.init(maxInFlight: 9, maxInFlightPerReward: 9), now: now)
       }
-      trial.worker.tend()
+      trial.worker.heartbeat()
       await trial.time.pass(.seconds(3))
       #expect(trial.issuer.mostInFlight == 9)
+      try await trial.untilAllCompleted()
+    }
+  }
+
+  @Test("what the answer to a call asks of the pace is settled with it, in no other request")
+  func feedbackOfCalls() throws {
+    let script: @Sendable (Int, Call) -> ScriptedIssuer.Scene = { number, _ in
+      .init(feedback: number == 1 ? PaceFeedback(pause: .seconds(60), ceiling: 3) : nil)
+    }
+    try Trial.run(.init(script: script)) { trial in
+      let job = trial.insert(500)
+      trial.worker.wake()
+      try await trial.until { $0.jobs[job]?.state == .completed }
+      let account = trial.memory.ledger.account
+      #expect(account.pace?.reason == .announced && account.pace?.rate == 3)
+      #expect(account.pauseReason == .throttled)
+      trial.insert(500)
+      trial.worker.wake()
+      try await trial.untilAllCompleted()
+      let requests = trial.issuer.requests
+      #expect(requests.count == 2 && requests[1].at - requests[0].at >= .seconds(60))
+      #expect(trial.store.entries(.feedback).isEmpty)
+    }
+  }
+
+  @Test("what the answer to a list asks of the pace is applied at once, whatever the list showed")
+  func feedbackOfLists() throws {
+    let script: @Sendable (Int, Call) -> ScriptedIssuer.Scene = { _, _ in .init(ending: .lost) }
+    try Trial.run(.init(script: script)) { trial in
+      trial.issuer.startListing()
+      trial.issuer.listingsSay([PaceFeedback(isRefusal: true, pause: .seconds(9))])
+      trial.insert(3)
+      trial.worker.wake()
+      try await trial.until { $0.account.pace?.reason == .throttled }
+      #expect(trial.store.entries(.feedback).count == 1)
       try await trial.untilAllCompleted()
     }
   }

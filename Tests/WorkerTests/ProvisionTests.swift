@@ -71,7 +71,7 @@ struct ProvisionTests {
     }
   }
 
-  @Test("when one worker drains, another goes on with its jobs", arguments: [1, 2, 3] as [UInt64])
+  @Test("when one worker drains, another continues its jobs", arguments: [1, 2, 3] as [UInt64])
   func takesOver(seed: UInt64) throws {
     try Trial.run(.init(seed: seed)) { trial in
       try await trial.withSecondWorker {

@@ -17,7 +17,7 @@ struct WakeTests {
     }
   }
 
-  @Test("a hail of wakes is a look each few milliseconds, and none of them is lost")
+  @Test("a flood of wakes is one claim each few milliseconds, and none of them is lost")
   func hail() throws {
     try Trial.run(.init(poll: .seconds(3600))) { trial in
       await trial.time.pass(.seconds(5))
@@ -105,8 +105,8 @@ struct WakeTests {
       }
       trial.worker.wake()
       await trial.time.pass(.seconds(3600))
-      // A poll is one tend and one claim every 5 s; a lease is renewed as often.
-      #expect(trial.store.entries(.tend).count <= 1000)
+      // A poll is one heartbeat and one claim every 5 s; a lease is renewed as often.
+      #expect(trial.store.entries(.heartbeat).count <= 1000)
       #expect(trial.store.entries(.claim).count <= 1100)
       #expect(trial.store.entries.count <= 3000)
       #expect(trial.log.lines.count <= 300)

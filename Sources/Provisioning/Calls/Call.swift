@@ -46,12 +46,4 @@ public enum CallState: String, Sendable, CaseIterable {
   ///
   /// Goes to: issued, should its answer arrive all the same.
   case absent
-
-  /// Whether the call still holds room of its job (`jobs.outstanding`).
-  public var holdsRoom: Bool {
-    switch self {
-    case .sending, .inDoubt: true
-    case .issued, .rejected, .unsent, .adopted, .absent: false
-    }
-  }
 }

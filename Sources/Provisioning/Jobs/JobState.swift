@@ -21,14 +21,6 @@ public enum JobState: String, Sendable, CaseIterable {
   /// Stopped by an operator. Codes already issued stay. Terminal, until an operator retries it.
   case cancelled
 
-  /// Whether calls may be claimed for a job in this state.
-  public var takesCalls: Bool {
-    switch self {
-    case .queued, .running: true
-    case .ending, .completed, .failed, .cancelled: false
-    }
-  }
-
   /// Whether nothing more happens to the job by itself.
   public var isTerminal: Bool {
     switch self {

@@ -28,16 +28,6 @@ public struct Limits: Hashable, Sendable {
     self.maxInFlight = maxInFlight
     self.maxInFlightPerReward = maxInFlightPerReward
   }
-
-  /// The smaller of both in every respect: if daemons differ, the most careful one counts.
-  public func lesser(_ other: Limits) -> Limits {
-    Limits(
-      requestsPerSecond: min(requestsPerSecond, other.requestsPerSecond),
-      burst: min(burst, other.burst),
-      maxInFlight: min(maxInFlight, other.maxInFlight),
-      maxInFlightPerReward: min(maxInFlightPerReward, other.maxInFlightPerReward)
-    )
-  }
 }
 
 /// What an answer of the API says of the pace.

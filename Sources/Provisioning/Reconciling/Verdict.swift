@@ -37,15 +37,6 @@ public enum HoldReason: String, Hashable, Sendable, CaseIterable {
   case nulls = "listing_has_nulls"
   /// The list is gone or forbidden, or has failed for too long.
   case unlistable = "listing_failed"
-
-  /// Whether all that the calls can have made has been set aside, out of a whole listing; if not,
-  /// their codes may be upstream and unknown.
-  public var hasSeenAll: Bool {
-    switch self {
-    case .unexplained, .indistinct, .late: true
-    case .nulls, .unlistable: false
-    }
-  }
 }
 
 /// What shall become of the doubtful calls of a reward; those not named stay in doubt.

@@ -195,7 +195,7 @@ struct Dispatcher: Sendable {
     guard let block else { return }
     if block.code != schedule.blockCode, !schedule.isAPIFailing {
       context.logger.warning(
-        "nothing may be sent for now",
+        "nothing is sent until this is resolved",
         metadata: ["error_code": "\(block.code)", "error": "\(block.message)"]
       )
     }

@@ -6,7 +6,7 @@ enum ContentRule {
     var texts = [settlement.call.prefix, settlement.errorCode, settlement.errorMessage]
     if case .fails(let code, let message) = settlement.job { texts += [code, message] }
     if texts.contains(where: { $0?.utf8.contains(0) ?? false }) { throw refusal }
-    let all = settlement.codes + settlement.strays
+    let all = settlement.codes + settlement.unattributed
     if all.contains(where: refuses) { throw refusal }
   }
 

@@ -15,16 +15,33 @@ extension MemoryLedger {
     account.limits = account.set.over(least ?? account.limits)
   }
 
-  /// What a call's ending means for everybody: `codemint.apply_account_effect`.
-  mutating func apply(_ effect: AccountEffect, sent: Int64?, landed: Bool, now: Int64) {
-    guard landed else { return }
-    account.inFlight -= 1
+  /// What a call's ending means for everybody: `codemint.apply_account_effect`. An ending that did not
+  /// land only brings the API's wishes.
+  mutating func apply(
+    _ effect: AccountEffect,
+    of settlement: Settlement,
+    sent: Int64?,
+    landed: Bool,
+    now: Int64
+  ) {
+    if landed {
+      account.inFlight -= 1
+      apply(effect, jitter: settlement.jitter, sent: sent, now: now)
+    }
+    if let feedback = settlement.feedback {
+      account.apply(feedback, sent: sent, now: now)
+    }
+  }
+
+  private mutating func apply(_ effect: AccountEffect, jitter: Double, sent: Int64?, now: Int64) {
     switch effect {
     case .none: break
     case .proven: account.proved(now: now)
-    case .paused(let pause, .throttled): account.throttled(pause: pause, sent: sent, now: now)
-    case .paused(let pause, let reason):
-      account.failed(pause: pause, reason: reason, sent: sent, now: now)
+    case .throttled(let asked):
+      let pause = asked ?? Backoff.api.pause(failures: account.failures + 1, jitter: jitter)
+      account.throttled(pause: pause, sent: sent, now: now)
+    case .unreachable: account.failed(.unreachable, jitter: jitter, sent: sent, now: now)
+    case .failing: account.failed(.failing, jitter: jitter, sent: sent, now: now)
     case .blocked(let code, let message):
       account.blockedAt = account.blockedAt ?? now
       account.blockedCode = code
@@ -33,18 +50,9 @@ extension MemoryLedger {
     }
   }
 
-  /// Slows everybody down as an answer asks: `codemint.heed_feedback`.
-  public mutating func heed(_ feedback: PaceFeedback, age: Duration, now: Int64) {
-    if feedback.isRefusal {
-      let sent = now - age.microseconds
-      account.throttled(pause: feedback.pause ?? .seconds(1), sent: sent, now: now)
-    } else if let pause = feedback.pause {
-      account.pause(pause, now: now)
-    }
-    guard let ceiling = feedback.ceiling, let pace = account.currentPace(now: now),
-      let configured = account.limits?.requestsPerSecond, ceiling < pace
-    else { return }
-    account.pace = .announced(ceiling, configured: configured, now: now)
+  /// Slows everybody down as an answer asks: `codemint.apply_feedback`.
+  public mutating func applyFeedback(_ feedback: PaceFeedback, age: Duration, now: Int64) {
+    account.apply(feedback, sent: now - age.microseconds, now: now)
   }
 
   /// A new slot for a call that missed its own: `codemint.move_slot`.
@@ -94,7 +102,7 @@ extension MemoryLedger {
       (code, message) = (blocked, account.blockedMessage ?? "")
     } else if account.breaker == .open {
       code = "api_failing"
-      message = "\(account.failures) failures in a row; asked with GET /v1/team until it answers"
+      message = "\(account.failures) failures in a row; GET /v1/team is asked until it answers"
     } else {
       return nil
     }
@@ -151,6 +159,19 @@ extension AccountRow {
     }
   }
 
+  /// An answer asks for a pause or for less: `codemint.apply_feedback`.
+  mutating func apply(_ feedback: PaceFeedback, sent: Int64?, now: Int64) {
+    if feedback.isRefusal {
+      throttled(pause: feedback.pause ?? .seconds(1), sent: sent, now: now)
+    } else if let pause = feedback.pause {
+      self.pause(pause, now: now)
+    }
+    guard let ceiling = feedback.ceiling, let rate = currentPace(now: now), let limits,
+      ceiling < rate
+    else { return }
+    pace = .announced(ceiling, configured: limits.requestsPerSecond, now: now)
+  }
+
   /// The API asked for less: `codemint.account_throttled`.
   mutating func throttled(pause: Duration, sent: Int64?, now: Int64) {
     if isNews(sent), let rate = currentPace(now: now), let limits {
@@ -160,22 +181,26 @@ extension AccountRow {
     self.pause(pause, now: now)
   }
 
-  /// Nobody sends for this long, because the API asks for it.
+  /// Nobody sends for this long, an hour at most, because the API asks for it.
   mutating func pause(_ pause: Duration, now: Int64) {
-    pausedUntil = max(pausedUntil ?? .min, now + pause.microseconds)
+    let length = min(pause, Bounds.longestPause).microseconds
+    pausedUntil = max(pausedUntil ?? .min, now + length)
     pauseReason = .throttled
   }
 
   /// The API failed, or could not be reached: `codemint.account_failed`.
-  mutating func failed(pause: Duration, reason: PauseReason, sent: Int64?, now: Int64) {
+  mutating func failed(_ reason: PauseReason, jitter: Double, sent: Int64?, now: Int64) {
+    let isNew = isNews(sent)
+    if isNew {
+      failures += 1
+      failedAt = now
+    }
     let isThrottled = pauseReason == .throttled && pausedUntil ?? .min > now
+    let pause = Backoff.account(failures: max(failures, 1), jitter: jitter)
     let end = max(pausedUntil ?? .min, now + pause.microseconds)
     pausedUntil = end
     if !isThrottled { pauseReason = reason }
-    guard isNews(sent) else { return }
-    failures += 1
-    failedAt = now
-    if failures >= Bounds.breakerFailures {
+    if isNew, failures >= Bounds.breakerFailures {
       breaker = .open
       probeAt = end
     }

@@ -1,7 +1,7 @@
 public import Provisioning
 
 extension MemoryLedger {
-  /// Takes the next call of the job whose turn it is: `codemint.claim_call`.
+  /// Takes the next call of the job at the head of the queue: `codemint.claim_call`.
   public mutating func claim(_ request: ClaimRequest, now: Int64) -> Claim {
     if let row = calls[request.call] { return repeated(row, request, now: now) }
     guard isClusterKnown else { return .nothing(wait: nil, due: .zero) }
@@ -30,7 +30,7 @@ extension MemoryLedger {
     }
   }
 
-  /// A claim that was asked for before: it finds itself, unless the call has gone on meanwhile.
+  /// A claim that was asked for before finds itself, unless the call has ended meanwhile.
   private func repeated(_ row: CallRow, _ request: ClaimRequest, now: Int64) -> Claim {
     guard row.state == .sending, row.worker == request.worker else {
       return .nothing(wait: .zero, due: nil)
@@ -42,28 +42,11 @@ extension MemoryLedger {
         answered: Timestamp(microseconds: now),
         spacing: spacing(now: now),
         leeway: .microseconds(limiter(now: now)?.leeway ?? 0),
-        failures: failures(row.call),
         startsJob: !calls.values.contains {
           $0.call.job == row.call.job && $0.createdAt < row.createdAt
         }
       )
     )
-  }
-
-  /// The job whose turn it is, of those whose reward is open: `codemint.next_candidate`.
-  private func candidate(_ limits: Limits, now: Int64) -> JobRow? {
-    let open = jobs.values.filter { job in
-      guard job.turn != nil else { return false }
-      let reward = rewards[job.reward] ?? RewardRow()
-      return reward.closedAt == nil && reward.inFlight < limits.maxInFlightPerReward
-        && reward.pausedUntil ?? .min <= now && !reward.awaitsListing
-    }
-    let first = open.map(\.priority).min()
-    let newcomer = open.filter { $0.priority == first && $0.turn == 0 }
-      .min { ($0.nextCallAt ?? 0, $0.id) < ($1.nextCallAt ?? 0, $1.id) }
-    let next = open.filter { $0.priority == first && $0.turn != 0 }
-      .min { ($0.turn ?? 0) < ($1.turn ?? 0) }
-    return account.newcomerLast ? next ?? newcomer : newcomer ?? next
   }
 
   private mutating func take(
@@ -100,8 +83,9 @@ extension MemoryLedger {
     job.state = .running
     job.outstanding += size
     job.startedAt = job.startedAt ?? now
-    account.newcomerLast = job.turn == 0
-    job.turn = job.room > 0 ? nextTurn() : nil
+    account.newJobLast = job.isNew
+    job.isNew = false
+    job.queuePosition = job.room > 0 ? nextPosition() : nil
     job.nextCallAt = job.room > 0 ? job.nextCallAt : nil
     jobs[job.id] = job
     account.inFlight += 1
@@ -113,7 +97,6 @@ extension MemoryLedger {
         answered: Timestamp(microseconds: now),
         spacing: spacing(now: now),
         leeway: .microseconds(limiter(now: now)?.leeway ?? 0),
-        failures: failures(call),
         startsJob: startsJob
       )
     )
@@ -123,25 +106,11 @@ extension MemoryLedger {
     .microseconds(limiter(now: now)?.spacing ?? 0)
   }
 
-  private func failures(_ call: Call) -> FailureCounts {
-    FailureCounts(
-      job: jobs[call.job]?.stalls ?? 0,
-      reward: rewards[call.reward]?.failures ?? 0,
-      account: account.failures
-    )
-  }
-
   /// A day in microseconds: nobody is told to wait longer.
   static let day: Int64 = 86_400_000_000
 
   /// How long to wait for a moment; nothing if it has passed.
   static func wait(from now: Int64, to moment: Int64) -> Duration {
     .microseconds(max(0, min(moment - now, day)))
-  }
-
-  /// Until the next job leaves the waiting room; nil if it is empty.
-  func nextDue(now: Int64) -> Duration? {
-    let times = jobs.values.filter { $0.turn == nil }.compactMap(\.nextCallAt)
-    return times.min().map { Self.wait(from: now, to: $0) }
   }
 }

@@ -5,7 +5,7 @@ extension MemoryLedger {
   public mutating func takeDoubt(
     _ worker: WorkerID,
     lease: Duration,
-    linger: Duration,
+    effectiveFor: Duration,
     now: Int64
   ) -> DoubtCase? {
     guard account.mayList else { return nil }
@@ -18,7 +18,9 @@ extension MemoryLedger {
       DoubtfulCall(
         call: row.call,
         earliest: Timestamp(microseconds: row.sendAt ?? jobs[row.call.job]?.createdAt ?? 0),
-        latest: Timestamp(microseconds: (row.leaseExpiresAt ?? now) + linger.microseconds)
+        effectiveUntil: Timestamp(
+          microseconds: (row.leaseExpiresAt ?? now) + effectiveFor.microseconds
+        )
       )
     }
     return DoubtCase(
@@ -73,12 +75,12 @@ extension MemoryLedger {
     for call in decision.absent { declareAbsent(call, now: now) }
     hold(decision.held, reason: decision.holdReason, now: now)
     if let call = decision.held.first.flatMap({ calls[$0] }) {
-      keep(decision.strays.filter { !ContentRule.refuses($0) }, of: call.call)
-      keepRaw(decision.strays, of: call.call.id)
+      keep(decision.unattributed.filter { !ContentRule.refuses($0) }, of: call.call)
+      keepRaw(decision.unattributed, of: call.call.id)
     }
     if decision.holdReason.map({ !$0.hasSeenAll }) ?? false {
       // What they made may be upstream and unknown: a listing that succeeds sets it aside for them.
-      for call in decision.held { watch(id, because: call, step: 0, now: now) }
+      for call in decision.held { watch(id, because: call, reason: .heldCall, now: now) }
     }
     stallIfRaw(decision.adopted, now: now)
     rewards[id]?.giveBack()
@@ -94,9 +96,9 @@ extension MemoryLedger {
     Set(
       asked.filter { id in
         if codes[id] != nil || rawCodes[id] != nil { return true }
-        guard let stray = strays[id] else { return false }
-        guard let call = stray.call.flatMap({ calls[$0] }) else { return true }
-        return call.call.reward == stray.code.reward && (call.heldAt == nil || call.hasSeenAll)
+        guard let row = unattributed[id] else { return false }
+        guard let call = row.call.flatMap({ calls[$0] }) else { return true }
+        return call.call.reward == row.code.reward && (call.heldAt == nil || call.hasSeenAll)
       }
     )
   }

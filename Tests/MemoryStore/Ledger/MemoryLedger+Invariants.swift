@@ -36,8 +36,8 @@ extension MemoryLedger {
       )
       expect((job.state == .ending) == (job.endsAs != nil), "ending without knowing how")
       expect(
-        job.turn == nil || job.state.takesCalls && !job.paused && !job.held && job.room > 0,
-        "stands in the line and can take no call"
+        !job.isQueued || job.state.takesCalls && !job.paused && !job.held && job.room > 0,
+        "is in the queue and can take no call"
       )
       expect(
         job.room == 0 || !job.state.takesCalls || job.paused || job.held || job.nextCallAt != nil,
@@ -63,8 +63,16 @@ extension MemoryLedger {
       if (reward.closedAt != nil) != doubted.contains(id) {
         broken.append("reward \(id): closed without a doubt, or open with one")
       }
-      if reward.watchAt != nil, reward.watchCall == nil || reward.watchedSince == nil {
-        broken.append("reward \(id): watched without a reason")
+      if reward.awaitsListing, watches[id]?.nextListingAt == nil {
+        broken.append("reward \(id): awaits a listing that is not due")
+      }
+    }
+    for (id, watch) in watches {
+      if (watch.nextListingAt == nil) != (watch.ended != nil) {
+        broken.append("reward \(id): watched without a next listing, or with one after its end")
+      }
+      if watch.nextListingAt != nil, watch.since == nil {
+        broken.append("reward \(id): watched without a time")
       }
     }
     for row in calls.values where row.heldAt != nil && row.state != .inDoubt {
@@ -91,8 +99,8 @@ extension MemoryLedger {
         broken.append("code \(id): of another job's call")
       }
       if jobs[job]?.reward != row.code.reward { broken.append("code \(id): of another reward") }
-      if strays[id] != nil, strays[id]?.call == call {
-        broken.append("code \(id): counted and stray of one call")
+      if unattributed[id] != nil, unattributed[id]?.call == call {
+        broken.append("code \(id): counted and unattributed of one call")
       }
     }
     for job in jobs.values {
@@ -105,4 +113,17 @@ extension MemoryLedger {
     }
     return broken
   }
+}
+
+/// Tables of a ledger, for telling which of the invariants a request can have broken.
+struct Touched: OptionSet, Hashable, Sendable {
+  let rawValue: UInt8
+
+  static let jobs = Touched(rawValue: 1)
+  static let calls = Touched(rawValue: 2)
+  /// Those that hold codes.
+  static let codes = Touched(rawValue: 4)
+  static let rewards = Touched(rawValue: 8)
+  static let account = Touched(rawValue: 16)
+  static let all: Touched = [.jobs, .calls, .codes, .rewards, .account]
 }

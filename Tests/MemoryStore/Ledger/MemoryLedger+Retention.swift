@@ -6,7 +6,7 @@ extension MemoryLedger {
     -> PrunedCalls
   {
     let before = now - age.microseconds
-    let mark = account.prunedUntil.map { ($0.finishedAt, $0.job) } ?? (.min, JobID(0))
+    let mark = prunedUntil.map { ($0.finishedAt, $0.job) } ?? (.min, JobID(0))
     let ended = jobs.values.compactMap { job in
       job.finishedAt.map { (finishedAt: $0, job: job.id) }
     }
@@ -15,13 +15,13 @@ extension MemoryLedger {
     var number = 0
     for (finishedAt, job) in old.prefix(limit) {
       let forgettable = calls.filter { $0.value.call.job == job && mayForget($0.value, before) }
-      // Which of them go first is of no account.
+      // Which of them go first does not matter.
       for id in forgettable.keys.sorted().prefix(limit - number) {
         calls[id] = nil
         number += 1
       }
       if number >= limit { break }
-      account.prunedUntil = .init(finishedAt: finishedAt, job: job)
+      prunedUntil = PrunedMark(finishedAt: finishedAt, job: job)
     }
     hasForgotten = hasForgotten || number > 0
     return PrunedCalls(number: number, isLast: old.count < limit && number < limit)
@@ -36,7 +36,7 @@ extension MemoryLedger {
       case .sending, .inDoubt, .adopted, .absent: false
       }
     return isProven && !row.isShort && row.settledAt ?? .max < before && answers[id] == nil
-      && rewards[row.call.reward]?.watchCall != id
-      && !strays.values.contains { $0.call == id } && !rawCodes.values.contains(id)
+      && watches[row.call.reward]?.call != id
+      && !unattributed.values.contains { $0.call == id } && !rawCodes.values.contains(id)
   }
 }

@@ -12,7 +12,7 @@ extension MemoryLedger {
     var reward = rewards[call.reward] ?? RewardRow()
     rewards[call.reward] = reward
     if let raw = settlement.rawAnswer, answers[call.id] == nil { answers[call.id] = raw }
-    keep(settlement.strays, of: call)
+    keep(settlement.unattributed, of: call)
     guard var job = jobs[call.job] else {
       // A failover lost the job itself. Its codes exist, so they are kept where people look.
       keep(settlement.codes, of: call)
@@ -28,7 +28,7 @@ extension MemoryLedger {
     if held > 0, settlement.reward == .watched { row.isShort = true }
     calls[call.id] = row
     if row.holdReason != nil, settlement.result == .issued {
-      for code in settlement.codes { strays[code.id] = nil }
+      for code in settlement.codes { unattributed[code.id] = nil }
     }
     if wasHeld, row.state != .inDoubt { release(&job, of: row) }
     conclude(&job, failure: finding.failure, now: now)
@@ -39,14 +39,16 @@ extension MemoryLedger {
       learn(from: settlement, to: &reward, sent: row.sendAt, now: now)
     }
     let own = landed ? ownFailure(settlement, of: reward) : nil
-    apply(own ?? settlement.reward, to: &reward, of: call.reward, landed: landed, now: now)
+    if landed { apply(own ?? settlement.reward, to: &reward, of: settlement, now: now) }
+    rewards[call.reward] = reward
     if settlement.reward == .watched, held > 0 {
-      watch(call.reward, because: call.id, step: -1, now: now)
+      watch(call.reward, because: call.id, reason: .shortAnswer, now: now)
     } else if finding.isSuspicious {
-      watch(call.reward, because: call.id, step: 0, now: now)
+      watch(call.reward, because: call.id, reason: .lateDoubt, now: now)
     }
     apply(
       own == nil ? settlement.account : .none,
+      of: settlement,
       sent: row.sendAt,
       landed: landed,
       now: now
@@ -63,13 +65,12 @@ extension MemoryLedger {
     )
   }
 
-  /// What a failure means that is its reward's own; nil if it is not: `codemint.fails_alone`.
+  /// What a failure means if it is its reward's own; nil if it is not: `codemint.fails_alone`.
   private func ownFailure(_ settlement: Settlement, of reward: RewardRow) -> RewardEffect? {
-    guard case .failed(let pause) = settlement.reward, reward.failures + 1 >= Bounds.ownFailures,
+    guard settlement.reward == .failed, reward.failures + 1 >= Bounds.ownFailures,
       let since = reward.failingSince, let proven = account.provenAt, proven > since
     else { return nil }
     return .refused(
-      pause: pause,
       code: settlement.errorCode ?? "",
       message: settlement.errorMessage ?? ""
     )
@@ -108,9 +109,9 @@ extension MemoryLedger {
       job.surplus += finding.surplus
       if row.state != .adopted { row.state = .issued }
       if finding.issued > 0 {
-        job.stalls = 0
+        job.answersWithoutProgress = 0
       } else if held > 0 {
-        stall(&job, settlement.job, &finding)
+        stall(&job, settlement, &finding)
       }
     case .inDoubt:
       if row.state == .sending {
@@ -131,14 +132,16 @@ extension MemoryLedger {
     return finding
   }
 
-  private func stall(_ job: inout JobRow, _ effect: JobEffect, _ finding: inout Finding) {
-    job.stalls += 1
-    guard case .goesOnIfNew(let pause) = effect else { return }
-    finding.pause = pause.microseconds
-    if job.stalls >= Bounds.answersWithoutProgress {
+  private func stall(_ job: inout JobRow, _ settlement: Settlement, _ finding: inout Finding) {
+    job.answersWithoutProgress += 1
+    finding.pause =
+      Backoff.job.pause(failures: job.answersWithoutProgress, jitter: settlement.jitter)
+      .microseconds
+    if job.answersWithoutProgress >= Bounds.answersWithoutProgress {
       finding.failure = JobFailure(
         code: "no_progress",
-        message: "\(job.stalls) answers in a row held no new code of this reward"
+        message:
+          "\(job.answersWithoutProgress) answers in a row held no new code of this reward"
       )
     }
   }
@@ -165,6 +168,54 @@ extension MemoryLedger {
       sendAt: nil,
       createdAt: now
     )
+  }
+
+  /// What a call's ending that landed means for its reward: `codemint.apply_reward_effect`.
+  private mutating func apply(
+    _ effect: RewardEffect,
+    to reward: inout RewardRow,
+    of settlement: Settlement,
+    now: Int64
+  ) {
+    reward.inFlight -= 1
+    switch effect {
+    case .proven:
+      reward.failures = 0
+      reward.failingSince = nil
+      reward.pausedUntil = nil
+      reward.errorCode = nil
+      reward.errorMessage = nil
+    case .failed:
+      reward.failures += 1
+      reward.failingSince = reward.failingSince ?? now
+    case .refused(let code, let message):
+      reward.failures += 1
+      let pause = Backoff.reward.pause(failures: reward.failures, jitter: settlement.jitter)
+      reward.pausedUntil = max(reward.pausedUntil ?? .min, now + pause.microseconds)
+      reward.errorCode = code
+      reward.errorMessage = message
+      if reward.failures >= Bounds.rewardRefusals {
+        hold(settlement.call.reward, code: code, message: message)
+        reward.failures = 0
+        reward.failingSince = nil
+      }
+    case .none, .closed, .watched: break
+    }
+  }
+
+  /// Every open job of a reward waits for a person: `codemint.hold_jobs`.
+  mutating func hold(_ reward: RewardID, code: String, message: String) {
+    for id in jobs.keys {
+      guard var job = jobs[id], job.reward == reward, job.state.takesCalls, !job.held else {
+        continue
+      }
+      job.held = true
+      job.leaveQueue()
+      job.nextCallAt = nil
+      job.errorCode = code
+      job.errorMessage = message
+      jobs[id] = job
+    }
   }
 }
 

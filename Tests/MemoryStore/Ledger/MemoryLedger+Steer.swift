@@ -5,7 +5,7 @@ extension MemoryLedger {
   /// in which that cannot be done.
   public mutating func cancel(_ id: JobID, note: String, now: Int64) -> Bool {
     guard var job = jobs[id] else { return false }
-    if job.state == .cancelled || job.endsAs == .cancelled { return looked(at: job) }
+    if job.state == .cancelled || job.endsAs == .cancelled { return lockReward(of: job) }
     guard job.state.takesCalls else { return false }
     job.state = .ending
     job.endsAs = .cancelled
@@ -17,15 +17,15 @@ extension MemoryLedger {
   /// Lets a job take no new call: `codemint.pause_job`.
   public mutating func pause(_ id: JobID, now: Int64) -> Bool {
     guard var job = jobs[id], job.state.takesCalls else { return false }
-    if job.paused { return looked(at: job) }
+    if job.paused { return lockReward(of: job) }
     job.paused = true
     return steered(job, "pause", now: now)
   }
 
-  /// Lets a paused job go on: `codemint.resume_job`.
+  /// Lets a paused job proceed: `codemint.resume_job`.
   public mutating func resume(_ id: JobID, now: Int64) -> Bool {
     guard var job = jobs[id] else { return false }
-    if !job.paused { return looked(at: job) }
+    if !job.paused { return lockReward(of: job) }
     job.paused = false
     return steered(job, "resume", now: now)
   }
@@ -33,7 +33,7 @@ extension MemoryLedger {
   /// Opens a job again for what it lacks: `codemint.retry_job`.
   public mutating func retry(_ id: JobID, now: Int64) -> Bool {
     guard var job = jobs[id] else { return false }
-    if job.state == .completed || job.state.takesCalls && !job.held { return looked(at: job) }
+    if job.state == .completed || job.state.takesCalls && !job.held { return lockReward(of: job) }
     let hasHeldCall = calls.values.contains { $0.call.job == id && $0.heldAt != nil }
     guard job.state != .ending, !hasHeldCall else { return false }
     let isLiteral = rewards[job.reward]?.prefixLiteral ?? true
@@ -50,7 +50,7 @@ extension MemoryLedger {
     job.finishedAt = nil
     job.syncDoneAt = nil
     job.held = false
-    job.stalls = 0
+    job.answersWithoutProgress = 0
     job.errorCode = nil
     job.errorMessage = nil
     return steered(job, "retry", now: now)
@@ -64,11 +64,11 @@ extension MemoryLedger {
       jobs[id] = job
       keepAction("priority \(priority)", on: job, before: job.state)
     }
-    return looked(at: job)
+    return lockReward(of: job)
   }
 
-  /// Nothing is left to do; but the reward's row was locked, and so made if there was none.
-  private mutating func looked(at job: JobRow) -> Bool {
+  /// The reward's row is locked, and so made if there was none. Always true.
+  private mutating func lockReward(of job: JobRow) -> Bool {
     rewards[job.reward] = rewards[job.reward] ?? RewardRow()
     return true
   }
@@ -81,7 +81,7 @@ extension MemoryLedger {
     place(&job, pause: 0, now: now)
     jobs[job.id] = job
     keepAction(action, on: job, before: before)
-    return looked(at: job)
+    return lockReward(of: job)
   }
 
   /// `codemint.keep_action`.

@@ -1,49 +1,65 @@
 public import Provisioning
 
 extension MemoryLedger {
-  /// A reward is to be listed again: `codemint.watch_reward`. Here nothing fails over, so that there
-  /// is no step -2.
-  mutating func watch(_ reward: RewardID, because call: CallID, step: Int, now: Int64) {
+  /// A reward is to be listed again: `codemint.watch_reward`. A listing that calls wait for is due at
+  /// once, and stays awaited when another reason comes. Any other is due in a minute.
+  mutating func watch(
+    _ reward: RewardID,
+    because call: CallID,
+    reason: WatchRow.Reason,
+    now: Int64
+  ) {
     guard var row = rewards[reward], let claimed = calls[call] else { return }
+    var watch = watches[reward] ?? WatchRow(reason: reason, call: call)
     // How long a list has failed is counted anew where calls begin to wait for it.
-    if row.watchAt == nil || step < 0 && !row.awaitsListing { row.forgetWatchFailures() }
-    row.giveBack()
-    row.watchCall = call
-    if step < 0 {
-      row.watchAt = now
-    } else if !row.awaitsListing {
-      row.watchAt = now + Self.minute
+    if watch.nextListingAt == nil || reason.awaitsListing && !row.awaitsListing {
+      watch.forgetFailures()
     }
-    row.watchStep = row.awaitsListing ? min(step, row.watchStep) : step
-    row.watchEnded = nil
+    row.giveBack()
+    if !(row.awaitsListing && watch.reason == .failover) {
+      watch.reason = reason
+      watch.call = call
+    }
+    if reason.awaitsListing {
+      row.awaitsListing = true
+      watch.nextListingAt = now
+    } else if !row.awaitsListing {
+      watch.nextListingAt = now + Self.minute
+    }
+    watch.listingsDone =
+      !row.awaitsListing && reason == .lateCodes ? Self.listings.count - 1 : 0
+    watch.ended = nil
     let since =
       claimed.sendAt == nil ? jobs[claimed.call.job]?.createdAt ?? now : claimed.createdAt
-    row.watchedSince = min(row.watchedSince ?? .max, since)
+    watch.since = min(watch.since ?? .max, since)
     rewards[reward] = row
+    watches[reward] = watch
   }
 
   /// Takes a reward whose watch is due: `codemint.take_watch`.
   public mutating func takeWatch(_ worker: WorkerID, lease: Duration, now: Int64) -> WatchCase? {
     guard account.mayList else { return nil }
-    let due = rewards.filter { $0.value.isWatchDue(now: now) }
-    let first = due.min { ($0.value.watchAt ?? 0, $0.key) < ($1.value.watchAt ?? 0, $1.key) }
-    guard let (id, reward) = first else { return nil }
+    let due = watches.filter { isDue($0.value, of: $0.key, now: now) }
+    let first = due.min {
+      ($0.value.nextListingAt ?? 0, $0.key) < ($1.value.nextListingAt ?? 0, $1.key)
+    }
+    guard let (id, watch) = first, let reward = rewards[id] else { return nil }
     rewards[id]?.reconciler = worker
     rewards[id]?.reconcilerUntil = now + lease.microseconds
-    let since = (reward.watchedSince ?? 0) - Bounds.createdAtResolution.microseconds
+    let since = (watch.since ?? 0) - Bounds.createdAtResolution.microseconds
     return WatchCase(
       reward: id,
       newestKnown: reward.newestKnown,
       since: offset(now: now).map { Timestamp(microseconds: since + $0.low) },
-      dueAt: Timestamp(microseconds: reward.watchAt ?? now),
+      dueAt: Timestamp(microseconds: watch.nextListingAt ?? now),
       now: Timestamp(microseconds: now),
       isAwaited: reward.awaitsListing,
-      failures: reward.watchFailures,
-      failingSince: reward.watchFailingSince.map(Timestamp.init(microseconds:))
+      failures: watch.failures,
+      failingSince: watch.failingSince.map(Timestamp.init(microseconds:))
     )
   }
 
-  /// Puts a round of a watch off, lets its calls wait no longer, or gives it up:
+  /// Puts a listing off, lets calls wait for it no longer, or gives the watch up:
   /// `codemint.put_off_watch`.
   public mutating func putOff(
     _ reward: RewardID,
@@ -52,28 +68,32 @@ extension MemoryLedger {
     error: String,
     now: Int64
   ) {
-    guard var row = rewards[reward], row.reconciler == worker else { return }
+    guard var row = rewards[reward], row.reconciler == worker, var watch = watches[reward] else {
+      return
+    }
     var pause = pause
     row.giveBack()
     if pause == nil, row.awaitsListing {
       hold(
         reward,
         code: HoldReason.unlistable.rawValue,
-        message: "its reward has to be listed before anything more is asked of it, and could "
-          + "not be: codes may be missing here; see codemint.watches"
+        message: "the reward has to be listed before anything more is asked, and could not be: "
+          + "codes may be missing here; see codemint.watches"
       )
-      row.watchStep = 0
+      row.awaitsListing = false
+      watch.listingsDone = 0
       pause = .microseconds(Self.minute)
     }
-    row.watchAt = pause.map { now + $0.microseconds }
-    row.watchEnded = pause == nil ? "unlistable" : nil
-    row.watchFailures += 1
-    row.watchFailingSince = row.watchFailingSince ?? now
-    row.watchError = error
+    watch.nextListingAt = pause.map { now + $0.microseconds }
+    watch.ended = pause == nil ? "unlistable" : nil
+    watch.failures += 1
+    watch.failingSince = watch.failingSince ?? now
+    watch.errorMessage = error
     rewards[reward] = row
+    watches[reward] = watch
   }
 
-  /// Concludes one round of a watch: `codemint.conclude_watch`.
+  /// Records what a listing found: `codemint.conclude_watch`.
   public mutating func conclude(_ watch: WatchFinding, worker: WorkerID, now: Int64)
     -> WatchAnswer
   {
@@ -92,12 +112,13 @@ extension MemoryLedger {
     if !watch.codes.isEmpty, isInFlight { return .wait }
     var (issued, surplus) = (0, 0)
     let told = signals.count
-    if !found.isEmpty, let call = reward.watchCall.flatMap({ calls[$0] })?.call {
+    let because = watches[watch.reward]?.call
+    if !found.isEmpty, let call = because.flatMap({ calls[$0] })?.call {
       let rest = takeKeptBack(found, of: watch.reward, issued: &issued, now: now)
       surplus = keepRest(rest, foundFor: call, now: now)
     }
-    if let call = reward.watchCall { keepRaw(watch.codes, of: call) }
-    endRound(of: watch.reward, now: now)
+    if let because { keepRaw(watch.codes, of: because) }
+    endListing(of: watch.reward, now: now)
     signals.append(.jobs)
     return .done(issued: issued, surplus: surplus, ended: ended(since: told))
   }
@@ -141,18 +162,24 @@ extension MemoryLedger {
     return 0
   }
 
-  /// One listing of a watch is done: `codemint.end_round`.
-  private mutating func endRound(of id: RewardID, now: Int64) {
-    guard var reward = rewards[id] else { return }
-    let step = max(reward.watchStep + 1, 0)
+  /// One listing of a watch is done: `codemint.end_listing`. The one that calls waited for comes before
+  /// the four others.
+  private mutating func endListing(of id: RewardID, now: Int64) {
+    guard var reward = rewards[id], var watch = watches[id] else { return }
     reward.giveBack()
-    reward.watchStep = step
-    reward.watchAt =
-      Self.watchPauses.indices.contains(step) ? now + Self.watchPauses[step] : nil
-    reward.forgetWatchFailures()
-    reward.watchEnded = step > 3 ? "listed" : nil
-    if step > 3 { reward.watchedSince = nil }
+    if reward.awaitsListing {
+      reward.awaitsListing = false
+      watch.listingsDone = 0
+    } else {
+      watch.listingsDone += 1
+    }
+    let isLast = watch.listingsDone == Self.listings.count
+    watch.nextListingAt = isLast ? nil : now + Self.listings[watch.listingsDone]
+    watch.forgetFailures()
+    watch.ended = isLast ? "listed" : nil
+    if isLast { watch.since = nil }
     rewards[id] = reward
+    watches[id] = watch
     for (call, row) in calls where row.isShort && row.call.reward == id {
       calls[call]?.isShort = false
     }
@@ -161,23 +188,27 @@ extension MemoryLedger {
   /// Whether a reward is due to be reconciled, or a watched one to be listed again.
   func isReconcilingDue(now: Int64) -> Bool {
     account.mayList
-      && rewards.values.contains { $0.isDoubtDue(now: now) || $0.isWatchDue(now: now) }
+      && (rewards.values.contains { $0.isDoubtDue(now: now) }
+        || watches.contains { isDue($0.value, of: $0.key, now: now) })
+  }
+
+  private func isDue(_ watch: WatchRow, of reward: RewardID, now: Int64) -> Bool {
+    guard let next = watch.nextListingAt, next <= now, let row = rewards[reward] else {
+      return false
+    }
+    return row.closedAt == nil && row.isFree(now: now)
   }
 
   private static let minute: Int64 = 60_000_000
-  /// From each listing of a watch to the next: 1 minute, 10 minutes, 1 hour and 24 hours in all.
-  private static let watchPauses = [1, 9, 50, 23 * 60].map { $0 * minute }
+  /// How long each listing of a watch waits for the one before: 1 minute, 10 minutes, 1 hour and 24
+  /// hours in all.
+  private static let listings = [1, 9, 50, 23 * 60].map { $0 * minute }
 }
 
-extension RewardRow {
-  fileprivate mutating func forgetWatchFailures() {
-    watchFailures = 0
-    watchFailingSince = nil
-    watchError = nil
-  }
-
-  fileprivate func isWatchDue(now: Int64) -> Bool {
-    guard let watchAt, watchAt <= now else { return false }
-    return closedAt == nil && isFree(now: now)
+extension WatchRow {
+  fileprivate mutating func forgetFailures() {
+    failures = 0
+    failingSince = nil
+    errorMessage = nil
   }
 }

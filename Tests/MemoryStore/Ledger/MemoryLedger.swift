@@ -19,18 +19,26 @@ public struct MemoryLedger: Hashable, Sendable {
   public internal(set) var rewards: [RewardID: RewardRow] = [:] {
     didSet { touched.insert(.rewards) }
   }
+  /// The latest watch of each reward that ever was watched.
+  public internal(set) var watches: [RewardID: WatchRow] = [:] {
+    didSet { touched.insert(.rewards) }
+  }
   /// The account.
   public internal(set) var account = AccountRow() {
     didSet { touched.insert(.account) }
   }
+  /// What is known of the API's clock.
+  public internal(set) var apiClock = APIClockRow()
+  /// The ended job up to which old calls have been forgotten; nil if none were.
+  public internal(set) var prunedUntil: PrunedMark?
   /// The workers that live, or died without a word.
   public internal(set) var workers: [WorkerID: WorkerRow] = [:]
   /// Codes whose owner is not proven.
-  public internal(set) var strays: [CodeID: CodeRow] = [:] {
+  public internal(set) var unattributed: [CodeID: CodeRow] = [:] {
     didSet { touched.insert(.codes) }
   }
-  /// Rewards that are followed, or were.
-  public internal(set) var follows: [RewardID: FollowRow] = [:]
+  /// Rewards that are tracked, or were.
+  public internal(set) var tracked: [RewardID: TrackedRow] = [:]
   /// How often the API was asked to copy a reward once more.
   public internal(set) var resyncs: [ResyncKey: ResyncRow] = [:]
   /// Codes that no column of a database can hold, with the call that each was found for.
@@ -49,12 +57,12 @@ public struct MemoryLedger: Hashable, Sendable {
   /// What may have changed since the invariants were last checked.
   var touched = Touched.all
 
-  /// Whether somebody has tended, which is how a database learns where it is.
+  /// Whether there was a heartbeat, by which a database learns where it is.
   var isClusterKnown = false
   /// Whether old calls were ever forgotten, so that a code may name one that is not there.
   var hasForgotten = false
   private var lastJob: Int64 = 0
-  private var lastTurn: Int64 = 0
+  private var lastPosition: Int64 = 0
 
   /// How often a blocked account is probed, by the fleet together.
   static let probeEvery: Duration = .seconds(30)
@@ -77,7 +85,7 @@ public struct MemoryLedger: Hashable, Sendable {
         createdAt: now
       )
       job.nextCallAt = max(job.runAt, now)
-      job.turn = job.runAt <= now ? 0 : nil
+      job.isNew = job.runAt <= now
       jobs[id] = job
       return id
     }
@@ -100,7 +108,7 @@ public struct MemoryLedger: Hashable, Sendable {
     guard calls[call]?.state == .sending, let row = calls.removeValue(forKey: call) else { return }
     if var job = jobs[row.call.job] {
       job.outstanding -= row.call.size
-      if job.state.takesCalls, !job.paused, !job.held, job.turn == nil {
+      if job.state.takesCalls, !job.paused, !job.held, !job.isQueued {
         job.nextCallAt = job.nextCallAt ?? now
       }
       jobs[job.id] = job
@@ -130,7 +138,7 @@ public struct MemoryLedger: Hashable, Sendable {
       job.finishedAt = now
       job.held = false
       noteSyncDone(&job, now: now)
-    } else if job.state.takesCalls, !job.paused, !job.held, job.turn == nil {
+    } else if job.state.takesCalls, !job.paused, !job.held, !job.isQueued {
       job.nextCallAt = job.nextCallAt ?? now
     }
     jobs[job.id] = job
@@ -150,9 +158,17 @@ public struct MemoryLedger: Hashable, Sendable {
     return signals
   }
 
-  /// The next number of the line.
-  mutating func nextTurn() -> Int64 {
-    lastTurn += 1
-    return lastTurn
+  /// The next place at the end of the queue.
+  mutating func nextPosition() -> Int64 {
+    lastPosition += 1
+    return lastPosition
   }
+}
+
+/// What the ledger tells its listeners: its NOTIFY.
+public enum Signal: Hashable, Sendable {
+  /// `codemint_jobs`: there may be work.
+  case jobs
+  /// `codemint_job_done`.
+  case done(JobID)
 }

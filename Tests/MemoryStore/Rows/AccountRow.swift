@@ -1,6 +1,6 @@
 public import Provisioning
 
-/// The row of `codemint.accounts`. Times are microseconds on the ledger's clock.
+/// The row of `codemint.account`. Times are microseconds on the ledger's clock.
 public struct AccountRow: Hashable, Sendable {
   /// The limits in force; nil until a worker announces itself.
   public var limits: Limits?
@@ -10,12 +10,12 @@ public struct AccountRow: Hashable, Sendable {
   public var inFlight = 0
   /// The limiter's one number of state; nil for a past without beginning.
   public var nextSlot: Int64?
-  /// The last slot that a page of a look took; nil for none.
+  /// The last slot that a page of a sync pass took; nil for none.
   public var syncSlot: Int64?
   /// The pace that was lowered last; nil if none ever was.
   public var pace: Pace?
-  /// Whether the last call was a newcomer's, so that the next one is the round's.
-  public var newcomerLast = false
+  /// Whether the last call was a new job's, so that the next is of a job with a place.
+  public var newJobLast = false
   /// Failures of the API in a row.
   public var failures = 0
   /// When a call was last answered as it should be.
@@ -37,32 +37,6 @@ public struct AccountRow: Hashable, Sendable {
   /// When it is to be asked again.
   public var probeAt: Int64?
 
-  /// The API's clock is at least so much ahead, in microseconds.
-  public var offsetLow: Int64?
-  /// The API's clock is at most so much ahead, in microseconds.
-  public var offsetHigh: Int64?
-  /// When that was last measured.
-  public var offsetMeasuredAt: Int64?
-  /// Until when the API's `createdAt` is not believed.
-  public var offsetDistrustedUntil: Int64?
-
-  /// Up to which ended job old calls have been forgotten; nil if none were.
-  public var prunedUntil: PrunedMark?
-
-  /// A job in the order in which jobs have ended.
-  public struct PrunedMark: Hashable, Sendable {
-    /// When it ended.
-    public let finishedAt: Int64
-    /// Which it is.
-    public let job: JobID
-
-    /// A mark with these parts.
-    public init(finishedAt: Int64, job: JobID) {
-      self.finishedAt = finishedAt
-      self.job = job
-    }
-  }
-
   /// How a breaker that is not closed stands.
   public enum Breaker: String, Hashable, Sendable {
     /// No call before a probe is answered.
@@ -78,5 +52,113 @@ public struct AccountRow: Hashable, Sendable {
   public func currentPace(now: Int64) -> Double? {
     guard let configured = limits?.requestsPerSecond else { return nil }
     return pace?.current(configured: configured, now: now) ?? configured
+  }
+}
+
+/// Why an account pauses: `account.pause_reason`.
+public enum PauseReason: String, Sendable, CaseIterable {
+  /// The API asked for it with a 429.
+  case throttled
+  /// No connection to the API can be had.
+  case unreachable
+  /// The API answers with failures, or not at all.
+  case failing
+}
+
+/// The row of `codemint.api_clock`. Times are microseconds on the ledger's clock.
+public struct APIClockRow: Hashable, Sendable {
+  /// The API's clock is at least so much ahead, in microseconds.
+  public var aheadAtLeast: Int64?
+  /// The API's clock is at most so much ahead, in microseconds.
+  public var aheadAtMost: Int64?
+  /// When that was last measured.
+  public var measuredAt: Int64?
+  /// Until when the API's `createdAt` is not believed.
+  public var distrustedUntil: Int64?
+
+  /// A clock that nothing is known of.
+  public init() {}
+}
+
+/// The row of `codemint.retention_progress`: a job in the order in which jobs have ended.
+public struct PrunedMark: Hashable, Sendable {
+  /// When it ended.
+  public let finishedAt: Int64
+  /// Which it is.
+  public let job: JobID
+
+  /// A job that ended at this time.
+  public init(finishedAt: Int64, job: JobID) {
+    self.finishedAt = finishedAt
+    self.job = job
+  }
+}
+
+/// What an operator has set with `set_limits`; nil where the workers' settings count.
+public struct SetLimits: Hashable, Sendable {
+  /// Requests per second.
+  public var requestsPerSecond: Double?
+  /// Requests that may go at once after a quiet time.
+  public var burst: Int?
+  /// Calls in flight at any moment.
+  public var maxInFlight: Int?
+  /// Calls in flight for any one reward.
+  public var maxInFlightPerReward: Int?
+
+  /// These limits.
+  public init(
+    requestsPerSecond: Double? = nil,
+    burst: Int? = nil,
+    maxInFlight: Int? = nil,
+    maxInFlightPerReward: Int? = nil
+  ) {
+    self.requestsPerSecond = requestsPerSecond
+    self.burst = burst
+    self.maxInFlight = maxInFlight
+    self.maxInFlightPerReward = maxInFlightPerReward
+  }
+
+  /// These limits over those of the workers; nil if neither says anything of one of them.
+  public func over(_ limits: Limits?) -> Limits? {
+    guard let requestsPerSecond = requestsPerSecond ?? limits?.requestsPerSecond,
+      let burst = burst ?? limits?.burst,
+      let maxInFlight = maxInFlight ?? limits?.maxInFlight,
+      let maxInFlightPerReward = maxInFlightPerReward ?? limits?.maxInFlightPerReward
+    else { return nil }
+    return Limits(
+      requestsPerSecond: requestsPerSecond,
+      burst: burst,
+      maxInFlight: maxInFlight,
+      maxInFlightPerReward: maxInFlightPerReward
+    )
+  }
+}
+
+/// One row of `codemint.workers`.
+public struct WorkerRow: Hashable, Sendable {
+  /// The limits that the worker brings.
+  public var limits: Limits
+  /// Whether it is stopping.
+  public var isDraining: Bool
+  /// When it no longer counts as living, in microseconds on the ledger's clock.
+  public var expiresAt: Int64
+
+  /// A worker that has announced itself.
+  public init(limits: Limits, isDraining: Bool, expiresAt: Int64) {
+    self.limits = limits
+    self.isDraining = isDraining
+    self.expiresAt = expiresAt
+  }
+}
+
+extension Limits {
+  /// The smaller of both in every respect: if daemons differ, the most careful one counts.
+  public func lesser(_ other: Limits) -> Limits {
+    Limits(
+      requestsPerSecond: min(requestsPerSecond, other.requestsPerSecond),
+      burst: min(burst, other.burst),
+      maxInFlight: min(maxInFlight, other.maxInFlight),
+      maxInFlightPerReward: min(maxInFlightPerReward, other.maxInFlightPerReward)
+    )
   }
 }

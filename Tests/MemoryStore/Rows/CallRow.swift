@@ -28,7 +28,7 @@ public struct CallRow: Hashable, Sendable {
   public var createdAt: Int64
   /// Since when it waits for a person.
   public var heldAt: Int64?
-  /// Why it did.
+  /// Why it waits, or waited.
   public var holdReason: String?
   /// Whether its answer was not what was asked for, and its reward has not been listed since.
   public var isShort = false
@@ -48,5 +48,50 @@ public struct CallRow: Hashable, Sendable {
     self.leaseExpiresAt = leaseExpiresAt
     self.sendAt = sendAt
     self.createdAt = createdAt
+  }
+}
+
+/// One row of `codemint.codes`, or of `codemint.unattributed_codes`.
+public struct CodeRow: Hashable, Sendable {
+  /// The code as the API showed it.
+  public var code: IssuedCode
+  /// The job that it counts for, or was made for.
+  public var job: JobID?
+  /// The call whose answer held it.
+  public var call: CallID?
+  /// Whether no job has room for it.
+  public var isSurplus: Bool
+  /// When it was recorded, in microseconds on the ledger's clock.
+  public var storedAt: Int64 = 0
+  /// When it was first seen synced.
+  public var syncedAt: Int64?
+
+  /// A row as it is stored first.
+  public init(code: IssuedCode, job: JobID?, call: CallID?, isSurplus: Bool) {
+    self.code = code
+    self.job = job
+    self.call = call
+    self.isSurplus = isSurplus
+  }
+}
+
+extension CallState {
+  /// Whether the call still holds room of its job (`jobs.outstanding`).
+  public var holdsRoom: Bool {
+    switch self {
+    case .sending, .inDoubt: true
+    case .issued, .rejected, .unsent, .adopted, .absent: false
+    }
+  }
+}
+
+extension HoldReason {
+  /// Whether all that the calls can have made has been set aside, out of a whole listing; if not,
+  /// their codes may be upstream and unknown.
+  public var hasSeenAll: Bool {
+    switch self {
+    case .unexplained, .indistinct, .late: true
+    case .nulls, .unlistable: false
+    }
   }
 }

@@ -41,9 +41,11 @@ public struct JobRow: Hashable, Sendable {
   /// While ending: what it will be.
   public var endsAs: JobState?
   /// Answers in a row that held no new code.
-  public var stalls = 0
-  /// Its place in the line; nil when it stands in none.
-  public var turn: Int64?
+  public var answersWithoutProgress = 0
+  /// Whether it is due and has had no call since.
+  public var isNew = false
+  /// Its place among the jobs that have had calls; nil if it is new or not in the queue.
+  public var queuePosition: Int64?
   /// When it had ended and no code of it waited for another system any more.
   public var syncDoneAt: Int64?
 
@@ -66,6 +68,48 @@ public struct JobRow: Hashable, Sendable {
     self.createdAt = createdAt
   }
 
+  /// Whether it is in the queue.
+  public var isQueued: Bool { isNew || queuePosition != nil }
+
   /// What is neither issued nor asked for.
   public var room: Int { count - issued - outstanding }
+}
+
+/// What a producer inserts.
+public struct JobOrder: Hashable, Sendable {
+  /// The reward that codes are asked of.
+  public var reward: RewardID
+  /// How many codes.
+  public var count: Int
+  /// What the codes shall begin with.
+  public var prefix: String?
+  /// 0 goes first.
+  public var priority: Int
+  /// How long after the insertion the job is due.
+  public var delay: Duration
+
+  /// An order for codes.
+  public init(
+    reward: RewardID,
+    count: Int,
+    prefix: String? = nil,
+    priority: Int = Bounds.defaultPriority,
+    delay: Duration = .zero
+  ) {
+    self.reward = reward
+    self.count = count
+    self.prefix = prefix
+    self.priority = priority
+    self.delay = delay
+  }
+}
+
+extension JobState {
+  /// Whether calls may be claimed for a job in this state.
+  public var takesCalls: Bool {
+    switch self {
+    case .queued, .running: true
+    case .ending, .completed, .failed, .cancelled: false
+    }
+  }
 }

@@ -28,26 +28,65 @@ public struct RewardRow: Hashable, Sendable {
   public var newestKnown: [CodeID] = []
   /// Whether codes begin with the prefix that is asked for; nil until an answer has shown it.
   public var prefixLiteral: Bool?
-  /// The latest call because of which it is watched.
-  public var watchCall: CallID?
-  /// How many listings of the watch are done; -1 if calls wait for one that comes first.
-  public var watchStep = 0
-  /// When it is listed next.
-  public var watchAt: Int64?
-  /// Since when it is suspected of codes that the ledger does not know.
-  public var watchedSince: Int64?
-  /// How often in a row it could not be listed when the watch was due.
-  public var watchFailures = 0
-  /// Since when.
-  public var watchFailingSince: Int64?
-  /// Why.
-  public var watchError: String?
-  /// How its last watch ended: listed or unlistable.
-  public var watchEnded: String?
-
   /// Whether no call of it is made before it has been listed.
-  public var awaitsListing: Bool { watchStep < 0 }
+  public var awaitsListing = false
 
   /// A reward that is met for the first time.
   public init() {}
+}
+
+/// One row of `codemint.reward_watches`: a reward is to be listed again, because the ledger may lack
+/// codes of it. Times are microseconds on the ledger's clock.
+public struct WatchRow: Hashable, Sendable {
+  /// Why a reward is watched.
+  public enum Reason: String, Hashable, Sendable, CaseIterable {
+    /// A call was judged absent.
+    case absentCall = "absent_call"
+    /// A call was adopted with fewer codes than it asked for.
+    case partialCall = "partial_call"
+    /// A call is held for a person, and its codes may be upstream and unknown.
+    case heldCall = "held_call"
+    /// An answer was not what was asked for.
+    case shortAnswer = "short_answer"
+    /// A call that was judged absent turned out to be in doubt.
+    case lateDoubt = "late_doubt"
+    /// A sync pass showed codes that the ledger does not know.
+    case lateCodes = "late_codes"
+    /// The database failed over. Here nothing does.
+    case failover
+
+    /// Whether calls wait for the listing.
+    public var awaitsListing: Bool {
+      switch self {
+      case .shortAnswer, .failover: true
+      case .absentCall, .partialCall, .heldCall, .lateDoubt, .lateCodes: false
+      }
+    }
+  }
+
+  /// The reason of the latest call.
+  public var reason: Reason
+  /// The latest call because of which it is watched.
+  public var call: CallID
+  /// Since when it is suspected of codes that the ledger does not know; nil once it is listed to the
+  /// end.
+  public var since: Int64?
+  /// Listings that are done, beside those that calls waited for.
+  public var listingsDone = 0
+  /// When it is listed next.
+  public var nextListingAt: Int64?
+  /// How often in a row it could not be listed.
+  public var failures = 0
+  /// Since when.
+  public var failingSince: Int64?
+  /// Why.
+  public var errorMessage: String?
+  /// How the watch ended: listed or unlistable.
+  public var ended: String?
+
+  /// A watch that has just begun.
+  public init(reason: Reason, call: CallID) {
+    self.reason = reason
+    self.call = call
+  }
 }

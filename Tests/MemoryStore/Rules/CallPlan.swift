@@ -1,4 +1,6 @@
-/// How many codes the next call asks for.
+public import Provisioning
+
+/// How many codes the next call asks for: the reference for `codemint.insert_call`.
 public enum CallPlan {
   /// The size of a job's next call, or nil if it needs none.
   ///

@@ -1,10 +1,13 @@
-/// The pace that was lowered, because the API asked for it or after an outage, and how it comes back.
+import Provisioning
+
+/// The pace that was lowered, because the API asked for it or after an outage, and how it comes back:
+/// the reference for `codemint.current_pace`.
 ///
 /// It comes back by the passing of time alone, as much as is configured in `recovery`, so a fleet
 /// shares it by sharing the number and its time in one row of the database. Times are microseconds
-/// on the database's clock; `codemint.current_pace` has the same rule.
+/// on the database's clock.
 public struct Pace: Hashable, Sendable {
-  /// Why a pace is low: `accounts.pace_reason`.
+  /// Why a pace is low: `account.pace_reason`.
   public enum Reason: String, Sendable, CaseIterable {
     /// The API refused a request with a 429.
     case throttled

@@ -1,4 +1,7 @@
-/// The rate limit as slots: the generic cell rate algorithm with one number of state.
+public import Provisioning
+
+/// The rate limit as slots: the generic cell rate algorithm with one number of state. The reference
+/// for `codemint.next_slot`.
 ///
 /// A fleet shares it by sharing that number, `nextSlot`, in one row of the database. Times are
 /// microseconds on the database's clock.
@@ -8,7 +11,7 @@ public struct SlotLimiter: Hashable, Sendable {
   /// Microseconds from one slot to the next: a little over 1/rate (1 %), since otherwise the
   /// first and the last request of a window can fall into the same second at the server.
   public let spacing: Int64
-  /// How much earlier than its turn a slot may be after a quiet time, in microseconds.
+  /// How much earlier than the spacing says a slot may be after a quiet time, in microseconds.
   public let tolerance: Int64
 
   /// No slot is reserved further ahead than this, in microseconds.
@@ -32,32 +35,12 @@ public struct SlotLimiter: Hashable, Sendable {
     tolerance = rate < limits.requestsPerSecond ? 0 : spacing * Int64(limits.burst - 1)
   }
 
-  /// How late a call may be for its slot: half of the one per cent that the spacing is longer than
-  /// it has to be, in a second or in a spacing if that is longer. A call that is later bunches up
-  /// with those behind it, and takes a new slot.
-  ///
-  /// A slot for at once has passed when the commit that reserved it is back. To miss it for that
-  /// would waste one slot after another, so there may be the leeway between the two; `following`
-  /// leaves the room for it.
-  ///
-  /// - Parameters:
-  ///   - spacing: From one slot to the next.
-  ///   - leeway: The limiter's, when the slot was reserved.
-  ///   - ahead: How long before its time the slot was reserved.
-  public static func tolerableLateness(
-    spacing: Duration,
-    leeway: Duration,
-    ahead: Duration
-  ) -> Duration {
-    max(max(spacing, .seconds(1)) / 200, leeway - ahead)
-  }
-
   /// How long after it was reserved a slot for at once may be used, in microseconds: half a spacing,
   /// or half of what a burst is ahead of the spacing if that is more, but no more than a commit
   /// takes on a busy machine.
   ///
-  /// Who uses all of it counts as having come so late, so no window holds more than the algorithm
-  /// allows: the burst pays for it, whose last request may have to wait for as long.
+  /// A request that uses all of it counts as having come so late, so no window holds more than the
+  /// algorithm allows. The last request of a burst may be delayed by up to the leeway.
   public var leeway: Int64 {
     min(max(spacing, tolerance) / 2, Self.shortestHorizon.microseconds)
   }

@@ -1,3 +1,4 @@
+import MemoryStore
 import Provisioning
 import Testing
 

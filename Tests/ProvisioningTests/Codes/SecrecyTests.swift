@@ -58,15 +58,13 @@ struct SecrecyTests {
 
   @Test("by a settlement that holds it, nor are the bytes of an answer that could not be stored")
   func settlement() {
-    var random = SeededRandom(seed: 1)
     let answer = Samples.answer([Samples.code(1), Samples.code(2, reward: Samples.otherReward)])
     let settlement = SettlementRule.settle(
       Samples.call(size: 2),
       by: Samples.worker,
       report: CallReport(outcome: .issued(answer), httpStatus: 201, duration: .seconds(1)),
       team: nil,
-      failures: .none,
-      random: &random
+      jitter: 0
     )
     Self.expectSilence(settlement)
     Self.expectSilence(SettlementRule.unstorable(settlement, answer: answer, cause: "a zero byte"))

@@ -1,3 +1,4 @@
+import MemoryStore
 import Provisioning
 import Testing
 
@@ -18,7 +19,7 @@ struct AttributionTests {
         size: size
       )
       let time = Timestamp(microseconds: Int64(place))
-      return DoubtfulCall(call: call, earliest: time, latest: time)
+      return DoubtfulCall(call: call, earliest: time, effectiveUntil: time)
     }
     return DoubtCase(
       reward: Samples.reward,
@@ -59,7 +60,7 @@ struct AttributionTests {
     }
   }
 
-  @Test("rule 12: before the linger only finding everything decides")
+  @Test("rule 12: while a call may still take effect only finding everything decides")
   func open() {
     for found in 0..<7 {
       #expect(decide(doubt([3, 4]), found: found, isFinal: false).isEmpty)
@@ -101,7 +102,7 @@ struct AttributionTests {
     for codes in [[late], [inTime, late]] {
       let decision = decide(two, codes)
       #expect(decision.holdReason == .late && decision.held.count == 2)
-      #expect(decision.adopted.isEmpty && decision.strays == codes)
+      #expect(decision.adopted.isEmpty && decision.unattributed == codes)
     }
     // Who finds everything in time needs no other code, and one that cannot be theirs is none.
     #expect(decide(doubt([1], offset: exact), [inTime, late], isFinal: false).adopted.count == 1)
@@ -129,7 +130,7 @@ struct AttributionTests {
             size: call.size
           ),
           earliest: $0.earliest,
-          latest: $0.latest
+          effectiveUntil: $0.effectiveUntil
         )
       }
     }
@@ -178,7 +179,7 @@ struct AttributionTests {
       #expect(decide(calls, finding: texts, isFinal: false).isEmpty)
       let decision = decide(calls, finding: texts)
       #expect(decision.held.count == 2 && decision.holdReason == .indistinct)
-      #expect(decision.strays.count == texts.count)
+      #expect(decision.unattributed.count == texts.count)
     }
     #expect(decide(calls, finding: ["a1"]).holdReason == .unexplained)
     #expect(decide(calls, finding: []).absent.count == 2)

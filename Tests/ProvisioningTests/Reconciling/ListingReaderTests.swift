@@ -1,3 +1,4 @@
+import MemoryStore
 import Provisioning
 import Testing
 
@@ -163,7 +164,7 @@ struct ListingReaderTests {
   }
 
   @Test(
-    "rule 10: past all that matters it goes on until the newest clean answer's codes have shown"
+    "rule 10: past all that matters it continues until the newest clean answer's codes have shown"
   )
   func pastAllAndStale() {
     let codes = newestFirst(20)
@@ -263,12 +264,54 @@ struct ListingReaderTests {
         now: Timestamp(microseconds: 20_000_000),
         isAwaited: isAwaited,
         failures: failures
-      ).delay(settle: .seconds(10))
+      ).delay(listingGap: .seconds(10))
     }
     #expect(delay(due: 0) == .seconds(10))
     #expect(delay(due: 7) == .seconds(3))
     #expect(delay(due: 10) == nil)
     #expect(delay(due: 0, failures: 1) == nil)
     #expect(delay(due: 0, isAwaited: false) == nil)
+  }
+}
+
+@Suite("Reading a listing page by page")
+struct ListingReadTests {
+  @Test("what was remembered before a restart is forgotten, and every code is remembered once")
+  func restarts() async throws {
+    let codes = (1...9).map { Samples.code($0) }
+    var asked: [Int] = []
+    let reader = ListingReader(mustShow: [codes[0].id], since: nil, pageSize: 4)
+    let read = await reader.read(
+      page: { offset, limit in
+        asked.append(offset)
+        // The second page has moved on, and does not show the last code of the first.
+        let first = asked.count == 2 ? offset + 1 : offset
+        let shown = Array(codes.dropFirst(first).prefix(limit))
+        return .success(ListedPage(codes: shown, nulls: 0, trailingNulls: 0, isCached: false))
+      },
+      keep: { $0.map(\.id) }
+    )
+    let listing = try read.get()
+    #expect(listing.kept == codes.map(\.id) && listing.nulls == 0)
+    #expect(asked.prefix(3) == [0, 3, 0])
+  }
+
+  @Test("a page that cannot be had ends the reading, and what the caller throws is thrown")
+  func endings() async {
+    let reader = ListingReader(mustShow: [], since: nil)
+    let failed = await reader.read(page: { _, _ in .failure(.failed("reset")) }, keep: { $0 })
+    guard case .failure(.failed("reset")) = failed else {
+      Issue.record("it was read")
+      return
+    }
+    do throws(StoreError) {
+      _ = try await reader.read(
+        page: { (_, _) async throws(StoreError) in throw StoreError(.unavailable, "away") },
+        keep: { (codes) async throws(StoreError) in codes }
+      )
+      Issue.record("nothing was thrown")
+    } catch {
+      #expect(error.code == .unavailable)
+    }
   }
 }

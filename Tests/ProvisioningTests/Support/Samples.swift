@@ -1,3 +1,10 @@
+// Tests of the rules: values in, values out. Nothing here waits, reads a clock or needs a server.
+//
+// Where the cases can be counted they are all tried; elsewhere a seeded generator makes thousands
+// of them, and the seed is the argument of the test, so that a failure names what replays it.
+// The folders are those of Sources/Provisioning. Rules/ are those that production has in SQL: their
+// reference model in MemoryStore is tested here. Support holds what several folders need.
+
 import Provisioning
 
 /// Values that tests need and whose particulars do not matter.

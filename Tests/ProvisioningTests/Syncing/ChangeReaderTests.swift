@@ -1,3 +1,4 @@
+import MemoryStore
 import Provisioning
 import Testing
 
@@ -22,25 +23,25 @@ struct ChangeReaderTests {
   func economy() {
     var random = SeededRandom(seed: 3)
     var (list, changes) = Self.largeList(&random)
-    var following = Following()
-    following.mark = Timestamp(microseconds: 0)
-    var (least, looked) = (0, Int64(-1))
-    for look in [90, 120, 180, 300, 540] as [Int64] {
-      while let (time, place) = changes.first, time <= look * Self.second {
+    var tracking = Tracking()
+    tracking.mark = Timestamp(microseconds: 0)
+    var (least, listed) = (0, Int64(-1))
+    for pass in [90, 120, 180, 300, 540] as [Int64] {
+      while let (time, place) = changes.first, time <= pass * Self.second {
         list.change(place, at: time)
         changes.removeFirst()
       }
-      least += max(1, (list.changed(after: looked).count + 999) / 1000)
-      looked = look * Self.second
-      _ = following.look(at: &list)
-      #expect(following.missed(of: list) == 0)
+      least += max(1, (list.changed(after: listed).count + 999) / 1000)
+      listed = pass * Self.second
+      _ = tracking.pass(over: &list)
+      #expect(tracking.missed(of: list) == 0)
     }
-    #expect(changes.isEmpty && following.order == .honoured)
-    #expect(following.pages <= 2 * least, "\(following.pages) pages, \(least) would do")
+    #expect(changes.isEmpty && tracking.order == .honoured)
+    #expect(tracking.pages <= 2 * least, "\(tracking.pages) pages, \(least) would do")
   }
 
   @Test(
-    "whatever the API makes of the order, a look finds every change",
+    "whatever the API makes of the order, a pass finds every change",
     arguments: ChangingList.Manner.allCases,
     [false, true]
   )
@@ -49,8 +50,8 @@ struct ChangeReaderTests {
     var list = ChangingList(seed: 9)
     list.manner = manner
     list.leavesUnchangedOut = leavesUnchangedOut
-    var following = Following()
-    following.mark = Timestamp(microseconds: 0)
+    var tracking = Tracking()
+    tracking.mark = Timestamp(microseconds: 0)
     var time: Int64 = 0
     for _ in 0..<30 {
       time += 60 * Self.second
@@ -59,10 +60,10 @@ struct ChangeReaderTests {
         let place = Int.random(in: list.codes.indices, using: &random)
         list.change(place, at: time + Int64.random(in: 1000...Self.second, using: &random))
       }
-      _ = following.look(at: &list, pageSize: 25)
-      #expect(following.missed(of: list) == 0)
+      _ = tracking.pass(over: &list, pageSize: 25)
+      #expect(tracking.missed(of: list) == 0)
     }
-    #expect(following.order == (manner == .honours ? .honoured : .ignored))
+    #expect(tracking.order == (manner == .honours ? .honoured : .ignored))
   }
 
   @Test(
@@ -74,55 +75,55 @@ struct ChangeReaderTests {
     var list = ChangingList(seed: seed)
     list.manner = ChangingList.Manner.allCases.randomElement(using: &random) ?? .honours
     list.make(200, at: 0)
-    var following = Following()
-    following.mark = Timestamp(microseconds: 0)
+    var tracking = Tracking()
+    tracking.mark = Timestamp(microseconds: 0)
     var time: Int64 = 10 * Self.second
     for _ in 0..<8 {
       time += 10 * Self.second
-      _ = following.look(at: &list, pageSize: 20) { list in
+      _ = tracking.pass(over: &list, pageSize: 20) { list in
         for _ in 0..<Int.random(in: 0...15, using: &random) {
           time += 1000
           list.change(Int.random(in: 0..<200, using: &random), at: time)
         }
       }
     }
-    // Everything has come to rest: one more look, and one that reads everything should it be due.
-    _ = following.look(at: &list, pageSize: 20)
-    #expect(following.missed(of: list) == 0)
+    // Everything has come to rest: one more pass, and one that reads everything should it be due.
+    _ = tracking.pass(over: &list, pageSize: 20)
+    #expect(tracking.missed(of: list) == 0)
   }
 
-  @Test("a reading that its budget cuts off goes on where it stopped")
+  @Test("a reading that its budget cuts off continues where it stopped")
   func budget() {
     var list = ChangingList(seed: 2)
     list.manner = .listsByID
     list.make(500, at: 0)
-    var following = Following()
+    var tracking = Tracking()
     var parts = 0
     repeat {
-      _ = following.look(at: &list, budget: 4, pageSize: 50)
+      _ = tracking.pass(over: &list, budget: 4, pageSize: 50)
       parts += 1
-    } while following.position != nil && parts < 10
-    #expect(parts == 3 && following.look == 1)
-    #expect(following.missed(of: list) == 0)
+    } while tracking.position != nil && parts < 10
+    #expect(parts == 3 && tracking.passes == 1)
+    #expect(tracking.missed(of: list) == 0)
   }
 
-  @Test("a belief that has become wrong is found out at the eighth look")
+  @Test("a belief that has become wrong is found out at the eighth pass")
   func lostOrder() {
     var list = ChangingList(seed: 2)
     list.make(300, at: 0)
     for place in 0..<20 { list.change(place * 9, at: 10 * Self.second + Int64(place)) }
-    var following = Following()
-    following.mark = Timestamp(microseconds: 0)
-    _ = following.look(at: &list, pageSize: 50)
-    #expect(following.order == .honoured && following.missed(of: list) == 0)
+    var tracking = Tracking()
+    tracking.mark = Timestamp(microseconds: 0)
+    _ = tracking.pass(over: &list, pageSize: 50)
+    #expect(tracking.order == .honoured && tracking.missed(of: list) == 0)
     list.manner = .listsByMaking
     // A new code hides that what was newest before is not where it should be.
     list.make(1, at: 50 * Self.second)
     list.change(3, at: 60 * Self.second)
-    while following.look < 7 { _ = following.look(at: &list, pageSize: 50) }
-    #expect(following.missed(of: list) == 1 && following.order == .honoured)
-    _ = following.look(at: &list, pageSize: 50)
-    #expect(following.missed(of: list) == 0 && following.order == .ignored)
+    while tracking.passes < 7 { _ = tracking.pass(over: &list, pageSize: 50) }
+    #expect(tracking.missed(of: list) == 1 && tracking.order == .honoured)
+    _ = tracking.pass(over: &list, pageSize: 50)
+    #expect(tracking.missed(of: list) == 0 && tracking.order == .ignored)
   }
 
   @Test("a list that does not begin with what was newest before is read whole")
@@ -130,13 +131,13 @@ struct ChangeReaderTests {
     var list = ChangingList(seed: 2)
     list.make(300, at: 0)
     for place in 0..<20 { list.change(place * 9, at: 10 * Self.second + Int64(place)) }
-    var following = Following()
-    following.mark = Timestamp(microseconds: 0)
-    _ = following.look(at: &list, pageSize: 50)
+    var tracking = Tracking()
+    tracking.mark = Timestamp(microseconds: 0)
+    _ = tracking.pass(over: &list, pageSize: 50)
     list.manner = .listsByMaking
     list.change(3, at: 60 * Self.second)
-    _ = following.look(at: &list, pageSize: 50)
-    #expect(following.missed(of: list) == 0 && following.order == .ignored)
+    _ = tracking.pass(over: &list, pageSize: 50)
+    #expect(tracking.missed(of: list) == 0 && tracking.order == .ignored)
   }
 
   @Test("the mark stays while a null may hide a change")
@@ -145,16 +146,16 @@ struct ChangeReaderTests {
     list.make(10, at: 0)
     list.change(2, at: 50 * Self.second)
     let shown = list.listed()
-    let follow = FollowCase(
+    let tracked = TrackedReward(
       reward: ChangingList.reward,
-      look: 1,
+      pass: 1,
       failures: 0,
       mark: Timestamp(microseconds: 0),
       order: .honoured,
       position: nil
     )
     for nulls in [0, 1] {
-      var reader = ChangeReader(follow, budget: 5, pageSize: 100)
+      var reader = ChangeReader(tracked, budget: 5, pageSize: 100)
       _ = reader.received(
         ListedPage(codes: shown, nulls: nulls, trailingNulls: 0, isCached: false)
       )
@@ -171,15 +172,15 @@ struct ChangeReaderTests {
 
   @Test("a cache's page, pages of nulls alone and pages that repeat end the reading")
   func hopeless() {
-    let follow = FollowCase(
+    let tracked = TrackedReward(
       reward: ChangingList.reward,
-      look: 1,
+      pass: 1,
       failures: 0,
       mark: nil,
       order: .unknown,
       position: nil
     )
-    var cached = ChangeReader(follow, budget: 100)
+    var cached = ChangeReader(tracked, budget: 100)
     #expect(
       cached.received(ListedPage(codes: [], nulls: 0, trailingNulls: 0, isCached: true))
         == .failed(.stale)
@@ -187,7 +188,7 @@ struct ChangeReaderTests {
     var list = ChangingList(seed: 1)
     list.make(3, at: 0)
     for codes in [[], list.listed()] {
-      var reader = ChangeReader(follow, budget: 100)
+      var reader = ChangeReader(tracked, budget: 100)
       let page = ListedPage(
         codes: codes,
         nulls: codes.isEmpty ? 2 : 0,
@@ -198,5 +199,41 @@ struct ChangeReaderTests {
       for _ in 0..<20 where step != .failed(.unstable) { step = reader.received(page) }
       #expect(step == .failed(.unstable))
     }
+  }
+}
+
+@Suite("how codes are tracked")
+struct SyncRulesTests {
+  @Test("pauses grow from the first to the longest")
+  func pauses() {
+    let rules = SyncRules.standard
+    let seconds = (1...9).map { Int(rules.pause(after: $0).seconds) }
+    #expect(seconds == [60, 120, 240, 480, 960, 1920, 3600, 3600, 3600])
+    #expect(rules.pause(after: 0) == .seconds(30))
+    #expect(rules.pause(after: .max) == .seconds(3600))
+  }
+
+  @Test("each request to copy once more has longer than the one before")
+  func resyncs() {
+    #expect(SyncRules.standard.resyncPauses == [.seconds(120), .seconds(480), .seconds(1920)])
+    var never = SyncRules.standard
+    never.retries = 0
+    #expect(never.resyncPauses == [])
+  }
+
+  @Test("passes that read everything are few")
+  func wholes() {
+    #expect((1...600).filter(SyncRules.readsWhole) == [8, 64, 512])
+  }
+
+  @Test("a first pause above the longest is the longest")
+  func shortest() {
+    let rules = SyncRules(
+      first: .seconds(9),
+      longest: .seconds(4),
+      patience: .seconds(60),
+      retries: 1
+    )
+    #expect(rules.pause(after: 1) == .seconds(4) && rules.resyncPauses == [.seconds(4)])
   }
 }

@@ -1,3 +1,4 @@
+import MemoryStore
 import Provisioning
 
 /// A reward's codes as an API might list them, while they change.
@@ -77,34 +78,34 @@ struct ChangingList {
   static let reward = RewardID(UniqueID(bits: 7))
 }
 
-/// What following a list comes to: which codes were seen in their present state.
-struct Following {
-  var look = 0
+/// What tracking a list comes to: which codes were seen in their present state.
+struct Tracking {
+  var passes = 0
   var mark: Timestamp?
   var order = ListOrder.unknown
   var position: ScanPosition?
   private(set) var pages = 0
   private(set) var known: [CodeID: Int64] = [:]
 
-  /// Looks once.
+  /// Makes one pass.
   ///
   /// - Parameter between: What happens before each page but the first.
-  mutating func look(
-    at list: inout ChangingList,
+  mutating func pass(
+    over list: inout ChangingList,
     budget: Int = 1000,
     pageSize: Int = 1000,
     between: ((inout ChangingList) -> Void)? = nil
   ) -> ChangeReader.Step {
-    look += position == nil ? 1 : 0
-    let follow = FollowCase(
+    passes += position == nil ? 1 : 0
+    let tracked = TrackedReward(
       reward: ChangingList.reward,
-      look: look,
+      pass: passes,
       failures: 0,
       mark: mark,
       order: order,
       position: position
     )
-    var reader = ChangeReader(follow, budget: budget, pageSize: pageSize)
+    var reader = ChangeReader(tracked, budget: budget, pageSize: pageSize)
     var step = reader.first
     var listed = list.listed()
     while case .fetch(let offset, let limit) = step {

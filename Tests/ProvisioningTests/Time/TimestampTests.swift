@@ -1,3 +1,4 @@
+import MemoryStore
 import Provisioning
 import Testing
 
@@ -124,5 +125,76 @@ struct TimestampTests {
     let early = try #require(Timestamp(rfc3339: "2024-01-01T01:00:00+02:00"))
     let late = try #require(Timestamp(rfc3339: "2024-01-01T00:00:00Z"))
     #expect(early < late)
+  }
+}
+
+/// A calendar that counts day by day from the start of a year: slow, and too plain to be wrong.
+struct CountedCalendar {
+  private(set) var year: Int
+  private var month = 1
+  private var day = 1
+  private var daysSinceEpoch: Int64
+
+  init(year: Int) {
+    self.year = year
+    let years = year < 1970 ? year..<1970 : 1970..<year
+    let days = years.reduce(0) { $0 + (Self.isLeap($1) ? 366 : 365) }
+    daysSinceEpoch = Int64(year < 1970 ? -days : days)
+  }
+
+  var text: String {
+    "\(Self.padded(year, to: 4))-\(Self.padded(month, to: 2))-\(Self.padded(day, to: 2))T00:00:00Z"
+  }
+
+  var microseconds: Int64 { daysSinceEpoch * 86_400_000_000 }
+
+  mutating func advance() {
+    daysSinceEpoch += 1
+    day += 1
+    let lengths = [31, Self.isLeap(year) ? 29 : 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31]
+    guard day > lengths[month - 1] else { return }
+    (day, month) = (1, month + 1)
+    guard month > 12 else { return }
+    (month, year) = (1, year + 1)
+  }
+
+  static func isLeap(_ year: Int) -> Bool {
+    year.isMultiple(of: 400) || (year.isMultiple(of: 4) && !year.isMultiple(of: 100))
+  }
+
+  static func padded(_ number: Int, to width: Int) -> String {
+    let digits = String(number)
+    return String(repeating: "0", count: max(0, width - digits.count)) + digits
+  }
+}
+
+@Suite("Durations and instants")
+struct DurationTests {
+  @Test("units are whole and rounded toward zero, on both sides of it")
+  func units() {
+    let duration = Duration.seconds(2) + .nanoseconds(3_999_999)
+    #expect(duration.nanoseconds == 2_003_999_999)
+    #expect(duration.microseconds == 2_003_999)
+    #expect(duration.milliseconds == 2003)
+    #expect((.zero - duration).nanoseconds == -2_003_999_999)
+    #expect((.zero - duration).microseconds == -2_003_999)
+    #expect((.zero - duration).milliseconds == -2003)
+  }
+
+  @Test("seconds keep their fraction")
+  func seconds() {
+    #expect(Duration.milliseconds(1500).seconds == 1.5)
+    #expect(Duration.milliseconds(-250).seconds == -0.25)
+  }
+
+  @Test("an instant plus the time to another is the other", arguments: 0..<4 as Range<UInt64>)
+  func instants(seed: UInt64) {
+    var random = SeededRandom(seed: seed)
+    for _ in 0..<500 {
+      let from = Instant(nanoseconds: .random(in: -(1 << 60)...(1 << 60), using: &random))
+      let to = Instant(nanoseconds: .random(in: -(1 << 60)...(1 << 60), using: &random))
+      #expect(from + (to - from) == to)
+      #expect((from < to) == (to - from > .zero))
+    }
   }
 }

@@ -9,13 +9,13 @@ struct Chaos {
   /// A request to generate codes meets a fault of any kind.
   var generateFault = 0.0
   /// A request leaves at the last moment of its lease, its worker dies, and it takes effect at the
-  /// last moment that the linger allows for.
+  /// last moment at which it can.
   var lastMoment = 0.0
-  /// A request takes effect after the linger, up to hours later.
+  /// A request takes effect after the last moment at which it should be able to, up to hours later.
   var effectIsLate = 0.0
   /// A page of a listing fails.
   var listFails = 0.0
-  /// A page is out of date by up to the settle time.
+  /// A page is out of date by up to the listing gap.
   var listStale = 0.0
   /// A page has a null in the place of a code.
   var listNull = 0.0
@@ -52,9 +52,9 @@ struct Chaos {
   struct Bounds {
     /// Nobody but codemint makes codes.
     var isAlone = true
-    /// A request takes effect within its linger or never.
+    /// A request takes effect while it can, by the protocol, or never.
     var isTimely = true
-    /// The clocks of the API and of the database go steadily.
+    /// The clocks of the API and of the database run steadily.
     var isSteady = true
     /// A lease ends at its time.
     var isLeased = true
@@ -136,4 +136,15 @@ struct Chaos {
     clockSteps = 0
     thefts = 0
   }
+}
+
+/// What a ledger can be made to do wrong, so that a test shows that the laws notice.
+public enum Sabotage: String, Sendable, CaseIterable {
+  /// A claim is answered and not committed.
+  case claimsAreForgotten
+  /// The end of a call is acknowledged and not recorded.
+  case endsAreForgotten
+  /// A call whose lease ran out is taken for one that never happened, and its codes are asked for
+  /// again: what a queue does that delivers at least once.
+  case expiredIsRetried
 }

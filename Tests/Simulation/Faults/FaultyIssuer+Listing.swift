@@ -1,9 +1,26 @@
 import Provisioning
 
 extension FaultyIssuer {
-  func list(_ reward: RewardID, offset: Int, limit: Int) async -> Result<
-    ListedPage, ListingFailure
-  > {
+  func list(_ reward: RewardID, offset: Int, limit: Int) async
+    -> Paced<Result<ListedPage, ListingFailure>>
+  {
+    Paced(await page(of: reward, offset: offset, limit: limit))
+  }
+
+  func listChanges(_ reward: RewardID, offset: Int, limit: Int) async
+    -> Paced<Result<ListedPage, ListingFailure>>
+  {
+    await list(reward, offset: offset, limit: limit)
+  }
+
+  func resync(_ reward: RewardID, system: SyncSystem) async -> Paced<ResyncAnswer> {
+    await pause(world.draw(.milliseconds(1)...(.milliseconds(200))))
+    return Paced(world.happens(stage.chaos.listFails) ? .failed("http_500") : .accepted)
+  }
+
+  private func page(of reward: RewardID, offset: Int, limit: Int) async
+    -> Result<ListedPage, ListingFailure>
+  {
     let chaos = stage.chaos
     let longest: Duration = world.happens(chaos.listSlow) ? .seconds(8) : .milliseconds(200)
     await pause(world.draw(.milliseconds(1)...longest))
@@ -17,7 +34,7 @@ extension FaultyIssuer {
     let isStale = world.happens(chaos.listStale)
     let isAtTheBound = isStale && world.happens(0.5)
     let staleness =
-      isAtTheBound ? settle.nanoseconds : isStale ? world.draw(.zero...settle) : 0
+      isAtTheBound ? listingGap.nanoseconds : isStale ? world.draw(.zero...listingGap) : 0
     var shown = (api.codes[reward] ?? []).filter { $0.at <= world.now - staleness }.map(\.code)
     if !chaos.ignoresOrder { shown.reverse() }
     let page = shown.dropFirst(offset).prefix(min(limit, chaos.pageSize))

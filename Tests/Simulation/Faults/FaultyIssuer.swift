@@ -5,7 +5,7 @@ struct FaultyIssuer: CodeIssuer {
   let api: SimulatedAPI
   let host: Host
   let timeout: Duration
-  let settle: Duration
+  let listingGap: Duration
 
   var stage: Stage { api.stage }
   var world: World { api.stage.world }
@@ -31,9 +31,9 @@ struct FaultyIssuer: CodeIssuer {
     stage.handOver(call, host)
     api.arrived(call)
     if isLastMoment {
-      make(call, .all, at: world.now + (timeout + settle - .milliseconds(1)).nanoseconds)
+      make(call, .all, at: world.now + (timeout + listingGap - .milliseconds(1)).nanoseconds)
       stage.crew?.kill(host, backAfter: .seconds(1))
-      // Nothing of a dead host goes on after this.
+      // Nothing of a dead host runs after this.
       await pause(1)
       return report(.unknown(.timeout), start)
     }
@@ -86,9 +86,9 @@ struct FaultyIssuer: CodeIssuer {
     switch moment {
     case .soon: world.draw(.milliseconds(1)...(.milliseconds(400)))
     case .slowly: world.draw(.zero...timeout)
-    case .afterHangUp: world.draw(timeout...(timeout + settle - .milliseconds(1)))
+    case .afterHangUp: world.draw(timeout...(timeout + listingGap - .milliseconds(1)))
     case .tooLate:
-      world.draw(timeout + settle...(world.happens(0.5) ? .seconds(200) : .seconds(6 * 3600)))
+      world.draw(timeout + listingGap...(world.happens(0.5) ? .seconds(200) : .seconds(6 * 3600)))
     }
   }
 
@@ -144,11 +144,13 @@ struct FaultyIssuer: CodeIssuer {
     return (shown, 0)
   }
 
-  func checkTeam() async -> TeamAnswer {
+  func checkTeam() async -> Paced<TeamAnswer> {
     await pause(world.draw(.milliseconds(1)...(.milliseconds(90))))
-    if world.happens(stage.chaos.listFails) { return .unreachable("timeout") }
-    return api.keyRefusedUntil > world.now
-      ? .refused(code: "http_401", message: "refused") : .accepted
+    if world.happens(stage.chaos.listFails) { return Paced(.unreachable("timeout")) }
+    return Paced(
+      api.keyRefusedUntil > world.now
+        ? .refused(code: "http_401", message: "refused") : .accepted
+    )
   }
 
   func pause(_ nanoseconds: Int64) async {

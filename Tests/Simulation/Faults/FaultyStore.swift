@@ -3,61 +3,49 @@ import Provisioning
 
 /// The ledger as one host reaches it: late, at times not at all, and at times without a word of
 /// what was committed.
-struct FaultyStore: Store {
-  let base: MemoryStore
-  let host: Host
-  let stage: Stage
+final class FaultyStore: RemoteStore, @unchecked Sendable {
+  private let host: Host
+  private let stage: Stage
 
-  func tend(_ worker: WorkerPresence) async throws(StoreError) -> Tending {
-    try await request("tend") { () throws(StoreError) in
-      let tending = try await base.tend(worker)
-      for expired in tending.expired {
+  init(host: Host, stage: Stage) {
+    self.host = host
+    self.stage = stage
+    super.init(stage.store)
+  }
+
+  override func heartbeat(_ worker: WorkerPresence) async throws(StoreError) -> Heartbeat {
+    try await request(.heartbeat, call: nil) { () throws(StoreError) in
+      let found = try await memory.heartbeat(worker)
+      for expired in found.expired {
         stage.world.note("\(host.name) finds \(expired.call.short) expired")
         if stage.sabotage == .expiredIsRetried {
-          base.change { ledger, now in ledger.judgeAbsent(expired.call, now: now) }
+          memory.change { ledger, now in ledger.judgeAbsent(expired.call, now: now) }
         }
       }
-      return tending
+      return found
     }
   }
 
-  func claim(_ request: ClaimRequest) async throws(StoreError) -> Claim {
-    try await self.request("claim") { () throws(StoreError) in try await committed(request) }
-  }
-
-  /// A claim; one that is new may not be of a closed reward.
-  private func committed(_ request: ClaimRequest) async throws(StoreError) -> Claim {
-    let isNew = base.ledger.calls[request.call] == nil
-    let claim = try await base.claim(request)
-    if isNew, case .call(let claimed) = claim {
-      stage.claimed(claimed.call, host)
-      if stage.sabotage == .claimsAreForgotten {
-        base.change { ledger, now in ledger.lose(claimed.call.id, now: now) }
+  override func claim(_ request: ClaimRequest) async throws(StoreError) -> Claim {
+    try await self.request(.claim, call: request.call) { () throws(StoreError) in
+      let isNew = memory.ledger.calls[request.call] == nil
+      let claim = try await memory.claim(request)
+      if isNew, case .call(let claimed) = claim {
+        stage.claimed(claimed.call, host)
+        if stage.sabotage == .claimsAreForgotten {
+          memory.change { ledger, now in ledger.lose(claimed.call.id, now: now) }
+        }
       }
+      return claim
     }
-    return claim
   }
 
-  func renew(_ calls: [CallID], worker: WorkerID, lease: Duration)
-    async throws(StoreError) -> Set<CallID>
+  override func settle(_ settlement: Settlement, thenClaim next: ClaimRequest?) async
+    -> SettleAnswer
   {
-    try await request("renew") { () throws(StoreError) in
-      try await base.renew(calls, worker: worker, lease: lease)
-    }
-  }
-
-  func settle(_ settlement: Settlement, thenClaim next: ClaimRequest?) async -> SettleAnswer {
-    let name = "settle \(settlement.call.id.short) \(settlement.result.rawValue)"
     let settled: Result<SettleReceipt, StoreError>
     do throws(StoreError) {
-      settled = .success(
-        try await request(name) { () throws(StoreError) in
-          let receipt = try await ended(settlement)
-          stage.world.note("\(host.name) \(name): \(receipt.issued)+\(receipt.surplus)")
-          stage.settled(settlement, receipt)
-          return receipt
-        }
-      )
+      settled = .success(try await settle(settlement))
     } catch {
       settled = .failure(error)
     }
@@ -69,39 +57,48 @@ struct FaultyStore: Store {
     }
   }
 
-  func moveSlot(_ call: CallID, worker: WorkerID) async throws(StoreError) -> Duration? {
-    try await request("move slot") { () throws(StoreError) in
-      try await base.moveSlot(call, worker: worker)
+  private func settle(_ settlement: Settlement) async throws(StoreError) -> SettleReceipt {
+    let call = settlement.call.id
+    return try await request(.settle, call: call) { () throws(StoreError) in
+      let receipt: SettleReceipt
+      if stage.sabotage == .endsAreForgotten {
+        var copy = memory.ledger
+        receipt = try copy.settle(settlement, now: stage.databaseClock.now.nanoseconds / 1000)
+      } else {
+        receipt = try await memory.settle(settlement, thenClaim: nil).settled.get()
+      }
+      stage.world.note(
+        "\(host.name) settles \(call.short) \(settlement.result.rawValue): "
+          + "\(receipt.issued)+\(receipt.surplus)"
+      )
+      stage.settled(settlement, receipt)
+      return receipt
     }
   }
 
-  func heed(_ feedback: PaceFeedback, age: Duration) async throws(StoreError) {
-    try await request("heed") { () throws(StoreError) in
-      try await base.heed(feedback, age: age)
+  override func decide(_ decision: DoubtDecision, worker: WorkerID)
+    async throws(StoreError) -> DecisionAnswer
+  {
+    try await request(.reconcile, call: nil) { () throws(StoreError) in
+      let answer = try await memory.decide(decision, worker: worker)
+      stage.decided(decision, answer, host)
+      return answer
     }
   }
 
-  private func ended(_ settlement: Settlement) async throws(StoreError) -> SettleReceipt {
-    guard stage.sabotage == .endsAreForgotten else {
-      return try await base.settle(settlement, thenClaim: nil).settled.get()
-    }
-    var copy = base.ledger
-    return try copy.settle(settlement, now: stage.databaseClock.now.nanoseconds / 1000)
-  }
-
-  func recordProbe(_ answer: TeamAnswer, retryAfter pause: Duration) async throws(StoreError) {
-    try await request("probe") { () throws(StoreError) in
-      try await base.recordProbe(answer, retryAfter: pause)
+  override func conclude(_ watch: WatchFinding, worker: WorkerID)
+    async throws(StoreError) -> WatchAnswer
+  {
+    try await request(.reconcile, call: nil) { () throws(StoreError) in
+      let answer = try await memory.conclude(watch, worker: worker)
+      stage.concluded(watch, answer, host)
+      return answer
     }
   }
 
-  func retire(_ worker: WorkerID) async throws(StoreError) {
-    try await request("retire") { () throws(StoreError) in try await base.retire(worker) }
-  }
-
-  /// One round trip and one commit.
-  func request<Value: Sendable>(
-    _ name: String,
+  override func request<Value: Sendable>(
+    _ question: Question,
+    call: CallID?,
     _ body: () async throws(StoreError) -> Value
   ) async throws(StoreError) -> Value {
     let world = stage.world
@@ -120,7 +117,7 @@ struct FaultyStore: Store {
     await travel()
     guard !host.isCutOff, !world.happens(stage.chaos.acknowledgementLost) else {
       stage.tally.lostAcknowledgements += 1
-      world.note("\(host.name) \(name): acknowledgement lost")
+      world.note("\(host.name) \(question) \(call?.short ?? ""): acknowledgement lost")
       throw StoreError(.unavailable, "the acknowledgement was lost")
     }
     return value

@@ -117,7 +117,7 @@ final class Stage: @unchecked Sendable {
     if settlement.result == .unsent, api?.handedOver.contains(call.id) ?? false {
       world.fail("call \(call.id.short) was given back and had been sent")
     }
-    look(ledger, settlement.codes, call.id)
+    compare(ledger, settlement.codes, call.id)
   }
 
   /// A reconciler's decision was committed, or refused.
@@ -133,21 +133,21 @@ final class Stage: @unchecked Sendable {
     {
       world.fail("call \(call.id.short) was judged absent and had made codes")
     }
-    look(store.ledger, decision.adopted.flatMap(\.codes), nil)
+    compare(store.ledger, decision.adopted.flatMap(\.codes), nil)
     tally.doubts += decision.judged.count
     tally.adopted += counts[0]
     tally.absent += counts[1]
     tally.held += counts[2]
   }
 
-  /// What a round of a watch found was committed, or refused.
+  /// What a listing of a watched reward found was committed, or refused.
   func concluded(_ watch: WatchFinding, _ answer: WatchAnswer, _ host: Host) {
     world.note("\(host.name) watched \(watch.reward.short), found \(watch.codes.count): \(answer)")
-    look(store.ledger, watch.codes, nil)
+    compare(store.ledger, watch.codes, nil)
   }
 
-  private func look(_ ledger: MemoryLedger, _ codes: [IssuedCode], _ call: CallID?) {
-    let moved = history.look(at: ledger, codes.map(\.id), call.map { [$0] } ?? [])
+  private func compare(_ ledger: MemoryLedger, _ codes: [IssuedCode], _ call: CallID?) {
+    let moved = history.compare(ledger, codes.map(\.id), call.map { [$0] } ?? [])
     if let moved { world.fail(moved) }
   }
 
@@ -158,12 +158,12 @@ final class Stage: @unchecked Sendable {
     let ledger = store.ledger
     var lost: [Call: Int] = [:]
     for (id, call) in unaccounted {
-      if ledger.codes[id] != nil || ledger.strays[id] != nil || ledger.rawCodes[id] != nil {
+      if ledger.codes[id] != nil || ledger.unattributed[id] != nil || ledger.rawCodes[id] != nil {
         unaccounted[id] = nil
         continue
       }
       let isOpen = ledger.calls[call.id]?.state.holdsRoom ?? false
-      if !isOpen, ledger.rewards[call.reward]?.watchAt == nil { lost[call, default: 0] += 1 }
+      if !isOpen, ledger.watches[call.reward]?.nextListingAt == nil { lost[call, default: 0] += 1 }
     }
     for (reward, calls) in Dictionary(grouping: lost, by: \.key.reward) {
       // What a call made beyond its size was never asked for.
@@ -186,8 +186,8 @@ final class Stage: @unchecked Sendable {
       }
   }
 
-  /// Looks at the end whether every code is in the ledger, or its call is held; and whether none
-  /// was asked for twice.
+  /// Checks at the end that every code is in the ledger, or its call is held, and that none was asked
+  /// for twice.
   func checkEnd() {
     let ledger = store.ledger
     checkCodes()
@@ -198,7 +198,7 @@ final class Stage: @unchecked Sendable {
       world.fail("codes of call \(call.short) are not in the ledger at the end")
     }
     tally.overlooked = overlooked.count
-    let moved = history.look(at: ledger, Array(ledger.codes.keys), Array(ledger.calls.keys))
+    let moved = history.compare(ledger, Array(ledger.codes.keys), Array(ledger.calls.keys))
     if let moved { world.fail(moved) }
     for row in ledger.codes.values where row.isSurplus && chaos.bounds.isJudgementExact {
       guard let call = api?.maker[row.code.id], !amiss.contains(row.code.reward) else { continue }
@@ -232,5 +232,40 @@ final class Stage: @unchecked Sendable {
   }
 
   /// Whether a reward is still to be listed again.
-  var isWatching: Bool { store.ledger.rewards.values.contains { $0.watchAt != nil } }
+  var isWatching: Bool { store.ledger.watches.values.contains { $0.nextListingAt != nil } }
+}
+
+/// What the ledger said before, for the laws about what may never change.
+private struct History {
+  private var codes: [CodeID: CodeRow] = [:]
+  private var calls: [CallID: CallState] = [:]
+
+  /// Compares rows with what they were at the last comparison.
+  /// - Returns: A sentence about the first law that a change broke.
+  mutating func compare(_ ledger: MemoryLedger, _ shown: [CodeID], _ asked: [CallID]) -> String? {
+    for id in shown {
+      defer { codes[id] = ledger.codes[id] }
+      guard let old = codes[id] else { continue }
+      guard let new = ledger.codes[id] else { return "code \(id) has left the ledger" }
+      if !old.isSurplus, old != new { return "code \(id) was counted and has moved" }
+    }
+    for id in asked {
+      defer { calls[id] = ledger.calls[id]?.state }
+      guard let old = calls[id], let new = ledger.calls[id]?.state, old != new else { continue }
+      if !Self.may(old).contains(new) {
+        return "call \(id.short) went from \(old.rawValue) to \(new.rawValue)"
+      }
+    }
+    return nil
+  }
+
+  /// Where a call can go from a state, in however many steps.
+  private static func may(_ state: CallState) -> Set<CallState> {
+    switch state {
+    case .sending: [.issued, .rejected, .unsent, .inDoubt, .adopted, .absent]
+    case .inDoubt: [.issued, .rejected, .unsent, .adopted, .absent]
+    case .unsent, .absent: [.issued]
+    case .issued, .rejected, .adopted: []
+    }
+  }
 }

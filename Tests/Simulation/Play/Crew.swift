@@ -9,7 +9,7 @@ final class Crew: @unchecked Sendable {
   enum Temper {
     /// As by default.
     case usual
-    /// Looks once an hour, so that days pass in no time.
+    /// Asks once an hour, so that days pass in no time.
     case patient
   }
 
@@ -49,12 +49,12 @@ final class Crew: @unchecked Sendable {
     let clock = WorldClock(world, start: world.draw(.zero...(.seconds(1000))))
     let worker = Worker(
       configuration: configuration,
-      store: FaultyStore(base: stage.store, host: host, stage: stage),
+      store: FaultyStore(host: host, stage: stage),
       issuer: FaultyIssuer(
         api: api,
         host: host,
         timeout: configuration.apiTimeout,
-        settle: configuration.settle
+        listingGap: configuration.listingGap
       ),
       clock: clock,
       random: SeededRandom(seed: world.random.next()),
@@ -116,7 +116,7 @@ final class Crew: @unchecked Sendable {
     member.clock.step(time)
   }
 
-  /// Whoever is stopped or cut off goes on.
+  /// Every worker that is stopped or cut off continues.
   func resumeAll() {
     for member in living {
       member.host.isCutOff = false
@@ -145,7 +145,7 @@ final class Crew: @unchecked Sendable {
       lease: .seconds(isUsual ? 15 : 3600),
       poll: .seconds(isUsual ? 5 : 3600),
       apiTimeout: .seconds(30),
-      settle: .seconds(10)
+      listingGap: .seconds(10)
     )
     configuration.progressInterval = .seconds(isUsual ? 30 : 3600)
     return configuration

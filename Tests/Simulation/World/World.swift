@@ -121,3 +121,72 @@ final class World: @unchecked Sendable {
 
   private static let mostSteps = 3_000_000
 }
+
+/// What happened in a simulation: the last events, and a digest of all of them.
+final class EventLog {
+  private(set) var count = 0
+  /// Two runs with the same digest had the same events at the same times.
+  private(set) var digest: UInt64 = 0xCBF2_9CE4_8422_2325
+  private var kept: [String] = []
+  private let shown: Int
+
+  /// A log that keeps the last so many events.
+  init(shown: Int) {
+    self.shown = shown
+  }
+
+  func note(_ event: String, at time: Int64) {
+    count += 1
+    let milliseconds = (time - 1_000_000_000_000_000_000) / 1_000_000
+    let line = "\(milliseconds) ms  \(event)"
+    for byte in line.utf8 { digest = (digest ^ UInt64(byte)) &* 0x100_0000_01B3 }
+    kept.append(line)
+    if kept.count > Self.most + shown { kept.removeFirst(Self.most) }
+  }
+
+  /// The last events.
+  var tail: [String] { Array(kept.suffix(shown)) }
+
+  /// How many events are kept beyond those that are shown, before the older ones are dropped.
+  private static let most = 100
+}
+
+/// Things to do at their times, those of one time in the order in which they were asked for.
+private struct TimerQueue {
+  struct Timer {
+    let time: Int64
+    let number: Int
+    let action: () -> Void
+  }
+
+  private var heap: [Timer] = []
+  private var lastNumber = 0
+
+  mutating func push(_ time: Int64, _ action: @escaping () -> Void) {
+    lastNumber += 1
+    heap.append(Timer(time: time, number: lastNumber, action: action))
+    var child = heap.count - 1
+    while child > 0, isEarlier(child, (child - 1) / 2) {
+      heap.swapAt(child, (child - 1) / 2)
+      child = (child - 1) / 2
+    }
+  }
+
+  mutating func popFirst(notAfter end: Int64) -> Timer? {
+    guard let first = heap.first, first.time <= end else { return nil }
+    heap.swapAt(0, heap.count - 1)
+    heap.removeLast()
+    var parent = 0
+    while true {
+      let children = [2 * parent + 1, 2 * parent + 2].filter { $0 < heap.count }
+      guard let child = children.min(by: isEarlier), isEarlier(child, parent) else { break }
+      heap.swapAt(child, parent)
+      parent = child
+    }
+    return first
+  }
+
+  private func isEarlier(_ one: Int, _ other: Int) -> Bool {
+    (heap[one].time, heap[one].number) < (heap[other].time, heap[other].number)
+  }
+}

@@ -82,15 +82,15 @@ extension Timestamp {
 }
 
 extension ScriptedIssuer {
-  func listChanges(_ reward: RewardID, offset: Int, limit: Int) async -> Result<
-    ListedPage, ListingFailure
-  > {
+  func listChanges(_ reward: RewardID, offset: Int, limit: Int) async
+    -> Paced<Result<ListedPage, ListingFailure>>
+  {
     await time.pass(.milliseconds(20))
-    return shelf.page(of: reward, offset: offset, limit: limit)
+    return Paced(shelf.page(of: reward, offset: offset, limit: limit))
   }
 
-  func resync(_ reward: RewardID, system: SyncSystem) async -> ResyncAnswer {
+  func resync(_ reward: RewardID, system: SyncSystem) async -> Paced<ResyncAnswer> {
     await time.pass(.milliseconds(20))
-    return shelf.resync(system)
+    return Paced(shelf.resync(system))
   }
 }

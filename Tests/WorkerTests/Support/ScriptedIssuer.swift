@@ -25,6 +25,8 @@ final class ScriptedIssuer: CodeIssuer {
     var connecting: Duration = .zero
     /// From the body until the answer is complete.
     var latency: Duration = .milliseconds(80)
+    /// What the answer says of the pace.
+    var feedback: PaceFeedback?
   }
 
   /// A request whose body left.
@@ -42,10 +44,11 @@ final class ScriptedIssuer: CodeIssuer {
     var teamAnswers: [TeamAnswer] = []
     var teamChecks = 0
     var isListed = false
+    var listFeedback: [PaceFeedback] = []
     var made: [RewardID: [IssuedCode]] = [:]
   }
 
-  /// What it lists to who follows codes.
+  /// What it lists to workers that track codes.
   let shelf = ListedShelf()
   let time: VirtualTime
   private let script: @Sendable (Int, Call) -> Scene
@@ -89,7 +92,12 @@ final class ScriptedIssuer: CodeIssuer {
     sent(call)
     await time.pass(scene.latency)
     state.withLock { $0.inFlight[call.reward, default: 0] -= 1 }
-    return report(outcome(scene.ending, call), since: start)
+    return report(outcome(scene.ending, call), since: start, feedback: scene.feedback)
+  }
+
+  /// The next pages say this of the pace.
+  func listingsSay(_ feedback: [PaceFeedback]) {
+    state.withLock { $0.listFeedback = feedback }
   }
 
   /// From now on what was made can be listed.
@@ -98,22 +106,27 @@ final class ScriptedIssuer: CodeIssuer {
   }
 
   /// Where nothing is listed doubts stay: what listing does about them is shown elsewhere.
-  func list(_ reward: RewardID, offset: Int, limit: Int) async -> Result<
-    ListedPage, ListingFailure
-  > {
+  func list(_ reward: RewardID, offset: Int, limit: Int) async
+    -> Paced<Result<ListedPage, ListingFailure>>
+  {
     await time.pass(.milliseconds(20))
     let made = state.withLock { $0.isListed ? $0.made[reward] ?? [] : nil }
-    guard let made else { return .failure(.failed("nothing is listed here")) }
+    guard let made else { return Paced(.failure(.failed("nothing is listed here"))) }
     let page = Array(made.reversed().dropFirst(offset).prefix(limit))
-    return .success(ListedPage(codes: page, nulls: 0, trailingNulls: 0, isCached: false))
+    return Paced(
+      .success(ListedPage(codes: page, nulls: 0, trailingNulls: 0, isCached: false)),
+      feedback: state.withLock { $0.listFeedback.isEmpty ? nil : $0.listFeedback.removeFirst() }
+    )
   }
 
-  func checkTeam() async -> TeamAnswer {
+  func checkTeam() async -> Paced<TeamAnswer> {
     await time.pass(.milliseconds(20))
-    return state.withLock { state in
-      state.teamChecks += 1
-      return state.teamAnswers.isEmpty ? .accepted : state.teamAnswers.removeFirst()
-    }
+    return Paced(
+      state.withLock { state in
+        state.teamChecks += 1
+        return state.teamAnswers.isEmpty ? .accepted : state.teamAnswers.removeFirst()
+      }
+    )
   }
 
   private func sent(_ call: Call) {
@@ -147,7 +160,16 @@ final class ScriptedIssuer: CodeIssuer {
     return .issued(Answer(codes: Array(codes.prefix(shown)), nulls: 0, body: []))
   }
 
-  private func report(_ outcome: CallOutcome, since start: Instant) -> CallReport {
-    CallReport(outcome: outcome, httpStatus: nil, duration: time.now - start)
+  private func report(
+    _ outcome: CallOutcome,
+    since start: Instant,
+    feedback: PaceFeedback? = nil
+  ) -> CallReport {
+    CallReport(
+      outcome: outcome,
+      httpStatus: nil,
+      duration: time.now - start,
+      feedback: feedback
+    )
   }
 }

@@ -3,12 +3,7 @@ import Provisioning
 import Synchronization
 
 /// The ledger in memory, over a connection that loses questions and answers on order.
-final class ShakyStore: Store {
-  /// What a worker asks of a store.
-  enum Question: Hashable, Sendable {
-    case tend, claim, renew, settle, probe, retire, reconcile, slot, heed, follow, prune
-  }
-
+final class ShakyStore: RemoteStore, @unchecked Sendable {
   /// What goes wrong with one request.
   enum Fault: Sendable {
     /// The question does not arrive.
@@ -34,7 +29,6 @@ final class ShakyStore: Store {
     var entries: [Entry] = []
   }
 
-  let memory: MemoryStore
   private let time: VirtualTime
   private let script: @Sendable (Question, Int) -> Fault?
   private let committing: @Sendable () -> Duration
@@ -49,10 +43,10 @@ final class ShakyStore: Store {
     committing: @escaping @Sendable () -> Duration = { .zero },
     script: @escaping @Sendable (Question, Int) -> Fault?
   ) {
-    self.memory = memory
     self.time = time
     self.committing = committing
     self.script = script
+    super.init(memory)
   }
 
   /// Everything that was asked.
@@ -66,25 +60,9 @@ final class ShakyStore: Store {
     state.withLock { $0.isAway = isAway }
   }
 
-  func tend(_ worker: WorkerPresence) async throws(StoreError) -> Tending {
-    try await ask(.tend) { () throws(StoreError) in try await memory.tend(worker) }
-  }
-
-  func claim(_ request: ClaimRequest) async throws(StoreError) -> Claim {
-    try await ask(.claim, call: request.call) { () throws(StoreError) in
-      try await memory.claim(request)
-    }
-  }
-
-  func renew(_ calls: [CallID], worker: WorkerID, lease: Duration)
-    async throws(StoreError) -> Set<CallID>
+  override func settle(_ settlement: Settlement, thenClaim next: ClaimRequest?) async
+    -> SettleAnswer
   {
-    try await ask(.renew) { () throws(StoreError) in
-      try await memory.renew(calls, worker: worker, lease: lease)
-    }
-  }
-
-  func settle(_ settlement: Settlement, thenClaim next: ClaimRequest?) async -> SettleAnswer {
     let fault = await arrive(.settle, call: settlement.call.id, next: next?.call)
     let lost = StoreError(.unavailable, "away")
     let none = SettleAnswer(settled: .failure(lost), claim: next == nil ? nil : .failure(lost))
@@ -99,29 +77,9 @@ final class ShakyStore: Store {
     }
   }
 
-  func moveSlot(_ call: CallID, worker: WorkerID) async throws(StoreError) -> Duration? {
-    try await ask(.slot, call: call) { () throws(StoreError) in
-      try await memory.moveSlot(call, worker: worker)
-    }
-  }
-
-  func heed(_ feedback: PaceFeedback, age: Duration) async throws(StoreError) {
-    try await ask(.heed) { () throws(StoreError) in try await memory.heed(feedback, age: age) }
-  }
-
-  func recordProbe(_ answer: TeamAnswer, retryAfter pause: Duration) async throws(StoreError) {
-    try await ask(.probe) { () throws(StoreError) in
-      try await memory.recordProbe(answer, retryAfter: pause)
-    }
-  }
-
-  func retire(_ worker: WorkerID) async throws(StoreError) {
-    try await ask(.retire) { () throws(StoreError) in try await memory.retire(worker) }
-  }
-
-  func ask<Value>(
+  override func request<Value: Sendable>(
     _ question: Question,
-    call: CallID? = nil,
+    call: CallID?,
     _ body: () async throws(StoreError) -> Value
   ) async throws(StoreError) -> Value {
     let lost = StoreError(.unavailable, "away")

@@ -17,7 +17,7 @@ struct Trial: Sendable {
     )
     var lease: Duration = .seconds(15)
     var poll: Duration = .seconds(5)
-    /// How codes are followed, if they are.
+    /// How codes are tracked, if they are.
     var sync: SyncRules?
     /// How long old calls are kept; nil for ever.
     var callRetention: Duration?
@@ -57,7 +57,7 @@ struct Trial: Sendable {
       lease: setting.lease,
       poll: setting.poll,
       apiTimeout: .seconds(30),
-      settle: .seconds(10)
+      listingGap: .seconds(10)
     )
     configuration.sync = setting.sync
     configuration.callRetention = setting.callRetention
@@ -132,5 +132,49 @@ struct Trial: Sendable {
     #expect(ledger.codes.count == asked)
     #expect(issuer.codesMade == asked)
     #expect(ledger.codes.values.allSatisfy { !$0.isSurplus })
+  }
+}
+
+extension Trial {
+  /// Lets a second worker run at the same ledger and API while `body` does something.
+  func withSecondWorker(_ body: () async throws -> Void) async throws {
+    let second = Worker(
+      configuration: WorkerConfiguration(
+        id: Samples.worker(2),
+        host: "other",
+        process: 2,
+        version: "0.0.0",
+        limits: Limits(requestsPerSecond: 100, burst: 1, maxInFlight: 4, maxInFlightPerReward: 2),
+        lease: .seconds(15),
+        poll: .seconds(5),
+        apiTimeout: .seconds(30),
+        listingGap: .seconds(10)
+      ),
+      store: store,
+      issuer: issuer,
+      clock: time,
+      random: SeededRandom(seed: 99),
+      logger: log.logger
+    )
+    async let running: Void = second.run()
+    do {
+      try await body()
+    } catch {
+      second.drain()
+      await running
+      throw error
+    }
+    second.drain()
+    await running
+  }
+}
+
+/// Something that a test turns on and off while workers run.
+final class Switch: Sendable {
+  private let state = Mutex(false)
+
+  var isOn: Bool {
+    get { state.withLock { $0 } }
+    set { state.withLock { $0 = newValue } }
   }
 }

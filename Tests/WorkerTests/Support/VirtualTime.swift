@@ -1,13 +1,14 @@
 // Tests of the worker: the whole daemon without wires, in virtual time and on one thread.
 //
-// `VirtualTime` is the executor of everything that runs in a test and its clock: while a task can
-// go on it does, one after another in an order drawn from a seed, and when everybody waits the
-// clock jumps to the next moment that somebody waits for. So hours pass in milliseconds, nothing
-// depends on how busy the machine is, and a seed replays one interleaving exactly.
+// `VirtualTime` is the executor of everything that runs in a test and its clock. Tasks that can run
+// do, one after another in an order drawn from a seed; when all of them wait, the clock jumps to the
+// next moment that one waits for. So hours pass in milliseconds, nothing depends on how busy the
+// machine is, and a seed replays one interleaving exactly.
 //
 // `Trial` puts a worker on it, with the ledger in memory behind a `ShakyStore` that loses answers
 // on order, and a `ScriptedIssuer` in the place of the API.
 
+import MemoryStore
 import Provisioning
 import Synchronization
 
@@ -18,8 +19,8 @@ final class VirtualTime: TaskExecutor, WorkerClock {
     var ready: [UnownedJob] = []
     var sleepers: [Int: Sleeper] = [:]
     var lastSleeper = 0
-    var turnsWithoutTime = 0
-    var random: SeededOrder
+    var stepsWithoutTime = 0
+    var random: SeededRandom
   }
 
   private struct Sleeper {
@@ -38,7 +39,7 @@ final class VirtualTime: TaskExecutor, WorkerClock {
   private let state: Mutex<State>
 
   private init(seed: UInt64) {
-    state = Mutex(State(random: SeededOrder(seed: seed)))
+    state = Mutex(State(random: SeededRandom(seed: seed)))
   }
 
   /// Runs `body` and all its tasks to their end.
@@ -58,7 +59,7 @@ final class VirtualTime: TaskExecutor, WorkerClock {
     }
     while true {
       if let result = outcome.value.withLock({ $0 }) { return try result.get() }
-      try time.turn()
+      try time.step()
     }
   }
 
@@ -101,15 +102,16 @@ final class VirtualTime: TaskExecutor, WorkerClock {
     try? await sleep(until: now + duration)
   }
 
-  /// Lets one task go on, or time pass.
-  private func turn() throws(Stuck) {
+  /// Runs one task, or lets time pass.
+  private func step() throws(Stuck) {
     let job = state.withLock { state -> UnownedJob? in
       guard !state.ready.isEmpty else { return nil }
-      state.turnsWithoutTime += 1
-      return state.ready.remove(at: state.random.index(below: state.ready.count))
+      state.stepsWithoutTime += 1
+      let place = Int.random(in: 0..<state.ready.count, using: &state.random)
+      return state.ready.remove(at: place)
     }
     if let job {
-      guard state.withLock({ $0.turnsWithoutTime < 1_000_000 }) else { throw .goesRound }
+      guard state.withLock({ $0.stepsWithoutTime < 1_000_000 }) else { throw .goesRound }
       job.runSynchronously(on: asUnownedTaskExecutor())
     } else {
       try wakeNextSleeper()
@@ -122,11 +124,32 @@ final class VirtualTime: TaskExecutor, WorkerClock {
       guard let next else { return nil }
       if next.value.end.nanoseconds > state.nanoseconds {
         state.nanoseconds = next.value.end.nanoseconds
-        state.turnsWithoutTime = 0
+        state.stepsWithoutTime = 0
       }
       return state.sleepers.removeValue(forKey: next.key)
     }
     guard let sleeper else { throw .everybodyWaits }
     sleeper.continuation.resume(returning: false)
+  }
+}
+
+/// The clock of a machine that has other things to do: it wakes a little late, and at times very.
+final class LateClock: WorkerClock {
+  private let time: VirtualTime
+  private let random: Mutex<SeededRandom>
+
+  init(_ time: VirtualTime, seed: UInt64) {
+    self.time = time
+    random = Mutex(SeededRandom(seed: seed))
+  }
+
+  var now: Instant { time.now }
+
+  func sleep(until instant: Instant) async throws(CancellationError) {
+    let lateness = random.withLock { random in
+      let isBusy = Int.random(in: 0..<150, using: &random) == 0
+      return Int.random(in: isBusy ? 6000...80_000 : 0...1500, using: &random)
+    }
+    try await time.sleep(until: instant + .microseconds(lateness))
   }
 }

@@ -2,39 +2,40 @@ import Foundation
 public import Provisioning
 
 extension MemoryLedger {
-  /// Ends a look and gives the reward back: `codemint.finish_look`.
+  /// Ends a pass and gives the reward back: `codemint.finish_sync_pass`.
   public mutating func finish(
-    _ look: LookReport,
-    of follow: FollowCase,
+    _ report: SyncPassReport,
+    of tracked: TrackedReward,
     worker: WorkerID,
     rules: SyncRules,
     now: Int64
-  ) -> LookAnswer {
-    guard isFollowed(look.reward, by: worker, now: now), var row = follows[look.reward] else {
+  ) -> SyncPassAnswer {
+    let reward = report.reward
+    guard isTracked(reward, by: worker, now: now), var row = self.tracked[reward] else {
       return .lost
     }
-    row.take(look, pause: look.pause(follow, rules), now: now)
-    var answer = LookAnswer.following(resync: [])
-    if case .read(let reading) = look.ending, reading.position == nil {
-      let resyncs = judgeResyncs(look.reward, pauses: rules.resyncPauses, now: now)
-      answer = .following(resync: resyncs.asked)
+    row.take(report, pause: report.pause(tracked, rules), now: now)
+    var answer = SyncPassAnswer.tracking(resync: [])
+    if case .read(let reading) = report.ending, reading.position == nil {
+      let resyncs = judgeResyncs(reward, pauses: rules.resyncPauses, now: now)
+      answer = .tracking(resync: resyncs.asked)
       let pending = codes.values.filter {
-        $0.code.reward == look.reward && $0.code.syncStatus == .pending
+        $0.code.reward == reward && $0.code.syncStatus == .pending
       }
       let isPending = pending.contains { $0.storedAt > now - rules.patience.microseconds }
-      if resyncs.isOpen, row.looks > 0 {
+      if resyncs.isOpen, row.passes > 0 {
         let again = resyncs.asked.isEmpty ? nil : now + rules.first.microseconds
-        row.lookAt = [row.lookAt, resyncs.nextAt, again].compactMap { $0 }.min()
+        row.nextPassAt = [row.nextPassAt, resyncs.nextAt, again].compactMap { $0 }.min()
       } else if !isPending, !resyncs.isOpen {
-        row.lookAt = nil
+        row.nextPassAt = nil
         row.givenUpAt = pending.isEmpty ? nil : now
-        answer = pending.isEmpty && !resyncs.gaveUp ? .settled : .givenUp
+        answer = pending.isEmpty && !resyncs.gaveUp ? .final : .givenUp
       }
     } else {
-      row.looks = max(row.looks - 1, min(row.looks, 1))
+      row.passes = max(row.passes - 1, min(row.passes, 1))
     }
-    follows[look.reward] = row
-    concludeSync(look.reward, now: now)
+    self.tracked[reward] = row
+    concludeSync(reward, now: now)
     return answer
   }
 
@@ -56,25 +57,25 @@ extension MemoryLedger {
     resyncs[key] = row
   }
 
-  /// Whether no code of a job waits for another system: `codemint.is_settled`.
-  private func isSettled(_ job: JobRow) -> Bool {
+  /// Whether no code of a job waits for another system: `codemint.is_sync_final`.
+  private func isSyncFinal(_ job: JobRow) -> Bool {
     let states = Set(
       codes.values.filter { $0.job == job.id && !$0.isSurplus }.map(\.code.syncStatus)
     )
     if states.contains(.pending) { return false }
-    return !states.contains(.error) || follows[job.reward]?.lookAt == nil
+    return !states.contains(.error) || tracked[job.reward]?.nextPassAt == nil
   }
 
-  /// Every finished job of a reward whose last code has been settled: `codemint.conclude_sync`.
+  /// Finished jobs of a reward whose last code has become final: `codemint.conclude_sync`.
   private mutating func concludeSync(_ reward: RewardID, now: Int64) {
     for (id, job) in jobs where job.reward == reward && job.finishedAt != nil {
-      if job.syncDoneAt == nil, isSettled(job) { jobs[id]?.syncDoneAt = now }
+      if job.syncDoneAt == nil, isSyncFinal(job) { jobs[id]?.syncDoneAt = now }
     }
   }
 
   /// The same at the moment when a job ends: `codemint.note_sync_done`.
   mutating func noteSyncDone(_ job: inout JobRow, now: Int64) {
-    if isSettled(job) { job.syncDoneAt = now }
+    if isSyncFinal(job) { job.syncDoneAt = now }
   }
 
   /// What is to be done about codes in error.
@@ -89,15 +90,15 @@ extension MemoryLedger {
   private mutating func judgeResyncs(_ reward: RewardID, pauses: [Duration], now: Int64) -> Resyncs
   {
     var found = Resyncs()
-    let unsettled = codes.values.filter {
-      $0.code.reward == reward && $0.code.syncStatus.isUnsettled
+    let open = codes.values.filter {
+      $0.code.reward == reward && !$0.code.syncStatus.isFinal
     }
-    guard !unsettled.isEmpty else {
+    guard !open.isEmpty else {
       for system in SyncSystem.allCases { resyncs[ResyncKey(reward, system)] = nil }
       return found
     }
     for system in SyncSystem.allCases {
-      let isInError = unsettled.contains {
+      let isInError = open.contains {
         $0.code.syncStatus == .error && $0.code.isInError(system)
       }
       guard isInError else { continue }
@@ -125,22 +126,22 @@ extension MemoryLedger {
   }
 }
 
-extension FollowRow {
-  /// What every look tells, however it ended.
-  fileprivate mutating func take(_ look: LookReport, pause: Duration, now: Int64) {
-    let reading = look.ending.reading
-    follower = nil
-    followerUntil = nil
+extension TrackedRow {
+  /// What every pass tells, however it ended.
+  fileprivate mutating func take(_ report: SyncPassReport, pause: Duration, now: Int64) {
+    let reading = report.ending.reading
+    worker = nil
+    workerUntil = nil
     order = reading.order
-    if case .failed(let message, _) = look.ending {
+    if case .failed(let message, _) = report.ending {
       failures += 1
       errorMessage = message
     } else {
       failures = 0
       errorMessage = nil
     }
-    if looks > 0 {
-      lookAt = now + pause.microseconds
+    if passes > 0 {
+      nextPassAt = now + pause.microseconds
       mark = reading.mark?.microseconds
       scanOffset = reading.position?.offset
     } else {

@@ -1,12 +1,12 @@
 public import Provisioning
 
-/// One row of `codemint.follows`. Times are microseconds on the ledger's clock.
-public struct FollowRow: Hashable, Sendable {
-  /// When it is looked at next; nil if there is nothing to wait for.
-  public var lookAt: Int64?
-  /// Looks since unsettled codes were stored last.
-  public var looks = 0
-  /// Looks in a row that failed.
+/// One row of `codemint.tracked_rewards`. Times are microseconds on the ledger's clock.
+public struct TrackedRow: Hashable, Sendable {
+  /// When its next sync pass is due; nil if there is nothing to wait for.
+  public var nextPassAt: Int64?
+  /// Passes since codes were stored last that are not final.
+  public var passes = 0
+  /// Passes in a row that failed.
   public var failures = 0
   /// Why the last one failed.
   public var errorMessage: String?
@@ -20,16 +20,16 @@ public struct FollowRow: Hashable, Sendable {
   public var scanAnchor: CodeID?
   /// The newest change when that reading began.
   public var scanNewest: Int64?
-  /// The worker that is looking.
-  public var follower: WorkerID?
+  /// The worker that makes a pass.
+  public var worker: WorkerID?
   /// Until when it has the reward without a word.
-  public var followerUntil: Int64?
+  public var workerUntil: Int64?
   /// Since when codes that are pending are no longer waited for.
   public var givenUpAt: Int64?
   /// When unknown codes led to a watch last.
-  public var alarmedAt: Int64?
+  public var lateCodesAt: Int64?
 
-  /// A reward that is followed for the first time.
+  /// A reward that is tracked for the first time.
   public init() {}
 }
 
@@ -59,7 +59,7 @@ public struct ResyncKey: Hashable, Sendable {
   /// The system.
   public let system: SyncSystem
 
-  /// A key with these parts.
+  /// A reward and a system.
   public init(_ reward: RewardID, _ system: SyncSystem) {
     self.reward = reward
     self.system = system

@@ -11,7 +11,7 @@ extension MemoryLedger {
     row.received = stored.issued
     calls[row.call.id] = row
     if stored.issued < row.call.size {
-      watch(row.call.reward, because: row.call.id, step: 0, now: now)
+      watch(row.call.reward, because: row.call.id, reason: .partialCall, now: now)
     }
   }
 
@@ -21,12 +21,12 @@ extension MemoryLedger {
   {
     guard var job = jobs[call.job] else { return Stored() }
     var stored = store(found, of: call, room: room, job: &job, now: now)
-    for code in found { strays[code.id] = nil }
+    for code in found { unattributed[code.id] = nil }
     stored.issued += stored.returned
     job.outstanding -= held
     job.issued += stored.issued
     job.surplus += stored.surplus
-    if stored.issued > 0 { job.stalls = 0 }
+    if stored.issued > 0 { job.answersWithoutProgress = 0 }
     if held > 0, let row = calls[call.id], row.holdReason != nil { release(&job, of: row) }
     conclude(&job, failure: nil, now: now)
     place(&job, pause: 0, now: now)
@@ -49,12 +49,12 @@ extension MemoryLedger {
     }
     for id in Set(stalled.map(\.call.job)).sorted() {
       guard var job = jobs[id] else { continue }
-      job.stalls += 1
+      job.answersWithoutProgress += 1
       let failure = JobFailure(
         code: "no_progress",
-        message: "\(job.stalls) calls in a row made no code that can be stored"
+        message: "\(job.answersWithoutProgress) calls in a row made no code that can be stored"
       )
-      let isEnough = job.stalls >= Bounds.answersWithoutProgress
+      let isEnough = job.answersWithoutProgress >= Bounds.answersWithoutProgress
       conclude(&job, failure: isEnough ? failure : nil, now: now)
       place(&job, pause: 0, now: now)
       jobs[id] = job
@@ -66,7 +66,7 @@ extension MemoryLedger {
     guard var row = calls[call], var job = jobs[row.call.job] else { return }
     row.end(.absent, now: now)
     calls[call] = row
-    watch(row.call.reward, because: call, step: 0, now: now)
+    watch(row.call.reward, because: call, reason: .absentCall, now: now)
     job.outstanding -= row.call.size
     if row.holdReason != nil { release(&job, of: row) }
     conclude(&job, failure: nil, now: now)
@@ -82,7 +82,7 @@ extension MemoryLedger {
       if job.state.takesCalls {
         job.errorCode = reason?.rawValue
         job.errorMessage =
-          "it cannot be told what a doubtful call did: see codemint.doubts, "
+          "codemint cannot tell what a doubtful call did: see codemint.doubts, "
           + "and decide with codemint.resolve_call"
       }
       place(&job, pause: 0, now: now)

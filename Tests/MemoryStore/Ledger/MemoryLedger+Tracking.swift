@@ -1,56 +1,58 @@
 public import Provisioning
 
 extension MemoryLedger {
-  /// Codes of a reward were stored: `codemint.follow_codes`.
-  mutating func follow(_ shown: [IssuedCode], of reward: RewardID, now: Int64) {
-    guard shown.contains(where: { $0.syncStatus.isUnsettled }) else { return }
+  /// Codes of a reward were stored: `codemint.track_codes`.
+  mutating func track(_ shown: [IssuedCode], of reward: RewardID, now: Int64) {
+    guard shown.contains(where: { !$0.syncStatus.isFinal }) else { return }
     let times = shown.compactMap { $0.createdAt?.microseconds }
     let mark = times.count == shown.count ? times.min() : nil
-    guard var row = follows[reward] else {
-      var row = FollowRow()
-      row.lookAt = now
+    guard var row = tracked[reward] else {
+      var row = TrackedRow()
+      row.nextPassAt = now
       row.mark = mark
-      follows[reward] = row
+      tracked[reward] = row
       return
     }
     let isPastMark = row.mark.flatMap { old in mark.map { $0 >= old } } ?? false
-    guard row.lookAt == nil || row.looks > 0 || (row.mark != nil && !isPastMark) else { return }
+    guard row.nextPassAt == nil || row.passes > 0 || (row.mark != nil && !isPastMark) else {
+      return
+    }
     if !isPastMark { row.scanOffset = nil }
-    if row.lookAt == nil {
+    if row.nextPassAt == nil {
       row.mark = mark
     } else if let old = row.mark, let mark {
       row.mark = min(old, mark)
     } else {
       row.mark = nil
     }
-    if row.lookAt == nil || row.looks > 0 { row.lookAt = now }
-    row.looks = 0
+    if row.nextPassAt == nil || row.passes > 0 { row.nextPassAt = now }
+    row.passes = 0
     row.givenUpAt = nil
-    follows[reward] = row
+    tracked[reward] = row
   }
 
-  /// Takes the reward whose look is due for the longest time: `codemint.take_follow`.
-  public mutating func takeFollow(
+  /// Takes the reward whose pass has been due for the longest time: `codemint.take_tracked`.
+  public mutating func takeTracked(
     _ worker: WorkerID,
     lease: Duration,
     first: Duration,
     now: Int64
-  ) -> FollowAnswer {
-    let due = follows.filter { $0.value.dueAt(first) ?? .max <= now && $0.value.isFree(now) }
-    let next = due.min { ($0.value.lookAt ?? 0, $0.key) < ($1.value.lookAt ?? 0, $1.key) }
+  ) -> TrackingAnswer {
+    let due = tracked.filter { $0.value.dueAt(first) ?? .max <= now && $0.value.isFree(now) }
+    let next = due.min { ($0.value.nextPassAt ?? 0, $0.key) < ($1.value.nextPassAt ?? 0, $1.key) }
     guard let (reward, row) = next else {
-      let times = follows.values.compactMap { row in
-        row.dueAt(first).map { max($0, row.followerUntil ?? .min) }
+      let times = tracked.values.compactMap { row in
+        row.dueAt(first).map { max($0, row.workerUntil ?? .min) }
       }
       return .nothing(wait: times.min().map { Self.wait(from: now, to: $0) })
     }
-    follows[reward]?.follower = worker
-    follows[reward]?.followerUntil = now + lease.microseconds
-    follows[reward]?.looks += 1
-    return .follow(
-      FollowCase(
+    tracked[reward]?.worker = worker
+    tracked[reward]?.workerUntil = now + lease.microseconds
+    tracked[reward]?.passes += 1
+    return .reward(
+      TrackedReward(
         reward: reward,
-        look: row.looks + 1,
+        pass: row.passes + 1,
         failures: row.failures,
         mark: row.mark.map(Timestamp.init(microseconds:)),
         order: row.order,
@@ -65,17 +67,17 @@ extension MemoryLedger {
     )
   }
 
-  /// A slot for a page of a followed reward: `codemint.follow_slot`.
-  public mutating func followSlot(
+  /// A slot for a page of a tracked reward: `codemint.sync_slot`.
+  public mutating func syncSlot(
     _ reward: RewardID,
     worker: WorkerID,
     lease: Duration,
     now: Int64
-  ) -> FollowSlot {
-    guard isFollowed(reward, by: worker, now: now) else { return .lost }
-    follows[reward]?.followerUntil = now + lease.microseconds
+  ) -> SyncSlot {
+    guard isTracked(reward, by: worker, now: now) else { return .lost }
+    tracked[reward]?.workerUntil = now + lease.microseconds
     if let limiter = limiter(now: now), let last = account.syncSlot,
-      jobs.values.contains(where: { $0.turn != nil })
+      jobs.values.contains(where: \.isQueued)
     {
       let next = last + 10 * limiter.spacing
       if next > now { return .wait(Self.wait(from: now, to: next)) }
@@ -85,7 +87,7 @@ extension MemoryLedger {
     return .slot(delay)
   }
 
-  /// Records how a page showed codes of a followed reward: `codemint.record_changes`.
+  /// Records how a page showed codes of a tracked reward: `codemint.record_changes`.
   /// - Throws: `contentRefused` for what a Postgres database does not take.
   public mutating func record(
     _ shown: [IssuedCode],
@@ -94,7 +96,7 @@ extension MemoryLedger {
     now: Int64
   ) throws(StoreError) -> RecordedChanges {
     try ContentRule.check(shown)
-    guard isFollowed(reward, by: worker, now: now) else {
+    guard isTracked(reward, by: worker, now: now) else {
       return RecordedChanges(kept: false, changed: 0, unknown: 0, raisesWatch: false)
     }
     var changed = 0
@@ -106,7 +108,7 @@ extension MemoryLedger {
       changed += 1
     }
     let unknown = shown.filter {
-      codes[$0.id] == nil && strays[$0.id] == nil && rawCodes[$0.id] == nil
+      codes[$0.id] == nil && unattributed[$0.id] == nil && rawCodes[$0.id] == nil
     }
     let times = unknown.compactMap { $0.createdAt?.microseconds }
     let newest = times.count == unknown.count ? times.max() : nil
@@ -125,32 +127,33 @@ extension MemoryLedger {
         && $0.createdAt <= newest.map { $0 + 300_000_000 } ?? .max
     }
     let first = absent.min { ($0.createdAt, $0.call.id) < ($1.createdAt, $1.call.id) }
-    guard let first, let row = rewards[reward], row.watchAt == nil, row.closedAt == nil,
-      row.inFlight == 0, follows[reward]?.alarmedAt ?? .min < now - 3_600_000_000
+    guard let first, let row = rewards[reward], row.closedAt == nil, row.inFlight == 0,
+      watches[reward]?.nextListingAt == nil,
+      tracked[reward]?.lateCodesAt ?? .min < now - 3_600_000_000
     else { return false }
-    follows[reward]?.alarmedAt = now
-    watch(reward, because: first.call.id, step: 3, now: now)
+    tracked[reward]?.lateCodesAt = now
+    watch(reward, because: first.call.id, reason: .lateCodes, now: now)
     return true
   }
 
-  /// Whether this worker has the reward to look at it.
-  func isFollowed(_ reward: RewardID, by worker: WorkerID, now: Int64) -> Bool {
-    guard let row = follows[reward] else { return false }
-    return row.follower == worker && row.followerUntil ?? .min >= now
+  /// Whether this worker has the reward for a pass.
+  func isTracked(_ reward: RewardID, by worker: WorkerID, now: Int64) -> Bool {
+    guard let row = tracked[reward] else { return false }
+    return row.worker == worker && row.workerUntil ?? .min >= now
   }
 }
 
-extension FollowRow {
+extension TrackedRow {
   fileprivate func dueAt(_ first: Duration) -> Int64? {
-    lookAt.map { $0 + (looks == 0 ? first.microseconds : 0) }
+    nextPassAt.map { $0 + (passes == 0 ? first.microseconds : 0) }
   }
 
-  fileprivate func isFree(_ now: Int64) -> Bool { followerUntil ?? .min < now }
+  fileprivate func isFree(_ now: Int64) -> Bool { workerUntil ?? .min < now }
 }
 
 extension SyncStatus {
-  /// Whether a reward is followed because of it.
-  var isUnsettled: Bool { self == .pending || self == .error }
+  /// Whether nothing is waited for because of it.
+  var isFinal: Bool { self == .none || self == .synced }
 }
 
 extension CodeRow {

@@ -4,8 +4,8 @@ import Provisioning
 import Testing
 import Worker
 
-@Suite("codes are followed until other systems have them")
-struct FollowTests {
+@Suite("codes are tracked until other systems have them")
+struct TrackingTests {
   private static let rules = SyncRules(
     first: .seconds(30),
     longest: .seconds(3600),
@@ -37,8 +37,8 @@ struct FollowTests {
     trial.issuer.shelf.put(codes, of: reward)
   }
 
-  private static func isSettled(_ ledger: MemoryLedger) -> Bool {
-    ledger.follows.values.allSatisfy { $0.lookAt == nil }
+  private static func isFinal(_ ledger: MemoryLedger) -> Bool {
+    ledger.tracked.values.allSatisfy { $0.nextPassAt == nil }
   }
 
   private static func differences(_ trial: Trial) -> Int {
@@ -65,11 +65,11 @@ struct FollowTests {
           $0 % 10 == step
         }
       }
-      try await trial.until(within: .seconds(90_000), every: .seconds(5)) { Self.isSettled($0) }
+      try await trial.until(within: .seconds(90_000), every: .seconds(5)) { Self.isFinal($0) }
       #expect(Self.differences(trial) == 0)
       let job = try #require(trial.memory.ledger.jobs.values.first)
       #expect(job.syncDoneAt != nil)
-      #expect(trial.log.lines("every code is settled").count == 1)
+      #expect(trial.log.lines("the sync state of every code is final").count == 1)
     }
   }
 
@@ -82,7 +82,7 @@ struct FollowTests {
       let reward = Samples.reward(1)
       trial.issuer.shelf.put(Self.shelve(trial).map { $0.inError(.shopify) }, of: reward)
       trial.issuer.shelf.answerResyncs([.failed("http_503: later")])
-      try await trial.until(within: .seconds(90_000), every: .seconds(5)) { Self.isSettled($0) }
+      try await trial.until(within: .seconds(90_000), every: .seconds(5)) { Self.isFinal($0) }
       #expect(trial.issuer.shelf.resyncs == [.shopify, .shopify])
       let row = trial.memory.ledger.resyncs[ResyncKey(reward, .shopify)]
       #expect(row?.givenUpAt != nil && row?.attempts == 2)
@@ -90,7 +90,7 @@ struct FollowTests {
       #expect(
         warnings.map(\.message) == [
           "could not ask to copy the reward once more",
-          "codes are not settled and no longer followed: see codemint.sync_problems",
+          "codes whose sync state is not final are no longer tracked: see codemint.sync_problems",
         ]
       )
     }
@@ -116,7 +116,7 @@ struct FollowTests {
   @Test("lost answers of the database and a second worker change nothing about the end")
   func outages() throws {
     let faults: @Sendable (ShakyStore.Question, Int) -> ShakyStore.Fault? = { question, number in
-      guard question == .follow else { return nil }
+      guard question == .track else { return nil }
       var random = SeededRandom(seed: UInt64(number) &* 7919)
       return switch Int.random(in: 0..<10, using: &random) {
       case 0: .questionLost
@@ -131,7 +131,7 @@ struct FollowTests {
       Self.shelve(trial)
       Self.change(trial, .synced) { _ in true }
       try await trial.withSecondWorker {
-        try await trial.until(within: .seconds(90_000), every: .seconds(5)) { Self.isSettled($0) }
+        try await trial.until(within: .seconds(90_000), every: .seconds(5)) { Self.isFinal($0) }
       }
       #expect(Self.differences(trial) == 0)
     }
@@ -148,7 +148,7 @@ struct FollowTests {
     }
   }
 
-  @Test("a drain does not wait for a look to end")
+  @Test("a drain does not wait for a sync pass to end")
   func drained() throws {
     try Trial.run(.init(sync: Self.rules)) { trial in
       trial.insert(5000)

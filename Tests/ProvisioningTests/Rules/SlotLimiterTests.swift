@@ -1,3 +1,4 @@
+import MemoryStore
 import Provisioning
 import Testing
 
@@ -81,8 +82,14 @@ struct SlotLimiterTests {
     var random = SeededRandom(seed: seed)
     let burst = [1, 2, 7, 40].randomElement(using: &random) ?? 1
     let limiter = SlotLimiter(Self.limits(20, burst: burst))
-    let spacing: Duration = .microseconds(limiter.spacing)
-    let leeway: Duration = .microseconds(limiter.leeway)
+    let call = ClaimedCall(
+      call: Samples.call(size: 1),
+      slotDelay: .zero,
+      answered: Timestamp(microseconds: 0),
+      spacing: .microseconds(limiter.spacing),
+      leeway: .microseconds(limiter.leeway),
+      startsJob: false
+    )
     // Floods and quiet times, in which a burst is saved up.
     let longestPause: Int64 = Bool.random(using: &random) ? 30_000 : 400_000
     var (now, nextSlot) = (0 as Int64, Int64.min / 2)
@@ -94,7 +101,7 @@ struct SlotLimiterTests {
       }
       nextSlot = next
       let ahead: Duration = .microseconds(slot - now)
-      let most = SlotLimiter.tolerableLateness(spacing: spacing, leeway: leeway, ahead: ahead)
+      let most = call.tolerableLateness(ahead: ahead)
       sent.append(slot + Int64.random(in: 0...most.microseconds, using: &random))
       if Int.random(in: 0..<10, using: &random) == 0 { now += longestPause * 10 }
     }

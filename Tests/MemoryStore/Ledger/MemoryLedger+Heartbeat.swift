@@ -1,17 +1,17 @@
 public import Provisioning
 
 extension MemoryLedger {
-  /// Does what falls due by the passing of time alone: `codemint.tend`.
-  public mutating func tend(_ worker: WorkerPresence, now: Int64) -> Tending {
+  /// Does what falls due by the passing of time alone: `codemint.heartbeat`.
+  public mutating func heartbeat(_ worker: WorkerPresence, now: Int64) -> Heartbeat {
     isClusterKnown = true
     announce(worker, now: now)
-    lineUp(now: now)
+    placeDueJobs(now: now)
     let expired = expireLeases(now: now)
     let block = accountBlock(now: now)
-    return Tending(
+    return Heartbeat(
       expired: expired,
       steered: worker.draining ? [] : tellActions(),
-      next: nextTending(now: now),
+      next: nextHeartbeat(now: now),
       block: block,
       isReconcilingDue: isReconcilingDue(now: now),
       isAPIFailing: account.breaker != nil,
@@ -52,13 +52,6 @@ extension MemoryLedger {
     applyLimits(now: now)
   }
 
-  private mutating func lineUp(now: Int64) {
-    let due = jobs.values.filter { $0.turn == nil && $0.nextCallAt ?? .max <= now }
-      .sorted { ($0.nextCallAt ?? 0, $0.id) < ($1.nextCallAt ?? 0, $1.id) }
-    for job in due.prefix(1000) { jobs[job.id]?.turn = 0 }
-    if !due.isEmpty { signals.append(.jobs) }
-  }
-
   private mutating func expireLeases(now: Int64) -> [ExpiredCall] {
     let late = calls.values.filter { $0.state == .sending && $0.leaseExpiresAt ?? .max < now }
       .sorted { ($0.call.reward, $0.call.id) < ($1.call.reward, $1.call.id) }
@@ -77,7 +70,7 @@ extension MemoryLedger {
     return late.map { ExpiredCall(call: $0.call.id, job: $0.call.job, reward: $0.call.reward) }
   }
 
-  private func nextTending(now: Int64) -> Duration? {
+  private func nextHeartbeat(now: Int64) -> Duration? {
     let lease = calls.values.filter { $0.state == .sending }.compactMap(\.leaseExpiresAt).min()
     let mayProbe = account.blockedAt != nil || account.breaker == .open
     let probe = mayProbe ? account.probeAt : nil

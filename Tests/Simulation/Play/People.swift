@@ -1,0 +1,78 @@
+import MemoryStore
+import Provisioning
+
+/// A person who cancels jobs, pauses and resumes them, opens them again, changes their order.
+struct Operator {
+  let stage: Stage
+
+  private var world: World { stage.world }
+
+  /// Does one thing to one job.
+  func act() {
+    let number = Int64.random(in: 1...Int64(stage.store.ledger.jobs.count), using: &world.random)
+    let kind = Int.random(in: 0..<5, using: &world.random)
+    let priority = Int.random(in: 0...9, using: &world.random)
+    let job = JobID(number)
+    world.note("an operator does thing \(kind) to job \(job)")
+    stage.store.change { ledger, now in
+      switch kind {
+      case 0: _ = ledger.cancel(job, note: "no longer wanted", now: now)
+      case 1: _ = ledger.pause(job, now: now)
+      case 2: _ = ledger.resume(job, now: now)
+      case 3: retry(job, &ledger, now)
+      default: _ = ledger.setPriority(job, priority)
+      }
+    }
+    stage.checkCommit()
+  }
+
+  /// Resumes every job that was paused, or that waits though none of its calls is held.
+  func resumeAll() {
+    for id in stage.store.ledger.jobs.keys.sorted() {
+      stage.store.change { ledger, now in
+        _ = ledger.resume(id, now: now)
+        if ledger.jobs[id]?.held ?? false { retry(id, &ledger, now) }
+      }
+    }
+    stage.checkCommit()
+  }
+
+  /// Opening a job again whose reward could not be listed means to ask for more unseen.
+  private func retry(_ id: JobID, _ ledger: inout MemoryLedger, _ now: Int64) {
+    if let job = ledger.jobs[id], job.errorCode == HoldReason.unlistable.rawValue {
+      stage.amiss.insert(job.reward)
+    }
+    _ = ledger.retry(id, now: now)
+  }
+}
+
+/// The jobs of one simulation.
+struct Orders {
+  let stage: Stage
+  let api: SimulatedAPI
+
+  private var world: World { stage.world }
+
+  static let prefixes: [String?] = [nil, "A", "AB", "B"]
+
+  /// Inserts them.
+  /// - Returns: Of how many rewards.
+  func insert() -> Int {
+    // Few codes a call, so that jobs of few codes have many calls.
+    stage.store.change { ledger, _ in ledger.largestCall = 5 }
+    let rewards = Int.random(in: 1...3, using: &world.random)
+    if world.happens(0.05) { api.missing.insert(Samples.reward(1)) }
+    let isPrefixed = world.happens(0.6)
+    for _ in 0..<Int.random(in: 1...6, using: &world.random) {
+      let order = JobOrder(
+        reward: Samples.reward(Int.random(in: 1...rewards, using: &world.random)),
+        count: Int.random(in: 1...120, using: &world.random),
+        prefix: isPrefixed ? Self.prefixes.randomElement(using: &world.random) ?? nil : nil,
+        priority: Int.random(in: 4...6, using: &world.random),
+        delay: world.happens(0.5) ? .zero : .nanoseconds(world.draw(.zero...(.seconds(120))))
+      )
+      stage.store.insert(order)
+    }
+    return rewards
+  }
+}
