@@ -229,7 +229,7 @@ let package = Package(
       swiftSettings: strictBesideNIO
     ),
     .testTarget(
-      name: "SettingsTests",
+      name: "CodemintTests",
       dependencies: ["codemint", "Provisioning", argumentParser, logging],
       swiftSettings: strictBesideNIO
     ),

@@ -1,7 +1,7 @@
 import OneOfNone
 import Provisioning
 
-/// One call and its answer, the same at every run.
+/// One call and its answer. They are the same in every run.
 struct Material {
   let body: [UInt8]
   let settlement: Settlement
@@ -50,7 +50,7 @@ struct Material {
     )
   }
 
-  /// As the API shows a code.
+  /// A code in the API's form.
   private static func item(_ id: UniqueID, of reward: RewardID, number: Int) -> String {
     """
     {"id":"\(id)","rewardId":"\(reward)","code":"BENCH\(1_000_000_000 + number)",\
@@ -63,7 +63,7 @@ struct Material {
     """
   }
 
-  /// Numbers that look random, the same every time (SplitMix64).
+  /// Pseudo-random numbers that are the same every time (SplitMix64).
   private struct Sequence: RandomNumberGenerator {
     private var state: UInt64 = 1
 

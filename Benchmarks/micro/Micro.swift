@@ -1,7 +1,7 @@
-// micro: the parts of codemint through which every code goes, one at a time, to be counted in
-// instructions and allocations by valgrind (scripts/bench-micro), not in time.
+// micro: runs the parts of codemint that handle every code, one at a time. scripts/bench-micro counts
+// their instructions and allocations with valgrind.
 //
-//   micro NAME TURNS    runs one of them so often; without arguments it names them
+//   micro NAME TURNS    runs a part so many times; without arguments it prints the names
 
 import Glibc
 import Ledger
@@ -23,18 +23,18 @@ struct Micro {
     let material = Material()
     var work = 0
     for _ in 0..<turns { work &+= part.run(material) }
-    // So that nothing is left out for nobody asking.
+    // The result is used, so the optimiser cannot remove the work.
     print(work)
   }
 }
 
-/// What can be counted.
+/// The parts that can be counted.
 enum Part: String, CaseIterable {
   /// The body of a 201 with 500 codes, from its bytes to `IssuedCode`s.
   case decode
-  /// What follows from an answer of 500 codes.
+  /// From an answer of 500 codes to its settlement.
   case judge
-  /// A settlement of 500 codes as rows of a COPY and the parameters of its statement.
+  /// From a settlement of 500 codes to the rows of its COPY and the parameters of its statement.
   case encode
   /// The size and the slot of one call.
   case plan

@@ -1,14 +1,15 @@
-// OneOfNone is the client of the One of None API, the only part of codemint that speaks HTTP to it.
+// OneOfNone is the client of the One of None API. No other part of codemint sends HTTP requests to it.
 //
-// The generate call cannot be repeated safely: it has no idempotency key, and codes cost money. So
-// what matters here is not only to send a request once, but to say truthfully what its ending
-// proves. `Exchange` runs one request to its ending under one deadline; the request's body passes a
-// `BodyGate`, which knows for certain whether it was ever handed over; `Judgement`, a pure function,
-// turns both into a `CallOutcome`. When in doubt the answer is "unknown", never a guess.
+// The generate call cannot be repeated safely: it has no idempotency key, and codes cost money. So the
+// client sends each request at most once, and says exactly what its ending proves. `Exchange` runs one
+// request to its ending under one deadline. The request's body passes a `BodyGate`, which knows for
+// certain whether the body was handed over. `Judgement`, a pure function, turns both into a
+// `CallOutcome`. If nothing is proven, the outcome is "unknown", never a guess.
 //
-// Rooms: Configuration (settings, checked once), Exchange (the HTTP client, the gate, the deadline),
-// Judgement (what an ending proves, how long to pause), Decoding (the API's JSON), Listing (the
-// other calls). No API key and no code value is in any text that leaves this module.
+// Configuration/ has the settings, which are checked once. Exchange/ has the HTTP client, the gate and
+// the deadline. Judgement/ decides what an ending proves and how long to pause. Decoding/ reads the
+// API's JSON. Listing.swift has the requests that make no codes, except for the check of the key. No
+// text that leaves this module contains the API key or the value of a code.
 
 internal import AsyncHTTPClient
 internal import NIOCore
@@ -16,20 +17,18 @@ internal import NIOHTTP1
 public import Provisioning
 internal import Synchronization
 
-/// A client of the One of None API for one account. Must be shut down before it is let go.
+/// A client of the One of None API for one account. Call `shutdown` before releasing it.
 public final class APIClient: CodeIssuer {
   let configuration: APIConfiguration
   let texts: PublicText
-  /// Whether the API has refused to list in an order that was asked for.
+  /// Whether the API has refused to list in the order of creation.
   let refusesOrder = Atomic(false)
-  /// The same for the order of changes.
+  /// Whether the API has refused to list in the order of changes.
   let refusesOrderOfChanges = Atomic(false)
-  /// What answers have said of the pace and nobody has taken yet.
-  private let feedback = Mutex<PaceFeedback?>(nil)
   private let client: HTTPClient
   private let deadline: Deadline
 
-  /// A client with these settings. Opens no connection before the first request.
+  /// A client with these settings. It opens the first connection with the first request.
   public convenience init(_ configuration: APIConfiguration) {
     self.init(configuration, deadline: .timer)
   }
@@ -41,15 +40,15 @@ public final class APIClient: CodeIssuer {
     client = Transport.makeClient(configuration)
   }
 
-  /// Asks for the codes of one call with `POST /v1/rewards/{id}/codes/generate`, sent at most once.
+  /// Requests the codes of one call with `POST /v1/rewards/{id}/codes/generate`, sent at most once.
   ///
-  /// If the calling task is cancelled, a request whose body has not been handed over is withdrawn
-  /// (`unsent`); one that has been sent is waited for to its end, within the timeout.
+  /// If the calling task is cancelled before the body is handed over, the request is withdrawn
+  /// (`unsent`). After that, the answer is awaited within the timeout.
   ///
   /// - Parameters:
   ///   - call: The reward, the prefix and the number of codes.
-  ///   - mayStillSend: Asked once, under a lock, when the body is produced; must be quick and must
-  ///     not call back into the client.
+  ///   - mayStillSend: Called once, under a lock, when the body is produced. It must be quick and must
+  ///     not call the client.
   public func generate(
     _ call: Call,
     mayStillSend: @escaping @Sendable () -> Bool
@@ -62,21 +61,26 @@ public final class APIClient: CodeIssuer {
     request.body = .bytes(body, length: .known(Int64(body.count)))
     let ending = await exchange().run(request) { gate.withdraw() }
     let passage = gate.close()
-    // A refusal for the pace is what the call's own report tells.
-    if ending.status != 429 { note(ending) }
     let outcome = Judgement(texts: texts.about(prefix: call.prefix))
       .outcome(of: ending, body: passage)
     return CallReport(
       outcome: outcome,
       httpStatus: ending.status,
       duration: ContinuousClock.now - start,
-      rawAnswer: ending.bodyWorthKeeping(outcome)
+      rawAnswer: ending.bodyWorthKeeping(outcome),
+      // The pause of a 429 is part of the outcome.
+      feedback: ending.status == 429 ? nil : ending.feedback
     )
   }
 
   /// Checks the API key with `GET /v1/team`, which changes nothing.
-  public func checkTeam() async -> TeamAnswer {
-    switch await ending(of: request(.GET, "/v1/team")) {
+  public func checkTeam() async -> Paced<TeamAnswer> {
+    let ending = await ending(of: request(.GET, "/v1/team"))
+    return Paced(teamAnswer(in: ending), feedback: ending.feedback)
+  }
+
+  private func teamAnswer(in ending: Ending) -> TeamAnswer {
+    switch ending {
     case .reply(let reply) where (200..<300).contains(reply.status):
       return .accepted
     case .reply(let reply):
@@ -85,44 +89,23 @@ public final class APIClient: CodeIssuer {
       return .refused(code: said.code, message: said.message)
     case .tooLarge(let status) where (200..<300).contains(status):
       return .accepted
-    case .tooLarge(let status):
-      return .unreachable("the API answered \(status) with far too long a body")
-    case .timeout:
-      return .unreachable("no complete answer of the API in time")
-    case .cancelled:
-      return .unreachable("the check was given up")
-    case .broken(_, let cause):
-      return .unreachable(cause)
+    case .tooLarge, .timeout, .cancelled, .broken:
+      return .unreachable(ending.description)
     }
   }
 
-  /// Closes all connections. What is under way ends as broken. Doing it again does nothing.
+  /// Closes all connections. Requests in flight end as broken. A second call does nothing.
   public func shutdown() async {
-    // The only error there is says that it was shut down before, which is what is wanted.
+    // The only possible error says that the client was shut down before.
     try? await client.shutdown()
   }
 
-  /// Runs a request that may be given up at any moment, since repeating it does no harm.
+  /// Runs a request that may be cancelled at any moment, because repeating it does no harm.
   func ending(of request: HTTPClientRequest) async -> Ending {
-    let ending = await exchange().run(request) { true }
-    note(ending)
-    return ending
+    await exchange().run(request) { true }
   }
 
-  /// What answers have said of the pace since the last time of asking.
-  public func takeFeedback() -> PaceFeedback? {
-    feedback.withLock { feedback in
-      defer { feedback = nil }
-      return feedback
-    }
-  }
-
-  private func note(_ ending: Ending) {
-    guard case .reply(let reply) = ending, let said = Feedback.of(reply) else { return }
-    feedback.withLock { $0 = $0?.joined(with: said) ?? said }
-  }
-
-  /// A request with the headers that every call has.
+  /// A request with the headers of every request.
   ///
   /// - Parameter target: The path from `/v1` on, with the query, percent-encoded.
   func request(_ method: HTTPMethod, _ target: String) -> HTTPClientRequest {

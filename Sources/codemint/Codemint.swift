@@ -1,10 +1,10 @@
-// codemint, the executable: commands, settings, wiring, and nothing that decides about calls.
+// codemint, the executable: commands, settings and wiring. Nothing here decides about calls.
 //
-// `Codemint` is the root of the commands (Commands/). `run` loads the Settings, builds a `Daemon`
-// (Daemon/) out of the other modules and runs it until a signal; `demo` (Demo/) does the same
-// against a private Postgres and a sandbox. Console/ is what people see on a terminal, Logging/
-// what goes to the journal, Systemd/ how the service manager is told, Exit/ with what status a
-// command ends.
+// `Codemint` is the root of the commands (Commands/). `run` loads the settings (Settings/), builds a
+// `Daemon` (Daemon/) from the other modules, and runs it until a signal comes. `demo` (Demo/) does
+// the same against a private Postgres and a sandbox. Doctor/, Audit/ and Bench/ hold what these
+// commands do. Console/ writes to terminals, Logging/ writes the log, Systemd/ talks to the service
+// manager, Web/ serves the status page. ExitStatus.swift maps errors to exit statuses.
 
 import ArgumentParser
 import CMalloc
@@ -15,23 +15,22 @@ import Glibc
 struct Codemint: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "codemint",
-    abstract: "Provisions reward codes in bulk, and never the same ones twice.",
+    abstract: "Provisions reward codes in bulk, and never asks twice for the same ones.",
     discussion: """
-      Systems insert rows into codemint.jobs; `codemint run` turns each into calls of at most 500 \
-      codes to the One of None API and writes every code back. To see it at work without a \
-      database or a key: `codemint demo`.
+      Systems insert rows into codemint.jobs. `codemint run` turns each row into calls to the One of \
+      None API, of at most 500 codes each, and writes every code back. `codemint demo` shows it at \
+      work without a database or a key.
 
       Settings come from flags, the environment (CODEMINT_...), systemd credentials and \
       /etc/codemint/codemint.yaml, in this order; that file explains them. Each command logs in to \
-      the database that they name: the daemon with the role codemint_worker, producers with \
-      codemint_producer, whoever looks and steers with codemint_operator, and for export with \
-      codemint_reader. `codemint doctor` says what is missing.
+      the database that the settings name. The daemon needs the role codemint_worker, producers need \
+      codemint_producer, operators need codemint_operator, and export needs codemint_reader. \
+      `codemint doctor` says what is missing.
 
-      Exit statuses: 0 all went well; 1 what was asked for did not come about; 64 wrong command \
-      line; 65 what it was given was refused; 69 something needed is missing; 70 codemint's own \
-      fault; 74 something could not be written; 75 try again later; 77 not permitted; 78 wrong \
-      setting or schema. Nothing is ever coloured, so NO_COLOR makes no \
-      difference.
+      Exit statuses: 0 all went well; 1 the result was not reached; 64 wrong command line; 65 the \
+      input was refused; 69 something needed is missing; 70 an error in codemint itself; 74 the \
+      output could not be written; 75 try again later; 77 not permitted; 78 wrong setting or \
+      schema. The output is never coloured, so NO_COLOR makes no difference.
       """,
     version: Version.current,
     groupedSubcommands: [
@@ -59,12 +58,12 @@ struct Codemint: AsyncParsableCommand {
     ]
   )
 
-  /// Parses and runs a command, and ends with the status that its failure calls for.
+  /// Parses and runs a command. If the command fails, ends with the status of its error.
   static func main() async {
-    // By default each thread gets a heap of its own, and what one frees the others cannot use. There
-    // are a dozen threads here and next to no contention.
+    // By default each thread has its own heap, and no thread can use memory that another one freed.
+    // This process has a dozen threads and almost no contention, so one heap is enough.
     mallopt(M_ARENA_MAX, 1)
-    // A reader of our output that has gone shows as an error of write(2), not as our death.
+    // If the reader of the output is gone, write(2) shall return an error instead of ending us.
     signal(SIGPIPE, SIG_IGN)
     do {
       var command = try parseAsRoot()

@@ -1,9 +1,9 @@
-/// Where the API is: scheme, host, port and a path in front of `/v1`.
+/// The base URL of the API: scheme, host, port and a path in front of `/v1`.
 ///
-/// The API key travels with every request, so plain http is taken only if it cannot leave this
-/// machine. User information is refused because it is a secret that would end up in texts.
+/// Every request carries the API key, so plain http is accepted only if requests cannot leave this
+/// machine. A user name or password in the URL is refused, because it would get into texts.
 struct BaseURL: Hashable, Sendable {
-  /// The URL without a slash at its end, ready for a path to be appended.
+  /// The URL without a slash at its end, so that a path can be appended.
   let text: String
 
   init(_ text: String) throws(ConfigurationError) {
@@ -14,17 +14,17 @@ struct BaseURL: Hashable, Sendable {
     } else if let rest = Self.drop("http://", from: text) {
       (isPlain, afterScheme) = (true, rest)
     } else {
-      throw Self.error("must begin with https:// (or http:// if the host is this machine)")
+      throw Self.error("must begin with https:// (or with http:// if the host is this machine)")
     }
     let end = afterScheme.firstIndex { "/?#".contains($0) } ?? afterScheme.endIndex
     let authority = afterScheme[..<end]
     guard !authority.contains("@") else {
-      throw Self.error("must not hold a user name or a password")
+      throw Self.error("must not have a user name or a password")
     }
     let host = try Self.checkAuthority(authority)
     if isPlain && !Self.isLoopback(host) {
       throw Self.error(
-        "must begin with https://, since plain http is for 127.0.0.0/8, ::1 and localhost only"
+        "must begin with https://; plain http is for 127.0.0.0/8, ::1 and localhost only"
       )
     }
     let path = try Self.checkPath(afterScheme[end...])
@@ -51,7 +51,7 @@ struct BaseURL: Hashable, Sendable {
       afterHost = authority[colon...]
       guard !host.isEmpty else { throw error("has no host") }
       guard host.utf8.allSatisfy({ isLetterOrDigit($0) || "-._".utf8.contains($0) })
-      else { throw error("has a character in its host that no host name has") }
+      else { throw error("has a character in its host that is not allowed there") }
     }
     guard afterHost.isEmpty || isPort(afterHost) else {
       throw error("has a port that is not a number from 1 to 65535")
@@ -61,10 +61,10 @@ struct BaseURL: Hashable, Sendable {
 
   private static func checkPath(_ path: Substring) throws(ConfigurationError) -> Substring {
     guard !path.contains(where: { "?#".contains($0) }) else {
-      throw error("must not hold a query or a fragment")
+      throw error("must not have a query or a fragment")
     }
     guard path.utf8.allSatisfy({ isLetterOrDigit($0) || "/-._~%!$&'()*+,;=:".utf8.contains($0) })
-    else { throw error("has a character in its path that no URL has") }
+    else { throw error("has a character in its path that is not allowed there") }
     let trimmed = path.last == "/" ? path.dropLast() : path
     let segments = trimmed.split(separator: "/", omittingEmptySubsequences: false).dropFirst()
     guard !segments.contains(where: { ["", ".", ".."].contains($0) }) else {
@@ -82,7 +82,7 @@ struct BaseURL: Hashable, Sendable {
   }
 
   /// Whether a host can only be this machine. Other spellings of the same addresses are refused,
-  /// since what a resolver makes of them differs.
+  /// because resolvers treat them differently.
   private static func isLoopback(_ host: Substring) -> Bool {
     if host.lowercased() == "localhost" || host == "::1" { return true }
     let parts = host.split(separator: ".", omittingEmptySubsequences: false)

@@ -1,49 +1,38 @@
 package import Provisioning
 
-/// Reads the codes out of answers of the API.
+/// Reads the codes in answers of the API.
 ///
-/// Lenient where the contract may grow: unknown fields are passed over, unknown words kept, times
-/// that cannot be read left out. Strict where a mistake would cost codes: the text must be whole,
-/// every item must be null or name its id, its reward and its code, each once.
+/// It is lenient where the contract may grow: it skips unknown fields, keeps unknown words, and leaves
+/// out times that it cannot read. It is strict where a mistake would cost codes: the text must be
+/// complete, and every item must be null or have its id, its reward and its code, each exactly once.
 package enum AnswerDecoder {
+  /// The codes of a list. Trailing nulls are the nulls after the last code.
+  typealias CodeList = (codes: [IssuedCode], nulls: Int, trailingNulls: Int)
+
   /// Reads the body of a 201: `{codes: (RewardCode|null)[]}`.
   package static func decode(_ body: [UInt8]) throws(JSONFailure) -> Answer {
-    let list = try readBody(body, key: "codes") { _, _ throws(JSONFailure) in false }
+    let list = try readBody(body, key: "codes")
     return Answer(codes: list.codes, nulls: list.nulls, body: body)
   }
 
   /// Reads a page of a listing: `{data: (RewardCode|null)[], pagination: object}`.
-  static func decodePage(
-    _ body: [UInt8]
-  ) throws(JSONFailure) -> (codes: [IssuedCode], nulls: Int, trailingNulls: Int, total: Int?) {
-    var total: Int?
-    let list = try readBody(body, key: "data") { name, json throws(JSONFailure) in
-      guard try json.matches(name, "pagination"), try json.peek() == .object else { return false }
-      total = try readTotal(&json)
-      return true
-    }
-    return (list.codes, list.nulls, list.trailingNulls, total)
+  static func decodePage(_ body: [UInt8]) throws(JSONFailure) -> CodeList {
+    try readBody(body, key: "data")
   }
 
-  private typealias CodeList = (codes: [IssuedCode], nulls: Int, trailingNulls: Int)
-
-  /// Reads an object whose one list of codes stands under `key`.
-  ///
-  /// - Parameter other: Reads the value of another key, or says that it did not.
+  /// Reads an object that has exactly one list of codes, under `key`.
   private static func readBody(
     _ body: [UInt8],
-    key wanted: StaticString,
-    other: (JSONReader.Text, inout JSONReader) throws(JSONFailure) -> Bool
+    key wanted: StaticString
   ) throws(JSONFailure) -> CodeList {
     try JSONReader.read(body) { (json) throws(JSONFailure) in
-      try readList(&json, key: wanted, other: other)
+      try readObject(&json, key: wanted)
     }
   }
 
-  private static func readList(
+  private static func readObject(
     _ json: inout JSONReader,
-    key wanted: StaticString,
-    other: (JSONReader.Text, inout JSONReader) throws(JSONFailure) -> Bool
+    key wanted: StaticString
   ) throws(JSONFailure) -> CodeList {
     var list: CodeList?
     var key = try json.firstKey()
@@ -51,7 +40,7 @@ package enum AnswerDecoder {
       if try json.matches(name, wanted) {
         guard list == nil else { throw json.failure("no second list of codes") }
         list = try readList(&json)
-      } else if try !other(name, &json) {
+      } else {
         try json.skip()
       }
       key = try json.nextKey()
@@ -78,20 +67,5 @@ package enum AnswerDecoder {
       isMore = try json.nextElement()
     }
     return list
-  }
-
-  private static func readTotal(_ json: inout JSONReader) throws(JSONFailure) -> Int? {
-    var total: Int?
-    var key = try json.firstKey()
-    while let name = key {
-      let text = String(decoding: try json.raw(), as: UTF8.self)
-      if ["total_count", "totalCount", "total"].contains(try json.string(name)),
-        let number = Int(text), number >= 0
-      {
-        total = number
-      }
-      key = try json.nextKey()
-    }
-    return total
   }
 }

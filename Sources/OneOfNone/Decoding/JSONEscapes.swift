@@ -2,9 +2,9 @@
 enum JSONEscapes {
   /// The content with its escapes resolved. Their grammar has been checked before.
   ///
-  /// - Parameter start: Where the content begins in its text, for what is said of a failure.
-  /// - Throws: If half of a surrogate pair stands alone: no text can hold it, and a code with
-  ///   something else in its place would be another code.
+  /// - Parameter start: The position of the content in its text, for error messages.
+  /// - Throws: If half of a surrogate pair is alone. No text can contain it, and replacing it would make
+  ///   another code.
   static func resolve(_ content: ArraySlice<UInt8>, at start: Int) throws(JSONFailure) -> String {
     var text: [UInt8] = []
     text.reserveCapacity(content.count)
@@ -24,7 +24,7 @@ enum JSONEscapes {
     return String(decoding: text, as: UTF8.self)
   }
 
-  /// What a two-character escape stands for, by its second character.
+  /// The character of a two-character escape, by its second character.
   static func short(_ mark: UInt8) -> UInt8? {
     switch mark {
     case UInt8(ascii: "\""), UInt8(ascii: "\\"), UInt8(ascii: "/"): mark
@@ -47,7 +47,7 @@ enum JSONEscapes {
     }
   }
 
-  /// The scalar of `\uXXXX`, of which `\u` has been read, or of a pair of them.
+  /// The scalar of `\uXXXX` or of a pair of them. The first `\u` has already been read.
   private static func scalar(
     _ rest: inout ArraySlice<UInt8>,
     _ start: Int

@@ -2,26 +2,26 @@ internal import Glibc
 
 /// Reads JSON (RFC 8259) from bytes, value by value, without building a tree.
 ///
-/// A strict reader of the API's answers: it takes valid UTF-8 only, checks the grammar of what it
-/// skips too, so that a cut-off answer never passes for a whole one, and nests to a bounded depth.
-/// Values can be skipped and then taken as the bytes they were, with nothing lost.
+/// It is strict: it accepts only valid UTF-8, it limits the depth, and it checks the grammar of skipped
+/// values too, so that an incomplete answer never passes for a complete one. The bytes of a skipped
+/// value can be kept unchanged.
 ///
-/// An answer is read in one pass, and nothing of it is copied but what is kept: strings and keys are
-/// places in the bytes (`Text`) until somebody wants them as more.
+/// An answer is read in one pass and without copies. Strings and keys are ranges of the bytes (`Text`)
+/// until a caller needs them as strings.
 struct JSONReader {
-  /// The deepest nesting that is read; the API's answers nest five deep.
+  /// The greatest depth that is read. The API's answers are five levels deep.
   static let deepest = 64
 
-  /// What a value is, by its first byte.
+  /// The kind of a value, by its first byte.
   enum Kind: Hashable { case object, array, string, number, boolean, null }
 
-  /// A string as it stands, without its quotes.
+  /// The range of a string without its quotes.
   struct Text {
     let bounds: Range<Int>
     let hasEscapes: Bool
   }
 
-  /// Every access is behind a comparison with its count.
+  /// Every access is preceded by a comparison with the count.
   let bytes: UnsafeBufferPointer<UInt8>
   private(set) var position = 0
   private var depth = 0
@@ -30,7 +30,7 @@ struct JSONReader {
     self.bytes = bytes
   }
 
-  /// Lets `body` read the bytes, for as long as they stay where they are.
+  /// Calls `body` with a reader of the bytes, which is valid only during the call.
   static func read<Value>(
     _ bytes: [UInt8],
     _ body: (inout JSONReader) throws(JSONFailure) -> Value
@@ -129,9 +129,9 @@ struct JSONReader {
 
   // MARK: Parts
 
-  // What is inlined runs for every key and value: there are some twenty of them a code.
+  // The inlined functions run for every key and value, about twenty times for each code.
 
-  /// The byte at hand, or 0 at the end, which no JSON text holds outside of strings.
+  /// The current byte, or 0 at the end. No JSON text contains a zero byte outside of strings.
   @inline(__always)
   private var byte: UInt8 { position < bytes.count ? bytes[position] : 0 }
 
@@ -250,7 +250,7 @@ extension JSONReader {
     return try JSONEscapes.resolve(Array(bytes[text.bounds])[...], at: text.bounds.lowerBound)
   }
 
-  /// Lets `body` look at a string's bytes, its escapes resolved.
+  /// Calls `body` with the bytes of a string, with its escapes resolved.
   func withBytes<Value>(
     of text: Text,
     _ body: (UnsafeBufferPointer<UInt8>) -> Value
@@ -271,7 +271,7 @@ extension JSONReader {
     return memcmp(base + bounds.lowerBound, word.utf8Start, bounds.count) == 0
   }
 
-  /// Whether two strings stand there as the same bytes.
+  /// Whether two strings have the same bytes, escapes included.
   func areSame(_ one: Text, _ other: Text) -> Bool {
     guard one.bounds.count == other.bounds.count, let base = bytes.baseAddress else { return false }
     return memcmp(
@@ -281,8 +281,8 @@ extension JSONReader {
     ) == 0
   }
 
-  /// Goes to the next byte that is not simply part of a string: a quote, a backslash, a control
-  /// character, or the end. Eight bytes at a time, since most of an answer is strings.
+  /// Skips to the next byte that ends or escapes a string: a quote, a backslash, a control character, or
+  /// the end. It checks eight bytes at a time, because strings are the most of an answer.
   @inline(__always)
   private mutating func skipPlain() {
     let base = UnsafeRawPointer(bytes.baseAddress)
@@ -290,8 +290,8 @@ extension JSONReader {
       let word = UInt64(
         littleEndian: base.loadUnaligned(fromByteOffset: position, as: UInt64.self)
       )
-      // The high bit of a byte is set if the byte is what is looked for. Above the first such byte it
-      // may be set for others, too.
+      // The high bit of a byte is set if the byte matches. Above the first match, the high bits of other
+      // bytes may be set too.
       let ones: UInt64 = 0x0101_0101_0101_0101
       let quotes = word ^ (ones &* 0x22)
       let backslashes = word ^ (ones &* 0x5C)
@@ -327,4 +327,13 @@ extension JSONReader {
       throw failure("an escape that JSON knows")
     }
   }
+}
+
+/// Why a text is not the expected JSON. It has the position and what was expected there, but never the
+/// text itself, which may be a code.
+package struct JSONFailure: Error, Hashable, CustomStringConvertible {
+  let position: Int
+  let expected: String
+
+  package var description: String { "expected \(expected) at byte \(position)" }
 }

@@ -14,7 +14,7 @@ struct RewardCodeReader {
 
   private init() {}
 
-  /// What the codes of an answer mostly share, so that it is read once.
+  /// The last values of fields that most codes of an answer share, so that they are parsed once.
   struct Shared {
     fileprivate var reward = LastRead<RewardID>()
     fileprivate var createdAt = LastRead<Timestamp>()
@@ -24,8 +24,8 @@ struct RewardCodeReader {
 
   /// Reads the next value.
   ///
-  /// - Throws: If it is no object, if `id`, `rewardId` or `code` is missing, cannot be read or
-  ///   stands there twice, since then it is not certain which code it is.
+  /// - Throws: If the value is no object, or if `id`, `rewardId` or `code` is missing, unreadable or
+  ///   there twice. Then it is uncertain which code it is.
   static func read(
     _ json: inout JSONReader,
     _ shared: inout Shared
@@ -96,7 +96,7 @@ struct RewardCodeReader {
     case updatedAt
     case externalIDs = "externalIds"
 
-    /// Nil for any other name. Told apart by their lengths first: there are thirteen a code.
+    /// Nil for every other name. The length is compared first, because each code has thirteen names.
     init?(_ name: JSONReader.Text, in json: JSONReader) throws(JSONFailure) {
       if name.hasEscapes {
         self.init(rawValue: try json.string(name))
@@ -137,8 +137,8 @@ struct RewardCodeReader {
     }
   }
 
-  /// Keeps the object as it stands, and the worst of its systems. Something that is there but is no
-  /// object is not kept; it counts as pending, since nothing says that it is settled.
+  /// Keeps the bytes of the object, and the worst status of its systems. A value that is no object is
+  /// not kept. It counts as pending, because nothing says that its sync is final.
   private mutating func takeExternalIDs(_ json: inout JSONReader) throws(JSONFailure) {
     switch try json.peek() {
     case .object:
@@ -154,7 +154,7 @@ struct RewardCodeReader {
     }
   }
 
-  /// The worst `syncStatus` of all systems. One that is no text is a word that nobody knows.
+  /// The worst `syncStatus` of all systems. A status that is no text counts as an unknown word.
   private static func worstOfSystems(_ json: inout JSONReader) throws(JSONFailure) -> SyncStatus {
     var worst = SyncStatus.none
     var system = try json.firstKey()
@@ -179,8 +179,26 @@ struct RewardCodeReader {
 
   private static func word(_ json: inout JSONReader) throws(JSONFailure) -> SyncStatus {
     guard let text = try json.textOrNil() else { return SyncStatus(word: "") }
-    // What most of them are.
+    // Most codes have this status.
     if try json.matches(text, "synced") { return .synced }
     return SyncStatus(word: try json.string(text))
+  }
+}
+
+/// The last value of a field and its text. Most objects of a list have the same value, and comparing the
+/// text is faster than parsing it.
+struct LastRead<Value> {
+  private var last: (text: JSONReader.Text, value: Value)?
+
+  /// The value of a text. It calls `read` only if the text differs from the last one.
+  mutating func value(
+    of text: JSONReader.Text,
+    in json: JSONReader,
+    _ read: (JSONReader.Text, JSONReader) throws(JSONFailure) -> Value?
+  ) throws(JSONFailure) -> Value? {
+    if let last, json.areSame(text, last.text) { return last.value }
+    let value = try read(text, json)
+    last = value.map { (text, $0) }
+    return value
   }
 }

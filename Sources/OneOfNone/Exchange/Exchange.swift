@@ -1,13 +1,15 @@
 internal import AsyncHTTPClient
 internal import NIOCore
 internal import NIOHTTP1
+internal import NIOPosix
+internal import NIOSSL
 internal import Provisioning
 internal import Synchronization
 
 /// One request from its start to its ending, under one deadline for connection, head and body.
 ///
-/// The client's own deadline ends with the answer's head, so the deadline here is another: it
-/// cancels the task that runs the request, and the client then closes the connection.
+/// The HTTP client's own deadline ends with the head of the answer, so this has another one. It cancels
+/// the task that runs the request, and the client then closes the connection.
 final class Exchange: Sendable {
   private let client: HTTPClient
   private let timeout: Duration
@@ -24,8 +26,8 @@ final class Exchange: Sendable {
 
   /// Runs the request, once.
   ///
-  /// - Parameter mayCancel: Asked if the calling task is cancelled. The request runs in a task of
-  ///   its own, so that a cancelled caller still gets the ending of what has already been sent.
+  /// - Parameter mayCancel: Called if the calling task is cancelled. The request runs in its own task,
+  ///   so that a cancelled caller still gets the ending of a request that was sent.
   func run(
     _ request: HTTPClientRequest,
     mayCancel: @escaping @Sendable () -> Bool
@@ -50,7 +52,7 @@ final class Exchange: Sendable {
       let status = Int(response.status.code)
       progress.withLock { $0.status = status }
       guard let body = try await read(response) else { return .tooLarge(status: status) }
-      // A cancelled body may end instead of throwing: what was read then is not the answer.
+      // The body of a cancelled request may end without an error, and is then not the whole answer.
       try Task.checkCancellation()
       return .reply(
         Reply(status: status, headers: response.headers, body: body, receivedAt: .now())
@@ -63,7 +65,7 @@ final class Exchange: Sendable {
     }
   }
 
-  /// The body, or nil if it is longer than codemint reads.
+  /// The body, or nil if it is longer than `Bounds.answerBytes`.
   private func read(_ response: HTTPClientResponse) async throws -> [UInt8]? {
     let declared = response.headers.first(name: "content-length").flatMap { Int($0) } ?? 0
     guard declared <= Bounds.answerBytes else { return nil }
@@ -74,5 +76,65 @@ final class Exchange: Sendable {
       body.append(contentsOf: part.readableBytesView)
     }
     return body
+  }
+}
+
+/// Calls a function after a time, unless it is cancelled before.
+///
+/// It is a value, so that tests can let a deadline pass at an exact moment of a request.
+struct Deadline: Sendable {
+  /// Starts the timer and returns a function that cancels it.
+  let start: @Sendable (Duration, @escaping @Sendable () -> Void) -> @Sendable () -> Void
+
+  /// A deadline on the monotonic clock of the event loops.
+  static let timer = Deadline { timeout, expire in
+    let task = MultiThreadedEventLoopGroup.singleton.any().scheduleTask(
+      in: .nanoseconds(timeout.nanoseconds),
+      expire
+    )
+    return { task.cancel() }
+  }
+}
+
+/// Describes a network failure for people. What a failure proves never follows from its type, because
+/// the same errors come before and after a body was sent.
+enum FailureText {
+  static func describe(_ error: any Error) -> String {
+    switch error {
+    case let error as NIOConnectionError:
+      describe(error)
+    case let error as HTTPClientError:
+      describe(error)
+    case let error as NIOSSLError:
+      if case .handshakeFailed(let cause) = error {
+        "the TLS handshake failed: \(cause)"
+      } else {
+        "TLS failed: \(error)"
+      }
+    case let error as IOError:
+      "the connection failed: \(error)"
+    case is ChannelError:
+      "the connection was closed"
+    default:
+      "the connection failed: \(error)"
+    }
+  }
+
+  private static func describe(_ error: NIOConnectionError) -> String {
+    let place = "\(error.host), port \(error.port)"
+    if let cause = error.connectionErrors.first {
+      return "cannot connect to \(place): \(cause.error)"
+    }
+    if let cause = error.dnsAError ?? error.dnsAAAAError {
+      return "the name \(error.host) cannot be resolved: \(cause)"
+    }
+    return "cannot connect to \(place)"
+  }
+
+  private static func describe(_ error: HTTPClientError) -> String {
+    if error == .connectTimeout { return "the connection could not be opened in time" }
+    if error == .remoteConnectionClosed { return "the server closed the connection" }
+    if error == .tlsHandshakeTimeout { return "the TLS handshake did not end in time" }
+    return "the HTTP client failed: \(error)"
   }
 }

@@ -1,3 +1,4 @@
+internal import Glibc
 internal import NIOHTTP1
 internal import Provisioning
 
@@ -6,12 +7,12 @@ struct Reply: Sendable {
   let status: Int
   let headers: HTTPHeaders
   let body: [UInt8]
-  /// When it was complete, by this machine's clock; only for dates of answers that give none.
+  /// When the answer was complete, by this machine's clock. Used only if the answer has no `Date`.
   let receivedAt: Timestamp
 }
 
-/// How a request ended, before anything is concluded from it.
-enum Ending: Sendable {
+/// How a request ended, before anything is concluded from it. The description is for people.
+enum Ending: Sendable, CustomStringConvertible {
   /// A complete answer.
   case reply(Reply)
   /// An answer longer than `Bounds.answerBytes`; the connection was closed.
@@ -33,12 +34,39 @@ enum Ending: Sendable {
     }
   }
 
-  /// The body of an answer of success that leaves the call in doubt: whatever it says of codes,
-  /// nothing else may ever say.
+  /// What happened, for people; holds no secret and no code value.
+  var description: String {
+    switch self {
+    case .reply(let reply): "the API answered \(reply.status)"
+    case .tooLarge: DoubtReason.tooLarge.message
+    case .timeout: "no complete answer of the API in time"
+    case .cancelled: "the request was given up"
+    case .broken(_, let cause): cause
+    }
+  }
+
+  /// The pace that the answer's headers ask for; nil if they ask for nothing or there is no answer.
+  var feedback: PaceFeedback? {
+    if case .reply(let reply) = self { Feedback.of(reply) } else { nil }
+  }
+
+  /// The body of a successful answer that leaves the call in doubt. It may be the only information
+  /// about the codes that there will ever be.
   func bodyWorthKeeping(_ outcome: CallOutcome) -> [UInt8]? {
     guard case .unknown = outcome, case .reply(let reply) = self,
       (200..<300).contains(reply.status), !reply.body.isEmpty
     else { return nil }
     return reply.body
+  }
+}
+
+extension Timestamp {
+  /// The present time by this machine's clock.
+  static func now() -> Timestamp {
+    var time = timespec()
+    clock_gettime(CLOCK_REALTIME, &time)
+    return Timestamp(
+      microseconds: Int64(time.tv_sec) * 1_000_000 + Int64(time.tv_nsec) / 1000
+    )
   }
 }

@@ -5,10 +5,10 @@ internal import NIOPosix
 internal import NIOSSL
 internal import Provisioning
 
-/// How the HTTP client is set up, so that it never sends anything twice.
+/// The configuration of the HTTP client, which must never send anything twice.
 enum Transport {
-  /// A kept-alive connection is used again only so soon after its last answer; a server that
-  /// closes an idle one usually does it after five seconds or more (protocol, rule 4).
+  /// The longest time after an answer for which its connection is used again. Servers usually close
+  /// idle connections after five seconds or more (protocol, rule 4).
   static let longestIdle = TimeAmount.seconds(2)
   /// The longest wait for a connection and its TLS handshake.
   static let longestConnect = Duration.seconds(10)
@@ -25,7 +25,7 @@ enum Transport {
     )
     settings.connectionPool.idleTimeout = longestIdle
     settings.connectionPool.retryConnectionEstablishment = false
-    // Calls are limited elsewhere; here none shall wait for another's connection.
+    // The worker limits the calls in flight. Here no call shall wait for another call's connection.
     settings.connectionPool.concurrentHTTP1ConnectionsPerHostSoftLimit =
       Bounds.maxInFlight.upperBound
     settings.tracing.tracer = nil
@@ -34,17 +34,16 @@ enum Transport {
     settings.http1_1ConnectionDebugInitializer = { channel in
       limitSilence(of: channel, to: limit)
     }
-    // Without a logger of ours the client's own, which discards everything, is used: headers and
-    // bodies can reach no log.
+    // Without a logger the client discards its log messages, so headers and bodies reach no log.
     return HTTPClient(
       eventLoopGroup: MultiThreadedEventLoopGroup.singleton,
       configuration: settings
     )
   }
 
-  /// Sets TCP_USER_TIMEOUT: bytes that the other side does not acknowledge for so long end the
-  /// connection, so that the kernel does not deliver a request minutes after its call was given
-  /// up (protocol, rule 4).
+  /// Sets TCP_USER_TIMEOUT. If the server does not acknowledge bytes for so long, the kernel closes the
+  /// connection. So it does not deliver a request minutes after the call was given up (protocol, rule
+  /// 4).
   static func limitSilence(of channel: any Channel, to limit: Duration) -> EventLoopFuture<Void> {
     let option = ChannelOptions.Types.SocketOption(level: .tcp, name: userTimeout)
     let milliseconds = max(1, min(limit.milliseconds, Int64(Int32.max)))

@@ -1,7 +1,7 @@
-/// Takes out of the API's own words whatever may be the value of a code, since they are shown to
-/// people who may not see codes: in the ledger, in logs, on the page.
+/// Removes everything that may be the value of a code from the API's own words. People who may not see
+/// codes read these words in the ledger, in logs and on the status page.
 ///
-/// Which codes exist nobody can look up for every refusal, so a word is judged by what it looks like:
+/// Existing codes cannot be looked up for every refusal, so a word is judged by its looks:
 ///
 ///     begins with the call's prefix, and goes on                      hidden   SUMMER7Q
 ///     capitals with digits, 6 characters or more, mixed or hyphened   hidden   7Q2KX9, SAVE-2041
@@ -10,29 +10,29 @@
 ///     capitals alone with hyphens, 8 or more                          hidden   ABCD-EFGH
 ///     the prefix itself, a UUID, a date, anything else                kept     reward_not_found
 ///
-/// A code of letters alone that has no prefix and no hyphen looks like a word, and is taken for one.
+/// A code that has only letters, no prefix and no hyphen looks like a word, and is kept.
 struct CodeHider: Sendable {
-  /// What stands where a code stood; the same as in `codemint.without_code`.
+  /// The replacement for a code; the same as in `codemint.without_code`.
   static let replacement = "(code)"
 
-  /// In small letters. A shorter one begins too many words.
+  /// The prefix in small letters; nil if it is too short, because too many words begin with it.
   private let prefix: [Unicode.Scalar]?
   private static let shortestPrefix = 3
 
-  /// Hides codes that begin with this prefix, and what looks like one.
+  /// Hides codes that begin with this prefix, and words that look like codes.
   init(prefix: String?) {
     let scalars = prefix.map { $0.unicodeScalars.map(Self.small) } ?? []
     self.prefix = scalars.count < Self.shortestPrefix ? nil : scalars
   }
 
-  /// The text without what may be a code.
+  /// The text without anything that may be a code.
   func hide(_ text: String) -> String {
     let scalars = Array(text.unicodeScalars)
     var kept = String.UnicodeScalarView()
     var position = 0
     while position < scalars.count {
       if let end = endOfPrefixed(scalars, from: position) {
-        // The prefix is no secret: the job shows it.
+        // The prefix itself is no secret, because the job shows it.
         if end == position + (prefix?.count ?? 0) {
           kept.append(contentsOf: scalars[position..<end])
         } else {
@@ -58,8 +58,8 @@ struct CodeHider: Sendable {
     return String(kept)
   }
 
-  /// Where a word ends that begins here with the prefix; nil if none does. A code may hold any
-  /// character that its prefix may hold, so it goes on to whatever people put behind a word.
+  /// The end of the word that begins here with the prefix; nil if none does. A code may contain every
+  /// character that a prefix may contain, so it only ends at white space, quotes or punctuation.
   private func endOfPrefixed(_ scalars: [Unicode.Scalar], from start: Int) -> Int? {
     guard let prefix, scalars.count - start >= prefix.count else { return nil }
     for (offset, wanted) in prefix.enumerated() where Self.small(scalars[start + offset]) != wanted
@@ -93,7 +93,7 @@ struct CodeHider: Sendable {
 }
 
 extension CodeHider {
-  /// What is known of a word by its looks.
+  /// The looks of a word.
   private struct Word {
     private let text: ArraySlice<Unicode.Scalar>
     private var number = 0
@@ -102,7 +102,7 @@ extension CodeHider {
     private var hasDigit = false
     /// Whether letters and digits stand side by side.
     private var isMixed = false
-    /// The most digits in a part of their own.
+    /// The length of the longest part that has only digits.
     private var longestNumber = 0
 
     init(_ text: ArraySlice<Unicode.Scalar>) {
@@ -136,7 +136,7 @@ extension CodeHider {
         && parts.joined().allSatisfy { $0.properties.isASCIIHexDigit }
     }
 
-    /// A date, also with the hour of a moment behind it.
+    /// Whether it is a date, perhaps with the hour of a time at its end.
     private var isDate: Bool {
       let parts = text.split(separator: "-", omittingEmptySubsequences: false)
       guard parts.count == 3, parts[0].count == 4, parts[1].count == 2 else { return false }

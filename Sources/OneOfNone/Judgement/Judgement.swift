@@ -1,29 +1,11 @@
 internal import Provisioning
 
-/// What the ending of a generate request proves. One pure function, so that the table of the
+/// What the ending of a generate request proves. It is one pure function, so that the table of the
 /// protocol (rule 5) can be read and tested in one place.
 struct Judgement: Sendable {
   let texts: PublicText
 
-  /// Whether a status is the API's word that it made nothing.
-  ///
-  /// Everything else proves nothing: 303 is the usual answer of a POST that worked, 408 and 409 do
-  /// not say that nothing happened, and behind a 5xx anything may have happened.
-  enum Refusal: Hashable, Sendable {
-    case request, credentials, forbidden, pace
-
-    init?(status: Int) {
-      switch status {
-      case 400, 404, 405, 410, 413, 415, 422, 307, 308: self = .request
-      case 401: self = .credentials
-      case 403: self = .forbidden
-      case 429: self = .pace
-      default: return nil
-      }
-    }
-  }
-
-  /// What the ending proves, given what became of the request's body.
+  /// What the ending proves, given what happened to the request's body.
   func outcome(of ending: Ending, body passage: BodyGate.Passage) -> CallOutcome {
     switch passage {
     case .leaseLost: .unsent(.leaseLost)
@@ -43,8 +25,8 @@ struct Judgement: Sendable {
     }
   }
 
-  /// A server may answer the head alone. What it refuses then is refused, and codes that it shows
-  /// exist all the same; anything else is simply a request that was not sent.
+  /// A server may answer after the head. A refusal then is a refusal, and codes in the answer exist.
+  /// After every other answer, the request was simply not sent.
   private func outcomeOfUnsent(_ ending: Ending) -> CallOutcome {
     switch ending {
     case .reply(let reply):
@@ -79,13 +61,17 @@ struct Judgement: Sendable {
     )
   }
 
+  /// Whom a refusal concerns; nil if the status does not prove that the API made nothing.
+  ///
+  /// 303 is the usual answer to a POST that worked, 408 and 409 do not say that nothing happened, and
+  /// before a 5xx anything may have happened.
   private func scope(of reply: Reply) -> Rejection.Scope? {
-    switch Refusal(status: reply.status) {
-    case .request: .request
-    case .credentials: .credentials
-    case .forbidden: .forbidden
-    case .pace: .pace(pause: Pause.asked(by: reply.headers, receivedAt: reply.receivedAt))
-    case nil: nil
+    switch reply.status {
+    case 400, 404, 405, 410, 413, 415, 422, 307, 308: .request
+    case 401: .credentials
+    case 403: .forbidden
+    case 429: .pace(pause: Pause.asked(by: reply.headers, receivedAt: reply.receivedAt))
+    default: nil
     }
   }
 }

@@ -1,13 +1,13 @@
 internal import NIOHTTP1
 internal import Provisioning
 
-/// How long an answer asks to wait: `Retry-After` (RFC 9110, section 10.2.3), else the fields of
-/// the IETF's draft "RateLimit header fields for HTTP" in their newer and older forms, else the
-/// custom `X-RateLimit-Reset`.
+/// The pause that an answer asks for: `Retry-After` (RFC 9110, section 10.2.3), else the fields of the
+/// IETF's draft "RateLimit header fields for HTTP" in their newer and older forms, else the custom
+/// `X-RateLimit-Reset`.
 enum Pause {
-  /// The pause, at most `Bounds.longestPause`; nil if the answer names none that can be read.
+  /// The pause, at most `Bounds.longestPause`; nil if the answer has no readable pause.
   ///
-  /// - Parameter receivedAt: By this machine's clock; used only if the answer has no `Date`.
+  /// - Parameter receivedAt: The time by this machine's clock. Used only if the answer has no `Date`.
   static func asked(by headers: HTTPHeaders, receivedAt: Timestamp) -> Duration? {
     let now = answered(headers, receivedAt)
     let pause =
@@ -27,19 +27,19 @@ enum Pause {
       .map { min($0, Bounds.longestPause) }
   }
 
-  /// The longest time until a window ends, as the fields `...-reset` tell it.
+  /// The longest time until the end of a window, from the values of a field `...-reset`.
   static func reset(_ values: [String], _ headers: HTTPHeaders, receivedAt: Timestamp) -> Duration?
   {
     let now = answered(headers, receivedAt)
     return values.compactMap { reset($0, now: now) }.max()
   }
 
-  /// When the answer was given, by its own clock if it tells.
+  /// The time of the answer, by its own `Date` if it has one.
   private static func answered(_ headers: HTTPHeaders, _ receivedAt: Timestamp) -> Timestamp {
     headers["date"].lazy.compactMap { HTTPDate.read($0, near: receivedAt) }.first ?? receivedAt
   }
 
-  /// Whole seconds, as digits alone; anything too long for a number is simply very long.
+  /// Whole seconds, which have only digits. More digits than a number can hold are the longest pause.
   static func seconds(_ text: Substring) -> Duration? {
     guard !text.isEmpty, text.utf8.allSatisfy({ (0x30...0x39).contains($0) }) else { return nil }
     guard let number = Int64(text) else { return Bounds.longestPause }
@@ -52,7 +52,7 @@ enum Pause {
     }.max()
   }
 
-  /// Vendors mean seconds from now, or seconds or milliseconds since 1970; the sizes of the three
+  /// Vendors send seconds from now, seconds since 1970, or milliseconds since 1970. The three ranges
   /// do not overlap.
   private static func reset(_ value: String, now: Timestamp) -> Duration? {
     guard !value.isEmpty, value.utf8.allSatisfy({ (0x30...0x39).contains($0) }),
@@ -70,9 +70,59 @@ enum Pause {
     }
   }
 
-  /// The time from `now` to a moment that is not past.
+  /// The time from `now` to a moment; nil if the moment is in the past.
   private static func until(_ moment: Timestamp, now: Timestamp) -> Duration? {
     let microseconds = moment.microseconds - now.microseconds
     return microseconds >= 0 ? .microseconds(microseconds) : nil
+  }
+}
+
+/// The three forms of a date in HTTP (RFC 9110, section 5.6.7).
+///
+///     Sun, 06 Nov 1994 08:49:37 GMT     the current form
+///     Sunday, 06-Nov-94 08:49:37 GMT    RFC 850, obsolete
+///     Sun Nov  6 08:49:37 1994          asctime, obsolete
+enum HTTPDate {
+  /// Reads a date of any form; nil for anything else.
+  ///
+  /// - Parameter now: A year of two digits is the latest year with these digits that is at most fifty
+  ///   years after `now`.
+  static func read(_ text: String, near now: Timestamp) -> Timestamp? {
+    let words = text.split(separator: " ", omittingEmptySubsequences: true)
+    switch words.count {
+    case 6 where words[0].hasSuffix(",") && words[5] == "GMT" && words[3].utf8.count == 4:
+      return moment(year: words[3], month: words[2], day: words[1], time: words[4])
+    case 4 where words[0].hasSuffix(",") && words[3] == "GMT":
+      let date = words[1].split(separator: "-", omittingEmptySubsequences: false)
+      guard date.count == 3, date[2].utf8.count == 2 else { return nil }
+      return ["21", "20", "19"].lazy.compactMap { century in
+        moment(year: century + date[2], month: date[1], day: date[0], time: words[2])
+      }.first { $0.microseconds - now.microseconds <= fiftyYears }
+    case 5 where words[4].utf8.count == 4:
+      return moment(year: words[4], month: words[1], day: words[2], time: words[3])
+    default:
+      return nil
+    }
+  }
+
+  /// In microseconds.
+  private static let fiftyYears: Int64 = 50 * 31_556_952 * 1_000_000
+  private static let months = [
+    "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec",
+  ]
+
+  private static func moment(
+    year: Substring,
+    month: Substring,
+    day: Substring,
+    time: Substring
+  ) -> Timestamp? {
+    guard let index = months.firstIndex(where: { $0 == month }),
+      time.utf8.count == 8, (1...2).contains(day.utf8.count)
+    else { return nil }
+    let number = index + 1
+    let month = number < 10 ? "0\(number)" : "\(number)"
+    let day = day.utf8.count == 1 ? "0\(day)" : "\(day)"
+    return Timestamp(rfc3339: "\(year)-\(month)-\(day)T\(time)Z")
   }
 }

@@ -1,36 +1,37 @@
+internal import NIOHTTP1
 internal import Provisioning
 
-/// Makes texts that came from outside fit for the ledger, logs and terminals.
+/// Makes texts from outside safe for the ledger, logs and terminals.
 struct PublicText: Sendable {
-  /// What stands where the API key stood.
+  /// The replacement for the API key.
   static let redaction = "(secret)"
 
   private let secret: [UInt8]
   private var codes = CodeHider(prefix: nil)
 
-  /// Texts in which this key must not appear.
+  /// Texts that must not contain this key.
   init(hiding key: APIKey) {
     secret = Array(key.value.utf8)
   }
 
-  /// The same for what is said of a call with this prefix.
+  /// The same for answers to a call with this prefix.
   func about(prefix: String?) -> PublicText {
     var texts = self
     texts.codes = CodeHider(prefix: prefix)
     return texts
   }
 
-  /// The API's own words: clean, and without what may be the value of a code.
+  /// The API's own words, cleaned, and without anything that may be the value of a code.
   func quote(_ words: String, limit: Int = Bounds.messageLength) -> String {
-    // As with the key, what is cut in two would no longer be found.
+    // Codes are hidden before the text is cut, because half a code would not be found.
     clean(codes.hide(redact(words)), limit: limit)
   }
 
-  /// The text without the key, with blanks for line breaks and marks for other control
-  /// characters (the database takes no NUL), and not longer than `limit` Unicode scalars.
+  /// The text without the key, with at most `limit` Unicode scalars. Line breaks become blanks, and
+  /// other control characters become U+FFFD, because the database accepts no NUL.
   func clean(_ text: String, limit: Int = Bounds.messageLength) -> String {
     var cleaned = String.UnicodeScalarView()
-    // The key goes first: cut in two, it would no longer be found.
+    // The key is removed before the text is cut, because half a key would not be found.
     for scalar in redact(text).unicodeScalars.prefix(limit) {
       switch scalar {
       case "\n", "\r", "\t", "\u{85}", "\u{2028}", "\u{2029}": cleaned.append(" ")
@@ -56,5 +57,58 @@ struct PublicText: Sendable {
       }
     }
     return String(decoding: kept, as: UTF8.self)
+  }
+}
+
+/// The API's error in an answer that is no success: `{message, code, details?}`.
+struct ErrorBody: Hashable, Sendable {
+  /// The API's own error code, or `http_<status>`. The latter also replaces an error code that looks
+  /// like a customer's code, because a reward code has a field of the same name.
+  let code: String
+  /// The API's own message without the values of codes, or a message made from the status. A body that
+  /// is not the API's, such as a proxy's page, is not quoted.
+  let message: String
+
+  /// Reads the body leniently. Missing parts are made from the status.
+  init(status: Int, body: [UInt8], texts: PublicText) {
+    let fields = (try? Self.read(body)) ?? Fields()
+    let name = Self.kept(fields.code, limit: 200, texts: texts)
+    code = name.flatMap { $0.contains(CodeHider.replacement) ? nil : $0 } ?? "http_\(status)"
+    message =
+      Self.kept(fields.message, limit: Bounds.messageLength, texts: texts)
+      ?? Self.sentence(for: status)
+  }
+
+  private struct Fields {
+    var code: String?
+    var message: String?
+  }
+
+  private static func kept(_ text: String?, limit: Int, texts: PublicText) -> String? {
+    guard let text, !text.isEmpty else { return nil }
+    return texts.quote(text, limit: limit)
+  }
+
+  private static func sentence(for status: Int) -> String {
+    let phrase = HTTPResponseStatus(statusCode: status).reasonPhrase
+    let name = phrase.isEmpty ? "\(status)" : "\(status) \(phrase)"
+    return "the API answered \(name) without a message of its own"
+  }
+
+  private static func read(_ body: [UInt8]) throws(JSONFailure) -> Fields {
+    try JSONReader.read(body) { (json) throws(JSONFailure) in
+      var fields = Fields()
+      var key = try json.firstKey()
+      while let name = key {
+        switch (try json.string(name), try json.peek()) {
+        case ("code", .string): fields.code = try json.string()
+        case ("code", .number): fields.code = String(decoding: try json.raw(), as: UTF8.self)
+        case ("message", .string): fields.message = try json.string()
+        default: try json.skip()
+        }
+        key = try json.nextKey()
+      }
+      return fields
+    }
   }
 }

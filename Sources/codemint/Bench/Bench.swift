@@ -1,8 +1,54 @@
-/// Runs the sections of a plan one after the other and collects what they found.
+import ArgumentParser
+
+/// The sections of a bench, in the order in which they run.
+enum BenchSection: String, CaseIterable, ExpressibleByArgument {
+  /// One large job, end to end, compared with one COPY of the same rows.
+  case big
+  /// Many small jobs with the same number of codes in all.
+  case many
+  /// The large job again, in a table that already has many rows.
+  case grown
+  /// The time from an INSERT to the request, with LISTEN and by polling.
+  case wake
+  /// The time of a claim among few and among many waiting jobs.
+  case claim
+  /// How a fleet keeps and uses its rate limit.
+  case pace
+  /// What an idle daemon uses.
+  case idle
+
+  /// All sections except `grown`, which needs minutes and gigabytes.
+  static let usual = allCases.filter { $0 != .grown }
+}
+
+/// The sections to run, and their sizes.
+struct BenchPlan: Sendable {
+  var sections = BenchSection.usual
+  /// The codes of each end-to-end section.
+  var codes = 1_000_000
+  /// The jobs among which `many` divides the codes.
+  var jobs = 2000
+  /// The rows in the table at the beginning of `grown`.
+  var rows = 10_000_000
+  /// The jobs of `wake`, one after the other.
+  var wakes = 100
+  /// The most waiting jobs in `claim`.
+  var backlog = 1_000_000
+  /// The seconds of `pace`, for each fleet, and of `idle`.
+  var seconds = 30
+  /// The requests per second of `pace`.
+  var pace = 20
+  /// The sizes of the fleets of `pace`.
+  var fleets = [1, 3]
+  /// The calls in flight in the end-to-end sections.
+  var inFlight = 4
+}
+
+/// Runs the sections of a plan one after the other and collects their figures.
 struct Bench: Sendable {
   let plan: BenchPlan
   let server: BenchServer
-  /// Where it is said what is going on.
+  /// The output for progress messages.
   let progress: FileDescriptor
 
   func run() async throws -> BenchReport {
@@ -49,7 +95,7 @@ struct Bench: Sendable {
 
   private func pace() async throws -> [PaceRun.Figures] {
     var figures: [PaceRun.Figures] = []
-    for daemons in [1, 3] {
+    for daemons in plan.fleets {
       figures.append(
         try await PaceRun(
           server: server,

@@ -1,6 +1,6 @@
 import Foundation
 
-/// Throughput and memory over the time of one run, as an SVG that is readable on light and on dark.
+/// An SVG with throughput and memory of one run over time. It has a light and a dark scheme.
 struct BenchPlot {
   let title: String
   let samples: [EndToEndRun.Sample]
@@ -9,7 +9,7 @@ struct BenchPlot {
   private static let left = 70.0
   private static let right = 700.0
 
-  /// The file's text.
+  /// The text of the SVG file.
   var svg: String {
     let speeds = zip(samples, samples.dropFirst()).map { before, after in
       (
@@ -89,7 +89,7 @@ struct BenchPlot {
 
   private func number(_ value: Double) -> String { BenchReport.text(value, digits: 1) }
 
-  /// The next of 1, 2, 4, 6, 8, 10 times a power of ten: its quarters are whole.
+  /// The value rounded up to 1, 2, 4, 6, 8 or 10 times a power of ten, so that quarters are whole.
   private static func round(_ value: Double) -> Double {
     let power = pow(10, floor(log10(max(value, 4))))
     return ([1, 2, 4, 6, 8].first { $0 * power >= value } ?? 10) * power

@@ -1,6 +1,6 @@
 import Foundation
 
-/// What a bench found; nil where it was not asked to look.
+/// The figures of a bench; nil for sections that did not run.
 struct BenchReport: Encodable, Sendable {
   let codemint: String
   let postgres: String
@@ -19,10 +19,10 @@ struct BenchReport: Encodable, Sendable {
     self.machine = machine
   }
 
-  /// Whether everything was done as it has to be; codes that were lost end a bench at once.
+  /// Whether the rate limit was kept and used. Lost codes end a bench at once, with an error.
   var isRight: Bool { pace?.allSatisfy(\.isKept) ?? true }
 
-  /// The report for people.
+  /// The report for people, with the targets of docs/scheduling.md.
   var lines: [String] {
     let head = [
       "codemint \(codemint), Postgres \(postgres), \(machine.cores) x \(machine.processor), "
@@ -51,21 +51,27 @@ struct BenchReport: Encodable, Sendable {
     }
     var lines = [""] + table.lines
     lines.append(
-      "DAEMON, STAND-IN, POSTGRES: seconds of CPU for 100,000 codes; memory: the daemon's"
+      "DAEMON, STAND-IN, POSTGRES: CPU seconds for 100,000 codes; memory is the daemon's"
     )
     if let big, let grown {
       let share = grown.codesPerSecond / big.codesPerSecond
       lines.append(
-        "with \(grown.rowsBefore) rows in the table: \(Self.text(share, digits: 2)) of the pace on "
-          + "an empty one"
+        "with \(grown.rowsBefore) rows in the table: \(Self.text(share, digits: 2)) of the speed "
+          + "with an empty table"
       )
     }
     return lines
   }
 
   private var wakeLines: [String] {
-    guard let shares = wake?.milliseconds else { return [] }
-    return ["", "INSERT to request, \(shares.count) jobs: \(Self.text(shares))"]
+    guard let wake else { return [] }
+    let (woken, polled) = (wake.milliseconds, wake.pollMilliseconds)
+    return [
+      "",
+      "INSERT to request, \(woken.count) jobs: \(Self.text(woken))",
+      "the same without LISTEN, \(polled.count) jobs, poll.seconds 1: at most "
+        + "\(Self.text(polled.most, digits: 0)) ms; " + Self.target(polled.most <= 1050, "1050 ms"),
+    ]
   }
 
   private var claimLines: [String] {
@@ -79,7 +85,11 @@ struct BenchReport: Encodable, Sendable {
         ["\(step.waiting)"] + [shares.p50, shares.p95, shares.p99].map { Self.text($0, digits: 2) }
       )
     }
-    return [""] + table.lines
+    let growth = claim.growth.map { growth in
+      "median among the most jobs: \(Self.text(growth, digits: 2)) times that among the fewest; "
+        + Self.target(growth <= 1.2, "at most 1.2")
+    }
+    return [""] + table.lines + [growth].compactMap(\.self)
   }
 
   private var paceLines: [String] {
@@ -89,7 +99,7 @@ struct BenchReport: Encodable, Sendable {
         "\(run.daemons) daemon(s) at \(run.requestsPerSecond) requests/s: \(run.requests) sent, "
           + "at most \(run.mostInOneSecond) in a sliding second, \(run.refused) refused, "
           + "\(Self.text(run.used * 100, digits: 1)) % of the slots used; gaps \(Self.text(run.gaps))"
-          + (run.isKept ? "" : "; this is NOT as it has to be")
+          + (run.isKept ? "" : "; the limit was NOT kept or not used")
       }
   }
 
@@ -99,8 +109,13 @@ struct BenchReport: Encodable, Sendable {
       "",
       "idle for \(idle.seconds) s: \(Self.text(idle.cpu, digits: 2)) s of CPU, "
         + "\(idle.transactions) transactions, \(Self.mebibytes(idle.resident)) MiB resident, "
-        + "\(Self.mebibytes(idle.anonymous)) MiB of them anonymous",
+        + "\(Self.mebibytes(idle.anonymous)) MiB of it anonymous; "
+        + Self.target(idle.isFrugal, "0.02 s and 16 transactions in 30 s"),
     ]
+  }
+
+  private static func target(_ isMet: Bool, _ words: String) -> String {
+    "target: \(words), \(isMet ? "met" : "MISSED")"
   }
 
   private static func text(_ shares: Shares) -> String {

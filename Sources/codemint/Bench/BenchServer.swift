@@ -3,8 +3,8 @@ import Ledger
 import LocalPostgres
 import Postgres
 
-/// The server on which everything is measured: a private one, or one that the settings name. Each
-/// section has databases of its own there, which are dropped afterwards; no other is touched.
+/// The Postgres server of the bench: a private one, or the one that the settings name. Each section has
+/// its own databases, which are dropped afterwards. No other database is touched.
 final class BenchServer: Sendable {
   private let local: LocalPostgres?
   private let url: String
@@ -14,7 +14,7 @@ final class BenchServer: Sendable {
     self.url = url
   }
 
-  /// Starts a private server with the settings that Postgres has by default.
+  /// Starts a private server with Postgres's default settings.
   static func start() async throws -> BenchServer {
     var options = LocalPostgres.Options()
     options.durability = .durable
@@ -22,12 +22,12 @@ final class BenchServer: Sendable {
     return BenchServer(local: local, url: local.url())
   }
 
-  /// Uses a server that is there; the login must be allowed to create databases.
+  /// Uses an existing server. The login must be allowed to create databases.
   static func given(_ url: String) -> BenchServer {
     BenchServer(local: nil, url: url)
   }
 
-  /// What the server says of itself, such as "15.18".
+  /// The server's version, for example "15.18".
   func version() async throws -> String {
     let connection = try await connect(nil)
     let text = try await connection.query("SHOW server_version").one().text("server_version")
@@ -35,10 +35,11 @@ final class BenchServer: Sendable {
     return text.split(separator: " ").first.map(String.init) ?? text
   }
 
-  /// Where the server may write files; nil if it is not ours.
+  /// A directory in which the server may write files; nil if the server is not private.
   var directory: String? { local.map { "\($0.directory)/data" } }
 
-  /// Transactions in a database so far, asked from another, so that asking is none of them.
+  /// The number of transactions in a database so far. The query runs in another database, so it is not
+  /// counted.
   func transactions(in database: BenchDatabase) async throws -> Int {
     let connection = try await connect(nil)
     let row = try await connection.query(
@@ -49,13 +50,13 @@ final class BenchServer: Sendable {
     return Int(try row.int64("n"))
   }
 
-  /// CPU seconds of all the server's processes; nil if they are not ours to see.
+  /// The CPU seconds of all processes of the server; nil if the server is not private.
   func cpu() async -> Double? {
     guard let process = await local?.processID else { return nil }
     return ProcessUse.cpuOfFamily(process)
   }
 
-  /// Makes a database with the schema in it, for as long as `body` runs.
+  /// Makes a database with codemint's schema for as long as `body` runs.
   func withDatabase<Value>(
     _ body: (BenchDatabase) async throws -> Value
   ) async throws -> Value {
@@ -77,7 +78,7 @@ final class BenchServer: Sendable {
     return value
   }
 
-  /// Gives everything back.
+  /// Stops a private server and removes its files.
   func close() async {
     try? await local?.remove()
   }
@@ -94,7 +95,7 @@ final class BenchServer: Sendable {
     try await Connection.open(try ConnectionSettings(database.map(url(of:)) ?? url))
   }
 
-  /// What comes last wins, in both forms of a connection string.
+  /// The connection string for a database. In both forms of connection strings, the last name wins.
   private func url(of database: String) -> String {
     guard url.contains("://") else { return "\(url) dbname=\(database)" }
     return "\(url)\(url.contains("?") ? "&" : "?")dbname=\(database)"
@@ -106,10 +107,10 @@ struct BenchDatabase: Sendable {
   let name: String
   let url: String
 
-  /// Another connection to it; who opens it closes it.
+  /// Opens a connection. The caller has to close it.
   func connect() async throws -> Connection {
     var settings = try ConnectionSettings(url)
-    // Filling and copying tables takes its time.
+    // Filling and copying tables takes long.
     settings.statementDeadline = .seconds(3600)
     return try await Connection.open(settings)
   }

@@ -2,12 +2,12 @@ import Ledger
 import Postgres
 import Provisioning
 
-/// How long a claim takes, as the daemon makes it, among few and among many waiting jobs: a tenth
-/// stands ahead of all others on a closed reward, four tenths are for tomorrow, a quarter is on
-/// rewards of their own and a quarter on one reward.
+/// The time of a claim among few and among many waiting jobs. A tenth of the jobs has the highest
+/// priority but waits for a closed reward. Four tenths begin tomorrow. A quarter has a reward for each
+/// job, and a quarter shares one reward.
 struct ClaimRun: Sendable {
   let server: BenchServer
-  /// The most jobs that wait.
+  /// The most waiting jobs.
   let backlog: Int
 
   struct Figures: Encodable, Sendable {
@@ -17,6 +17,12 @@ struct ClaimRun: Sendable {
     }
 
     let steps: [Step]
+
+    /// The median among the most jobs, as a multiple of the median among the fewest.
+    var growth: Double? {
+      guard let fewest = steps.first, let most = steps.last, steps.count > 1 else { return nil }
+      return most.milliseconds.p50 / fewest.milliseconds.p50
+    }
   }
 
   func run() async throws -> Figures {
@@ -66,7 +72,7 @@ struct ClaimRun: Sendable {
       let claim = try await store.claim(request)
       let milliseconds = (ContinuousClock.now - start) / .milliseconds(1)
       guard case .call = claim else { throw CommandError(.failed, "claim \(turn) found nothing") }
-      // The first of them prepare statements and fill caches.
+      // The first claims prepare statements and fill caches.
       if turn >= 20 { times.append(milliseconds) }
     }
     return times

@@ -2,22 +2,22 @@ import Foundation
 import Postgres
 import Provisioning
 
-/// Jobs from their INSERT to the last code in the table, by a daemon of its own.
+/// Measures jobs from their INSERT to the last code in the table.
 struct EndToEndRun: Sendable {
   let server: BenchServer
   let inFlight: Int
-  /// How many codes each job asks for.
+  /// The number of codes of each job.
   let jobs: [Int]
-  /// Rows in the table beforehand, of other jobs.
+  /// The rows of other jobs in the table at the beginning.
   var rows = 0
-  /// Whether the same rows are copied into the same table afterwards.
+  /// Whether to measure one COPY of the same rows afterwards.
   var copies = false
 
   /// One moment of a run.
   struct Sample: Encodable, Sendable {
     /// Seconds since the INSERT.
     let seconds: Double
-    /// Codes stored by then.
+    /// The codes stored so far.
     let codes: Int
     /// The daemon's resident and anonymous memory, in bytes.
     let resident: Int
@@ -28,18 +28,18 @@ struct EndToEndRun: Sendable {
     let jobs: Int
     let codes: Int
     let rowsBefore: Int
-    /// From the INSERT to the end of the last job, by the database's clock.
+    /// The time from the INSERT to the end of the last job, by the database's clock.
     let seconds: Double
     let codesPerSecond: Double
-    /// Seconds of CPU for 100,000 codes: the daemon, the stand-in for the API, all of Postgres.
+    /// CPU seconds for 100,000 codes: of the daemon, of the simulated API, of all of Postgres.
     let daemonCPU: Double
     let standInCPU: Double
     let postgresCPU: Double?
-    /// The most that the daemon had, in bytes.
+    /// The daemon's greatest memory, in bytes.
     let peakResident: Int
     let peakAnonymous: Int
-    /// Rows a second of one COPY of the same rows into the same table, emptied; only on a server of
-    /// our own, whose files can be used.
+    /// Rows per second of one COPY of the same rows into the emptied table. Nil if the server is not
+    /// private, because COPY needs a file of the server.
     let copyPerSecond: Double?
     let shareOfCopy: Double?
     let samples: [Sample]
@@ -74,7 +74,7 @@ struct EndToEndRun: Sendable {
     }
   }
 
-  /// A table that has grown, with ids as random as those of real codes.
+  /// Fills the table with codes of other jobs. Their ids are random, as those of real codes are.
   private func fill(_ connection: Connection) async throws {
     guard rows > 0 else { return }
     let fill: Statement = """
@@ -96,7 +96,7 @@ struct EndToEndRun: Sendable {
   private func measure(_ connection: Connection, _ daemon: BenchDaemon, _ api: BenchAPI)
     async throws -> Figures
   {
-    // What was written before is not to be paid for now. Only a superuser may.
+    // Earlier writes must not be charged to this run. Only a superuser may run CHECKPOINT.
     _ = try? await connection.query("CHECKPOINT")
     let before = (daemon.use?.cpu ?? 0, ProcessUse.own, await server.cpu())
     let insert: Statement = """
@@ -137,7 +137,7 @@ struct EndToEndRun: Sendable {
     )
   }
 
-  /// Follows the jobs to their end, four looks a second.
+  /// Takes four samples a second until all jobs have ended.
   private func watch(_ connection: Connection, _ daemon: BenchDaemon) async throws -> [Sample] {
     let start = ContinuousClock.now
     var samples: [Sample] = []
@@ -166,7 +166,7 @@ struct EndToEndRun: Sendable {
     }
   }
 
-  /// The work must have been done, and right.
+  /// Checks that every code was made and stored exactly once, and returns the time that it took.
   private func check(_ connection: Connection, _ codes: Int, _ api: BenchAPI)
     async throws -> Double
   {
@@ -186,11 +186,34 @@ struct EndToEndRun: Sendable {
       throw CommandError(
         .failed,
         """
-        codes were lost or made twice: \(codes) were asked for, \(found[2]) made, \(found[0]) \
-        stored, \(found[1]) of them distinct
+        codes were lost or made twice: \(codes) requested, \(found[2]) made, \(found[0]) stored, \
+        \(found[1]) distinct
         """
       )
     }
     return try row.double("seconds")
+  }
+}
+
+/// The speed limit of Postgres itself: one COPY of a run's rows into the same table, emptied but with
+/// all indexes and constraints.
+struct CopyLimit {
+  let connection: Connection
+  /// A directory in which the server may write a temporary file.
+  let directory: String
+
+  /// Measures one COPY of this many rows, in rows per second.
+  func measure(_ rows: Int) async throws -> Double {
+    let path = "\(directory)/bench.copy"
+    defer { unlink(path) }
+    let out = "COPY (SELECT * FROM codemint.codes WHERE job_id > 0) TO '\(path)' (FORMAT binary)"
+    _ = try await connection.query(Statement(out))
+    _ = try await connection.query("TRUNCATE codemint.codes")
+    _ = try await connection.query("CHECKPOINT")
+    let start = ContinuousClock.now
+    _ = try await connection.query(
+      Statement("COPY codemint.codes FROM '\(path)' (FORMAT binary)")
+    )
+    return Double(rows) / ((ContinuousClock.now - start) / .seconds(1))
   }
 }

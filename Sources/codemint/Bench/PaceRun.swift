@@ -1,8 +1,8 @@
 import Postgres
 import Provisioning
 
-/// How a fleet keeps the pace that it was told, and uses it: the stand-in allows so many requests in
-/// any one second, and notes when each arrived.
+/// Measures how a fleet keeps and uses its rate limit. The simulated API refuses more requests than
+/// that in any second, and records when each request arrived.
 struct PaceRun: Sendable {
   let server: BenchServer
   let pace: Int
@@ -13,16 +13,16 @@ struct PaceRun: Sendable {
     let daemons: Int
     let requestsPerSecond: Int
     let requests: Int
-    /// The most that arrived in any sliding second.
+    /// The most requests in any sliding second.
     let mostInOneSecond: Int
-    /// How many were answered 429.
+    /// The number of requests that were answered with 429.
     let refused: Int
-    /// What part of the slots was used.
+    /// The share of the slots that was used, 0 to 1.
     let used: Double
-    /// Milliseconds from one request to the next.
+    /// The milliseconds from one request to the next.
     let gaps: Shares
 
-    /// Never more than allowed, and nearly all of it.
+    /// Whether the limit was kept, and at least 97 % of it was used.
     var isKept: Bool { mostInOneSecond <= requestsPerSecond && refused == 0 && used >= 0.97 }
   }
 
@@ -78,7 +78,7 @@ struct PaceRun: Sendable {
     )
   }
 
-  /// The most of these ascending moments, in nanoseconds, that lie within any second.
+  /// The most of these ascending times, in nanoseconds, that lie within any second.
   static func mostInOneSecond(_ moments: [UInt64]) -> Int {
     var most = 0
     var oldest = 0

@@ -4,16 +4,16 @@ import OneOfNone
 import Postgres
 import Provisioning
 
-/// `codemint audit`: everything upstream compared with the ledger.
+/// `codemint audit`: compares all codes upstream with the ledger.
 struct AuditCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "audit",
     abstract: "Compares all codes of a reward upstream with the ledger.",
     discussion: """
-      Changes nothing. Ends with status 0 if both are the same, with 1 if they differ, and then \
-      names the codes by their ids, never by their values. Pages of the listing keep the rate \
-      limit; while nothing may be sent it waits, and after a minute ends with status 75. Calls \
-      that are being made meanwhile show as differences: audit when nothing runs.
+      It changes nothing. It ends with status 0 if both sides are the same. If they differ it ends with \
+      1 and names the codes by their ids, never by their values. Its requests keep the rate limit. If \
+      nothing may be sent for a minute, it ends with status 75. Calls that are made during the audit \
+      show as differences, so run it when no job runs.
       """
   )
 
@@ -27,7 +27,7 @@ struct AuditCommand: AsyncParsableCommand {
 
   func run() async throws {
     guard let id = UniqueID(reward) else {
-      throw CommandError(.usage, "the reward's id is a UUID, and \(reward) is none")
+      throw CommandError(.usage, "reward must be a UUID, not \"\(reward)\"")
     }
     let settings = try options.load()
     let client = APIClient(try settings.apiConfiguration())

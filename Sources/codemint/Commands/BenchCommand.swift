@@ -1,16 +1,15 @@
 import ArgumentParser
 import Provisioning
 
-/// `codemint bench`: how fast it is, here.
+/// `codemint bench`: measures codemint on this machine.
 struct BenchCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "bench",
     abstract: "Measures codemint on this machine, end to end and in parts.",
     discussion: """
-      Runs the daemon as a process of its own against a private Postgres and a stand-in for the API, \
-      or with --use-settings against the server that the settings name, in databases that it makes \
-      and drops. Ends with 1 if codes were lost or a limit was not kept. docs/benchmarks.md explains \
-      the figures.
+      It runs the daemon as a process of its own against a private Postgres and a simulated API. With \
+      --use-settings it uses the server that the settings name, in databases that it creates and drops. \
+      It ends with 1 if codes were lost or a limit was not kept. docs/benchmarks.md explains the figures.
       """
   )
 
@@ -19,28 +18,31 @@ struct BenchCommand: AsyncParsableCommand {
   )
   var sections = BenchSection.usual
 
-  @Option(help: "Codes of each end-to-end section, 1 to 1000000.")
+  @Option(help: "The codes of each end-to-end section, 1 to 1000000.")
   var codes = 1_000_000
 
-  @Option(help: "Jobs among which the codes of `many` are divided.")
+  @Option(help: "The jobs among which `many` divides the codes.")
   var jobs = 2000
 
-  @Option(help: "Rows that `grown` begins with.")
+  @Option(help: "The rows in the table at the beginning of `grown`.")
   var rows = 10_000_000
 
-  @Option(help: "Calls in flight, end to end.")
+  @Option(help: "The calls in flight in the end-to-end sections.")
   var inFlight = 4
 
-  @Option(help: "Jobs of `wake`.")
+  @Option(help: "The jobs of `wake`.")
   var wakes = 100
 
-  @Option(help: "The most jobs that wait in `claim`.")
+  @Option(help: "The most waiting jobs in `claim`.")
   var backlog = 1_000_000
 
-  @Option(help: "Requests per second of `pace`.")
+  @Option(help: "The requests per second of `pace`.")
   var pace = 20
 
-  @Option(help: "Seconds of `pace`, for each fleet, and of `idle`.")
+  @Option(help: "The number of daemons in `pace`; may be given several times.")
+  var daemons = [1, 3]
+
+  @Option(help: "The seconds of `pace`, for each number of daemons, and of `idle`.")
   var seconds = 30
 
   @Flag(
@@ -48,10 +50,10 @@ struct BenchCommand: AsyncParsableCommand {
   )
   var useSettings = false
 
-  @Flag(help: "Print JSON, with every sample.")
+  @Flag(help: "Print JSON with every sample.")
   var json = false
 
-  @Option(help: "Write throughput and memory over time to this SVG file.")
+  @Option(help: "Draw throughput and memory over time into this SVG file.")
   var plot: String?
 
   @OptionGroup var options: SettingsOptions
@@ -60,10 +62,15 @@ struct BenchCommand: AsyncParsableCommand {
     guard Bounds.jobCount.contains(codes), (1...codes).contains(jobs),
       (0...1_000_000_000).contains(rows),
       (1...64).contains(inFlight), (1...100_000).contains(wakes),
-      (1000...10_000_000).contains(backlog), (1...1000).contains(pace), (1...3600).contains(seconds)
+      (1000...10_000_000).contains(backlog), (1...1000).contains(pace),
+      daemons.allSatisfy((1...100).contains), (1...3600).contains(seconds)
     else {
       throw ValidationError(
-        "a size is out of range: at least 1 (1000 for --backlog), and no more than makes sense"
+        """
+        a size is out of range: --codes takes 1 to 1000000, --jobs 1 to the number of codes, --rows 0 to \
+        1000000000, --in-flight 1 to 64, --wakes 1 to 100000, --backlog 1000 to 10000000, --pace 1 to \
+        1000, --daemons 1 to 100, --seconds 1 to 3600
+        """
       )
     }
   }
@@ -102,6 +109,7 @@ struct BenchCommand: AsyncParsableCommand {
       backlog: backlog,
       seconds: seconds,
       pace: pace,
+      fleets: daemons,
       inFlight: inFlight
     )
   }

@@ -3,24 +3,24 @@ import Foundation
 import ServiceLifecycle
 import UnixSignals
 
-/// `codemint demo`: everything at once, on this machine, leaving nothing behind.
+/// `codemint demo`: runs everything on this machine and leaves nothing behind.
 struct DemoCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "demo",
-    abstract: "Shows codemint at work: a private Postgres, a stand-in API, the daemon, some jobs.",
+    abstract: "Shows codemint at work: a private Postgres, a simulated API, the daemon, some jobs.",
     discussion: """
-      Needs the Postgres server's programs and nothing else. All of it is in a temporary directory \
-      and on loopback ports, and is gone when the demo ends, however it ends.
+      It needs the programs of the Postgres server and nothing else. It uses a temporary directory and \
+      loopback ports, and leaves nothing behind, however it ends.
       """
   )
 
-  @Option(help: "Codes of the largest job, 1 to 1000000.")
+  @Option(help: "The number of codes of the largest job, 1 to 1000000.")
   var codes = 25_000
 
-  @Option(help: "Requests per second to the stand-in API.")
+  @Option(help: "Requests per second to the simulated API.")
   var requestsPerSecond = 10.0
 
-  @Flag(help: "Leave everything running at the end, until Ctrl-C, to look around with psql.")
+  @Flag(help: "Keep everything running after the jobs until Ctrl-C, to look around with psql.")
   var keep = false
 
   func validate() throws {

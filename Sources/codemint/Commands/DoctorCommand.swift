@@ -1,15 +1,16 @@
 import ArgumentParser
 
-/// `codemint doctor`: whether everything is as the daemon needs it.
+/// `codemint doctor`: checks that the daemon could work here.
 struct DoctorCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "doctor",
-    abstract: "Looks whether settings, database and API are as the daemon needs them.",
+    abstract: "Checks that the daemon can work with these settings, this database and this API.",
     discussion: """
-      Changes nothing and sends no generate call: the API is asked with GET /v1/team. Each line is \
-      ok, a warning or failed, with what to do; a wrong setting is such a line too, and what can be \
-      looked at without it is. Status 0 if nothing failed, else 1. Run it as the daemon's user, with \
-      the same settings and secrets; docs/operations.md, \"Commands on this host\", has a line for that.
+      It changes nothing and makes no codes; it asks the API with GET /v1/team. Each line is ok, warning \
+      or failed, and says what to do. A wrong setting is a failed line; everything that does not depend \
+      on it is still checked. It ends with status 0 if nothing failed, else with 1. Run it as the \
+      daemon's user, with the same settings and secrets; \"Commands on this host\" in \
+      docs/operations.md has the command for that.
       """
   )
 
@@ -43,7 +44,7 @@ struct DoctorCommand: AsyncParsableCommand {
     }
   }
 
-  /// Whether it says that the database is not to be had, and so its wakes neither.
+  /// Whether the finding says that the database cannot be reached. Then notifications cannot either.
   private static func isUnreached(_ finding: Finding) -> Bool {
     finding.subject == "database" && finding.verdict == .failed
   }
@@ -61,5 +62,44 @@ struct DoctorCommand: AsyncParsableCommand {
         output.line(String(repeating: " ", count: 9 + width + 2) + "-> \(remedy)")
       }
     }
+  }
+}
+
+/// The result of one check of `codemint doctor`.
+struct Finding: Hashable, Sendable, Encodable {
+  /// How the check ended.
+  enum Verdict: String, Sendable, Encodable {
+    case ok
+    /// codemint works, but something should be changed.
+    case warning
+    /// codemint cannot work, or not safely.
+    case failed
+  }
+
+  /// What was checked, in one or two words.
+  let subject: String
+  let verdict: Verdict
+  /// What was found, on one line; never a secret.
+  let observation: String
+  /// What to do; nil if all is well.
+  let remedy: String?
+
+  private init(_ subject: String, _ verdict: Verdict, _ observation: String, _ remedy: String?) {
+    self.subject = subject
+    self.verdict = verdict
+    self.observation = observation.onOneLine
+    self.remedy = remedy
+  }
+
+  static func ok(_ subject: String, _ observation: String) -> Finding {
+    Finding(subject, .ok, observation, nil)
+  }
+
+  static func warning(_ subject: String, _ observation: String, _ remedy: String) -> Finding {
+    Finding(subject, .warning, observation, remedy)
+  }
+
+  static func failed(_ subject: String, _ observation: String, _ remedy: String) -> Finding {
+    Finding(subject, .failed, observation, remedy)
   }
 }

@@ -1,14 +1,14 @@
 import ArgumentParser
 import Ledger
 
-/// `codemint enqueue`: one job, without writing SQL.
+/// `codemint enqueue`: inserts one job without SQL.
 struct EnqueueCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "enqueue",
     abstract: "Inserts a job: COUNT codes for REWARD.",
     discussion: """
-      Prints the job's number. With --wait it then shows the progress on standard error and ends \
-      when the job does: with status 0 if it is completed, else with 1.
+      It prints the job's number. With --wait it then shows the progress on standard error and ends \
+      when the job ends: with status 0 if the job is completed, else with 1.
       """
   )
 
@@ -18,22 +18,22 @@ struct EnqueueCommand: AsyncParsableCommand {
   @Argument(help: "How many codes, 1 to 1000000.")
   var count: Int32
 
-  @Option(help: "What the codes shall begin with, 1 to 32 characters.")
+  @Option(help: "The first characters of every code, 1 to 32.")
   var prefix: String?
 
-  @Option(help: "0 goes first, 9 last; 5 if not given.")
+  @Option(help: "0 is served first, 9 last; 5 if not given.")
   var priority: Int16?
 
-  @Option(help: "Not before this time, for example \"2026-12-24 08:00+01\" or tomorrow.")
+  @Option(help: "The earliest time to begin, for example \"2026-12-24 08:00+01\" or tomorrow.")
   var runAt: String?
 
-  @Option(help: "Refused if a job with this key was ever inserted.")
+  @Option(help: "A key of your own; the job is refused if a job with this key was ever inserted.")
   var dedupeKey: String?
 
-  @Option(help: "A JSON object of your own, kept with the job.")
+  @Option(help: "A JSON object of your own; it is kept with the job.")
   var metadata: String?
 
-  @Flag(help: "Wait for the job's end.")
+  @Flag(help: "Wait until the job ends.")
   var wait = false
 
   @Flag(help: "Print JSON.")
@@ -57,11 +57,11 @@ struct EnqueueCommand: AsyncParsableCommand {
       )
       let output = FileDescriptor.standardOutput
       if json { try output.json(["job": job]) } else { output.line("\(job)") }
-      if wait { try await follow(job, desk) }
+      if wait { try await waitForEnd(of: job, desk) }
     }
   }
 
-  private func follow(_ job: Int64, _ desk: JobDesk) async throws {
+  private func waitForEnd(of job: Int64, _ desk: JobDesk) async throws {
     let ended = try await JobWatch(desk: desk, output: .standardError).follow([job])
     guard let status = ended.first, status.state != "completed" else { return }
     throw CommandError(

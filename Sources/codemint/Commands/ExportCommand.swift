@@ -2,23 +2,23 @@ import ArgumentParser
 import Ledger
 import Postgres
 
-/// `codemint export`: the codes of a job, which is what they are bought for.
+/// `codemint export`: writes the codes of a job.
 struct ExportCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "export",
     abstract: "Writes the codes of a job, with their sync status, as CSV or JSON lines.",
     discussion: """
-      This is the one command that shows codes; the database login needs the role codemint_reader. \
-      Codes that no job has room for are left out. A million codes take no more memory than a \
-      thousand. With --output the file appears under its name when it is whole, for its owner alone; \
-      on standard output a status other than 0 says that something is missing.
+      This is the only command that shows codes; the database login needs the role codemint_reader. \
+      Surplus codes are left out. A million codes take no more memory than a thousand. With --output \
+      the file appears under its name when it is complete, and only its owner may read it. On standard \
+      output, a status other than 0 says that the output is incomplete.
       """
   )
 
   @Argument(help: "The job's number.")
   var job: Int64
 
-  @Option(help: "csv, with a line of names first, or jsonl, one object a line.")
+  @Option(help: "csv, whose first line has the names, or jsonl, one object a line.")
   var format = Layout.csv
 
   @Option(
@@ -31,7 +31,7 @@ struct ExportCommand: AsyncParsableCommand {
 
   func run() async throws {
     var connection = try options.load().connectionSettings()
-    // Whoever reads the output may take a break.
+    // The reader of the output may pause for any time.
     connection.idleInTransactionTimeout = nil
     let pool = Pool(connection, limit: 1)
     do {
@@ -62,7 +62,7 @@ struct ExportCommand: AsyncParsableCommand {
   }
 }
 
-/// What --format takes.
+/// The values of --format.
 enum Layout: String, ExpressibleByArgument, CaseIterable {
   case csv, jsonl
 

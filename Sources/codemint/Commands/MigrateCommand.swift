@@ -2,26 +2,26 @@ import ArgumentParser
 import Ledger
 import Postgres
 
-/// `codemint migrate`: the schema.
+/// `codemint migrate`: creates or updates the schema.
 struct MigrateCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "migrate",
     abstract: "Creates the schema and its roles, or brings them up to date.",
     discussion: """
-      May be run at any time and by any number of hosts at once; what is applied already stays as \
-      it is. Each migration is one transaction. A login that may not create roles is told what an \
-      administrator has to run.
+      It may run at any time, and on any number of hosts at once; what is already applied stays as it \
+      is. Each migration is one transaction. If the login may not create roles, it prints the \
+      statements that an administrator has to run.
       """
   )
 
   @OptionGroup var options: SettingsOptions
 
-  @Flag(help: "Change nothing; end with status 1 if the schema is not up to date.")
+  @Flag(help: "Change nothing, and end with status 1 if the schema is not up to date.")
   var check = false
 
   @Flag(
     help:
-      "Change nothing and connect to nothing; print the SQL of every migration, and of the roles."
+      "Change nothing and connect to nothing; print the SQL of every migration and of the roles."
   )
   var print = false
 
@@ -30,7 +30,7 @@ struct MigrateCommand: AsyncParsableCommand {
 
   func validate() throws {
     guard [check, print].count(where: \.self) + (print && json ? 1 : 0) < 2 else {
-      throw ValidationError("--print goes with neither --check nor --json")
+      throw ValidationError("--print cannot be combined with --check or --json")
     }
   }
 
@@ -69,36 +69,38 @@ struct MigrateCommand: AsyncParsableCommand {
     if json { try output.json(report) } else { output.line(report.state) }
   }
 
-  /// How the schema stands.
+  /// The state of the schema.
   private struct Report: Encodable {
-    /// In a sentence.
+    /// One sentence for a person.
     let state: String
-    /// Whether this codemint can work with it.
+    /// Whether this version of codemint can work with the schema.
     let current: Bool
-    /// Numbers of the migrations that were applied now.
+    /// The numbers of the migrations that this run applied.
     let applied: [Int]
   }
 }
 
 extension RoleSetup.Outcome {
-  /// What is left to be done by somebody else; nil if nothing is.
+  /// What an administrator still has to do; nil if nothing.
   fileprivate var notice: String? {
     switch self {
     case .done: nil
     case .missing(let roles):
       """
-      codemint: this login may not create roles. An administrator has to run
+      codemint: this login may not create roles. Until they exist, only the owner of the schema can \
+      use it. Let an administrator run
       \(roles.map { "  \($0.statement);" }.joined(separator: "\n"))
-      and `codemint migrate` has to be run again. Until then only the owner of the schema can use it.
+      and then run `codemint migrate` again.
       """
     case .notOwner:
-      "codemint: privileges are as they were; only the owner of the schema can set them"
+      "codemint: the privileges were not changed, because only the owner of the schema can set them"
     }
   }
 }
 
 extension Settings {
-  /// A migration may have to wait for a lock or rewrite a table: no limits but the operator's.
+  /// The connection for migrations. They may wait for a lock or rewrite a table, so the connection
+  /// has no timeouts except the operator's own.
   fileprivate func migrationSettings() throws(SettingsError) -> ConnectionSettings {
     var connection = try connectionSettings()
     connection.statementTimeout = nil

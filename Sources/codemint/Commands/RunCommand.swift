@@ -8,13 +8,13 @@ import UnixSignals
 struct RunCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "run",
-    abstract: "Runs the daemon: turns job rows into codes until it is stopped.",
+    abstract: "Runs the daemon, which turns job rows into codes until it is stopped.",
     discussion: """
-      SIGHUP reads limits and log level again. SIGTERM and SIGINT drain: no new call is made, calls \
-      in flight are settled, and the daemon \
-      ends with status 0 within the API's timeout and 5 seconds. If the database cannot be reached \
-      by then it ends with 75 and names the calls that are not settled. A second signal ends it at \
-      once. A flag wins over the setting of the same name; most settings have no flag.
+      SIGHUP makes it read the limits and the log level again. SIGTERM and SIGINT drain it: it makes no \
+      new calls, settles the calls in flight, and ends with status 0 within the API's timeout plus 5 \
+      seconds. If the database cannot be reached in that time, it ends with 75 and names the calls \
+      that are not settled. A second signal ends it at once. A flag wins over the setting of the same \
+      name; most settings have no flag.
       """
   )
 
@@ -23,26 +23,26 @@ struct RunCommand: AsyncParsableCommand {
   @Option(help: "The API's base URL.")
   var apiBaseURL: String?
 
-  @Option(help: "Requests per second; fractions are allowed.")
+  @Option(help: "Requests per second; a fraction is allowed.")
   var requestsPerSecond: String?
 
-  @Option(help: "Requests that may go at once after a quiet time.")
+  @Option(help: "Requests that may be sent at once after a quiet time.")
   var burst: String?
 
-  @Option(help: "Calls in flight at any moment.")
+  @Option(help: "The most calls in flight at any moment.")
   var maxInFlight: String?
 
-  @Option(help: "Calls in flight for any one reward.")
+  @Option(help: "The most calls in flight for one reward.")
   var maxInFlightPerReward: String?
 
   @Option(
-    help: "How much is logged: trace, debug, info, notice, warning, error or critical.",
+    help: "The lowest level to log: trace, debug, info, notice, warning, error or critical.",
     completion: .list(Logger.Level.allCases.map(\.rawValue))
   )
   var logLevel: String?
 
   @Option(
-    help: "How log lines look: auto, text, json or journal.",
+    help: "The format of log lines: auto, text, json or journal.",
     completion: .list(LogFormat.allCases.map(\.rawValue))
   )
   var logFormat: String?

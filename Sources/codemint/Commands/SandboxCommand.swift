@@ -4,54 +4,54 @@ import Sandbox
 import ServiceLifecycle
 import UnixSignals
 
-/// `codemint sandbox`: a stand-in for the API.
+/// `codemint sandbox`: a simulation of the API.
 struct SandboxCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "sandbox",
-    abstract: "Runs a stand-in for the One of None API on a loopback port, to try things out.",
+    abstract: "Simulates the One of None API on a loopback port, for experiments and tests.",
     discussion: """
-      It takes any reward, or only those named with --reward, and makes codes that are worth \
-      nothing. GET /sandbox/truth tells what it made.
+      It accepts every reward, or only the rewards given with --reward, and makes codes without value. \
+      GET /sandbox/truth returns what it made.
       """
   )
 
-  @Option(help: "The port; 0 takes a free one and prints it.")
+  @Option(help: "The port; 0 takes a free port. The address is printed.")
   var port = 8089
 
-  @Option(help: "A reward that exists; may be given several times. Without it every one does.")
+  @Option(help: "A reward that exists; may be given several times. Without it every reward exists.")
   var reward: [String] = []
 
-  @Option(help: "Milliseconds until it answers.")
+  @Option(help: "Milliseconds before each answer.")
   var latency = 0
 
-  @Option(help: "Milliseconds more, at random.")
+  @Option(help: "The most milliseconds added to the latency, at random.")
   var jitter = 0
 
-  @Option(help: "Characters of a code after its prefix.")
+  @Option(help: "The number of characters of a code after its prefix.")
   var codeLength = 10
 
-  @Option(help: "The share of codes, 0 to 1, that come back pending for a shop.")
+  @Option(help: "The share of codes, 0 to 1, whose sync is pending at first.")
   var pending = 0.0
 
-  @Option(help: "Milliseconds until a pending code is settled.")
+  @Option(help: "Milliseconds until the sync of a pending code is final.")
   var settleAfter = 5000
 
-  @Option(help: "Milliseconds more until it is, at random.")
+  @Option(help: "The most milliseconds added to that time, at random.")
   var settleSpread = 0
 
-  @Option(help: "The share of pending codes, 0 to 1, that settle as an error.")
+  @Option(help: "The share of pending codes, 0 to 1, whose sync ends in an error.")
   var errors = 0.0
 
   @Option(
-    help: "A JSON file with a plan of misbehaviour; docs/sandbox.md says what there is.",
+    help: "A JSON file with a plan of faults; docs/sandbox.md describes its format.",
     completion: .file()
   )
   var faults: String?
 
-  @Option(help: "Answer 429 to more generate requests than this in any second.")
+  @Option(help: "The most generate requests in any second; more are answered with 429.")
   var requestsPerSecond: Int?
 
-  @Option(help: "The same seed makes the same codes; at random if not given.")
+  @Option(help: "The seed of the codes; the same seed makes the same codes. Random if not given.")
   var seed: UInt64?
 
   func run() async throws {
@@ -72,7 +72,7 @@ struct SandboxCommand: AsyncParsableCommand {
     try await group.run()
   }
 
-  /// The key comes from the environment, as the daemon's does.
+  /// The key comes from the same environment variable as the daemon's key.
   private var configuration: SandboxConfiguration {
     let key = ProcessInfo.processInfo.environment[Setting.apiKey.environmentName]
     var configuration = SandboxConfiguration(
@@ -96,7 +96,7 @@ struct SandboxCommand: AsyncParsableCommand {
     return configuration
   }
 
-  /// Says where the sandbox is, once it is there.
+  /// Prints the sandbox's address when it listens.
   private struct Announcement: Service {
     let sandbox: Sandbox
     let hasKey: Bool
@@ -106,7 +106,7 @@ struct SandboxCommand: AsyncParsableCommand {
       FileDescriptor.standardOutput.line("http://127.0.0.1:\(port)")
       if !hasKey {
         FileDescriptor.standardError.line(
-          "any key is accepted; set \(Setting.apiKey.environmentName) to ask for one"
+          "every key is accepted; set \(Setting.apiKey.environmentName) to require that key"
         )
       }
       try await gracefulShutdown()

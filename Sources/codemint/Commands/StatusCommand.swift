@@ -1,22 +1,23 @@
 import ArgumentParser
 import Ledger
 
-/// `codemint status`: how the jobs stand.
+/// `codemint status`: the state of jobs and of the account.
 struct StatusCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "status",
-    abstract: "Shows how jobs stand, and whether calls may be sent.",
+    abstract: "Shows the state of jobs, and whether calls may be sent.",
     discussion: """
-      Without numbers it shows open jobs and the latest finished ones. The same and more is in the \
-      views codemint.job_status, codemint.account_status, codemint.doubts and \
-      codemint.sync_problems. SYNC tells how many codes Shopify and the like have yet to take.
+      Without job numbers it shows open jobs and the latest finished jobs. The views \
+      codemint.job_status, codemint.account_status, codemint.doubts and codemint.sync_problems show \
+      the same and more. SYNC is the number of codes that Shopify or Stripe has not taken yet, or has \
+      refused.
       """
   )
 
   @Argument(help: "Numbers of jobs.")
   var jobs: [Int64] = []
 
-  @Option(help: "How many jobs to show at most.")
+  @Option(help: "The most jobs to show if no numbers are given.")
   var limit = 20
 
   @Flag(help: "Print JSON.")
@@ -48,12 +49,12 @@ struct StatusCommand: AsyncParsableCommand {
     }
   }
 
-  /// What is shown.
+  /// The account and the jobs, for JSON and for people.
   private struct Report: Encodable {
     let account: AccountStatus
     let jobs: [Entry]
 
-    /// One job; in JSON its members stand side by side.
+    /// One job. In JSON, the members of both parts are members of one object.
     struct Entry: Encodable {
       let status: JobStatus
       let sync: JobSync?
@@ -76,7 +77,7 @@ struct StatusCommand: AsyncParsableCommand {
       return line + ", \(pace), \(account.inFlight) in flight, \(account.workers) worker(s)"
     }
 
-    /// What is configured, and what of it is sent now if that is less.
+    /// The configured pace, and the current pace if that is lower.
     private var pace: String {
       guard let configured = account.requestsPerSecond else { return "no limits known" }
       let text = "\(Setting.plain(configured)) requests/s"

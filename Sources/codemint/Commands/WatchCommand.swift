@@ -1,5 +1,6 @@
 import ArgumentParser
 import Ledger
+import Postgres
 
 /// `codemint watch`: live progress.
 struct WatchCommand: AsyncParsableCommand {
@@ -7,18 +8,18 @@ struct WatchCommand: AsyncParsableCommand {
     commandName: "watch",
     abstract: "Shows the progress of jobs while they run.",
     discussion: """
-      With numbers it ends when all of these jobs have: with status 0 if every one is completed, \
-      else with 1. Without, it shows open jobs and the latest finished ones until Ctrl-C. On a \
-      terminal the bars redraw themselves; elsewhere, and with TERM=dumb, each tenth and each \
-      change of state is a line. "sync" tells how many codes other systems have yet to take, or \
-      refused.
+      With job numbers it ends when all these jobs have ended: with status 0 if every job is \
+      completed, else with 1. Without numbers it shows open jobs and the latest finished jobs until \
+      Ctrl-C. A terminal shows progress bars. A file, a pipe and a terminal with TERM=dumb get a line \
+      for each tenth and each change of state. "sync" is the number of codes that other systems have \
+      not taken yet, or have refused.
       """
   )
 
   @Argument(help: "Numbers of jobs.")
   var jobs: [Int64] = []
 
-  @Option(help: "How many jobs to show at most, if none is named.")
+  @Option(help: "The most jobs to show if no numbers are given.")
   var limit = 10
 
   @OptionGroup var options: SettingsOptions
@@ -36,6 +37,68 @@ struct WatchCommand: AsyncParsableCommand {
       guard ended.allSatisfy({ $0.state == "completed" }) else {
         throw ExitCode(ExitStatus.failed.rawValue)
       }
+    }
+  }
+}
+
+/// Shows jobs on a progress board until they have ended. Outages of the database are waited out.
+struct JobWatch {
+  let desk: JobDesk
+  let output: FileDescriptor
+  /// The time between two queries.
+  var interval: Duration = .milliseconds(500)
+
+  /// Shows these jobs until all have ended, and returns their last states.
+  /// - Throws: `LedgerError` that names a job that does not exist, or the database's error.
+  func follow(_ jobs: [Int64]) async throws -> [JobStatus] {
+    var board = ProgressBoard(output)
+    var round = 0
+    while true {
+      if let found = try await look({ try await desk.status(of: jobs) }) {
+        let isLast = found.allSatisfy(\.isFinished)
+        board.show(
+          found,
+          sync: try await sync(of: found, isDue: isLast || round % Self.rarely == 0)
+        )
+        if isLast { return found }
+      }
+      round += 1
+      try await Task.sleep(for: interval)
+    }
+  }
+
+  /// Shows open jobs, and jobs that end meanwhile, for ever.
+  func followOpen(limit: Int) async throws {
+    var board = ProgressBoard(output)
+    var round = 0
+    while true {
+      if let found = try await look({ try await desk.recent(limit: limit) }) {
+        board.show(
+          found.reversed(),
+          sync: try await sync(of: found, isDue: round % Self.rarely == 0)
+        )
+      }
+      round += 1
+      try await Task.sleep(for: interval)
+    }
+  }
+
+  /// The sync state of the jobs' codes. It is queried less often than the rest because the database
+  /// counts codes for it. Nil if it is not due, or if the database does not answer.
+  private func sync(of jobs: [JobStatus], isDue: Bool) async throws -> [Int64: JobSync]? {
+    guard isDue else { return nil }
+    return try await look { try await desk.sync(of: jobs.map(\.id)) }
+  }
+
+  /// Every how many queries the sync state is due.
+  private static let rarely = 6
+
+  /// The answer, or nil if the database does not answer at the moment.
+  private func look<Found>(_ ask: () async throws -> Found) async throws -> Found? {
+    do {
+      return try await ask()
+    } catch let error as PostgresError where error.isConnectionLost {
+      return nil
     }
   }
 }

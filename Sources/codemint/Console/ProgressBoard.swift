@@ -1,8 +1,8 @@
-internal import Foundation
+import Foundation
 import Ledger
 
-/// Live progress of some jobs: bars that redraw themselves on a terminal, and elsewhere a plain
-/// line whenever a job has got further by a tenth or changed its state.
+/// Live progress of jobs. A terminal shows bars that are redrawn. Other outputs get a line when a job
+/// has progressed by a tenth or has changed its state.
 struct ProgressBoard {
   private let output: FileDescriptor
   private let isLive: Bool
@@ -10,8 +10,7 @@ struct ProgressBoard {
   private var told: [Int64: String] = [:]
   private var sync: [Int64: JobSync] = [:]
 
-  /// A terminal that says that it is dumb knows no movement of the cursor, and is written to like a
-  /// file.
+  /// A board on this output. A terminal with TERM=dumb cannot move the cursor, so it gets lines.
   init(
     _ output: FileDescriptor,
     environment: [String: String] = ProcessInfo.processInfo.environment
@@ -20,8 +19,8 @@ struct ProgressBoard {
     isLive = output.isTerminal && environment["TERM"] != "dumb"
   }
 
-  /// Shows where the jobs stand now.
-  /// - Parameter sync: How far their codes are in other systems; nil if that was not looked at.
+  /// Shows the present state of the jobs.
+  /// - Parameter sync: The sync state of their codes; nil to keep what was shown before.
   mutating func show(_ jobs: [JobStatus], sync: [Int64: JobSync]? = nil) {
     if let sync { self.sync = sync }
     if isLive { draw(jobs) } else { tell(jobs) }
@@ -29,10 +28,10 @@ struct ProgressBoard {
 
   private mutating func draw(_ jobs: [JobStatus]) {
     var text = drawnLines > 0 ? "\u{1B}[\(drawnLines)A" : ""
-    // What has scrolled off the screen cannot be drawn again.
+    // Lines that have scrolled off the screen cannot be redrawn.
     let jobs = jobs.suffix(max(1, output.height - 1))
     for job in jobs { text += "\u{1B}[2K" + bar(job) + "\n" }
-    // A board that has got shorter leaves nothing of its longer self.
+    // If there are fewer jobs than before, clear the lines that are left.
     for _ in jobs.count..<max(jobs.count, drawnLines) { text += "\u{1B}[2K\n" }
     output.write(text)
     drawnLines = max(jobs.count, drawnLines)
@@ -72,8 +71,18 @@ struct ProgressBoard {
 }
 
 extension String {
-  /// Filled up with blanks on the right.
+  /// The text, with blanks on the right up to this width.
   func padded(_ width: Int) -> String {
     self + String(repeating: " ", count: max(0, width - count))
+  }
+}
+
+extension JobSync {
+  /// The sync state in a few words: "done", or the numbers of codes that are pending and in error.
+  /// Empty while nothing is known.
+  var words: String {
+    if pending == 0, error == 0 { return doneAt == nil ? "" : "done" }
+    let parts = [(pending, "pending"), (error, "error")]
+    return parts.filter { $0.0 > 0 }.map { "\($0.0) \($0.1)" }.joined(separator: ", ")
   }
 }

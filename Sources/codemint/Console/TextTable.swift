@@ -1,6 +1,6 @@
-/// A table for people: columns as wide as they need to be, numbers to the right, a row a line.
+/// A table for people. Each column is as wide as its widest cell, and each row is one line.
 struct TextTable {
-  /// Where a column's text stands.
+  /// The side to which a column's text is aligned.
   enum Alignment {
     case left, right
   }
@@ -17,7 +17,7 @@ struct TextTable {
     rows.append(row.map(\.onOneLine))
   }
 
-  /// The lines, heads first, without blanks at their ends.
+  /// The lines, the heads first, without trailing blanks.
   var lines: [String] {
     let widths = heads.indices.map { column in
       max(heads[column].title.count, rows.map { $0[column].count }.max() ?? 0)
@@ -37,5 +37,20 @@ struct TextTable {
     case .left: text + blanks
     case .right: blanks + text
     }
+  }
+}
+
+extension String {
+  /// The text on one line, for a cell of a table. Lines are joined, because messages of libpq have
+  /// several, and control characters are escaped, because they could move a terminal's cursor.
+  var onOneLine: String {
+    var whole = ""
+    for line in split(whereSeparator: \.isNewline) {
+      let text = line.drop(while: \.isWhitespace)
+      guard !text.isEmpty else { continue }
+      if let last = whole.last { whole += last == ":" ? " " : "; " }
+      whole += text
+    }
+    return Escaping.plain(whole)
   }
 }

@@ -7,7 +7,7 @@ import Provisioning
 import ServiceLifecycle
 import Worker
 
-/// The daemon: everything that `codemint run` runs, built from settings.
+/// The daemon: everything that `codemint run` runs, built from the settings.
 struct Daemon {
   private let worker: Worker
   private let pool: Pool
@@ -17,11 +17,11 @@ struct Daemon {
   private let wakeService: WakeService
   private let webService: WebService?
 
-  /// Builds the daemon; connects to nothing yet.
+  /// Builds the daemon without connecting to anything.
   ///
-  /// - Throws: `SettingsError` naming the setting that another module refuses.
+  /// - Throws: `SettingsError` that names the setting that another module refuses.
   init(_ settings: Settings, environment: [String: String], logger: Logger) throws {
-    // All that can be refused comes first: a client that has been made must be shut down.
+    // Everything that can throw comes first, because a client must be shut down once it is made.
     let connection = try settings.connectionSettings()
     let listening = try settings.listenSettings()
     let watch = ProgressWatch(ServiceManager(environment: environment), logger: logger)
@@ -38,9 +38,9 @@ struct Daemon {
       lease: settings.lease,
       poll: settings.poll,
       apiTimeout: settings.api.timeout,
-      settle: settings.settle
+      settle: settings.listingGap
     )
-    configuration.sync = settings.sync.follows ? settings.sync.rules : nil
+    configuration.sync = settings.sync.tracks ? settings.sync.rules : nil
     configuration.callRetention = settings.callRetention
     configuration.progressInterval = watch.progressInterval
     let health = Health()
@@ -95,31 +95,49 @@ struct Daemon {
     )
   }
 
-  /// What a `ServiceGroup` runs; the worker comes last, so that it drains first.
+  /// The services for a `ServiceGroup`. The worker comes last, so that it drains first.
   var services: [any Service] {
     (webService.map { [$0] } ?? []) + [wakeService, workerService]
   }
 
-  /// The service that makes a second signal end the process at once; the first of its group.
+  /// The service that ends the process at once on a second signal. It must be the first of its group.
   var secondSignal: any Service { SecondSignalService(worker: worker, logger: logger) }
 
-  /// The service that takes over changed settings on SIGHUP.
+  /// The service that applies changed settings on SIGHUP.
   func reload(to sink: LogSink, load: @escaping @Sendable () throws -> Settings) -> any Service {
     ReloadService(worker: worker, logger: logger, sink: sink, load: load)
   }
 
-  /// Gives back connections, after the services have ended.
+  /// Closes all connections. Call it after the services have ended.
   func close() async {
     await client.shutdown()
     await pool.close()
   }
 
-  /// Connections for settling, made as they are needed; more calls in flight than that share them.
+  /// The most connections for settling. They are opened when needed, and calls in flight share them.
   private static let mostSettlers = 8
 
   private static var hostName: String {
     var name = [CChar](repeating: 0, count: 256)
     guard gethostname(&name, name.count - 1) == 0 else { return "unknown" }
     return String(decoding: name.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
+  }
+}
+
+/// The machine's monotonic clock. On Linux `ContinuousClock` is CLOCK_BOOTTIME, which also counts the
+/// time during a suspension, as a lease does.
+struct SystemClock: WorkerClock {
+  private let start = ContinuousClock.now
+
+  var now: Instant {
+    Instant(nanoseconds: (ContinuousClock.now - start).nanoseconds)
+  }
+
+  func sleep(until instant: Instant) async throws(CancellationError) {
+    do {
+      try await ContinuousClock().sleep(until: start + .nanoseconds(instant.nanoseconds))
+    } catch {
+      throw CancellationError()
+    }
   }
 }

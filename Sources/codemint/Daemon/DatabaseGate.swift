@@ -4,16 +4,18 @@ import Postgres
 import Provisioning
 import ServiceLifecycle
 
-/// Waits for the database at the start, and lets nobody pass whose schema is another or who may not
-/// do what the daemon does.
+/// Waits for the database at the start. Refuses a schema that this version does not know, and a login
+/// that may not do everything that the daemon does.
 struct DatabaseGate {
   let pool: Pool
   let watch: ProgressWatch
   let logger: Logger
 
+  /// Waits until the database answers, then checks privileges and schema.
+  ///
   /// - Returns: False if a shutdown came first.
   /// - Throws: `LedgerError` if the schema is not the one that this binary needs or the login lacks a
-  ///   privilege, or the database's error if it refuses for a reason that does not pass.
+  ///   privilege; `PostgresError` if waiting cannot help.
   func pass() async throws -> Bool {
     var failures = 0
     while !Task.isShuttingDownGracefully {
@@ -41,13 +43,13 @@ struct DatabaseGate {
     return false
   }
 
-  /// What keeps the daemon from working on this database, or that it does not answer.
+  /// Why the daemon cannot work on this database (nil if it can), or that the database does not answer.
   private func complaint() async -> Result<LedgerError?, PostgresError> {
     do throws(PostgresError) {
       return .success(
         try await pool.withConnection(deadline: .seconds(5)) {
           (connection) throws(PostgresError) in
-          // Privileges first: without them the schema cannot be looked at.
+          // Privileges first: without them the schema cannot be read.
           if let complaint = try await PrivilegeCheck(connection).complaint() {
             return LedgerError(.privilege, complaint)
           }

@@ -2,8 +2,8 @@ import Logging
 import Provisioning
 import Synchronization
 
-/// Feeds systemd's watchdog from the dispatcher's progress, and from nothing else: a daemon whose
-/// dispatcher hangs is to be killed before its leases can be outlived.
+/// Feeds systemd's watchdog from the dispatcher's progress and from nothing else. systemd must kill a
+/// daemon whose dispatcher hangs before its leases are over.
 final class ProgressWatch: Sendable {
   private let manager: ServiceManager
   private let logger: Logger
@@ -11,7 +11,7 @@ final class ProgressWatch: Sendable {
   private let lastTold = Mutex(Instant(nanoseconds: .min / 2))
   private let interval: Duration
 
-  /// How often progress must be shown: well within the watchdog's patience.
+  /// How often the dispatcher has to report progress: at least four times in the watchdog's time.
   let progressInterval: Duration
 
   init(_ manager: ServiceManager, logger: Logger) {
@@ -22,7 +22,7 @@ final class ProgressWatch: Sendable {
     progressInterval = min(.seconds(2), patience / 4)
   }
 
-  /// Notes progress.
+  /// Reports progress to the watchdog, if that is due.
   func progress() {
     guard manager.watchdog != nil else { return }
     let now = clock.now
@@ -34,7 +34,7 @@ final class ProgressWatch: Sendable {
     if isDue { tell(.alive) }
   }
 
-  /// Tells the service manager something. That it cannot be told is no reason to stop.
+  /// Tells the service manager something. A failure is logged and does not stop the daemon.
   func tell(_ message: ServiceMessage) {
     do {
       try manager.tell(message)

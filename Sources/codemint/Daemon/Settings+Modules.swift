@@ -3,10 +3,10 @@ import Postgres
 import Provisioning
 
 extension Settings {
-  /// How the database is reached by everything but the listener.
+  /// The connection settings for everything except LISTEN.
   ///
-  /// Postgres leaves its own timeouts off; without them a lock that somebody forgot would hold a
-  /// worker up until its leases are gone.
+  /// Postgres has no timeouts by default. Without them, a forgotten lock would block a worker until its
+  /// leases are over.
   func connectionSettings() throws(SettingsError) -> ConnectionSettings {
     var connection = try connectionSettings(database.url, of: .databaseURL)
     connection.statementTimeout = .seconds(30)
@@ -15,7 +15,7 @@ extension Settings {
     return connection
   }
 
-  /// How the database is listened to.
+  /// The connection settings for LISTEN.
   func listenSettings() throws(SettingsError) -> ConnectionSettings {
     if let url = database.listenURL {
       return try connectionSettings(url, of: .databaseListenURL)
@@ -23,7 +23,7 @@ extension Settings {
     return try connectionSettings(database.url, of: .databaseURL)
   }
 
-  /// How the API is reached.
+  /// The settings of the API client.
   func apiConfiguration() throws -> APIConfiguration {
     let key = try requiredKey()
     do {

@@ -3,17 +3,17 @@ import Postgres
 import ServiceLifecycle
 import Worker
 
-/// Wakes the worker when NOTIFY says that there is work. The worker polls besides, so a listener
-/// that is lost costs time and nothing else.
+/// Wakes the worker when a notification says that there is work. The worker also polls, so a lost
+/// connection costs only time.
 struct WakeService: Service {
   let listener: Listener
-  /// Which setting says where it listens.
+  /// The setting that names the address of `listener`.
   let setting: Setting
   let worker: Worker
   let logger: Logger
 
-  /// A service that listens there, and proves with a connection of the pool that what is told
-  /// elsewhere is heard.
+  /// A service that listens at `listening`. It checks with a connection of `pool` that notifications
+  /// arrive.
   init(
     _ listening: ConnectionSettings,
     from setting: Setting,
@@ -23,7 +23,7 @@ struct WakeService: Service {
   ) {
     listener = Listener(
       listening,
-      channels: ["codemint_jobs", "codemint_limits"],
+      channels: ["codemint_jobs", "codemint_control"],
       notifier: { (channel) throws(PostgresError) in
         _ = try await pool.query(Self.call, [.text(channel)], deadline: .seconds(5))
       }
@@ -39,7 +39,7 @@ struct WakeService: Service {
       case .listening:
         logger.debug("listening for wakes")
         worker.wake()
-      case .notification(let notification) where notification.channel == "codemint_limits":
+      case .notification(let notification) where notification.channel == "codemint_control":
         worker.tend()
       case .notification:
         worker.wake()
@@ -54,12 +54,12 @@ struct WakeService: Service {
 
   private static let call: Statement = "SELECT pg_notify($1, '')"
 
-  /// What a person may do about it.
+  /// What a person can do about it, to append to the error.
   private func advice(on error: PostgresError) -> String {
     guard error.code == .notificationsLost else { return "" }
     return setting == .databaseURL
-      ? "; a pooler in transaction mode does not pass them on: give the server's own address in "
-        + Setting.databaseListenURL.rawValue
+      ? "; a pooler in transaction mode does not pass notifications on: set "
+        + "\(Setting.databaseListenURL.rawValue) to the server's own address"
       : "; it leads to another database than \(Setting.databaseURL.rawValue), or through a pooler in "
         + "transaction mode"
   }

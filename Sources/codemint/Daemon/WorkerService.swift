@@ -5,14 +5,14 @@ import Provisioning
 import ServiceLifecycle
 import Worker
 
-/// Runs the worker, and drains it on graceful shutdown within a bound.
+/// Runs the worker, and drains it within a limited time on graceful shutdown.
 struct WorkerService: Service {
   let worker: Worker
   let gate: DatabaseGate
   let watch: ProgressWatch
   let health: Health
   let logger: Logger
-  /// How long a drain may take: every call in flight has its answer by then.
+  /// The longest time for a drain. Every call in flight has its answer by then.
   let drainLimit: Duration
 
   func run() async throws {
@@ -37,8 +37,8 @@ struct WorkerService: Service {
     logger.info("stopped")
   }
 
-  /// Ends the process when a drain takes longer than it may: the database cannot be reached, so
-  /// what is in flight cannot be settled, and is named.
+  /// Ends the process when a drain takes too long. The database cannot be reached then, so the calls
+  /// in flight cannot be settled; they are named in the log.
   private func limitDrain() async {
     do {
       try await gracefulShutdown()
@@ -49,11 +49,11 @@ struct WorkerService: Service {
     Self.giveUp(worker, logger: logger, because: "not drained in time")
   }
 
-  /// Ends the process at once and names the calls whose outcome will have to be found out.
+  /// Ends the process at once, and names the calls that have to be reconciled later.
   static func giveUp(_ worker: Worker, logger: Logger, because reason: Logger.Message) -> Never {
     let calls = worker.callsInFlight.map(\.description).joined(separator: " ")
     logger.error(reason, metadata: ["calls_not_settled": "\(calls.isEmpty ? "none" : calls)"])
-    // With nothing in flight there is nothing that could be lost.
+    // If no call is in flight, the drain was complete.
     _exit((calls.isEmpty ? ExitStatus.ok : .temporaryFailure).rawValue)
   }
 }

@@ -7,11 +7,11 @@ import Provisioning
 import Sandbox
 import ServiceLifecycle
 
-/// The demo's parts: the same daemon as `codemint run`, with a private database and API.
+/// The parts of a demo: the daemon of `codemint run`, a private database and a simulated API.
 struct Demo {
-  /// Sizes that the largest job may have.
+  /// The allowed sizes of the largest job.
   static let codes = Bounds.jobCount
-  /// Requests per second that make sense to watch.
+  /// The allowed requests per second.
   static let pace = 0.1...1000.0
 
   private let server: LocalPostgres
@@ -19,7 +19,7 @@ struct Demo {
   private let daemon: Daemon
   private let story: DemoStory
 
-  /// What a `ServiceGroup` runs; the story comes last, so that the rest outlives it.
+  /// The services for a `ServiceGroup`. The story comes last, so that it ends first.
   var services: [any Service] { [sandbox] + daemon.services + [story] }
 
   /// Starts the database and migrates it.
@@ -104,13 +104,31 @@ struct Demo {
     )
   }
 
-  /// Gives everything back.
+  /// Stops the database and removes everything.
   func close() async {
     await daemon.close()
     do {
       try await server.remove()
     } catch {
       FileDescriptor.standardError.line("codemint: \(error)")
+    }
+  }
+}
+
+/// The daemon's log during a demo. It is a file beside the private database, so that it does not mix
+/// with the progress bars.
+struct DemoLog {
+  let path: String
+  let descriptor: Int32
+
+  init(directory: String) throws {
+    path = "\(directory)/codemint.log"
+    descriptor = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0o600)
+    guard descriptor >= 0 else {
+      throw CommandError(
+        .unavailable,
+        "cannot write \(path): \(String(cString: strerror(errno)))"
+      )
     }
   }
 }

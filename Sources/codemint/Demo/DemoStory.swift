@@ -4,10 +4,10 @@ import Postgres
 import Sandbox
 import ServiceLifecycle
 
-/// What happens in a demo: jobs are inserted with plain SQL, watched until they have ended, and
-/// counted on both sides.
+/// What a demo does: it inserts jobs with plain SQL, shows their progress, and compares the numbers of
+/// codes on both sides.
 struct DemoStory: Service {
-  /// A reward that the stand-in API does not know.
+  /// A reward that the simulated API does not know.
   static let unknownReward = "00000000-0000-4000-8000-000000000404"
 
   let server: LocalPostgres
@@ -15,7 +15,7 @@ struct DemoStory: Service {
   let sandbox: Sandbox
   let codes: Int
   let keep: Bool
-  /// Where the status page is.
+  /// The address of the status page.
   let page: String
   let logFile: String
   let output: FileDescriptor
@@ -26,15 +26,15 @@ struct DemoStory: Service {
     await pool.close()
     try result.get()
     if keep, !Task.isShuttingDownGracefully {
-      output.line("\nstill running; look around with\n  \(psql)")
-      output.line("the daemon logs to \(logFile)\npress Ctrl-C to end it all")
+      output.line("\nstill running; to look around, run\n  \(psql)")
+      output.line("the daemon logs to \(logFile)\npress Ctrl-C to end the demo")
       try? await gracefulShutdown()
     }
   }
 
   private func tell(_ desk: JobDesk) async throws {
     output.line("the status page is \(page)")
-    output.line("inserting jobs, as any system may:\n\n\(insert)\n")
+    output.line("inserting jobs, as any system can:\n\n\(insert)\n")
     try server.sql(insert, database: database)
     var board = ProgressBoard(output)
     while !Task.isShuttingDownGracefully {
@@ -46,7 +46,7 @@ struct DemoStory: Service {
     output.line("interrupted; draining")
   }
 
-  /// The operator's view as SQL prints it, and the numbers that have to be the same.
+  /// Prints the operator's view and the three numbers that must be equal.
   private func conclude() async throws {
     output.line("\n\(database)=# \(view)")
     output.write(try server.table(view, database: database))
@@ -59,7 +59,7 @@ struct DemoStory: Service {
     output.line("distinct ids among them      \(counts.last ?? "?")")
     output.line("codes that the API has made  \(made)")
     guard counts == ["\(made)", "\(made)"] else {
-      throw CommandError(.failed, "these numbers should be the same; the log is \(logFile)")
+      throw CommandError(.failed, "these numbers must be equal; the daemon's log is \(logFile)")
     }
   }
 

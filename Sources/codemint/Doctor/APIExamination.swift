@@ -1,7 +1,7 @@
 import OneOfNone
 import Provisioning
 
-/// Whether the API can be reached and takes the key, asked with the harmless `GET /v1/team`.
+/// Checks that the API can be reached and accepts the key, with `GET /v1/team`, which changes nothing.
 struct APIExamination {
   let settings: Settings
   private let clock = SystemClock()
@@ -16,7 +16,7 @@ struct APIExamination {
     do {
       client = APIClient(try settings.apiConfiguration())
     } catch {
-      return [.failed(subject, "\(error)", "set what is named")]
+      return [.failed(subject, "\(error)", "correct the setting that the message names")]
     }
     let start = clock.now
     let answer = await client.checkTeam()
@@ -25,13 +25,13 @@ struct APIExamination {
     let place = settings.api.baseURL
     switch answer {
     case .accepted:
-      return [.ok(subject, "\(place) takes the key, answered in \(took) ms")]
+      return [.ok(subject, "\(place) accepts the key, answered in \(took) ms")]
     case .refused(let code, let message):
       return [
         .failed(
           subject,
           "\(place) refuses the key: \(code): \(message)",
-          "see that api.key is right"
+          "check that api.key is right"
         )
       ]
     case .unreachable(let cause):
@@ -39,7 +39,7 @@ struct APIExamination {
         .failed(
           subject,
           "\(place): \(cause)",
-          "see api.base_url, DNS, a proxy in the way, and api.ca_file if the authority is private"
+          "check api.base_url, DNS, proxies, and api.ca_file if the certificate authority is private"
         )
       ]
     }

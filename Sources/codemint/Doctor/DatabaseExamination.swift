@@ -3,7 +3,7 @@ import Ledger
 import Postgres
 import Provisioning
 
-/// Whether the daemon could work on the database.
+/// Checks that the daemon could work on the database.
 struct DatabaseExamination {
   let settings: Settings
   private let clock = SystemClock()
@@ -21,7 +21,9 @@ struct DatabaseExamination {
       place = try settings.connectionSettings()
       connection = try await Connection.open(place)
     } catch {
-      return [.failed(subject, "\(error)", "see that database.url is right and the server is up")]
+      return [
+        .failed(subject, "\(error)", "check that database.url is right and that the server is up")
+      ]
     }
     let server = ServerExamination(
       version: await connection.serverVersion,
@@ -37,7 +39,7 @@ struct DatabaseExamination {
       findings += [try await clocks(connection), try await connections(connection)]
       findings += try await account(connection)
     } catch {
-      findings.append(.failed(subject, "\(error)", "mend what is named above first"))
+      findings.append(.failed(subject, "\(error)", "correct the failed lines above first"))
     }
     await connection.close()
     return findings
@@ -48,20 +50,25 @@ struct DatabaseExamination {
     for state: SchemaState
   ) async throws(PostgresError) -> Finding {
     guard state == .current else {
-      return .warning("privileges", "not looked at: the schema is not as it should be", "see there")
+      return .warning(
+        "privileges",
+        "not checked, because the schema is not the one that this version needs",
+        "correct the schema first"
+      )
     }
     guard let complaint = try await PrivilegeCheck(connection).complaint() else {
-      return .ok("privileges", "what the daemon does is permitted")
+      return .ok("privileges", "the login may do everything that the daemon does")
     }
-    return .failed("privileges", complaint, "let an administrator grant it")
+    return .failed("privileges", complaint, "let an administrator grant the privilege")
   }
 
   private func schema(_ state: SchemaState) -> Finding {
     state == .current
-      ? .ok("schema", state.remedy) : .failed("schema", state.remedy, "as it says")
+      ? .ok("schema", state.remedy)
+      : .failed("schema", state.remedy, "bring the schema and this version of codemint together")
   }
 
-  /// Leases and slots are reckoned on the database's clock alone, so a difference is only confusing.
+  /// Leases and slots use only the database's clock, so a difference does no harm but is confusing.
   private func clocks(_ connection: Connection) async throws(PostgresError) -> Finding {
     let before = Self.now
     let theirs = try await DoctorDesk(connection).clock()
@@ -70,7 +77,11 @@ struct DatabaseExamination {
     let seen =
       "the database's clock is \(Setting.plain((offset * 1000).rounded())) ms ahead of this one"
     guard abs(offset) > 5 else { return .ok("clocks", seen) }
-    return .warning("clocks", seen, "synchronise both; nothing breaks, but times in logs differ")
+    return .warning(
+      "clocks",
+      seen,
+      "synchronise both clocks; nothing breaks, but times in logs differ"
+    )
   }
 
   private static var now: Double {
@@ -82,9 +93,9 @@ struct DatabaseExamination {
   private func connections(_ connection: Connection) async throws(PostgresError) -> Finding {
     let (free, most) = try await DoctorDesk(connection).connections()
     let needed = min(settings.limits.maxInFlight, 8) + 4
-    let seen = "\(free) of \(most) connections are free, a daemon takes up to \(needed)"
+    let seen = "\(free) of \(most) connections are free, a daemon needs up to \(needed)"
     guard free >= needed else {
-      return .warning("connections", seen, "raise max_connections, or end what holds them")
+      return .warning("connections", seen, "raise max_connections, or close other connections")
     }
     return .ok("connections", seen)
   }
@@ -100,18 +111,92 @@ struct DatabaseExamination {
     let seen = ([account.state] + words).joined(separator: ": ")
     let subject = "account"
     switch account.state {
-    case "open": return .ok(subject, "open, \(account.workers) daemon(s) live")
-    case "paused": return .warning(subject, seen, "nothing: it goes on by itself")
+    case "open": return .ok(subject, "open, \(account.workers) daemon(s) alive")
+    case "paused": return .warning(subject, seen, "wait: sending continues by itself")
     case "trying":
-      let remedy = "nothing: one call goes out at a time until one has succeeded"
+      let remedy = "wait: one call is sent at a time until one succeeds"
       return .warning(subject, seen, remedy)
     case "failing":
-      return .failed(subject, seen, "ask the API's vendor; it goes on by itself once it answers")
-    case "blocked":
-      return .failed(subject, seen, "put a key in place that the API takes, and restart codemint")
-    default:
-      let remedy = "see \"Back up and restore\" in docs/operations.md, then codemint.accept_cluster"
+      let remedy = "ask the API's vendor; sending continues by itself when the API answers again"
       return .failed(subject, seen, remedy)
+    case "blocked":
+      return .failed(subject, seen, "set a key that the API accepts, and restart codemint")
+    default:
+      let remedy =
+        "follow \"Back up and restore\" in docs/operations.md, which ends with codemint.accept_cluster"
+      return .failed(subject, seen, remedy)
+    }
+  }
+}
+
+/// What connecting shows of the database's server.
+struct ServerExamination {
+  /// The oldest server that codemint supports. It needs `starts_with`, identity columns and
+  /// `pg_control_system`.
+  static let oldest = 130_000
+
+  /// The server's version number, for example 150004 for 15.4.
+  let version: Int
+  let usesTLS: Bool
+  /// Whether the server's certificate was verified.
+  let isVerified: Bool
+  /// Whether the server is on this machine, so that no network is in between.
+  let isHere: Bool
+  /// The time that connecting took.
+  let took: Duration
+
+  var finding: Finding {
+    let subject = "database"
+    let name = "PostgreSQL \(version / 10_000).\(version % 10_000)"
+    let seen = "\(name), \(way), connected in \(took.milliseconds) ms"
+    guard version >= Self.oldest else {
+      return .failed(subject, seen, "use PostgreSQL 13 or later")
+    }
+    if isHere || usesTLS && isVerified { return .ok(subject, seen) }
+    let danger =
+      usesTLS
+      ? "an attacker in the network can pretend to be the server"
+      : "an attacker in the network can read the codes and pretend to be the server"
+    return .warning(
+      subject,
+      "\(seen): \(danger)",
+      "set sslmode=verify-full in database.url, with sslrootcert if the authority is private"
+    )
+  }
+
+  private var way: String {
+    switch (usesTLS, isHere) {
+    case (true, _): isVerified ? "TLS, certificate verified" : "TLS, certificate not verified"
+    case (false, true): "on this machine"
+    case (false, false): "on another machine without TLS"
+    }
+  }
+}
+
+/// Checks that notifications arrive. LISTEN may use another route than the daemon's statements, and a
+/// pooler may not pass notifications on.
+struct WakeExamination {
+  let settings: Settings
+
+  func finding() async -> Finding {
+    let subject = "wakes"
+    do {
+      let connection = try await Connection.open(settings.listenSettings())
+      let desk = DoctorDesk(connection)
+      let arrived = try await desk.hearsItself()
+      await connection.close()
+      if arrived { return .ok(subject, "a NOTIFY arrives") }
+      return .warning(
+        subject,
+        "a NOTIFY does not arrive; perhaps a pooler in transaction mode is in between",
+        "set database.listen_url to the server's own address; until then, polling finds new jobs"
+      )
+    } catch {
+      return .warning(
+        subject,
+        "LISTEN does not work: \(error)",
+        "correct database.listen_url; until then, polling finds new jobs"
+      )
     }
   }
 }

@@ -1,12 +1,12 @@
-/// Makes any text fit to stand in one line of a log.
+/// Makes any text safe for one line of a log.
 enum Escaping {
-  /// The text without what would end the line or move a terminal's cursor.
+  /// The text with escapes for characters that would end the line or control a terminal.
   static func plain(_ text: String) -> String {
     guard text.unicodeScalars.contains(where: isHarmful) else { return text }
     return text.unicodeScalars.map { isHarmful($0) ? escape($0) : String($0) }.joined()
   }
 
-  /// The text as it is if it is one plain word, else in quotation marks with escapes.
+  /// The text itself if it is one plain word, else the text in quotation marks with escapes.
   static func word(_ text: String) -> String {
     let isWord = text.unicodeScalars.allSatisfy { scalar in
       !isHarmful(scalar) && scalar != "\"" && scalar != "=" && scalar != "\\"
@@ -29,8 +29,8 @@ enum Escaping {
     return quoted + "\""
   }
 
-  /// Control characters, line and paragraph separators, and the marks that turn the direction of
-  /// writing around and so can make a line read as another.
+  /// Whether the character is a control character, a line or paragraph separator, or a mark that
+  /// reverses the direction of writing and can make a line look like another one.
   private static func isHarmful(_ scalar: Unicode.Scalar) -> Bool {
     switch scalar.value {
     case 0x00...0x1F, 0x7F...0x9F, 0x2028...0x202E, 0x2066...0x2069: true

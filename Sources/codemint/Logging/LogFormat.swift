@@ -1,22 +1,57 @@
-// Logging: swift-log's events as lines on standard error, each written whole by one write(2).
+// Logging: writes the events of swift-log as lines to standard error, each with one write(2).
 //
-// `LogFormat` is what the setting says, `LogStyle` what that comes to at run time. `LogSink` owns
-// the file descriptor, the style and the level, which a signal may change while the daemon runs;
-// `LineLogHandler` is the value that swift-log holds; the three `...Line` files and `JournalDatagram`
-// are pure functions from an entry to its text. A message is constant and lower-case, and everything that varies is
-// metadata with fixed keys (job, call, reward, worker, duration_ms), never a code and never a key:
-// so lines can be counted and searched. A line holds no line break and nothing that a terminal
-// would obey, whatever an API or a database put into a text.
+// `LogFormat` is the setting, and `LogStyle` is the style that follows from it at run time. `LogSink`
+// owns the file descriptor, the style and the level; a signal may change the level. `LineLogHandler`
+// is the value that swift-log holds. LogLines.swift has pure functions from an entry to its text.
+//
+// A message is constant and lower-case, so that lines can be counted and searched. Everything that
+// varies is metadata with fixed keys (job, call, reward, worker, duration_ms). A line never has a code
+// or an API key in it. It has no line breaks and no control characters, whatever the texts of the API
+// or the database contain.
 
-/// How log lines look: the setting `log.format`.
+import Glibc
+
+/// The setting `log.format`.
 enum LogFormat: String, Sendable, CaseIterable {
-  /// Journal style if standard error goes to the journal, else text.
+  /// `journal` if standard error is the journal, else `text`.
   case auto
   /// For people: time, level, message, metadata.
   case text
   /// One JSON object a line.
   case json
-  /// For the systemd journal, which keeps the time itself: a priority in front, message, metadata.
-  /// Where `auto` finds the journal, the metadata become its fields.
+  /// For the systemd journal, which adds the time itself: priority, message, metadata. If `auto` finds
+  /// the journal, the metadata become fields of the journal.
   case journal
+}
+
+/// The style of log lines at run time.
+enum LogStyle: Sendable, Equatable {
+  case text, json, journal
+
+  /// The style for a format and the file descriptor to which the process logs.
+  ///
+  /// `JOURNAL_STREAM` names the device and the inode of the stream to the journal. They differ from
+  /// those of the descriptor if the output was redirected (source: systemd.exec(5)).
+  init(
+    _ format: LogFormat,
+    environment: [String: String],
+    descriptor: Int32 = STDERR_FILENO
+  ) {
+    self =
+      switch format {
+      case .text: .text
+      case .json: .json
+      case .journal: .journal
+      case .auto:
+        Self.identity(of: descriptor).map { $0 == environment["JOURNAL_STREAM"] } == true
+          ? .journal : .text
+      }
+  }
+
+  /// Device and inode in the form of `JOURNAL_STREAM`.
+  static func identity(of descriptor: Int32) -> String? {
+    var status = stat()
+    guard fstat(descriptor, &status) == 0 else { return nil }
+    return "\(status.st_dev):\(status.st_ino)"
+  }
 }

@@ -1,15 +1,15 @@
 internal import Glibc
 
-/// Reads whole small files, telling a missing one from one that cannot be read.
+/// Reads small files whole. A missing file and an unreadable file are different errors.
 enum FileReading {
   /// Why a file was not read.
   enum Failure: Error, Equatable {
     case missing
-    /// The system's own words.
+    /// With the operating system's reason.
     case unreadable(String)
   }
 
-  /// The most that is read: no settings file is larger, and a device without an end would be.
+  /// The most bytes that are read. No settings file is larger, but a device may have no end.
   static let largest = 1 << 20
 
   static func bytes(_ path: String) throws(Failure) -> [UInt8] {
@@ -28,7 +28,7 @@ enum FileReading {
     }
   }
 
-  /// The file's text; nil if it cannot be read.
+  /// The text of the file; nil if it cannot be read.
   static func text(_ path: String) -> String? {
     (try? bytes(path)).map { String(decoding: $0, as: UTF8.self) }
   }

@@ -1,19 +1,20 @@
-// Settings: what an operator may set, where it may stand, and what stops the start.
+// Settings: what an operator may set, and where the values come from.
 //
-// `Setting` is the one table: each case has its path in the YAML file, its name in the environment,
-// what kind of value it takes and its default. Sources, highest first: flags of the command,
-// environment, systemd credentials, YAML file, defaults. `Settings.load` reads them all with
-// `SettingsReader` and either gives `Settings` or one `SettingsError` that lists everything that
-// is wrong: an unknown name, a wrong type, a value out of range, settings that contradict each
-// other. A wrong value is an error even where a higher source hides it, since it would come to
-// light on the day that the higher one is taken away.
+// `Setting` is the one table: each case has its path in the YAML file, its name in the environment
+// and its kind of value. The sources, highest first, are: flags of the command, the environment,
+// systemd credentials, the YAML file, the defaults. `Settings.load` reads all of them with
+// `SettingsReader`. It returns `Settings`, or throws one `SettingsError` that lists everything that
+// is wrong: unknown names, wrong types, values out of range, settings that contradict each other. A
+// wrong value is an error even if a higher source hides it, because it would take effect on the day
+// that the higher source is removed.
 //
-// A new setting needs a case here, a member in `Settings`, and a line in config/codemint.yaml.
+// A new setting needs a case here, a member in `Settings` with its default, a line in
+// `Settings.read`, and a line in config/codemint.yaml.
 
 import Logging
 import Provisioning
 
-/// One thing that can be set, named as in the YAML file.
+/// A setting, named as in the YAML file.
 enum Setting: String, CaseIterable, Sendable {
   case databaseURL = "database.url"
   case databaseListenURL = "database.listen_url"
@@ -27,8 +28,8 @@ enum Setting: String, CaseIterable, Sendable {
   case maxInFlightPerReward = "limits.max_in_flight_per_reward"
   case lease = "lease.seconds"
   case poll = "poll.seconds"
-  case settle = "reconcile.settle_seconds"
-  case syncFollow = "sync.follow"
+  case listingGap = "reconcile.listing_gap_seconds"
+  case syncTrack = "sync.track"
   case syncRetries = "sync.retries"
   case syncFirst = "sync.first_seconds"
   case syncLongest = "sync.longest_seconds"
@@ -38,11 +39,11 @@ enum Setting: String, CaseIterable, Sendable {
   case logLevel = "log.level"
   case logFormat = "log.format"
 
-  /// What kind of value a setting takes.
+  /// The kind of value that a setting takes.
   enum Kind: Sendable {
     /// Any text that is not empty and has no control characters.
     case text
-    /// The same, and never shown.
+    /// The same as `text`, and never shown.
     case secret
     case whole(ClosedRange<Int>)
     case number(ClosedRange<Double>)
@@ -63,8 +64,8 @@ enum Setting: String, CaseIterable, Sendable {
     case .maxInFlight, .maxInFlightPerReward: .whole(Bounds.maxInFlight)
     case .lease: .whole(Bounds.leaseSeconds)
     case .poll: .number(Bounds.pollSeconds)
-    case .settle: .whole(Bounds.settleSeconds)
-    case .syncFollow: .flag
+    case .listingGap: .whole(Bounds.settleSeconds)
+    case .syncTrack: .flag
     case .syncRetries: .whole(Bounds.syncRetries)
     case .syncFirst: .number(Bounds.syncFirstSeconds)
     case .syncLongest: .number(Bounds.syncLongestSeconds)
@@ -86,15 +87,15 @@ enum Setting: String, CaseIterable, Sendable {
     EnvironmentNames.prefix + rawValue.uppercased().replacing(".", with: "_")
   }
 
-  /// The name of the file in `$CREDENTIALS_DIRECTORY` that holds it, for the secrets that systemd
-  /// passes on (`LoadCredential=` in the unit file).
+  /// The name of the file in `$CREDENTIALS_DIRECTORY`, for the secrets that systemd passes on
+  /// (`LoadCredential=` in the unit file); nil for all other settings.
   var credentialName: String? {
     switch self {
     case .databaseURL: "database-url"
     case .apiKey: "api-key"
     case .databaseListenURL, .apiBaseURL, .apiTimeout, .apiCAFile, .requestsPerSecond, .burst,
-      .maxInFlight, .maxInFlightPerReward, .lease, .poll, .settle, .syncFollow,
-      .syncRetries, .syncFirst, .syncLongest, .syncDays, .retentionDays, .httpListen, .logLevel,
+      .maxInFlight, .maxInFlightPerReward, .lease, .poll, .listingGap, .syncTrack, .syncRetries,
+      .syncFirst, .syncLongest, .syncDays, .retentionDays, .httpListen, .logLevel,
       .logFormat:
       nil
     }
@@ -102,5 +103,45 @@ enum Setting: String, CaseIterable, Sendable {
 
   var isSecret: Bool {
     if case .secret = kind { true } else { false }
+  }
+}
+
+extension Setting {
+  /// What a value has to be. The text follows "must be" in messages.
+  var rule: String {
+    switch kind {
+    case .text, .secret: "a text without control characters, and not empty"
+    case .whole(let range): "a whole number from \(range.lowerBound) to \(range.upperBound)"
+    case .number(let range):
+      "a number from \(Self.plain(range.lowerBound)) to \(Self.plain(range.upperBound))"
+    case .flag: "true or false"
+    case .address: "HOST:PORT, with an IPv6 address in brackets, or empty to switch it off"
+    case .choice(let words): "one of \(words.joined(separator: ", "))"
+    }
+  }
+
+  /// The number as text, without a fraction if it is whole.
+  static func plain(_ number: Double) -> String {
+    number == number.rounded() && abs(number) < 1e15 ? String(Int(number)) : String(number)
+  }
+}
+
+/// The names in the environment that begin with `CODEMINT_`.
+enum EnvironmentNames {
+  static let prefix = "CODEMINT_"
+  /// The variable that names the YAML file; the only one that is not a setting.
+  static let configFile = "CODEMINT_CONFIG"
+
+  /// A problem for each unknown name. It is probably a misspelt setting, which would have no effect.
+  static func unknown(in environment: [String: String]) -> [SettingsError.Problem] {
+    let known = Setting.allCases.map(\.environmentName) + [configFile]
+    let strangers = Set(environment.keys.filter { $0.hasPrefix(prefix) }).subtracting(known)
+    return strangers.sorted().map { name in
+      SettingsError.Problem(
+        name: name,
+        origin: .environment(name: name),
+        rule: "there is no such setting" + Spelling.hint(for: name, among: known)
+      )
+    }
   }
 }

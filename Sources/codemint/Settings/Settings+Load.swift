@@ -1,15 +1,15 @@
 import Provisioning
 
 extension Settings {
-  /// Reads all sources, highest first: flags, environment, systemd credentials, file, defaults.
+  /// Reads all sources. Highest first, they are: flags, environment, systemd credentials, file.
   ///
   /// - Parameters:
-  ///   - overrides: What flags of the command say.
+  ///   - overrides: The flags of the command.
   ///   - environment: The environment of the process.
-  ///   - configFile: The file that a flag of the command names, with that flag; else
-  ///     `CODEMINT_CONFIG` names it. A file that is named must exist.
+  ///   - configFile: The file that a flag names. Without the flag, `CODEMINT_CONFIG` names the file.
+  ///     A file that is named must exist.
   ///   - standardFile: The file to read if none is named; it need not exist.
-  /// - Throws: `SettingsError` with everything that is wrong.
+  /// - Throws: `SettingsError` with every problem.
   static func load(
     overrides: [Setting: SettingSource.Override] = [:],
     environment: [String: String],
@@ -26,7 +26,7 @@ extension Settings {
     return reading.settings
   }
 
-  /// The same for whoever wants to know what is wrong and go on with the rest.
+  /// The same for callers that report the problems and continue with the rest.
   static func read(
     overrides: [Setting: SettingSource.Override] = [:],
     environment: [String: String],
@@ -78,14 +78,14 @@ extension Settings {
       requestsPerSecond: reader.number(.requestsPerSecond) ?? limits.requestsPerSecond,
       burst: reader.whole(.burst) ?? limits.burst,
       maxInFlight: maxInFlight,
-      // Who lowers the one limit below the default of the other need not set both.
+      // To lower max_in_flight below this default, an operator need not set both.
       maxInFlightPerReward: reader.whole(.maxInFlightPerReward)
         ?? min(limits.maxInFlightPerReward, maxInFlight)
     )
     lease = reader.whole(.lease).map { .seconds($0) } ?? lease
     poll = reader.number(.poll).map { .seconds($0) } ?? poll
-    settle = reader.whole(.settle).map { .seconds($0) } ?? settle
-    sync.follows = reader.flag(.syncFollow) ?? sync.follows
+    listingGap = reader.whole(.listingGap).map { .seconds($0) } ?? listingGap
+    sync.tracks = reader.flag(.syncTrack) ?? sync.tracks
     sync.rules.retries = reader.whole(.syncRetries) ?? sync.rules.retries
     sync.rules.first = reader.number(.syncFirst).map { .seconds($0) } ?? sync.rules.first
     sync.rules.longest = reader.number(.syncLongest).map { .seconds($0) } ?? sync.rules.longest
@@ -105,8 +105,8 @@ extension Settings {
         .maxInFlightPerReward,
         because: """
           \(limits.maxInFlightPerReward) is more than \(Setting.maxInFlight.rawValue), which is \
-          \(limits.maxInFlight) (\(reader.origin(.maxInFlight))); of all calls in flight, those of \
-          one reward are a part
+          \(limits.maxInFlight) (\(reader.origin(.maxInFlight))); one reward cannot have more calls in \
+          flight than all rewards together
           """
       )
     }
@@ -116,23 +116,42 @@ extension Settings {
         because: """
           \(Setting.plain(sync.rules.longest.seconds)) seconds are less than \
           \(Setting.syncFirst.rawValue), which is \(Setting.plain(sync.rules.first.seconds)) \
-          (\(reader.origin(.syncFirst))); pauses grow from the one to the other
+          (\(reader.origin(.syncFirst))); the pauses grow from the first to the longest
           """
       )
     }
-    // A hung worker must be ended before its lease can be outlived (protocol, rule 19).
+    // systemd must end a worker that hangs before its lease is over (protocol, rule 19).
     if let watchdog = ServiceManager(environment: environment).watchdog, watchdog >= lease {
       reader.refuse(
         .lease,
         because: """
           \(Setting.plain(lease.seconds)) seconds are not longer than WatchdogSec in the unit \
-          file, which is \(Setting.plain(watchdog.seconds)) seconds; systemd must end a worker \
-          that hangs before its lease runs out
+          file, which is \(Setting.plain(watchdog.seconds)) seconds; systemd must end a daemon \
+          that hangs before its lease is over
           """
       )
     }
     if let file = api.caFile, !FileReading.isReadable(file) {
       reader.refuse(.apiCAFile, because: "the file \(file) does not exist or cannot be read")
     }
+  }
+}
+
+/// The settings that could be read, and the problems of the rest.
+struct SettingsReading {
+  /// The settings. A wrong value is replaced by the value of the next lower source or the default.
+  let settings: Settings
+  /// Empty if codemint may start.
+  let problems: [SettingsError.Problem]
+  /// The settings file if it could not be read at all.
+  let unreadFile: String?
+
+  /// Why the intended value of a setting is unknown; nil if it is known.
+  func whyUnknown(_ setting: Setting) -> String? {
+    if problems.contains(where: { $0.name == setting.rawValue }) {
+      return "\(setting.rawValue) is wrong"
+    }
+    guard let unreadFile, settings.origins[setting] == nil else { return nil }
+    return "\(setting.rawValue) may be in \(unreadFile), which cannot be read"
   }
 }

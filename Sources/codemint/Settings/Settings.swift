@@ -1,31 +1,31 @@
 import Logging
 import Provisioning
 
-/// How codemint was told to work.
+/// The settings of one process, with their defaults.
 struct Settings: Sendable {
-  /// Where the ledger is.
+  /// How the database is reached.
   struct Database: Sendable {
     /// A URL or `keyword=value` string for libpq; nil leaves everything to libpq's own `PG*`
     /// variables.
     var url: Secret?
-    /// Where to listen for wakes, if not there: a pooler in transaction mode cannot pass them on.
+    /// Where to LISTEN if not at `url`. A pooler in transaction mode does not pass on notifications.
     var listenURL: Secret?
   }
 
   /// How the One of None API is reached.
   struct API: Sendable {
     var baseURL = "https://api.oneofnone.io"
-    /// The key; nil if none was given, which only some commands can do without.
+    /// The key; nil if none was given. Only some commands need it.
     var key: Secret?
-    /// Until an answer must be complete.
+    /// The time from the start of a request to its complete answer.
     var timeout: Duration = .seconds(30)
     /// A PEM file with the certificates of a private authority.
     var caFile: String?
   }
 
-  /// Whether codes are followed until other systems have them, and how.
+  /// Whether and how codes are tracked until their sync is final.
   struct Sync: Sendable {
-    var follows = true
+    var tracks = true
     var rules = SyncRules.standard
   }
 
@@ -37,41 +37,105 @@ struct Settings: Sendable {
 
   var database = Database()
   var api = API()
-  /// The pace that this daemon is willing to keep; of daemons that differ the smallest counts.
+  /// The limits of the account. If daemons have different limits, the smallest value counts.
   var limits = Limits.standard
   /// How long a worker may act on a call without renewing its lease.
   var lease: Duration = .seconds(15)
-  /// How often to look for work when nothing wakes the worker.
+  /// The time between two claims if no notification comes.
   var poll: Duration = .seconds(5)
-  /// How far two listings of a doubtful reward lie apart, and how long after its timeout a request
-  /// may still take effect.
-  var settle: Duration = .seconds(10)
+  /// The time between two listings that have to agree about a call in doubt. A request may still take
+  /// effect for the same time after its timeout.
+  var listingGap: Duration = .seconds(10)
   var sync = Sync()
-  /// How long the requests of a job are kept after it has ended; nil for ever.
+  /// How long the calls of a job are kept after it has ended; nil for ever.
   var callRetention: Duration? = .seconds(90 * 86_400)
-  /// Where the status page, the health checks and the metrics are to be had.
+  /// The address of the status page, the health checks and the metrics.
   var listen = ListenAddress.standard
   var log = Log()
-  /// Where each value that somebody set came from.
+  /// The source of each value that is not a default.
   var origins: [Setting: Origin] = [:]
 
-  /// The error that a room's refusal of a value amounts to, naming where the value came from.
+  /// The error for a value that another module refuses. It names the source of the value.
   ///
-  /// - Parameter rule: What is wrong, without the value if it is a secret.
+  /// - Parameter rule: What is wrong. It must not contain the value of a secret.
   func refusal(of setting: Setting, because rule: String) -> SettingsError {
     let origin = origins[setting] ?? .standard
     return SettingsError(problems: [.init(name: setting.rawValue, origin: origin, rule: rule)])
   }
 
-  /// The API key, for the commands that cannot do without.
+  /// The API key, for commands that need it.
   func requiredKey() throws(SettingsError) -> Secret {
     if let key = api.key { return key }
     throw refusal(
       of: .apiKey,
       because: """
-        no API key is given; set \(Setting.apiKey.environmentName), or put the key into the file \
-        /etc/codemint/api-key if systemd starts codemint
+        no API key is given; set \(Setting.apiKey.environmentName), or if systemd starts codemint, \
+        put the key into the file /etc/codemint/api-key
         """
     )
+  }
+}
+
+/// A text that must not be shown: the API key, or a database URL, which may hold a password.
+///
+/// No description, dump or interpolation shows the text.
+struct Secret: Sendable, Equatable {
+  /// The text itself. Pass it only to the module that needs it.
+  let value: String
+
+  init(_ text: String) {
+    value = text
+  }
+}
+
+extension Secret: CustomStringConvertible, CustomDebugStringConvertible, CustomReflectable {
+  /// Always the same text; never the value.
+  var description: String { "(secret)" }
+
+  /// Always the same text; never the value.
+  var debugDescription: String { description }
+
+  /// No children, so that `dump` and test failures do not show the value either.
+  var customMirror: Mirror { Mirror(self, children: []) }
+}
+
+/// The address on which the web server listens, or `off`.
+enum ListenAddress: Hashable, Sendable {
+  case off
+  case address(host: String, port: Int)
+
+  /// The default, which only this machine can reach.
+  static let standard = ListenAddress.address(host: "127.0.0.1", port: 9420)
+
+  /// Reads `HOST:PORT`, with an IPv6 address in brackets, or an empty text for `off`; nil for any
+  /// other text.
+  init?(_ text: String) {
+    guard !text.isEmpty else {
+      self = .off
+      return
+    }
+    guard let colon = text.lastIndex(of: ":"),
+      let port = Int(text[text.index(after: colon)...]), (1...65535).contains(port),
+      text[text.index(after: colon)...].allSatisfy(\.isNumber)
+    else { return nil }
+    var host = text[..<colon]
+    if host.first == "[", host.last == "]" {
+      host = host.dropFirst().dropLast()
+    } else if host.contains(":") {
+      return nil
+    }
+    let isClean = host.allSatisfy { $0.isLetter || $0.isNumber || ".:-_%".contains($0) }
+    guard !host.isEmpty, isClean else { return nil }
+    self = .address(host: String(host), port: port)
+  }
+}
+
+extension ListenAddress: CustomStringConvertible {
+  /// As it is written in the settings.
+  var description: String {
+    switch self {
+    case .off: "off"
+    case .address(let host, let port): host.contains(":") ? "[\(host)]:\(port)" : "\(host):\(port)"
+    }
   }
 }

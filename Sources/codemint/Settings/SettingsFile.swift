@@ -1,23 +1,23 @@
 import Configuration
 import Yams
 
-/// The YAML file: which settings it gives, and what in it cannot be right.
+/// The YAML file: the settings that it gives, and its problems.
 struct SettingsFile {
-  /// Where it is looked for if nobody says otherwise. It need not exist.
+  /// The file to read if none is named. It need not exist.
   static let standardPath = "/etc/codemint/codemint.yaml"
 
-  /// What the file gives; nothing if there is none or it is all comments.
+  /// The file's settings; empty if there is no file, or if it has only comments.
   private(set) var source = SettingSource(texts: [:])
-  /// What is wrong with it.
+  /// The problems of the file.
   private(set) var problems: [SettingsError.Problem] = []
   let path: String
-  /// Whether what it holds is known, down to what is wrong in it.
+  /// Whether the file could be read and parsed; single settings may be wrong.
   var isRead: Bool { !problems.contains { $0.name == path } }
 
   /// Reads a file.
   ///
   /// - Parameters:
-  ///   - named: Who asked for this file by name; nil for the standard one, which may be missing.
+  ///   - named: What named this file; nil for the standard file, which may be missing.
   init(_ path: String, named: Origin?) {
     self.path = path
     do throws(FileReading.Failure) {
@@ -48,10 +48,10 @@ struct SettingsFile {
       note(path, YAMLComplaint.line(error), YAMLComplaint.reason(error))
       return
     }
-    // A file of comments alone has no root, or an empty one.
+    // A file that has only comments has no root or an empty root.
     guard let root, root.null == nil else { return }
     guard let sections = root.mapping else {
-      note(path, root.mark?.line, "must hold sections, such as \"limits:\", and settings in them")
+      note(path, root.mark?.line, "must have sections, such as \"limits:\", with settings in them")
       return
     }
     var lines: [Setting: Int?] = [:]
@@ -63,8 +63,8 @@ struct SettingsFile {
         parsingOptions: .init(secretsSpecifier: .all)
       )
     else {
-      // Lists of lists and keys that are no texts: each has been noted as unknown.
-      if problems.isEmpty { note(path, nil, "the file holds something that is not a setting") }
+      // Lists of lists and keys that are not texts have been noted as unknown above.
+      if problems.isEmpty { note(path, nil, "the file contains something that is not a setting") }
       return
     }
     source = SettingSource(file: snapshot, path: path, lines: lines)
@@ -89,7 +89,7 @@ struct SettingsFile {
       if let mapping = value.mapping {
         for (key, value) in mapping { visit(key, value, under: keys, &lines) }
       } else if value.null == nil {
-        note(name, line, "is a section; its settings go on lines of their own below it")
+        note(name, line, "is a section; each of its settings needs a line below it")
       }
     } else {
       let hint = Spelling.hint(for: name, among: Setting.allCases.map(\.rawValue))
@@ -108,14 +108,14 @@ struct SettingsFile {
         setting.rawValue,
         line,
         """
-        the key must not stand in this file; put it into the file /etc/codemint/api-key, which \
+        the key must not be in this file; put it into the file /etc/codemint/api-key, which \
         systemd passes on as the credential api-key, or into \(Setting.apiKey.environmentName)
         """
       )
     } else if value.null != nil {
       note(setting.rawValue, line, "has no value; it must be \(setting.rule)")
     } else if value.scalar == nil {
-      note(setting.rawValue, line, "must be one value, namely \(setting.rule)")
+      note(setting.rawValue, line, "must be one value: \(setting.rule)")
     } else {
       lines[setting] = .some(line)
     }
@@ -123,5 +123,34 @@ struct SettingsFile {
 
   private mutating func note(_ name: String, _ line: Int?, _ rule: String) {
     problems.append(.init(name: name, origin: .file(path, line: line), rule: rule))
+  }
+}
+
+/// What is wrong with a text that is not YAML. It leaves out the excerpt that the parser would show,
+/// because the excerpt may contain a password.
+enum YAMLComplaint {
+  static func reason(_ error: any Error) -> String {
+    switch error as? YamlError {
+    case .scanner(_, let problem, _, _), .parser(_, let problem, _, _),
+      .composer(_, let problem, _, _):
+      "this is not YAML: \(problem)"
+    case .reader(let problem, _, _, _):
+      "this is not YAML: \(problem)"
+    case .duplicatedKeysInMapping(let keys, _):
+      "these keys are here more than once: \(keys.joined(separator: ", "))"
+    case .no, .memory, .writer, .emitter, .representer, .dataCouldNotBeDecoded, nil:
+      "this is not YAML"
+    }
+  }
+
+  static func line(_ error: any Error) -> Int? {
+    switch error as? YamlError {
+    case .scanner(_, _, let mark, _), .parser(_, _, let mark, _), .composer(_, _, let mark, _):
+      mark.line
+    case .duplicatedKeysInMapping(_, let context):
+      context.mark.line
+    case .reader, .no, .memory, .writer, .emitter, .representer, .dataCouldNotBeDecoded, nil:
+      nil
+    }
   }
 }

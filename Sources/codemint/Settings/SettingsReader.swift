@@ -1,18 +1,18 @@
-/// Takes each setting from the highest source that gives it, checks every source on the way and
-/// collects what is wrong.
+/// Reads each setting from the highest source that gives it. Checks the values of all sources and
+/// collects every problem.
 struct SettingsReader {
-  /// Highest first.
+  /// The sources, highest first.
   let sources: [SettingSource]
-  /// What was wrong so far.
+  /// The problems so far.
   var problems: [SettingsError.Problem] = []
-  /// Where the values came from that were found.
+  /// The source of each value that was found.
   private(set) var origins: [Setting: Origin] = [:]
 
   init(sources: [SettingSource]) {
     self.sources = sources
   }
 
-  /// Where the value of a setting came from.
+  /// The source of a setting's value.
   func origin(_ setting: Setting) -> Origin {
     origins[setting] ?? .standard
   }
@@ -53,7 +53,7 @@ struct SettingsReader {
     value(setting) { source in source.text(setting).flatMap(ListenAddress.init) }
   }
 
-  /// Notes that a value that was found breaks a rule of its own.
+  /// Adds a problem for a value that contradicts another setting or the system.
   mutating func refuse(_ setting: Setting, because rule: String) {
     problems.append(.init(name: setting.rawValue, origin: origin(setting), rule: rule))
   }
@@ -78,7 +78,7 @@ struct SettingsReader {
     return found
   }
 
-  /// Whether a text is not empty and can be shown or sent as it is.
+  /// Whether the text is not empty and has no control characters.
   private static func isClean(_ text: String) -> Bool {
     !text.isEmpty
       && text.unicodeScalars.allSatisfy {
@@ -86,7 +86,7 @@ struct SettingsReader {
       }
   }
 
-  /// A value in quotation marks, cut and without control characters, fit for one line.
+  /// The value in quotation marks, cut to 60 characters and without control characters.
   private static func shown(_ text: String) -> String {
     let longest = 60
     let start = text.unicodeScalars.prefix(longest).map { scalar in

@@ -1,10 +1,12 @@
-internal import Glibc
+import Glibc
 
-/// Sends one datagram to a unix socket.
+/// Sends single datagrams to a unix socket.
 enum NotifySocket {
+  /// Sends one datagram. Returns after at most one second, even if the receiver does not read.
+  ///
   /// - Parameters:
-  ///   - address: A path, or a name in the abstract namespace with `@` for its first byte, which
-  ///     is a zero (unix(7)).
+  ///   - address: A path, or a name in the abstract namespace. `@` stands for the zero byte at the
+  ///     beginning of such a name (unix(7)).
   static func send(_ text: String, to address: String) throws(ServiceManagerError) {
     guard address.hasPrefix("/") || address.hasPrefix("@") else {
       throw ServiceManagerError(description: "NOTIFY_SOCKET names no unix socket: \(address)")
@@ -12,7 +14,7 @@ enum NotifySocket {
     var name = sockaddr_un()
     name.sun_family = sa_family_t(AF_UNIX)
     var bytes = Array(address.utf8)
-    // A path needs a zero after it, a name in the abstract namespace begins with one.
+    // A path ends with a zero byte; a name in the abstract namespace begins with one.
     if bytes.first == UInt8(ascii: "@") { bytes[0] = 0 } else { bytes.append(0) }
     guard bytes.count <= MemoryLayout.size(ofValue: name.sun_path) else {
       throw ServiceManagerError(description: "NOTIFY_SOCKET is too long: \(address)")
@@ -42,9 +44,9 @@ enum NotifySocket {
     let type = Int32(SOCK_DGRAM.rawValue | SOCK_CLOEXEC.rawValue)
     let descriptor = Glibc.socket(AF_UNIX, type, 0)
     guard descriptor >= 0 else { throw failure("open a socket for", "NOTIFY_SOCKET") }
-    // A manager that does not read must not hold up the daemon for ever.
-    // Seconds and microseconds, which is all that a `timeval` is; the type itself belongs to
-    // whichever C module the compiler meets first.
+    // A service manager that does not read must not block the daemon for ever. The array has the
+    // layout of a `timeval`: seconds and microseconds. Two C modules declare that type, and which one
+    // the compiler finds is uncertain.
     var limit = [1, 0]
     let size = socklen_t(MemoryLayout<Int>.size * limit.count)
     setsockopt(descriptor, SOL_SOCKET, SO_SNDTIMEO, &limit, size)
@@ -62,4 +64,10 @@ enum NotifySocket {
     let reason = String(cString: strerror(errno))
     return ServiceManagerError(description: "could not \(deed) \(address): \(reason)")
   }
+}
+
+/// Why a message could not be sent to the service manager.
+struct ServiceManagerError: Error, Equatable, CustomStringConvertible {
+  /// What happened, with the operating system's reason.
+  let description: String
 }

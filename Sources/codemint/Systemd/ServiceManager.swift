@@ -1,35 +1,33 @@
-// Systemd: telling the service manager how the daemon is, without libsystemd.
+// Systemd: reports the daemon's state to the service manager, without libsystemd.
 //
-// `ServiceManager` is found once, from the environment that systemd gives a service of
-// `Type=notify`, and `ServiceMessage` is what can be told. A message is one datagram to the socket
-// that `NOTIFY_SOCKET` names. Not under systemd there is no such socket and nothing is sent.
-// Sources: sd_notify(3) for the messages and the forms of the address, sd_watchdog_enabled(3) for
-// `WATCHDOG_USEC` and `WATCHDOG_PID`, systemd.service(5) for what the manager makes of it.
+// systemd describes itself in the environment of a service with `Type=notify`. `ServiceManager` reads
+// that once and sends `ServiceMessage`s. A message is one datagram to the socket that `NOTIFY_SOCKET`
+// names. Without systemd there is no such socket, and nothing is sent.
+// Sources: sd_notify(3) for messages and addresses, sd_watchdog_enabled(3) for `WATCHDOG_USEC` and
+// `WATCHDOG_PID`, systemd.service(5) for the effects.
 
-internal import Glibc
+import Glibc
+import Provisioning
 
 /// The service manager that started this process, if any.
 struct ServiceManager: Sendable {
-  /// How long the service manager waits for a sign of life before it ends this process; nil if it
-  /// does not watch. `alive` is due at least twice as often (sd_watchdog_enabled(3)).
+  /// The time after which the service manager ends this process if it does not get `alive`; nil if
+  /// there is no watchdog. `alive` is due at least twice in this time (sd_watchdog_enabled(3)).
   let watchdog: Duration?
   private let socket: String?
 
-  /// Reads what the service manager said in the environment.
+  /// Reads the service manager's variables.
   ///
-  /// - Parameter process: This process; the watchdog of another one is not for us.
+  /// - Parameter process: This process. The watchdog of another process is ignored.
   init(environment: [String: String], process: Int32 = getpid()) {
     socket = environment["NOTIFY_SOCKET"].flatMap { $0.isEmpty ? nil : $0 }
     watchdog = Self.watchdog(environment, process)
   }
 
-  /// Whether anybody is there to be told.
-  var isPresent: Bool { socket != nil }
-
-  /// Tells the service manager something; several messages arrive together. Does nothing if there
-  /// is none. Returns at once, or after at most a second if the manager does not read.
+  /// Sends messages in one datagram. Does nothing if there is no service manager. Returns after at most
+  /// one second.
   ///
-  /// - Throws: `ServiceManagerError` if the message could not be handed over.
+  /// - Throws: `ServiceManagerError` if the datagram could not be sent.
   func tell(_ messages: ServiceMessage...) throws(ServiceManagerError) {
     guard let socket else { return }
     let text = messages.map(\.line).joined(separator: "\n")
@@ -42,5 +40,32 @@ struct ServiceManager: Sendable {
     }
     if let watched = environment["WATCHDOG_PID"], Int32(watched) != process { return nil }
     return .microseconds(limit)
+  }
+}
+
+/// A message to the service manager. Source: sd_notify(3).
+enum ServiceMessage: Sendable, Equatable {
+  /// The daemon has started. Units that wait for it may start.
+  case ready
+  /// The daemon has begun to stop.
+  case stopping
+  /// The daemon makes progress. Due within `ServiceManager.watchdog`.
+  case alive
+  /// A line that `systemctl status` shows to people.
+  case status(String)
+  /// From now on, starting or stopping may take this long, even beyond the unit's time limit.
+  case extendTimeout(Duration)
+
+  /// The assignment in the datagram.
+  var line: String {
+    switch self {
+    case .ready: "READY=1"
+    case .stopping: "STOPPING=1"
+    case .alive: "WATCHDOG=1"
+    // A line break would begin another assignment.
+    case .status(let text):
+      "STATUS=" + String(text.map { $0.isNewline || $0 == "\0" ? " " : $0 })
+    case .extendTimeout(let duration): "EXTEND_TIMEOUT_USEC=\(max(0, duration.microseconds))"
+    }
   }
 }

@@ -1,7 +1,7 @@
 import Provisioning
 import Synchronization
 
-/// Whether this daemon works, for those who ask over HTTP.
+/// Whether this daemon works, for `/healthz` and `/readyz`.
 final class Health: Sendable {
   private struct State {
     var lastProgress: Instant?
@@ -10,33 +10,33 @@ final class Health: Sendable {
 
   private let state = Mutex(State())
   private let clock = SystemClock()
-  /// How long the dispatcher may take to go round; after that it hangs.
+  /// The longest time between two rounds of the dispatcher; after that it is taken to hang.
   private static let patience: Duration = .seconds(30)
 
-  /// The dispatcher has gone round.
+  /// The dispatcher has completed a round.
   func progress() {
     let now = clock.now
     state.withLock { $0.lastProgress = now }
   }
 
-  /// The daemon stops: it finishes what is in flight and takes nothing new.
+  /// The daemon has begun to drain.
   func drains() {
     state.withLock { $0.isDraining = true }
   }
 
-  /// Why the process ought to be started again; nil if all is well. A daemon that has yet to get to
-  /// its database is well: starting it again would not help.
+  /// Why the process should be restarted; nil if it should not. A daemon that waits for its database
+  /// is healthy, because a restart would not help.
   var illness: String? {
     let now = clock.now
     return state.withLock { state in
       guard let last = state.lastProgress, now - last > Self.patience, !state.isDraining else {
         return nil
       }
-      return "the dispatcher has not gone round for \((now - last).milliseconds / 1000) seconds"
+      return "the dispatcher has made no progress for \((now - last).milliseconds / 1000) seconds"
     }
   }
 
-  /// Why the daemon does not work on jobs; nil if it does.
+  /// Why the daemon does not work on jobs at the moment; nil if it does.
   var unreadiness: String? {
     if let illness { return illness }
     return state.withLock { state in

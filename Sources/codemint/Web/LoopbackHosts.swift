@@ -1,27 +1,30 @@
-/// The names under which the web surface answers where it listens on this machine alone.
+import Hummingbird
+import NIOCore
+
+/// The host names that the web server accepts on sockets that only this machine can reach.
 ///
-/// A web page that a person of this machine looks at may let its own name lead to 127.0.0.1 (DNS
-/// rebinding), and could then read what is served there as its own. The browser still says in `Host`
-/// whose page it is, so only names that nobody else can own are let in.
+/// A foreign web page in a browser of this machine may make its own name lead to 127.0.0.1 (DNS
+/// rebinding), and could then read the status page. The browser still sends the foreign name in `Host`.
+/// So only names that nobody else can own are accepted.
 struct LoopbackHosts: Sendable {
-  /// The host of `http.listen`, which is the operator's own name for it.
+  /// The host of `http.listen`, which the operator chose.
   let configured: String
 
-  /// Whether a request with this `Host` may be answered; no browser leaves it out.
+  /// Whether a request with this `Host` may be answered. Every browser sends one, so none is accepted.
   func accept(_ authority: String?) -> Bool {
     guard let authority else { return true }
     let host = Self.host(of: authority).lowercased()
     return host == "localhost" || host == configured.lowercased() || Self.isLoopback(host)
   }
 
-  /// Whether an address leads to this machine, and cannot be anybody's name.
+  /// Whether the text is a loopback address, which cannot be a foreign host name.
   static func isLoopback(_ address: String) -> Bool {
     if address == "::1" { return true }
     let parts = address.split(separator: ".", omittingEmptySubsequences: false)
     return parts.count == 4 && parts[0] == "127" && parts.allSatisfy { UInt8($0) != nil }
   }
 
-  /// The host without its port and without the brackets of IPv6.
+  /// The host without the port and without the brackets of IPv6.
   private static func host(of authority: String) -> Substring {
     if authority.hasPrefix("["), let end = authority.firstIndex(of: "]") {
       let rest = authority[end...].dropFirst()
@@ -29,5 +32,47 @@ struct LoopbackHosts: Sendable {
       return authority[..<end].dropFirst()
     }
     return authority.prefix { $0 != ":" }
+  }
+}
+
+/// Refuses requests with a foreign host name on sockets that only this machine can reach.
+struct HostCheck: RouterMiddleware {
+  typealias Context = WebContext
+
+  let hosts: LoopbackHosts
+
+  @concurrent
+  func handle(
+    _ request: Request,
+    context: WebContext,
+    next: @concurrent (Request, WebContext) async throws -> Response
+  ) async throws -> Response {
+    guard context.listensOnLoopback, !hosts.accept(request.head.authority) else {
+      return try await next(request, context)
+    }
+    return Response(
+      status: .misdirectedRequest,
+      headers: [.contentType: "text/plain; charset=utf-8", .cacheControl: "no-store"],
+      body: ResponseBody(byteBuffer: ByteBuffer(string: Self.complaint))
+    )
+  }
+
+  private static let complaint = """
+    codemint listens only on this machine, so it answers only to the hosts localhost, 127.0.0.1 and \
+    [::1]. This request names another host. A proxy in front of codemint has to send "Host: localhost".
+
+    """
+}
+
+/// The context of a request: the kind of socket that received it.
+struct WebContext: RequestContext {
+  var coreContext: CoreRequestContextStorage
+  /// Whether only this machine can reach the listening socket.
+  let listensOnLoopback: Bool
+
+  init(source: Source) {
+    coreContext = .init(source: source)
+    let address = (source.channel.parent ?? source.channel).localAddress?.ipAddress
+    listensOnLoopback = address.map(LoopbackHosts.isLoopback) ?? true
   }
 }

@@ -2,13 +2,13 @@ import Ledger
 import Postgres
 import Provisioning
 
-/// What the status page shows, asked of the database at most once a second however many look.
+/// The data of the status page. The database is queried at most once a second, for all readers together.
 actor StatusBoard {
-  /// The page's facts at one moment.
+  /// The page's data at one moment.
   struct Snapshot: Sendable {
     /// A JSON object, on one line.
     let json: String
-    /// Whether the database gave it; else the object says that it did not.
+    /// Whether the database answered. If not, the object has an error message.
     let isLedgerUp: Bool
   }
 
@@ -23,7 +23,7 @@ actor StatusBoard {
     self.desk = desk
   }
 
-  /// The facts, at most about a second old.
+  /// The data, at most about one second old.
   func snapshot() async -> Snapshot {
     if let latest, clock.now - latest.takenAt < Self.freshness { return latest.snapshot }
     if let asking { return await asking.value }

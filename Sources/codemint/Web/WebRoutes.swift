@@ -3,9 +3,9 @@ import Hummingbird
 import Ledger
 import NIOCore
 import ServiceLifecycle
+import Synchronization
 
-/// What is answered on which path. Everything is GET, nothing changes anything, and nothing holds
-/// the value of a code.
+/// The answer for each path. All requests are GET and change nothing. No answer has the value of a code.
 struct WebRoutes: Sendable {
   let health: Health
   let registry: MetricsRegistry
@@ -15,7 +15,7 @@ struct WebRoutes: Sendable {
   private let listeners = Listeners()
   private let start = Date().timeIntervalSince1970
 
-  /// - Parameter host: Where the surface listens, as the settings say.
+  /// - Parameter host: The host of `http.listen`.
   init(host: String, health: Health, registry: MetricsRegistry, desk: OverviewDesk) {
     hosts = LoopbackHosts(configured: host)
     self.health = health
@@ -66,14 +66,14 @@ struct WebRoutes: Sendable {
     return text.text
   }
 
-  /// The facts whenever they have changed, as server-sent events (WHATWG HTML, section 9.2), until
-  /// the browser goes or the daemon stops.
+  /// The page's data, sent whenever it changes, as server-sent events (WHATWG HTML, section 9.2). The
+  /// stream ends when the browser closes it or the daemon stops.
   private func events() -> Response {
     guard let place = listeners.enter() else {
       return Self.response(
         .serviceUnavailable,
         "text/plain",
-        ByteBuffer(string: "too many follow\n")
+        ByteBuffer(string: "too many browsers show this page; close some\n")
       )
     }
     let board = board
@@ -128,5 +128,35 @@ struct WebRoutes: Sendable {
       ],
       body: ResponseBody(byteBuffer: body)
     )
+  }
+}
+
+/// Limits the number of browsers that show the page at the same time.
+final class Listeners: Sendable {
+  private let count = Mutex(0)
+  private static let most = 50
+
+  /// A place, which is free again when nobody holds it any more; nil if all are taken.
+  func enter() -> Place? {
+    let isFree = count.withLock { count in
+      guard count < Self.most else { return false }
+      count += 1
+      return true
+    }
+    return isFree ? Place(self) : nil
+  }
+
+  /// One place. It is released on `deinit`, because the body of the response is not always written: a
+  /// HEAD request drops it, and so does a browser that is gone.
+  final class Place: Sendable {
+    private let listeners: Listeners
+
+    fileprivate init(_ listeners: Listeners) {
+      self.listeners = listeners
+    }
+
+    deinit {
+      listeners.count.withLock { $0 -= 1 }
+    }
   }
 }

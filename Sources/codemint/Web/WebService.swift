@@ -1,9 +1,8 @@
-// The web surface: a status page, health checks and metrics, read-only, on `http.listen`.
+// The web server: a status page, health checks and metrics on `http.listen`, all read-only.
 //
-// `WebRoutes` says what is answered where; `StatusBoard` asks the database for everybody who looks;
-// Metrics/ holds the worker's counters and writes them as Prometheus reads them; Page/ is the page,
-// embedded in the binary. It is a side of the daemon that may fail: whatever happens here, codes are
-// provisioned.
+// `WebRoutes` has the answer for each path. `StatusBoard` queries the database once for all readers of
+// the page. Metrics/ keeps the worker's counters and writes them in Prometheus's format. Page/ is the
+// page, embedded in the binary. A failure of the web server never stops the provisioning of codes.
 
 import Hummingbird
 import Ledger
@@ -11,12 +10,12 @@ import Logging
 import Postgres
 import ServiceLifecycle
 
-/// Serves the web surface, and tries again where the address cannot be had.
+/// Runs the web server. If it cannot listen on its address, it tries again every 30 seconds.
 struct WebService: Service {
   let host: String
   let port: Int
   let routes: WebRoutes
-  /// Connections of the web surface's own, so that who looks takes none from the worker.
+  /// The web server's own connections, so that its readers take none from the worker.
   let pool: Pool
   let logger: Logger
 
@@ -31,7 +30,7 @@ struct WebService: Service {
       } catch {
         if !isTold {
           logger.warning(
-            "the web surface cannot be served; trying again from time to time",
+            "the web server cannot listen; trying again every 30 seconds",
             metadata: ["address": "\(host):\(port)", "error": "\(error)"]
           )
           isTold = true

@@ -82,9 +82,13 @@ struct AnswerTests {
         #expect(String(reflecting: report).contains("the key (secret) is\u{FFFD} wrong"))
         let team = await client.checkTeam()
         #expect(!String(reflecting: team).contains(testKey))
-        await #expect(throws: APIError.self) {
-          try await client.retrySync(reward: Sample.reward, system: .stripe)
+        let resync = await client.resync(Sample.reward, system: .stripe)
+        #expect(!String(reflecting: resync).contains(testKey))
+        guard case .failed(let words) = resync.value else {
+          Issue.record("not failed")
+          return
         }
+        #expect(words.contains("the key (secret) is"))
       }
       #expect(wire.posts == 2)
     }
@@ -107,16 +111,37 @@ struct AnswerTests {
     }
   }
 
-  @Test("a 429 carries the pause that it asks for")
+  @Test("what the headers say about the pace is in the report")
+  func feedback() async throws {
+    _ = try await trial { peer, moment in
+      switch moment {
+      case .body(1):
+        let body = Sample.answerText(Sample.codeText())
+        let headers = ["RateLimit: \"default\";r=30;t=12"]
+        peer.send(Sample.http("201 Created", body, headers: headers))
+      case .body(2): peer.send(Sample.http("503 Down", "", headers: ["Retry-After: 30"]))
+      case .body: peer.send(Sample.http("200 OK", "{}", headers: ["RateLimit: \"a\";r=0;t=9"]))
+      case .head: break
+      }
+    } _: { client in
+      #expect(await client.generate().feedback == PaceFeedback(ceiling: 2.5))
+      #expect(await client.generate().feedback == PaceFeedback(pause: .seconds(30)))
+      #expect(await client.checkTeam().feedback == PaceFeedback(pause: .seconds(9)))
+    }
+  }
+
+  @Test("a 429 carries the pause that it asks for, in its outcome alone")
   func pace() async throws {
     _ = try await trial { peer, moment in
       guard case .body = moment else { return }
       peer.send(Sample.http("429 Too Many Requests", "", headers: ["Retry-After: 7"]))
     } _: { client in
-      guard case .rejected(let rejection) = await client.generate().outcome else {
+      let report = await client.generate()
+      guard case .rejected(let rejection) = report.outcome else {
         Issue.record("not rejected")
         return
       }
+      #expect(report.feedback == nil)
       #expect(rejection.scope == .pace(pause: .seconds(7)))
       #expect(rejection.code == "http_429")
     }
@@ -143,10 +168,10 @@ struct AnswerTests {
       case .head: break
       }
     } _: { client in
-      #expect(await client.checkTeam() == .accepted)
-      #expect(await client.checkTeam() == .refused(code: "no", message: "why"))
+      #expect(await client.checkTeam().value == .accepted)
+      #expect(await client.checkTeam().value == .refused(code: "no", message: "why"))
       for _ in 0..<2 {
-        guard case .unreachable(let text) = await client.checkTeam() else {
+        guard case .unreachable(let text) = await client.checkTeam().value else {
           Issue.record("not unreachable")
           return
         }

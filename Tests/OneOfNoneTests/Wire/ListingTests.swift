@@ -3,81 +3,90 @@ import Testing
 
 @testable import OneOfNone
 
-@Suite("The calls that make no codes")
+@Suite("The requests that make no codes")
 struct ListingTests {
-  @Test("a page is read, with its nulls, its count and its date")
+  private typealias Page = Result<ListedPage, ListingFailure>
+
+  private static func list(_ client: APIClient) async -> Paced<Page> {
+    await client.list(Sample.reward, offset: 0, limit: 1000)
+  }
+
+  @Test("a page is read, with its nulls, and the newest code is requested first")
   func page() async throws {
     let body = """
-      {"data":[\(Sample.codeText(id: 1)),null,\(Sample.codeText(id: 2))],\
+      {"data":[\(Sample.codeText(id: 1)),null,\(Sample.codeText(id: 2)),null,null],\
       "pagination":{"next":null,"limit":3,"total_count":17},"more":[{}]}
       """
     let wire = try await trial { peer, moment in
       guard case .body = moment else { return }
       peer.send(Sample.http("200 OK", body, headers: ["Date: Thu, 02 Jan 2025 03:04:05 GMT"]))
     } _: { client in
-      let page = try await client.listCodes(
-        reward: Sample.reward,
-        query: ListQuery(
-          limit: 3,
-          offset: 6,
-          order: .descending,
-          orderBy: "created at&x",
-          includeCount: true
-        )
-      )
+      let answer = await client.list(Sample.reward, offset: 6, limit: 3)
+      let page = try answer.value.get()
       #expect(page.codes.map(\.id.id.bits) == [1, 2])
-      #expect(page.nulls == 1)
-      #expect(page.total == 17)
-      #expect(!page.isStored)
-      #expect(!page.isEmpty)
-      #expect(page.answeredAt == Timestamp(rfc3339: "2025-01-02T03:04:05Z"))
+      #expect(page.nulls == 3)
+      #expect(page.trailingNulls == 2)
+      #expect(page.count == 5)
+      #expect(!page.isCached)
+      #expect(answer.feedback == nil)
     }
     let target =
-      "/v1/rewards/\(Sample.reward)/codes"
-      + "?limit=3&offset=6&order=desc&order_by=created%20at%26x&include_count=true"
+      "/v1/rewards/\(Sample.reward)/codes?limit=3&offset=6&order=desc&order_by=createdAt"
     #expect(wire.heads.first?.hasPrefix("GET \(target) HTTP/1.1\r\n") == true)
   }
 
-  @Test("a page out of a cache says so, and an empty page is empty")
-  func stored() async throws {
+  @Test("a page from a cache says so, and an empty page is empty")
+  func cached() async throws {
     _ = try await trial { peer, moment in
       guard case .body = moment else { return }
       peer.send(Sample.http("200 OK", #"{"data":[],"pagination":[]}"#, headers: ["Age: 0"]))
     } _: { client in
-      let page = try await client.listCodes(reward: Sample.reward, query: ListQuery())
-      #expect(page.isStored)
-      #expect(page.isEmpty)
-      #expect(page.total == nil)
-      #expect(page.answeredAt == nil)
+      let page = try await Self.list(client).value.get()
+      #expect(page.isCached)
+      #expect(page.count == 0)
     }
   }
 
   @Test(
-    "each status is an error of its kind",
+    "each status is a failure of its kind, and only a refused query ends the requests for an order",
     arguments: [
-      ("401 Unauthorized", APIError.Code.credentials), ("403 Forbidden", .forbidden),
-      ("404 Not Found", .gone), ("410 Gone", .gone), ("400 Bad Request", .rejected),
-      ("307 Temporary Redirect", .rejected), ("429 Too Many Requests", .pace),
-      ("503 Service Unavailable", .unavailable), ("204 No Content", .unavailable),
-    ]
+      ("401 Unauthorized", .failed("m"), false),
+      ("403 Forbidden", .refused(code: "c", message: "m"), false),
+      ("404 Not Found", .refused(code: "c", message: "m"), false),
+      ("410 Gone", .refused(code: "c", message: "m"), false),
+      ("408 Request Timeout", .failed("m"), false),
+      ("400 Bad Request", .failed("m"), true),
+      ("307 Temporary Redirect", .failed("m"), true),
+      ("429 Too Many Requests", .failed("m"), false),
+      ("503 Service Unavailable", .failed("m"), false),
+      (
+        "204 No Content", .failed("the API answered 204 No Content without a message of its own"),
+        false
+      ),
+    ] as [(String, ListingFailure, Bool)]
   )
-  func statuses(status: String, code: APIError.Code) async throws {
+  func statuses(status: String, failure: ListingFailure, refusesOrder: Bool) async throws {
     let body = status.hasPrefix("204") ? "" : #"{"code":"c","message":"m"}"#
+    let feedback: PaceFeedback? =
+      switch status.prefix(3) {
+      case "429": PaceFeedback(isRefusal: true, pause: .seconds(4))
+      case "503": PaceFeedback(pause: .seconds(4))
+      default: nil
+      }
     let wire = try await trial { peer, moment in
       guard case .body = moment else { return }
       peer.send(Sample.http(status, body, headers: ["retry-after: 4", "location: /elsewhere"]))
     } _: { client in
-      let error = await #expect(throws: APIError.self) {
-        try await client.listCodes(reward: Sample.reward, query: ListQuery())
+      for _ in 0..<2 {
+        let answer = await Self.list(client)
+        #expect(answer.value == .failure(failure))
+        #expect(answer.feedback == feedback)
       }
-      #expect(error?.code == code)
-      #expect(error?.pause == .seconds(4))
-      #expect(error?.status.map { status.hasPrefix("\($0)") } == true)
     }
-    #expect(wire.heads.count == 1)
+    #expect(wire.heads.map { $0.contains("order_by=createdAt") } == [true, !refusesOrder])
   }
 
-  @Test("a page that cannot be read, or is cut off, is an error")
+  @Test("a page that cannot be read, or is cut off, is a failure")
   func unreadable() async throws {
     _ = try await trial { peer, moment in
       switch moment {
@@ -86,36 +95,37 @@ struct ListingTests {
       case .head: break
       }
     } _: { client in
-      for expected in [APIError.Code.unreadable, .unreachable] {
-        let error = await #expect(throws: APIError.self) {
-          try await client.listCodes(reward: Sample.reward, query: ListQuery())
-        }
-        #expect(error?.code == expected)
+      #expect(
+        await Self.list(client).value == .failure(.failed("expected a list `data` at byte 12"))
+      )
+      guard case .failure(.failed(let cause)) = await Self.list(client).value else {
+        Issue.record("not failed")
+        return
       }
+      #expect(cause.contains("connection") || cause.contains("HTTP client"), "\(cause)")
     }
   }
 
-  @Test("no answer in time and a cancelled task are errors of their kinds")
+  @Test("no answer in time and a cancelled task are failures that say so")
   func noAnswer() async throws {
     let clock = ManualDeadline()
     let wire = try await trial(deadline: clock.deadline) { _, moment in
       if case .body = moment { clock.expire() }
     } _: { client in
-      let late = await #expect(throws: APIError.self) {
-        try await client.listCodes(reward: Sample.reward, query: ListQuery())
-      }
-      #expect(late?.code == .timeout)
+      let late = await Self.list(client)
+      #expect(late.value == .failure(.failed("no complete answer of the API in time")))
       let cancelled = Task {
         withUnsafeCurrentTask { $0?.cancel() }
-        try await client.retrySync(reward: Sample.reward, system: .shopify)
+        return await client.resync(Sample.reward, system: .shopify)
       }
-      let error = await #expect(throws: APIError.self) { try await cancelled.value }
-      #expect(error?.code == .cancelled)
+      #expect(await cancelled.value.value == .failed("the request was given up"))
     }
     #expect(wire.heads.count == 1)
   }
 
-  @Test("changes are asked for newest first; refused that order, the API is asked for another one")
+  @Test(
+    "changes are requested newest first; if the API refuses, the order of creation is requested"
+  )
   func changes() async throws {
     let wire = try await trial { peer, moment in
       switch moment {
@@ -125,9 +135,9 @@ struct ListingTests {
       }
     } _: { client in
       let refused = await client.listChanges(Sample.reward, offset: 0, limit: 1000)
-      #expect(refused == .failure(.failed("m")))
+      #expect(refused.value == .failure(.failed("m")))
       let page = await client.listChanges(Sample.reward, offset: 7, limit: 9)
-      #expect((try? page.get().codes) == [])
+      #expect((try? page.value.get().codes) == [])
     }
     #expect(wire.heads.count == 2)
     #expect(
@@ -136,26 +146,32 @@ struct ListingTests {
     #expect(wire.heads.last?.contains("?limit=9&offset=7&order=desc&order_by=createdAt ") == true)
   }
 
-  @Test("asking to copy once more tells what the API made of it")
+  @Test("a resync tells what the API answered")
   func resync() async throws {
     _ = try await trial { peer, moment in
       switch moment {
       case .body(1): peer.send(Sample.http("200 OK", #"{"id":"x"}"#))
-      case .body: peer.send(Sample.http("404 Not Found", #"{"code":"gone","message":"no"}"#))
+      case .body:
+        let body = #"{"code":"gone","message":"no"}"#
+        peer.send(Sample.http("404 Not Found", body, headers: ["RateLimit: \"a\";r=0;t=12"]))
       case .head: break
       }
     } _: { client in
-      #expect(await client.resync(Sample.reward, system: .stripe) == .accepted)
-      #expect(await client.resync(Sample.reward, system: .stripe) == .failed("gone: no"))
+      let accepted = await client.resync(Sample.reward, system: .stripe)
+      #expect(accepted.value == .accepted)
+      #expect(accepted.feedback == nil)
+      let failed = await client.resync(Sample.reward, system: .stripe)
+      #expect(failed.value == .failed("gone: no"))
+      #expect(failed.feedback == PaceFeedback(pause: .seconds(12)))
     }
   }
 
-  @Test("a sync is asked for once, without a body")
-  func sync() async throws {
+  @Test("a resync is one request without a body")
+  func resyncRequest() async throws {
     let wire = try await trial { peer, moment in
       if case .body = moment { peer.send(Sample.http("200 OK", #"{"id":"x"}"#)) }
     } _: { client in
-      try await client.retrySync(reward: Sample.reward, system: .shopify)
+      #expect(await client.resync(Sample.reward, system: .shopify).value == .accepted)
     }
     #expect(wire.posts == 1)
     let head = try #require(wire.heads.first)

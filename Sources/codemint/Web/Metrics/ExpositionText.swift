@@ -1,12 +1,28 @@
-/// Measurements in Prometheus's text format, version 0.0.4.
+import Glibc
+
+/// A metric of Prometheus: its name, its kind and its meaning.
+struct MetricFamily: Hashable, Sendable {
+  /// The kind of its values (Prometheus exposition formats, text format 0.0.4).
+  enum Kind: String, Sendable {
+    case counter, gauge, histogram
+  }
+
+  /// The name, with its unit at the end, and `_total` if it is a counter.
+  let name: String
+  let kind: Kind
+  /// One sentence for people.
+  let help: String
+}
+
+/// Metrics in Prometheus's text format, version 0.0.4.
 struct ExpositionText {
-  /// What `Content-Type` says of it.
+  /// The value of `Content-Type`.
   static let contentType = "text/plain; version=0.0.4; charset=utf-8"
 
   /// The text so far.
   private(set) var text = ""
 
-  /// Begins a family: its samples have to follow at once.
+  /// Begins a family. Its samples have to follow at once.
   mutating func begin(_ family: MetricFamily) {
     text += "# HELP \(family.name) \(Self.escape(family.help))\n"
     text += "# TYPE \(family.name) \(family.kind.rawValue)\n"
@@ -41,4 +57,37 @@ struct ExpositionText {
   private static func escapeLabel(_ text: String) -> String {
     escape(text).replacing("\"", with: "\\\"")
   }
+}
+
+/// Metrics of this process from the operating system, with the names that all Prometheus clients use.
+enum ProcessMetrics {
+  /// - Parameter start: The time at which the process started, in seconds since the epoch.
+  static func write(start: Double, to text: inout ExpositionText) {
+    var spent = timespec()
+    if clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &spent) == 0 {
+      text.single(cpu, Double(spent.tv_sec) + Double(spent.tv_nsec) / 1e9)
+    }
+    if let pages = FileReading.text("/proc/self/statm")?.split(separator: " "), pages.count > 1,
+      let resident = Double(pages[1])
+    {
+      text.single(memory, resident * Double(sysconf(Int32(_SC_PAGESIZE))))
+    }
+    text.single(started, start)
+  }
+
+  private static let cpu = MetricFamily(
+    name: "process_cpu_seconds_total",
+    kind: .counter,
+    help: "User and system CPU time spent, in seconds."
+  )
+  private static let memory = MetricFamily(
+    name: "process_resident_memory_bytes",
+    kind: .gauge,
+    help: "Resident memory, in bytes."
+  )
+  private static let started = MetricFamily(
+    name: "process_start_time_seconds",
+    kind: .gauge,
+    help: "When the process started, in seconds since the epoch."
+  )
 }

@@ -1,13 +1,13 @@
 import Ledger
 
-/// Every measurement of codemint's own, with what it means.
+/// All metrics of codemint, with their meaning.
 enum MetricCatalogue {
-  /// What this process has counted since its start, by `WorkerMeters`.
+  /// What `WorkerMeters` has counted in this process since its start.
   static let worker: [MetricFamily] = [
     MetricFamily(
       name: "codemint_calls_total",
       kind: .counter,
-      help: "Generate calls of this process by how they ended; unsent ones never left."
+      help: "Generate calls of this process, by outcome; unsent means that no byte was sent."
     ),
     MetricFamily(
       name: "codemint_codes_total",
@@ -17,12 +17,12 @@ enum MetricCatalogue {
     MetricFamily(
       name: "codemint_surplus_codes_total",
       kind: .counter,
-      help: "Codes that this process recorded beyond what a job had room for."
+      help: "Codes that this process recorded as surplus, because their job was complete."
     ),
     MetricFamily(
       name: "codemint_jobs_finished_total",
       kind: .counter,
-      help: "Jobs that ended, by their last state; each is counted by one process of the fleet."
+      help: "Jobs that ended, by last state; only one process of the fleet counts each job."
     ),
     MetricFamily(
       name: "codemint_doubts_total",
@@ -32,56 +32,59 @@ enum MetricCatalogue {
     MetricFamily(
       name: "codemint_database_errors_total",
       kind: .counter,
-      help: "Statements that the database did not answer or refused."
+      help: "Statements that the database refused or did not answer."
     ),
     MetricFamily(
       name: "codemint_call_duration_seconds",
       kind: .histogram,
-      help: "From sending a generate call to the end of its answer, in seconds."
+      help: "The time from sending a generate call to the end of its answer, in seconds."
     ),
   ]
 
   static let build = gauge("codemint_build_info", "The version, as a label; always 1.")
   static let ledgerUp = gauge(
     "codemint_ledger_up",
-    "1 if the database answered for this scrape, else 0 and the gauges below are missing."
+    "1 if the database answered this scrape, else 0; then the gauges below are missing."
   )
   static let jobs = gauge("codemint_jobs", "Jobs of the whole fleet that have not ended, by state.")
   static let jobsHeld = gauge("codemint_jobs_held", "Jobs that wait for an operator.")
-  static let jobsPaused = gauge("codemint_jobs_paused", "Jobs that an operator paused.")
-  static let codesWanted = gauge("codemint_codes_wanted", "Codes that running jobs still want.")
+  static let jobsPaused = gauge("codemint_jobs_paused", "Jobs that an operator has paused.")
+  static let codesWanted = gauge("codemint_codes_wanted", "Codes that running jobs still need.")
   static let doubts = gauge(
     "codemint_calls_in_doubt",
-    "Calls whose outcome is not known: being found out, or held for an operator."
+    "Calls with an unknown outcome: codemint is reconciling them, or an operator has to decide."
   )
   static let oldestDoubt = gauge(
     "codemint_oldest_doubt_seconds",
-    "Seconds since the oldest call that is being found out fell in doubt; 0 if there is none."
+    "Seconds since the oldest call that codemint is reconciling became doubtful; 0 if there is none."
   )
   static let closedRewards = gauge(
     "codemint_rewards_closed",
-    "Rewards that take no new call until a doubt is decided."
+    "Rewards for which no calls are made until a call in doubt is decided."
   )
-  static let strays = gauge("codemint_strays", "Codes upstream whose owner is not proven.")
+  static let unattributed = gauge(
+    "codemint_unattributed_codes",
+    "Codes upstream for which it is not proven which call made them."
+  )
   static let syncGivenUp = gauge(
     "codemint_sync_given_up_rewards",
-    "Rewards with codes that other systems did not take in time or refused, and that were given up."
+    "Rewards with codes that are given up, because another system refused them or took too long."
   )
   static let account = gauge(
     "codemint_account_state",
-    "1 for the state that the API account is in: open, trying, paused, failing, blocked or suspended."
+    "1 for the present state of the API account, else 0."
   )
   static let pace = gauge(
     "codemint_pace_requests_per_second",
-    "Requests per second that the fleet is limited to; 0 before a daemon has come."
+    "The limit of the whole fleet in requests per second; 0 before the first daemon has started."
   )
   static let inFlight = gauge(
     "codemint_calls_in_flight",
-    "Calls of the whole fleet that wait for their answer."
+    "Calls of the whole fleet that wait for an answer."
   )
-  static let workers = gauge("codemint_workers", "Daemons that live.")
+  static let workers = gauge("codemint_workers", "Daemons that are alive.")
 
-  /// Writes how the ledger stands; nil if the database did not answer.
+  /// Writes the gauges of the ledger; nil if the database did not answer.
   static func write(_ gauges: LedgerGauges?, to text: inout ExpositionText) {
     text.single(ledgerUp, gauges == nil ? 0 : 1)
     guard let gauges else { return }
@@ -97,7 +100,7 @@ enum MetricCatalogue {
     text.sample(doubts.name, [("held", "true")], Double(gauges.heldCalls))
     text.single(oldestDoubt, gauges.oldestDoubtSeconds)
     text.single(closedRewards, Double(gauges.closedRewards))
-    text.single(strays, Double(gauges.strays))
+    text.single(unattributed, Double(gauges.strays))
     text.single(syncGivenUp, Double(gauges.syncGivenUp))
     text.begin(account)
     for state in ["open", "trying", "paused", "failing", "blocked", "suspended"] {

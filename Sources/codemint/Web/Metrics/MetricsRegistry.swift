@@ -1,10 +1,10 @@
 import CoreMetrics
 import Synchronization
 
-/// Where the worker's measurements are kept until somebody asks for them.
+/// Keeps the worker's metrics until they are scraped.
 ///
-/// A backend of swift-metrics for counters and timers, which is all that the worker has. The same
-/// label and dimensions give the same counter again.
+/// It is a backend of swift-metrics for counters and timers, because the worker has nothing else. The
+/// same label and dimensions return the same counter.
 final class MetricsRegistry: MetricsFactory {
   private struct Key: Hashable {
     let label: String
@@ -27,15 +27,14 @@ final class MetricsRegistry: MetricsFactory {
 
   private let cells = Mutex(Cells())
 
-  /// The labels of everything that is counted or timed.
+  /// The labels of all counters and timers.
   var labels: Set<String> {
     cells.withLock { cells in
       Set((cells.counts.keys.map(\.label)) + cells.histograms.keys.map(\.label))
     }
   }
 
-  /// Writes what has been counted for these families, in their order. A family that nobody has
-  /// counted for yet is left out.
+  /// Writes the values of these families, in this order. A family without values is left out.
   func write(_ families: [MetricFamily], to text: inout ExpositionText) {
     let cells = cells.withLock { $0 }
     for family in families {
@@ -101,4 +100,51 @@ final class MetricsRegistry: MetricsFactory {
   func destroyCounter(_ handler: any CounterHandler) {}
   func destroyRecorder(_ handler: any RecorderHandler) {}
   func destroyTimer(_ handler: any TimerHandler) {}
+}
+
+/// A counter, which only grows.
+final class Count: CounterHandler {
+  private let value = Atomic<Int64>(0)
+
+  /// The present value.
+  var current: Int64 { value.load(ordering: .relaxed) }
+
+  func increment(by amount: Int64) {
+    value.add(amount, ordering: .relaxed)
+  }
+
+  func reset() {
+    value.store(0, ordering: .relaxed)
+  }
+}
+
+/// A histogram of durations.
+final class Histogram: TimerHandler {
+  /// The upper bounds of the buckets, in seconds. Longer durations are only in `count` and `sum`.
+  static let bounds: [Double] = [
+    0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60,
+  ]
+
+  /// The values of a histogram.
+  struct Counts: Sendable {
+    var buckets = [UInt64](repeating: 0, count: bounds.count)
+    var count: UInt64 = 0
+    var sum = 0.0
+  }
+
+  private let counts = Mutex(Counts())
+
+  /// The present values.
+  var current: Counts { counts.withLock { $0 } }
+
+  func recordNanoseconds(_ duration: Int64) {
+    let seconds = Double(duration) / 1e9
+    counts.withLock { counts in
+      counts.count += 1
+      counts.sum += seconds
+      if let bucket = Self.bounds.firstIndex(where: { seconds <= $0 }) {
+        counts.buckets[bucket] += 1
+      }
+    }
+  }
 }

@@ -1,6 +1,6 @@
 "use strict";
-// Shows the facts that arrive as server-sent events. Everything is put in as text, never as HTML.
-// Elements are kept and changed where they are, so that focus, selection and the reader's place stay.
+// Shows the data that arrives as server-sent events. All data is inserted as text, never as HTML.
+// Elements are changed in place, so that focus, selection and scroll position stay.
 
 const byId = (id) => document.getElementById(id);
 const number = new Intl.NumberFormat("en");
@@ -24,7 +24,7 @@ function duration(seconds) {
   return `${Math.floor(s / 86400)} d ${Math.floor((s % 86400) / 3600)} h`;
 }
 
-// Brings a list in line with items: one <li> each, known by its key, made once, filled each time.
+// Makes a list show these items: one <li> for each key. It is made once and filled each time.
 function keep(list, items, key, make, fill) {
   const known = new Map([...list.children].map((child) => [child.dataset.key, child]));
   let place = list.firstElementChild;
@@ -52,14 +52,14 @@ function makeJob() {
   return item;
 }
 
-// The SQL that helps, or nothing. Whoever has no mouse gets to it with the Tab key.
+// Shows the SQL statement that helps, or hides the element. The Tab key reaches the statement.
 function setStatement(target, sql) {
   target.hidden = !sql;
   target.tabIndex = sql ? 0 : -1;
   setText(target, sql || "");
 }
 
-// Codes are counted up to a hundred.
+// The database counts only up to a hundred codes.
 const some = (count) => (count >= 100 ? "100 or more" : String(count));
 
 function fillJob(item, job) {
@@ -80,9 +80,9 @@ function fillJob(item, job) {
   if (job.seconds_left !== null && job.state === "running") {
     facts.push(`about ${duration(job.seconds_left)} left`);
   }
-  if (job.outstanding > 0) facts.push(`${number.format(job.outstanding)} being asked for`);
+  if (job.outstanding > 0) facts.push(`${number.format(job.outstanding)} requested`);
   if (job.surplus > 0) facts.push(`${number.format(job.surplus)} surplus`);
-  if (job.sync_errors > 0) facts.push(`${some(job.sync_errors)} in error in other systems`);
+  if (job.sync_errors > 0) facts.push(`${some(job.sync_errors)} refused by other systems`);
   if (job.error_code) facts.push([job.error_code, job.error_message].filter(Boolean).join(": "));
   setText(below, facts.join(" · "));
   setStatement(statement, job.what_to_do);
@@ -100,11 +100,11 @@ function fillDoubt(item, doubt) {
   const [row, below, statement] = item.children;
   const isHeld = doubt.held_at !== null;
   setText(row.children[0], `Job ${doubt.job_id}, ${doubt.size} codes`);
-  setText(row.children[1], isHeld ? "held for you" : "being found out");
+  setText(row.children[1], isHeld ? "held: decide" : "being checked");
   setText(row.children[2], `for ${duration(doubt.seconds)}`);
   const why = isHeld ? doubt.hold_reason : doubt.error_message || doubt.error_code;
   const facts = [`call ${doubt.call_id}`, `reward ${doubt.reward_id}`, why];
-  if (isHeld) facts.push(`${number.format(doubt.codes_found)} codes found that could be its`);
+  if (isHeld) facts.push(`${number.format(doubt.codes_found)} codes found that this call may have made`);
   setText(below, facts.filter(Boolean).join(" · "));
   setStatement(statement, isHeld && doubt.what_to_do);
 }
@@ -112,15 +112,15 @@ function fillDoubt(item, doubt) {
 function fillSync(item, problem) {
   const [row, below, statement] = item.children;
   const isGivenUp = problem.given_up_at !== null;
-  setText(row.children[0], problem.system ? `In error in ${problem.system}` : "Pending for long");
+  setText(row.children[0], problem.system ? `Refused by ${problem.system}` : "Pending for a long time");
   row.children[1].className = `tag ${isGivenUp ? "failed" : "doubt"}`;
-  setText(row.children[1], isGivenUp ? "given up" : problem.resyncs > 0 ? "asked again" : "followed");
+  setText(row.children[1], isGivenUp ? "given up" : problem.resyncs > 0 ? "resync requested" : "tracked");
   setText(row.children[2], `${some(problem.codes)} codes`);
   const facts = [`reward ${problem.reward_id}`, problem.error_text];
-  if (problem.resyncs > 0) facts.push(`asked ${problem.resyncs} times to copy it once more`);
+  if (problem.resyncs > 0) facts.push(`resync requested ${problem.resyncs} times`);
   if (problem.request_error) facts.push(`request failed: ${problem.request_error}`);
-  if (!isGivenUp && problem.next_look_at) {
-    facts.push(`looked at next at ${new Date(problem.next_look_at).toLocaleTimeString()}`);
+  if (!isGivenUp && problem.next_pass_at) {
+    facts.push(`next check at ${new Date(problem.next_pass_at).toLocaleTimeString()}`);
   }
   setText(below, facts.filter(Boolean).join(" · "));
   setStatement(statement, problem.what_to_do);
@@ -145,7 +145,7 @@ function accountFacts(account) {
   const facts = [["State", account.state]];
   const limit = account.requests_per_second;
   const pace = account.current_requests_per_second ?? limit;
-  if (limit === null) facts.push(["Pace", "no daemon yet"]);
+  if (limit === null) facts.push(["Pace", "no daemon has started yet"]);
   else if (pace !== limit) facts.push(["Pace", `${Number(pace.toFixed(2))} of ${limit} requests/s`]);
   else facts.push(["Pace", `${limit} requests/s`]);
   facts.push(["In flight", `${account.in_flight} of ${account.max_in_flight ?? "?"}`]);
@@ -166,7 +166,7 @@ function showAccount(account) {
   trouble.hidden = !account.reason;
   trouble.classList.toggle("bad", account.state === "blocked" || account.state === "failing" || account.state === "suspended");
   const until = account.paused_until ? `, until ${new Date(account.paused_until).toLocaleTimeString()}` : "";
-  // What is being tried again does go out, one call at a time.
+  // In the state "trying" one call is sent at a time.
   const what = account.state === "trying" ? "Trying again" : "Nothing is sent";
   setText(trouble, account.reason
     ? `${what}: ${[account.reason, account.message].filter(Boolean).join(": ")}${until}` : "");
@@ -188,15 +188,15 @@ function show(facts) {
   keep(byId("workers"), facts.workers, (worker) => worker.id, makeLine, fillWorker);
 }
 
-// A browser tries again by itself after a connection that was lost, but not after an answer that was
-// no stream, as when too many follow.
-function follow() {
+// A browser reconnects by itself after a lost connection, but not after an answer that was no stream,
+// for example because too many browsers show the page.
+function connect() {
   const events = new EventSource("events");
   events.addEventListener("status", (event) => show(JSON.parse(event.data)));
   events.addEventListener("error", () => {
     setText(byId("link"), "connection lost; trying again");
-    if (events.readyState === EventSource.CLOSED) setTimeout(follow, 5000);
+    if (events.readyState === EventSource.CLOSED) setTimeout(connect, 5000);
   });
 }
 
-follow();
+connect();

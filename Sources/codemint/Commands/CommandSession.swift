@@ -1,0 +1,57 @@
+import ArgumentParser
+import Foundation
+import Ledger
+import Postgres
+
+/// The flag that every command with settings takes. Secrets have no flags, because every user of the
+/// machine can read a command line.
+struct SettingsOptions: ParsableArguments {
+  @Option(
+    help: "The settings file; /etc/codemint/codemint.yaml if it exists.",
+    completion: .file(extensions: ["yaml", "yml"])
+  )
+  var config: String?
+
+  /// The settings from all sources. The values of flags in `more` win over every other source.
+  func load(_ more: [Setting: SettingSource.Override] = [:]) throws(SettingsError) -> Settings {
+    try Settings.load(
+      overrides: more,
+      environment: ProcessInfo.processInfo.environment,
+      configFile: configFile
+    )
+  }
+
+  /// The settings as far as they can be read, and everything that is wrong with them.
+  func read() -> SettingsReading {
+    Settings.read(environment: ProcessInfo.processInfo.environment, configFile: configFile)
+  }
+
+  private var configFile: SettingSource.Override? {
+    config.map { .init(flag: "--config", text: $0) }
+  }
+}
+
+/// A short session with the ledger, for commands that insert, show or steer jobs.
+enum JobSession {
+  /// Opens a session, runs `body`, and closes the session.
+  ///
+  /// - Throws: What `body` throws; a `CommandError` that says to migrate if there is no schema.
+  static func run<Value>(
+    _ settings: Settings,
+    _ body: (JobDesk) async throws -> Value
+  ) async throws -> Value {
+    let pool = Pool(try settings.connectionSettings(), limit: 1)
+    do {
+      let value = try await body(JobDesk(pool: pool))
+      await pool.close()
+      return value
+    } catch {
+      await pool.close()
+      if let error = error as? PostgresError, error.sqlState == "42P01" || error.sqlState == "3F000"
+      {
+        throw CommandError(.config, SchemaState.behind(missing: Migration.all).remedy)
+      }
+      throw error
+    }
+  }
+}

@@ -1,0 +1,111 @@
+import Foundation
+import Glibc
+
+/// Unbuffered output of a command: standard output or standard error.
+struct FileDescriptor: Sendable {
+  let number: Int32
+
+  static let standardOutput = FileDescriptor(number: STDOUT_FILENO)
+  static let standardError = FileDescriptor(number: STDERR_FILENO)
+
+  /// Whether it is a terminal.
+  var isTerminal: Bool { isatty(number) == 1 }
+
+  /// The terminal's columns, or 80 if they are unknown.
+  var width: Int {
+    var size = winsize()
+    guard ioctl(number, UInt(TIOCGWINSZ), &size) == 0, size.ws_col > 0 else { return 80 }
+    return Int(size.ws_col)
+  }
+
+  /// The terminal's lines, or 24 if they are unknown.
+  var height: Int {
+    var size = winsize()
+    guard ioctl(number, UInt(TIOCGWINSZ), &size) == 0, size.ws_row > 0 else { return 24 }
+    return Int(size.ws_row)
+  }
+
+  /// Writes the whole text. If the reader is gone, the rest is dropped.
+  func write(_ text: String) {
+    var rest = Array(text.utf8)[...]
+    while !rest.isEmpty {
+      let count = rest.withUnsafeBytes { Glibc.write(number, $0.baseAddress, $0.count) }
+      if count > 0 {
+        rest = rest.dropFirst(count)
+      } else if errno != EINTR {
+        return
+      }
+    }
+  }
+
+  /// Writes a line.
+  func line(_ text: String = "") {
+    write(text + "\n")
+  }
+}
+
+extension FileDescriptor {
+  /// Writes a value in the format of every `--json`: indented, with sorted keys.
+  func json(_ value: some Encodable) throws {
+    let encoder = JSONEncoder()
+    encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
+    line(String(decoding: try encoder.encode(value), as: UTF8.self))
+  }
+}
+
+/// A file that is written under another name and renamed when it is complete, so that nobody finds a
+/// part of it. Only its owner may read it, because codes are worth money.
+struct OutputFile {
+  private let path: String
+  private let draft: String
+  private let descriptor: FileDescriptor
+
+  /// Creates the draft beside the final path.
+  /// - Throws: `CommandError` with the reason.
+  init(_ path: String) throws(CommandError) {
+    self.path = path
+    draft = "\(path).\(getpid()).partial"
+    let number = open(draft, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o600)
+    guard number >= 0 else { throw Self.failure(path) }
+    descriptor = FileDescriptor(number: number)
+  }
+
+  /// Appends the text.
+  func write(_ text: String) throws(CommandError) {
+    try descriptor.writeAll(text, to: path)
+  }
+
+  /// Writes everything to disk and renames the draft.
+  func finish() throws(CommandError) {
+    guard fsync(descriptor.number) == 0, close(descriptor.number) == 0, rename(draft, path) == 0
+    else { throw Self.failure(path) }
+  }
+
+  /// Removes the draft.
+  func abandon() {
+    close(descriptor.number)
+    unlink(draft)
+  }
+
+  fileprivate static func failure(_ name: String) -> CommandError {
+    CommandError(.ioError, "cannot write to \(name): \(String(cString: strerror(errno)))")
+  }
+}
+
+extension FileDescriptor {
+  /// Writes the whole text, or throws.
+  /// - Throws: `CommandError` that names the destination.
+  func writeAll(_ text: String, to name: String = "standard output") throws(CommandError) {
+    var text = text
+    let isWhole = text.withUTF8 { bytes in
+      var written = 0
+      while written < bytes.count {
+        let rest = bytes.baseAddress.map { $0 + written }
+        let count = Glibc.write(number, rest, bytes.count - written)
+        if count > 0 { written += count } else if errno != EINTR { return false }
+      }
+      return true
+    }
+    if !isWhole { throw OutputFile.failure(name) }
+  }
+}

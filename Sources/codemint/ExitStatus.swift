@@ -1,0 +1,105 @@
+// The one list of exit statuses, named as in sysexits(3). Scripts and systemd tell from the status
+// what kind of failure it was; `RestartPreventExitStatus=78` in the unit file relies on it.
+
+import ArgumentParser
+import Glibc
+import Ledger
+import LocalPostgres
+import OneOfNone
+import Postgres
+import Sandbox
+
+/// The status with which codemint ends. Source of the numbers: sysexits(3).
+enum ExitStatus: Int32, Sendable, CaseIterable {
+  /// All went well.
+  case ok = 0
+  /// The result was not reached: for example, a job that was waited for failed, or the schema that
+  /// was checked is not up to date.
+  case failed = 1
+  /// The command line was wrong (EX_USAGE).
+  case usage = 64
+  /// The input was refused, for example a job that breaks a rule of the database (EX_DATAERR).
+  case data = 65
+  /// Something needed is missing, for example the programs of the Postgres server (EX_UNAVAILABLE).
+  case unavailable = 69
+  /// An error in codemint itself (EX_SOFTWARE).
+  case software = 70
+  /// The output could not be written (EX_IOERR).
+  case ioError = 74
+  /// Try again later: for example, the database cannot be reached (EX_TEMPFAIL).
+  case temporaryFailure = 75
+  /// The database or the operating system does not permit it (EX_NOPERM).
+  case noPermission = 77
+  /// A setting is unknown, missing or wrong, or the schema is not the one that this version needs
+  /// (EX_CONFIG). Starting again does not help.
+  case config = 78
+}
+
+/// An error as a command reports it: one message for a person, and the exit status.
+struct Failure {
+  private let error: any Error
+
+  init(_ error: any Error) {
+    self.error = error
+  }
+
+  /// Prints the message to standard error and ends the process.
+  func exit() -> Never {
+    guard let status else { Codemint.exit(withError: error) }
+    let text = "codemint: \(error)\n"
+    FileDescriptor.standardError.write(text)
+    Glibc.exit(status.rawValue)
+  }
+
+  /// The status for errors of codemint's modules; nil for errors of ArgumentParser, which has
+  /// statuses of its own.
+  private var status: ExitStatus? {
+    switch error {
+    case is SettingsError, is ConfigurationError: .config
+    case let error as SandboxError: Self.status(of: error)
+    case let error as CommandError: error.status
+    case let error as LedgerError: Self.status(of: error)
+    case let error as PostgresError: Self.status(of: error)
+    case is LocalPostgresError: .unavailable
+    case is ExitCode, is ValidationError, is CleanExit: nil
+    default:
+      [.success, .validationFailure].contains(Codemint.exitCode(for: error)) ? nil : .software
+    }
+  }
+
+  private static func status(of error: SandboxError) -> ExitStatus {
+    switch error.code {
+    case .cannotListen: .unavailable
+    case .invalidFaultPlan: .data
+    default: .usage
+    }
+  }
+
+  private static func status(of error: LedgerError) -> ExitStatus {
+    switch error.code {
+    case .schema: .config
+    case .privilege: .noPermission
+    default: .data
+    }
+  }
+
+  static func status(of error: PostgresError) -> ExitStatus {
+    if error.code == .invalidSettings { return .config }
+    if error.isConnectionLost || error.isOutcomeUnknown { return .temporaryFailure }
+    guard let sqlState = error.sqlState else { return .software }
+    if sqlState == "42501" || sqlState.hasPrefix("28") { return .noPermission }
+    if sqlState.hasPrefix("22") || sqlState.hasPrefix("23") { return .data }
+    return .software
+  }
+}
+
+/// An error that a command itself reports.
+struct CommandError: Error, CustomStringConvertible {
+  let status: ExitStatus
+  let description: String
+
+  init(_ status: ExitStatus, _ description: String) {
+    self.status = status
+    self.description = description
+  }
+}

@@ -1,0 +1,84 @@
+import Foundation
+import Testing
+
+@testable import codemint
+
+@Suite("What is told to the service manager")
+struct ServiceManagerTests {
+  @Test("messages arrive at a socket with a path, those told together in one datagram")
+  func path() throws {
+    let scratch = try Scratch()
+    let address = "\(scratch.path)/notify"
+    let socket = try DatagramSocket(address)
+    let manager = ServiceManager(environment: ["NOTIFY_SOCKET": address])
+    try manager.tell(.ready, .status("4 jobs"))
+    try manager.tell(.alive)
+    try manager.tell(.stopping, .extendTimeout(.seconds(35)))
+    #expect(socket.receive() == "READY=1\nSTATUS=4 jobs")
+    #expect(socket.receive() == "WATCHDOG=1")
+    #expect(socket.receive() == "STOPPING=1\nEXTEND_TIMEOUT_USEC=35000000")
+    #expect(socket.receive() == nil)
+  }
+
+  @Test("messages arrive at a socket in the abstract namespace")
+  func abstract() throws {
+    let address = "@codemint-test-\(UUID().uuidString)"
+    let socket = try DatagramSocket(address)
+    try ServiceManager(environment: ["NOTIFY_SOCKET": address]).tell(.ready)
+    #expect(socket.receive() == "READY=1")
+  }
+
+  @Test("without a service manager nothing is sent and nothing goes wrong")
+  func absent() throws {
+    for environment in [[:], ["NOTIFY_SOCKET": ""]] {
+      let manager = ServiceManager(environment: environment)
+      #expect(manager.watchdog == nil)
+      try manager.tell(.ready)
+    }
+  }
+
+  @Test(
+    "an address that leads nowhere is an error that names it",
+    arguments: [
+      "/nonexistent/notify", "@codemint-nobody-listens", "vsock:2:1234", "relative/path",
+      "/" + String(repeating: "x", count: 200),
+    ]
+  )
+  func nowhere(address: String) {
+    let manager = ServiceManager(environment: ["NOTIFY_SOCKET": address])
+    let error = #expect(throws: ServiceManagerError.self) { try manager.tell(.alive) }
+    #expect(error?.description.contains(address) == true)
+  }
+
+  @Test("a path of the greatest length that fits is used")
+  func longestPath() throws {
+    let scratch = try Scratch()
+    let name = String(repeating: "x", count: 107 - scratch.path.utf8.count - 1)
+    let address = "\(scratch.path)/\(name)"
+    let socket = try DatagramSocket(address)
+    try ServiceManager(environment: ["NOTIFY_SOCKET": address]).tell(.ready)
+    #expect(socket.receive() == "READY=1")
+  }
+
+  @Test("a status stays one line, since a line break would begin another message")
+  func statusLine() {
+    let line = ServiceMessage.status("a\nREADY=1\r\nb\u{0}").line
+    #expect(line == "STATUS=a READY=1 b ")
+  }
+
+  @Test("the watchdog's patience is read, for this process only")
+  func watchdog() {
+    func watchdog(_ limit: String, _ process: String?) -> Duration? {
+      var environment = ["WATCHDOG_USEC": limit]
+      environment["WATCHDOG_PID"] = process
+      return ServiceManager(environment: environment, process: 42).watchdog
+    }
+    #expect(watchdog("10000000", nil) == .seconds(10))
+    #expect(watchdog("10000000", "42") == .seconds(10))
+    #expect(watchdog("10000000", "43") == nil)
+    #expect(watchdog("10000000", "") == nil)
+    for nonsense in ["", "0", "-5", "ten", "1.5", "99999999999999999999"] {
+      #expect(watchdog(nonsense, nil) == nil)
+    }
+  }
+}
