@@ -10,7 +10,7 @@ struct Audit {
   let pool: Pool
 
   func run() async throws -> AuditReport {
-    let desk = AuditDesk(pool: pool)
+    let desk = AuditQueries(pool: pool)
     let upstream = try await list()
     let ledger = try await desk.codes(of: reward)
     return AuditReport(
@@ -55,7 +55,7 @@ struct Audit {
     var isTold = false
     while true {
       if let delay = try await store.reserveSlot() { return try await Task.sleep(for: delay) }
-      let account = try await JobDesk(pool: pool).account()
+      let account = try await JobQueries(pool: pool).account()
       // No daemon has ever run, so there are no limits and no other requests.
       guard account.requestsPerSecond != nil else { return }
       let why = ["the account is \(account.state)", account.reason, account.message]
@@ -127,7 +127,7 @@ struct AuditReport: Encodable {
     reward: RewardID,
     upstream: [CodeID],
     nulls: Int,
-    ledger: [CodeID: AuditDesk.Entry],
+    ledger: [CodeID: AuditQueries.Entry],
     openCalls: Int
   ) {
     let listed = Set(upstream)

@@ -38,11 +38,11 @@ enum JobSession {
   /// - Throws: What `body` throws; a `CommandError` that says to migrate if there is no schema.
   static func run<Value>(
     _ settings: Settings,
-    _ body: (JobDesk) async throws -> Value
+    _ body: (JobQueries) async throws -> Value
   ) async throws -> Value {
     let pool = Pool(try settings.connectionSettings(), limit: 1)
     do {
-      let value = try await body(JobDesk(pool: pool))
+      let value = try await body(JobQueries(pool: pool))
       await pool.close()
       return value
     } catch {

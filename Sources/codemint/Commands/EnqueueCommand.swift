@@ -61,7 +61,7 @@ struct EnqueueCommand: AsyncParsableCommand {
     }
   }
 
-  private func waitForEnd(of job: Int64, _ desk: JobDesk) async throws {
+  private func waitForEnd(of job: Int64, _ desk: JobQueries) async throws {
     let ended = try await JobWatch(desk: desk, output: .standardError).follow([job])
     guard let status = ended.first, status.state != "completed" else { return }
     throw CommandError(

@@ -35,7 +35,7 @@ struct ExportCommand: AsyncParsableCommand {
     connection.idleInTransactionTimeout = nil
     let pool = Pool(connection, limit: 1)
     do {
-      try await export(ExportDesk(pool: pool))
+      try await export(ExportQueries(pool: pool))
       await pool.close()
     } catch {
       await pool.close()
@@ -43,7 +43,7 @@ struct ExportCommand: AsyncParsableCommand {
     }
   }
 
-  private func export(_ desk: ExportDesk) async throws {
+  private func export(_ desk: ExportQueries) async throws {
     guard let output else {
       _ = try await desk.export(job, as: format.format) {
         try FileDescriptor.standardOutput.writeAll($0)
@@ -66,7 +66,7 @@ struct ExportCommand: AsyncParsableCommand {
 enum Layout: String, ExpressibleByArgument, CaseIterable {
   case csv, jsonl
 
-  var format: ExportDesk.Format {
+  var format: ExportQueries.Format {
     switch self {
     case .csv: .csv
     case .jsonl: .jsonl

@@ -43,7 +43,7 @@ struct WatchCommand: AsyncParsableCommand {
 
 /// Shows jobs on a progress board until they have ended. Outages of the database are waited out.
 struct JobWatch {
-  let desk: JobDesk
+  let desk: JobQueries
   let output: FileDescriptor
   /// The time between two queries.
   var interval: Duration = .milliseconds(500)

@@ -85,7 +85,7 @@ struct Daemon {
   ) -> WebService? {
     guard case .address(let host, let port) = address else { return nil }
     let pool = Pool(connection, limit: 1)
-    let desk = OverviewDesk(pool: pool)
+    let desk = OverviewQueries(pool: pool)
     return WebService(
       host: host,
       port: port,

@@ -22,7 +22,7 @@ struct DemoStory: Service {
 
   func run() async throws {
     let pool = Pool(try ConnectionSettings(server.url(database: database)), limit: 1)
-    let result = await Result { try await tell(JobDesk(pool: pool)) }
+    let result = await Result { try await tell(JobQueries(pool: pool)) }
     await pool.close()
     try result.get()
     if keep, !Task.isShuttingDownGracefully {
@@ -32,7 +32,7 @@ struct DemoStory: Service {
     }
   }
 
-  private func tell(_ desk: JobDesk) async throws {
+  private func tell(_ desk: JobQueries) async throws {
     output.line("the status page is \(page)")
     output.line("inserting jobs, as any system can:\n\n\(insert)\n")
     try server.sql(insert, database: database)

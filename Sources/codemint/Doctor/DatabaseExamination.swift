@@ -71,7 +71,7 @@ struct DatabaseExamination {
   /// Leases and slots use only the database's clock, so a difference does no harm but is confusing.
   private func clocks(_ connection: Connection) async throws(PostgresError) -> Finding {
     let before = Self.now
-    let theirs = try await DoctorDesk(connection).clock()
+    let theirs = try await DoctorQueries(connection).clock()
     let after = Self.now
     let offset = theirs - (before + after) / 2
     let seen =
@@ -91,7 +91,7 @@ struct DatabaseExamination {
   }
 
   private func connections(_ connection: Connection) async throws(PostgresError) -> Finding {
-    let (free, most) = try await DoctorDesk(connection).connections()
+    let (free, most) = try await DoctorQueries(connection).connections()
     let needed = min(settings.limits.maxInFlight, 8) + 4
     let seen = "\(free) of \(most) connections are free, a daemon needs up to \(needed)"
     guard free >= needed else {
@@ -102,7 +102,7 @@ struct DatabaseExamination {
 
   private func account(_ connection: Connection) async throws(PostgresError) -> [Finding] {
     guard try await Migrator(connection).state() == .current else { return [] }
-    let account = try await DoctorDesk(connection).account()
+    let account = try await DoctorQueries(connection).account()
     return [Self.finding(account)]
   }
 
@@ -182,7 +182,7 @@ struct WakeExamination {
     let subject = "wakes"
     do {
       let connection = try await Connection.open(settings.listenSettings())
-      let desk = DoctorDesk(connection)
+      let desk = DoctorQueries(connection)
       let arrived = try await desk.hearsItself()
       await connection.close()
       if arrived { return .ok(subject, "a NOTIFY arrives") }

@@ -12,14 +12,14 @@ actor StatusBoard {
     let isLedgerUp: Bool
   }
 
-  private let desk: OverviewDesk
+  private let desk: OverviewQueries
   private let clock = SystemClock()
   private var latest: (snapshot: Snapshot, takenAt: Instant)?
   private var asking: Task<Snapshot, Never>?
 
   private static let freshness: Duration = .milliseconds(900)
 
-  init(desk: OverviewDesk) {
+  init(desk: OverviewQueries) {
     self.desk = desk
   }
 

@@ -9,14 +9,14 @@ import Synchronization
 struct WebRoutes: Sendable {
   let health: Health
   let registry: MetricsRegistry
-  let desk: OverviewDesk
+  let desk: OverviewQueries
   let board: StatusBoard
   private let hosts: LoopbackHosts
   private let listeners = Listeners()
   private let start = Date().timeIntervalSince1970
 
   /// - Parameter host: The host of `http.listen`.
-  init(host: String, health: Health, registry: MetricsRegistry, desk: OverviewDesk) {
+  init(host: String, health: Health, registry: MetricsRegistry, desk: OverviewQueries) {
     hosts = LoopbackHosts(configured: host)
     self.health = health
     self.registry = registry

@@ -17,11 +17,11 @@ struct ExportTests {
     FROM generate_series(1, 5000) AS n;
     """#
 
-  private func export(_ ledger: RealLedger, _ job: Int64, _ format: ExportDesk.Format)
+  private func export(_ ledger: RealLedger, _ job: Int64, _ format: ExportQueries.Format)
     async throws -> (count: Int, text: String, pieces: Int)
   {
     let pieces = Mutex<[String]>([])
-    let count = try await ExportDesk(pool: ledger.pool).export(job, as: format) { piece in
+    let count = try await ExportQueries(pool: ledger.pool).export(job, as: format) { piece in
       pieces.withLock { $0.append(piece) }
     }
     let all = pieces.withLock { $0 }
@@ -55,7 +55,7 @@ struct ExportTests {
       try await ledger.bystander.script(Self.scenery)
       await #expect(throws: LedgerError.self) { _ = try await export(ledger, 9, .csv) }
       await #expect(throws: Full.self) {
-        _ = try await ExportDesk(pool: ledger.pool).export(1, as: .csv) { _ in throw Full() }
+        _ = try await ExportQueries(pool: ledger.pool).export(1, as: .csv) { _ in throw Full() }
       }
       #expect(try await export(ledger, 1, .csv).count == 4998)
     }

@@ -8,7 +8,7 @@ struct GaugeTests {
   @Test("the oldest doubt is one that is being found out: those that are held wait for a person")
   func oldestDoubt() async throws {
     try await RealLedger.lend { ledger in
-      let desk = OverviewDesk(pool: ledger.pool)
+      let desk = OverviewQueries(pool: ledger.pool)
       let none = try await desk.gauges()
       #expect(none.doubts == 0 && none.heldCalls == 0 && none.oldestDoubtSeconds == 0)
 

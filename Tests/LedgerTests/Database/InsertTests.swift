@@ -135,7 +135,7 @@ struct InsertTests {
   @Test("a dedupe_key is taken once for ever")
   func dedupe() async throws {
     try await RealLedger.lend { ledger in
-      let desk = JobDesk(pool: ledger.pool)
+      let desk = JobQueries(pool: ledger.pool)
       let request = JobRequest(
         reward: Scene.reward.description,
         count: 5,

@@ -9,7 +9,7 @@ struct JobDeskTests {
   @Test("a job is inserted as it was asked for, with the database's defaults")
   func enqueue() async throws {
     try await RealLedger.lend { ledger in
-      let desk = JobDesk(pool: ledger.pool)
+      let desk = JobQueries(pool: ledger.pool)
       let full = JobRequest(
         reward: Scene.reward.description.uppercased(),
         count: 700,
@@ -35,7 +35,7 @@ struct JobDeskTests {
   @Test("a refused row says why, in the constraint's or the database's own words")
   func refused() async throws {
     try await RealLedger.lend { ledger in
-      let desk = JobDesk(pool: ledger.pool)
+      let desk = JobQueries(pool: ledger.pool)
       let reward = Scene.reward.description
       let requests: [(JobRequest, String)] = [
         (JobRequest(reward: reward, count: 0), "count must be from 1 to 1000000"),
@@ -58,7 +58,7 @@ struct JobDeskTests {
   @Test("a job that does not exist is named")
   func missing() async throws {
     try await RealLedger.lend { ledger in
-      let desk = JobDesk(pool: ledger.pool)
+      let desk = JobQueries(pool: ledger.pool)
       let id = try await ledger.insert(5, of: Scene.reward)
       do {
         _ = try await desk.status(of: [id.number, 77, 78])
@@ -72,7 +72,7 @@ struct JobDeskTests {
   @Test("open jobs come before finished ones where there is not room for all")
   func recent() async throws {
     try await RealLedger.lend { ledger in
-      let desk = JobDesk(pool: ledger.pool)
+      let desk = JobQueries(pool: ledger.pool)
       var ids: [Int64] = []
       for _ in 0..<4 { ids.append(try await ledger.insert(5, of: Scene.reward).number) }
       _ = try await ledger.bystander.query(
@@ -90,7 +90,7 @@ struct JobDeskTests {
   @Test("the account says whether calls may be sent, and why not")
   func account() async throws {
     try await RealLedger.lend { ledger in
-      let desk = JobDesk(pool: ledger.pool)
+      let desk = JobQueries(pool: ledger.pool)
       let fresh = try await desk.account()
       #expect(fresh.state == "open" && fresh.requestsPerSecond == nil && fresh.workers == 0)
       try await ledger.announce(Scene.fast)

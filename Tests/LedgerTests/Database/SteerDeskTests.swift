@@ -9,7 +9,7 @@ struct SteerDeskTests {
   @Test("each says how the job stands, and what was changed is kept with who and why")
   func kept() async throws {
     try await RealLedger.lend { ledger in
-      let desk = JobDesk(pool: ledger.pool)
+      let desk = JobQueries(pool: ledger.pool)
       let id = try await ledger.insert(7, of: Scene.reward).number
       let said = [
         try await desk.steer(id, .pause, note: "shop is closed"),
@@ -39,7 +39,7 @@ struct SteerDeskTests {
   @Test("what cannot be done is refused with a sentence")
   func refused() async throws {
     try await RealLedger.lend { ledger in
-      let desk = JobDesk(pool: ledger.pool)
+      let desk = JobQueries(pool: ledger.pool)
       let id = try await ledger.insert(7, of: Scene.reward).number
       for action in JobAction.allCases {
         do {
