@@ -28,7 +28,6 @@ public struct Listener: AsyncSequence, Sendable {
   fileprivate let channels: [String]
   fileprivate let trialInterval: Duration
   fileprivate let trialDeadline: Duration
-  fileprivate let backoff: ConnectBackoff
   fileprivate let notifier: Notifier?
 
   /// A listener that has not connected yet.
@@ -43,14 +42,12 @@ public struct Listener: AsyncSequence, Sendable {
     channels: [String],
     trialInterval: Duration = .seconds(30),
     trialDeadline: Duration = .seconds(5),
-    backoff: ConnectBackoff = ConnectBackoff(),
     notifier: Notifier? = nil
   ) {
     self.settings = settings
     self.channels = channels
     self.trialInterval = trialInterval
     self.trialDeadline = trialDeadline
-    self.backoff = backoff
     self.notifier = notifier
   }
 
@@ -107,7 +104,7 @@ public struct Listener: AsyncSequence, Sendable {
         // Woken early only by cancellation, which connecting notices.
         try? await Task.sleep(
           for: isMisled
-            ? listener.trialInterval * 10 : listener.backoff.pause(afterFailures: failures)
+            ? listener.trialInterval * 10 : ConnectBackoff.pause(afterFailures: failures)
         )
       }
       let connection = try await Connection.open(listener.settings)

@@ -7,7 +7,6 @@ internal import Synchronization
 /// no connection can be made, attempts are spaced by the backoff, and whoever waits is told why.
 public final class Pool: Sendable {
   private let settings: ConnectionSettings
-  private let backoff: ConnectBackoff
   private let trialAfter: Duration
   let state: Mutex<PoolState>
 
@@ -21,12 +20,10 @@ public final class Pool: Sendable {
   public init(
     _ settings: ConnectionSettings,
     limit: Int = 8,
-    trialAfter: Duration = .seconds(30),
-    backoff: ConnectBackoff = ConnectBackoff()
+    trialAfter: Duration = .seconds(30)
   ) {
     precondition(limit > 0, "a pool without connections would wait for ever")
     self.settings = settings
-    self.backoff = backoff
     self.trialAfter = trialAfter
     state = Mutex(PoolState(limit: limit))
   }
@@ -138,7 +135,7 @@ public final class Pool: Sendable {
         case .failure(let error):
           state.connectFailed(
             error,
-            retry: .after(backoff.pause(afterFailures: state.failures + 1))
+            retry: .after(ConnectBackoff.pause(afterFailures: state.failures + 1))
           )
         }
       }
@@ -146,37 +143,19 @@ public final class Pool: Sendable {
   }
 }
 
-/// How long to wait before the next attempt to connect. `Provisioning` has a `Backoff` of its own for
-/// the API and the daemon's statements; this module knows none of ours.
+/// How long to wait before the next attempt to connect.
 ///
 /// The pause doubles with every failure, up to a limit, and its upper half is random: many
 /// processes that lost the same server do not come back in step, yet none comes back at once.
-/// With the defaults:
 ///
 ///     failures in a row    1       2       3       4       5       6       7 and more
 ///     pause in ms          50-100  100-200 200-400 400-800 800-1600 1600-3200 2500-5000
-public struct ConnectBackoff: Hashable, Sendable {
-  /// The longest pause after the first failure.
-  public var first: Duration
-  /// The longest pause of all.
-  public var limit: Duration
-
-  /// A backoff from `first` to `limit`.
-  public init(first: Duration = .milliseconds(100), limit: Duration = .seconds(5)) {
-    self.first = first
-    self.limit = limit
-  }
-
+enum ConnectBackoff {
   /// The pause after this many failures in a row, at least one.
-  /// - Parameter chance: From 0 to 1.
-  func pause(afterFailures failures: Int, chance: Double) -> Duration {
+  /// - Parameter chance: From 0 to 1; the system's dice by default.
+  static func pause(afterFailures failures: Int, chance: Double = .random(in: 0...1)) -> Duration {
     let doublings = min(max(failures, 1) - 1, 30)
-    let longest = min(limit, first * (1 << doublings))
+    let longest = min(.seconds(5), .milliseconds(100) * (1 << doublings))
     return longest / 2 + longest / 2 * chance
-  }
-
-  /// The pause after this many failures in a row, by the system's dice.
-  func pause(afterFailures failures: Int) -> Duration {
-    pause(afterFailures: failures, chance: .random(in: 0...1))
   }
 }

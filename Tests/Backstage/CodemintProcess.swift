@@ -39,7 +39,7 @@ package final class CodemintProcess: Sendable {
   private let isGone = Mutex(false)
 
   /// Starts `codemint`. Nothing is in its environment but what is given here, and what is `inherited`.
-  /// - Parameter program: Another build of it.
+  /// - Parameter program: The path of another build of the binary.
   package init(
     _ arguments: [String],
     environment: [String: String],

@@ -6,12 +6,11 @@ import Testing
 struct ThreadTests {
   @Test("a pause doubles up to its limit, and is never short of half of it")
   func backoff() {
-    let backoff = ConnectBackoff(first: .milliseconds(100), limit: .seconds(5))
-    let least = (1...8).map { backoff.pause(afterFailures: $0, chance: 0).wholeMilliseconds }
-    let most = (1...8).map { backoff.pause(afterFailures: $0, chance: 1).wholeMilliseconds }
+    let least = (1...8).map { ConnectBackoff.pause(afterFailures: $0, chance: 0).wholeMilliseconds }
+    let most = (1...8).map { ConnectBackoff.pause(afterFailures: $0, chance: 1).wholeMilliseconds }
     #expect(least == [50, 100, 200, 400, 800, 1600, 2500, 2500])
     #expect(most == [100, 200, 400, 800, 1600, 3200, 5000, 5000])
-    #expect(backoff.pause(afterFailures: .max, chance: 1) == .seconds(5))
+    #expect(ConnectBackoff.pause(afterFailures: .max, chance: 1) == .seconds(5))
   }
 
   @Test("the executor runs what it is given in order, on one thread, and can go from there")

@@ -32,7 +32,7 @@ package struct TestServer: Sendable {
   /// Makes a database.
   /// - Parameters:
   ///   - name: Its name; one that no other test has, if nil.
-  ///   - template: The database that it is a copy of. Nobody may be connected to that one.
+  ///   - template: The database to copy. Nobody may be connected to it.
   /// - Returns: Its name.
   package func makeDatabase(
     _ name: String? = nil,

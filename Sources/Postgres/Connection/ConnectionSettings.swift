@@ -86,7 +86,7 @@ extension ConnectionSettings: CustomStringConvertible, CustomDebugStringConverti
   CustomReflectable
 {
   /// Host, port, database, user and sslmode as they will be used; never a password.
-  public var redacted: String {
+  public var description: String {
     let shown = ["host", "hostaddr", "port", "dbname", "user", "sslmode", "target_session_attrs"]
     let effective = effective
     let words = shown.compactMap { keyword in effective[keyword].map { "\(keyword)=\($0)" } }
@@ -114,10 +114,8 @@ extension ConnectionSettings: CustomStringConvertible, CustomDebugStringConverti
     )
   }
 
-  /// The same as `redacted`.
-  public var description: String { redacted }
-  /// The same as `redacted`.
-  public var debugDescription: String { redacted }
-  /// Shows what `redacted` shows.
-  public var customMirror: Mirror { Mirror(self, children: ["redacted": redacted]) }
+  /// The same as `description`.
+  public var debugDescription: String { description }
+  /// Shows what `description` shows.
+  public var customMirror: Mirror { Mirror(self, children: ["description": description]) }
 }
