@@ -7,7 +7,6 @@ struct Material {
   let settlement: Settlement
   private let answer: Answer
   private let call: Call
-  private let limiter = SlotLimiter(.standard)
 
   init() {
     var random = Sequence()
@@ -32,12 +31,6 @@ struct Material {
 
   func settle() -> Settlement { Self.settle(call, answer) }
 
-  func plan() -> Int {
-    let size = CallPlan.nextSize(count: 1_000_000, issued: 1000, outstanding: 500) ?? 0
-    let slot = limiter.slot(now: 1_000_000, nextSlot: 1_200_000)
-    return size + Int(limiter.following(slot, now: 1_000_000, nextSlot: 1_200_000))
-  }
-
   private static func settle(_ call: Call, _ answer: Answer) -> Settlement {
     var random = Sequence()
     return SettlementRule.settle(
@@ -45,8 +38,7 @@ struct Material {
       by: WorkerID(UniqueID(random: &random)),
       report: CallReport(outcome: .issued(answer), httpStatus: 201, duration: .milliseconds(12)),
       team: nil,
-      failures: .none,
-      random: &random
+      jitter: 0.5
     )
   }
 

@@ -36,8 +36,6 @@ enum Part: String, CaseIterable {
   case judge
   /// From a settlement of 500 codes to the rows of its COPY and the parameters of its statement.
   case encode
-  /// The size and the slot of one call.
-  case plan
 
   func run(_ material: Material) -> Int {
     switch self {
@@ -49,8 +47,6 @@ enum Part: String, CaseIterable {
       let settlement = material.settlement
       _ = settlement.codes.rows(of: settlement.call, now: 0)
       return settlement.parameters(isCopied: true, waits: false).count
-    case .plan:
-      return material.plan()
     }
   }
 }

@@ -1,9 +1,10 @@
-"""codemint beside what one would write instead; see docs/benchmarks.md.
+"""codemint beside the programs that one would write instead; see docs/benchmarks.md.
 
-Usage: compare.py CODEMINT [--codes N] [--jobs N] [--rounds N] [--only NAME ...] [--json]
+Usage: compare.py CODEMINT [--codes N] [--jobs N] [--wakes N] [--rounds N] [--only NAME ...]
+                  [--workload NAME] [--json FILE]
 
-Every contender does the same work: the same jobs, the same stand-in for the API, four calls in
-flight, the same table with the same indexes. Ends with 1 if one of them did not do its work.
+Every contender does the same work: the same jobs, the same simulated API, four calls in flight, the
+same table with the same indexes. It ends with 1 if a contender did not do its work.
 """
 
 import argparse
@@ -24,6 +25,7 @@ from pgqueuer.db import AsyncpgDriver
 from pgqueuer.queries import Queries
 
 import server
+import wake
 from measuring import Process, Server
 
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -41,7 +43,7 @@ PLAIN = """
 
 
 class Stage:
-    """A database of its own for one run, and the stand-in for the API."""
+    """A database of its own for one run, and the simulated API."""
 
     def __init__(self, codemint, directory, postmaster):
         self.codemint = codemint
@@ -54,7 +56,7 @@ class Stage:
         return f"postgresql://bench@/{name}?host={self.directory}"
 
     def environment(self, **more):
-        # Without pip's own name for itself, nothing of what was set outside reaches a contender.
+        # Nothing else of the environment reaches a contender.
         return {"PATH": os.environ["PATH"], "CODEMINT_CONFIG": "/dev/null",
                 "LD_LIBRARY_PATH": os.environ.get("LD_LIBRARY_PATH", ""), **more}
 
@@ -73,7 +75,7 @@ class Stage:
 
 
 def jobs_of(codes, jobs):
-    """As many jobs as asked for, of about the same size, each on a reward of its own."""
+    """So many jobs of about the same size, each with its own reward."""
     share, rest = divmod(codes, jobs)
     return [(uuid.uuid4(), share + (number < rest)) for number in range(jobs)]
 
@@ -152,7 +154,7 @@ CONTENDERS = {
 
 
 async def copy_limit(owner, directory):
-    """The same rows by one COPY into the same table, emptied."""
+    """The seconds of one COPY of the same rows into the emptied table."""
     file = f"{directory}/codes.copy"
     await owner.execute(f"COPY codemint.codes TO '{file}' (FORMAT binary)", timeout=600)
     await owner.execute("TRUNCATE codemint.codes")
@@ -165,7 +167,7 @@ async def copy_limit(owner, directory):
 
 
 async def one_run(stage, contender, jobs):
-    """A database, a stand-in and a process of its own; the figures of the run."""
+    """Runs a contender with its own database, simulated API and process; returns the figures."""
     codes = sum(count for _, count in jobs)
     name, owner = await stage.database()
     sandbox = Process.run(stage.codemint, "sandbox", "--port", "0", until="http", stream="stdout",
@@ -230,10 +232,11 @@ async def main():
     parser.add_argument("codemint")
     parser.add_argument("--codes", type=int, default=1_000_000, help="codes of each workload")
     parser.add_argument("--jobs", type=int, default=2000, help="jobs of the second workload")
+    parser.add_argument("--wakes", type=int, default=100, help="jobs of the workload wake")
     parser.add_argument("--rounds", type=int, default=1, help="runs of each; medians are shown")
     parser.add_argument("--only", nargs="*", choices=list(CONTENDERS), default=list(CONTENDERS))
-    parser.add_argument("--workload", choices=["big", "many"])
-    parser.add_argument("--json", metavar="FILE", help="write every figure there, too")
+    parser.add_argument("--workload", choices=["big", "many", "wake"])
+    parser.add_argument("--json", metavar="FILE", help="also write every figure to this file")
     asked = parser.parse_args()
     version = await asyncio.create_subprocess_exec(
         asked.codemint, "--version", stdout=asyncio.subprocess.PIPE)
@@ -258,6 +261,10 @@ async def main():
                     results[name].append(figures)
             table(results, title)
             everything[workload] = results
+        if asked.workload in (None, "wake"):
+            everything["wake"] = await wake.compare(
+                stage, f"{HERE}/plain_listener.py", asked.wakes)
+            wake.table(everything["wake"])
     if asked.json:
         with open(asked.json, "w") as file:
             json.dump({"versions": version, "workloads": everything}, file, indent=2)

@@ -1,4 +1,4 @@
-"""Processes and what they use, from /proc."""
+"""Processes, and their CPU and memory from /proc."""
 
 import asyncio
 import contextlib
@@ -27,7 +27,7 @@ def status_of(pid, name):
 
 
 class Measured:
-    """What was used between `start` and `stop`: CPU in seconds, peaks in bytes."""
+    """The use between `start` and `stop`: CPU in seconds, peaks of memory in bytes."""
 
     def __init__(self, pid, cpu):
         self.pid = pid
@@ -51,7 +51,7 @@ class Measured:
 
 
 class Process:
-    """A program that writes a line when it is ready."""
+    """A program that prints a line when it is ready."""
 
     def __init__(self, process, stream, line):
         self.process = process
@@ -70,7 +70,7 @@ class Process:
         try:
             await self.wait_for(until)
             if stream == "stderr":
-                # A log goes on; a script is read as it is waited for.
+                # A log must be read to its end; a script's lines are read one by one.
                 rest = asyncio.create_task(self.stream.read())
             yield self
         finally:
@@ -85,7 +85,7 @@ class Process:
         while word not in self.line:
             line = (await self.stream.readline()).decode()
             if not line:
-                raise SystemExit("a contender ended before its time")
+                raise SystemExit("a contender ended too early")
             self.line = line.strip()
 
     def say(self):
@@ -96,7 +96,7 @@ class Process:
 
 
 class Server:
-    """A Postgres server with all its processes, those that have ended included."""
+    """A Postgres server with all its processes, including those that have ended."""
 
     def __init__(self, postmaster):
         self.postmaster = postmaster

@@ -1,4 +1,4 @@
-"""A worker on PgQueuer, as its documentation has it: an entrypoint, a job for each call."""
+"""A worker on PgQueuer, as in its documentation: an entrypoint, and a job for each call."""
 
 import asyncio
 
@@ -22,7 +22,7 @@ async def main():
             await issuer.issue(**orjson.loads(job.payload))
 
         work.wait_for_start()
-        # Two at a time are the most that it fetches for four in flight.
+        # For four tasks in flight, it fetches at most two at a time.
         await pgq.qm.run(batch_size=work.IN_FLIGHT // 2, max_concurrent_tasks=work.IN_FLIGHT,
                          mode=QueueExecutionMode.drain)
         work.say_done()

@@ -1,7 +1,7 @@
-"""The script that one writes in an afternoon: take a job, ask for 500 codes at a time, store them.
+"""The script that one writes in an afternoon: take a job, request 500 codes at a time, store them.
 
-No ledger, no rate limit, no lease: a crash between the request and the COPY asks for the codes
-again.
+It has no ledger, no rate limit and no lease. After a crash between the request and the COPY, it
+requests the codes again.
 """
 
 import asyncio
@@ -24,7 +24,7 @@ NOTE = """
 
 
 class Calls:
-    """What is to be asked for, job after job."""
+    """The next call, job after job."""
 
     def __init__(self, pool):
         self.pool = pool

@@ -1,4 +1,4 @@
-"""A worker on procrastinate, as its documentation has it: a task, a job for each call."""
+"""A worker on procrastinate, as in its documentation: a task, and a job for each call."""
 
 import asyncio
 

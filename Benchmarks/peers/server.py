@@ -1,4 +1,4 @@
-"""A private Postgres server in a temporary directory, gone with the program."""
+"""A private Postgres server in a temporary directory, which ends with the program."""
 
 import contextlib
 import glob
@@ -26,7 +26,7 @@ def is_ready(path):
 
 @contextlib.contextmanager
 def postgres():
-    """Runs a server with the settings that Postgres has by default, and yields its directory."""
+    """Runs a server with Postgres's default settings, and yields its directory and process."""
     place = binaries()
     account = None
     if os.geteuid() == 0:
@@ -49,7 +49,7 @@ def postgres():
                 time.sleep(0.05)
             yield directory, server.pid
         finally:
-            # Fast: whoever is still connected is thrown out.
+            # A fast shutdown, which closes open connections.
             server.send_signal(signal.SIGINT)
             server.wait()
     finally:

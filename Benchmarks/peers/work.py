@@ -1,7 +1,7 @@
-"""What each contender does for a call, however it came by it: POST, read the answer, store its codes.
+"""What each contender does for a call: POST, read the answer, store its codes.
 
-The fastest that is at hand in Python: aiohttp, orjson, and one binary COPY of all the codes of an
-answer. They go into the table that codemint stores its codes in, with its indexes.
+It uses the fastest libraries for Python: aiohttp, orjson, and asyncpg with one binary COPY of all
+codes of an answer. The codes go into codemint's own table, with its indexes.
 """
 
 import contextlib
@@ -26,7 +26,7 @@ def database_url():
 
 
 class Issuer:
-    """Gets codes from the API and puts them into the database."""
+    """Requests codes from the API and stores them in the database."""
 
     def __init__(self, session, pool):
         self.session = session
@@ -90,12 +90,12 @@ async def issuer():
 
 
 def wait_for_start():
-    """Says that everything is set up, and begins when told to."""
+    """Prints that the worker is ready, and waits for the command to begin."""
     print("ready", flush=True)
     sys.stdin.readline()
 
 
 def say_done():
-    """Says that the last code is in the database, and stays to be measured until told to go."""
+    """Prints that the last code is stored, and waits until the measurement is taken."""
     print("done", flush=True)
     sys.stdin.readline()

@@ -10,42 +10,23 @@ struct Audit {
   let pool: Pool
 
   func run() async throws -> AuditReport {
-    let desk = AuditQueries(pool: pool)
-    let upstream = try await list()
-    let ledger = try await desk.codes(of: reward)
+    let queries = AuditQueries(pool: pool)
+    let store = PostgresStore(pool: pool)
+    let upstream = try await ListingReader(mustShow: [], since: nil).read(
+      page: { offset, limit in
+        try await waitForSlot(store)
+        return await client.list(reward, offset: offset, limit: limit).value
+      },
+      keep: { codes in codes.map(\.id) }
+    ).mapError(Self.failed).get()
+    let ledger = try await queries.codes(of: reward)
     return AuditReport(
       reward: reward,
-      upstream: upstream.codes,
+      upstream: upstream.kept,
       nulls: upstream.nulls,
       ledger: ledger,
-      openCalls: try await desk.openCalls(of: reward)
+      openCalls: try await queries.openCalls(of: reward)
     )
-  }
-
-  private func list() async throws -> (codes: [CodeID], nulls: Int) {
-    let store = PostgresStore(pool: pool)
-    var reader = ListingReader(mustShow: [], since: nil)
-    var codes: [CodeID] = []
-    var restarts = 0
-    var step = reader.first
-    while true {
-      switch step {
-      case .finished:
-        return (codes, reader.nulls)
-      case .failed(let failure):
-        throw Self.failed(failure)
-      case .fetch(let offset, let limit):
-        try await waitForSlot(store)
-        let page = try await client.list(reward, offset: offset, limit: limit)
-          .mapError(Self.failed).get()
-        step = reader.received(page)
-        if reader.restarts != restarts {
-          restarts = reader.restarts
-          codes = []
-        }
-        codes += reader.gathered.map(\.id)
-      }
-    }
   }
 
   /// Waits at most one minute until the account may send another request. It does not wait if the API

@@ -43,8 +43,8 @@ struct EnqueueCommand: AsyncParsableCommand {
 
   func run() async throws {
     let settings = try options.load()
-    try await JobSession.run(settings) { desk in
-      let job = try await desk.enqueue(
+    try await JobSession.run(settings) { queries in
+      let job = try await queries.enqueue(
         JobRequest(
           reward: reward,
           count: count,
@@ -57,12 +57,12 @@ struct EnqueueCommand: AsyncParsableCommand {
       )
       let output = FileDescriptor.standardOutput
       if json { try output.json(["job": job]) } else { output.line("\(job)") }
-      if wait { try await waitForEnd(of: job, desk) }
+      if wait { try await waitForEnd(of: job, queries) }
     }
   }
 
-  private func waitForEnd(of job: Int64, _ desk: JobQueries) async throws {
-    let ended = try await JobWatch(desk: desk, output: .standardError).follow([job])
+  private func waitForEnd(of job: Int64, _ queries: JobQueries) async throws {
+    let ended = try await JobWatch(queries: queries, output: .standardError).follow([job])
     guard let status = ended.first, status.state != "completed" else { return }
     throw CommandError(
       .failed,

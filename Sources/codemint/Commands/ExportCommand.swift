@@ -43,16 +43,16 @@ struct ExportCommand: AsyncParsableCommand {
     }
   }
 
-  private func export(_ desk: ExportQueries) async throws {
+  private func export(_ queries: ExportQueries) async throws {
     guard let output else {
-      _ = try await desk.export(job, as: format.format) {
+      _ = try await queries.export(job, as: format.format) {
         try FileDescriptor.standardOutput.writeAll($0)
       }
       return
     }
     let file = try OutputFile(output)
     do {
-      let count = try await desk.export(job, as: format.format) { try file.write($0) }
+      let count = try await queries.export(job, as: format.format) { try file.write($0) }
       try file.finish()
       FileDescriptor.standardError.line("\(count) codes written to \(output)")
     } catch {

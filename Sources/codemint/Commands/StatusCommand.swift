@@ -33,12 +33,12 @@ struct StatusCommand: AsyncParsableCommand {
 
   func run() async throws {
     let settings = try options.load()
-    let report = try await JobSession.run(settings) { desk in
+    let report = try await JobSession.run(settings) { queries in
       let found =
-        jobs.isEmpty ? try await desk.recent(limit: limit) : try await desk.status(of: jobs)
-      let sync = try await desk.sync(of: found.map(\.id))
+        jobs.isEmpty ? try await queries.recent(limit: limit) : try await queries.status(of: jobs)
+      let sync = try await queries.sync(of: found.map(\.id))
       return Report(
-        account: try await desk.account(),
+        account: try await queries.account(),
         jobs: found.map { .init(status: $0, sync: sync[$0.id]) }
       )
     }

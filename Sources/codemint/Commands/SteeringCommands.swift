@@ -17,11 +17,11 @@ struct SteeringOptions: ParsableArguments {
   /// Does `action` to each job and prints each result. Ends with 65 if one job was refused.
   func steer(_ action: JobAction) async throws {
     let settings = try options.load()
-    let outcomes = try await JobSession.run(settings) { desk in
+    let outcomes = try await JobSession.run(settings) { queries in
       var outcomes: [Outcome] = []
       for job in jobs {
         do {
-          let sentence = try await desk.steer(job, action, note: note)
+          let sentence = try await queries.steer(job, action, note: note)
           outcomes.append(Outcome(job: job, done: true, outcome: sentence))
         } catch let error as LedgerError {
           outcomes.append(Outcome(job: job, done: false, outcome: error.description))
@@ -151,9 +151,9 @@ struct ResolveCommand: AsyncParsableCommand {
 
   func run() async throws {
     let settings = try options.load()
-    let outcome = try await JobSession.run(settings) { desk in
+    let outcome = try await JobSession.run(settings) { queries in
       do {
-        let sentence = try await desk.resolve(call, adopts: decision == .adopt, note: note)
+        let sentence = try await queries.resolve(call, adopts: decision == .adopt, note: note)
         return Outcome(call: call, done: true, outcome: sentence)
       } catch let error as LedgerError where json {
         return Outcome(call: call, done: false, outcome: error.description)

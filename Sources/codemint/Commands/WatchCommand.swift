@@ -30,8 +30,8 @@ struct WatchCommand: AsyncParsableCommand {
 
   func run() async throws {
     let settings = try options.load()
-    try await JobSession.run(settings) { desk in
-      let watch = JobWatch(desk: desk, output: .standardOutput)
+    try await JobSession.run(settings) { queries in
+      let watch = JobWatch(queries: queries, output: .standardOutput)
       guard !jobs.isEmpty else { return try await watch.followOpen(limit: limit) }
       let ended = try await watch.follow(jobs)
       guard ended.allSatisfy({ $0.state == "completed" }) else {
@@ -43,7 +43,7 @@ struct WatchCommand: AsyncParsableCommand {
 
 /// Shows jobs on a progress board until they have ended. Outages of the database are waited out.
 struct JobWatch {
-  let desk: JobQueries
+  let queries: JobQueries
   let output: FileDescriptor
   /// The time between two queries.
   var interval: Duration = .milliseconds(500)
@@ -54,7 +54,7 @@ struct JobWatch {
     var board = ProgressBoard(output)
     var round = 0
     while true {
-      if let found = try await look({ try await desk.status(of: jobs) }) {
+      if let found = try await look({ try await queries.status(of: jobs) }) {
         let isLast = found.allSatisfy(\.isFinished)
         board.show(
           found,
@@ -72,7 +72,7 @@ struct JobWatch {
     var board = ProgressBoard(output)
     var round = 0
     while true {
-      if let found = try await look({ try await desk.recent(limit: limit) }) {
+      if let found = try await look({ try await queries.recent(limit: limit) }) {
         board.show(
           found.reversed(),
           sync: try await sync(of: found, isDue: round % Self.rarely == 0)
@@ -87,7 +87,7 @@ struct JobWatch {
   /// counts codes for it. Nil if it is not due, or if the database does not answer.
   private func sync(of jobs: [JobStatus], isDue: Bool) async throws -> [Int64: JobSync]? {
     guard isDue else { return nil }
-    return try await look { try await desk.sync(of: jobs.map(\.id)) }
+    return try await look { try await queries.sync(of: jobs.map(\.id)) }
   }
 
   /// Every how many queries the sync state is due.

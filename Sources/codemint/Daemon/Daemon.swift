@@ -38,7 +38,7 @@ struct Daemon {
       lease: settings.lease,
       poll: settings.poll,
       apiTimeout: settings.api.timeout,
-      settle: settings.listingGap
+      listingGap: settings.listingGap
     )
     configuration.sync = settings.sync.tracks ? settings.sync.rules : nil
     configuration.callRetention = settings.callRetention
@@ -85,11 +85,11 @@ struct Daemon {
   ) -> WebService? {
     guard case .address(let host, let port) = address else { return nil }
     let pool = Pool(connection, limit: 1)
-    let desk = OverviewQueries(pool: pool)
+    let queries = OverviewQueries(pool: pool)
     return WebService(
       host: host,
       port: port,
-      routes: WebRoutes(host: host, health: health, registry: registry, desk: desk),
+      routes: WebRoutes(host: host, health: health, registry: registry, queries: queries),
       pool: pool,
       logger: logger
     )

@@ -40,7 +40,7 @@ struct WakeService: Service {
         logger.debug("listening for wakes")
         worker.wake()
       case .notification(let notification) where notification.channel == "codemint_control":
-        worker.tend()
+        worker.heartbeat()
       case .notification:
         worker.wake()
       case .lost(let error):

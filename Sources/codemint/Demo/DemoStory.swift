@@ -32,13 +32,13 @@ struct DemoStory: Service {
     }
   }
 
-  private func tell(_ desk: JobQueries) async throws {
+  private func tell(_ queries: JobQueries) async throws {
     output.line("the status page is \(page)")
     output.line("inserting jobs, as any system can:\n\n\(insert)\n")
     try server.sql(insert, database: database)
     var board = ProgressBoard(output)
     while !Task.isShuttingDownGracefully {
-      let jobs = try await desk.recent(limit: 100).reversed()
+      let jobs = try await queries.recent(limit: 100).reversed()
       board.show(Array(jobs))
       if jobs.allSatisfy(\.isFinished) { return try await conclude() }
       try? await cancelWhenGracefulShutdown { try await Task.sleep(for: .milliseconds(200)) }

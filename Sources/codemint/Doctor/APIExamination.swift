@@ -19,7 +19,7 @@ struct APIExamination {
       return [.failed(subject, "\(error)", "correct the setting that the message names")]
     }
     let start = clock.now
-    let answer = await client.checkTeam()
+    let answer = await client.checkTeam().value
     let took = (clock.now - start).milliseconds
     await client.shutdown()
     let place = settings.api.baseURL

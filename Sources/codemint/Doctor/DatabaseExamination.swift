@@ -182,8 +182,8 @@ struct WakeExamination {
     let subject = "wakes"
     do {
       let connection = try await Connection.open(settings.listenSettings())
-      let desk = DoctorQueries(connection)
-      let arrived = try await desk.hearsItself()
+      let queries = DoctorQueries(connection)
+      let arrived = try await queries.hearsItself()
       await connection.close()
       if arrived { return .ok(subject, "a NOTIFY arrives") }
       return .warning(

@@ -64,7 +64,7 @@ enum Setting: String, CaseIterable, Sendable {
     case .maxInFlight, .maxInFlightPerReward: .whole(Bounds.maxInFlight)
     case .lease: .whole(Bounds.leaseSeconds)
     case .poll: .number(Bounds.pollSeconds)
-    case .listingGap: .whole(Bounds.settleSeconds)
+    case .listingGap: .whole(Bounds.listingGapSeconds)
     case .syncTrack: .flag
     case .syncRetries: .whole(Bounds.syncRetries)
     case .syncFirst: .number(Bounds.syncFirstSeconds)

@@ -12,25 +12,25 @@ actor StatusBoard {
     let isLedgerUp: Bool
   }
 
-  private let desk: OverviewQueries
+  private let queries: OverviewQueries
   private let clock = SystemClock()
   private var latest: (snapshot: Snapshot, takenAt: Instant)?
   private var asking: Task<Snapshot, Never>?
 
   private static let freshness: Duration = .milliseconds(900)
 
-  init(desk: OverviewQueries) {
-    self.desk = desk
+  init(queries: OverviewQueries) {
+    self.queries = queries
   }
 
   /// The data, at most about one second old.
   func snapshot() async -> Snapshot {
     if let latest, clock.now - latest.takenAt < Self.freshness { return latest.snapshot }
     if let asking { return await asking.value }
-    let desk = desk
+    let queries = queries
     let task = Task {
       do throws(PostgresError) {
-        return Snapshot(json: try await desk.page(), isLedgerUp: true)
+        return Snapshot(json: try await queries.page(), isLedgerUp: true)
       } catch {
         return Snapshot(json: #"{"error":"the database does not answer"}"#, isLedgerUp: false)
       }

@@ -9,19 +9,19 @@ import Synchronization
 struct WebRoutes: Sendable {
   let health: Health
   let registry: MetricsRegistry
-  let desk: OverviewQueries
+  let queries: OverviewQueries
   let board: StatusBoard
   private let hosts: LoopbackHosts
   private let listeners = Listeners()
   private let start = Date().timeIntervalSince1970
 
   /// - Parameter host: The host of `http.listen`.
-  init(host: String, health: Health, registry: MetricsRegistry, desk: OverviewQueries) {
+  init(host: String, health: Health, registry: MetricsRegistry, queries: OverviewQueries) {
     hosts = LoopbackHosts(configured: host)
     self.health = health
     self.registry = registry
-    self.desk = desk
-    board = StatusBoard(desk: desk)
+    self.queries = queries
+    board = StatusBoard(queries: queries)
   }
 
   var router: Router<WebContext> {
@@ -61,7 +61,7 @@ struct WebRoutes: Sendable {
     text.begin(MetricCatalogue.build)
     text.sample(MetricCatalogue.build.name, [("version", Version.current)], 1)
     registry.write(MetricCatalogue.worker, to: &text)
-    MetricCatalogue.write(try? await desk.gauges(), to: &text)
+    MetricCatalogue.write(try? await queries.gauges(), to: &text)
     ProcessMetrics.write(start: start, to: &text)
     return text.text
   }

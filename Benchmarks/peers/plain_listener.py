@@ -1,7 +1,7 @@
-"""The plain script that codemint is measured against: LISTEN, take a row, POST, mark it done.
+"""A plain script that listens for jobs: LISTEN, take a row, POST, mark it done.
 
-It is what one writes in an afternoon: no ledger, no rate limit, no lease, and a crash between the
-request and the UPDATE asks for the codes again.
+It is what one writes in an afternoon. It has no ledger, no rate limit and no lease. After a crash
+between the request and the UPDATE, it requests the codes again.
 """
 
 import asyncio
@@ -20,8 +20,8 @@ DONE = "UPDATE plain_jobs SET state = 'done' WHERE id = $1"
 
 
 async def main():
-    url = os.environ["PLAIN_DATABASE_URL"]
-    api = os.environ["PLAIN_API_URL"]
+    url = os.environ["PEER_DATABASE_URL"]
+    api = os.environ["PEER_API_URL"]
     woken = asyncio.Event()
     listener = await asyncpg.connect(url)
     worker = await asyncpg.connect(url)
