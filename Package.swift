@@ -212,7 +212,9 @@ let package = Package(
     ),
     .testTarget(
       name: "LedgerTests",
-      dependencies: ["Ledger", "LocalPostgres", "MemoryStore", "Postgres", "Provisioning"],
+      dependencies: [
+        "Ledger", "LocalPostgres", "MemoryStore", "Postgres", "Provisioning", "TestSupport",
+      ],
       swiftSettings: strict
     ),
     .testTarget(

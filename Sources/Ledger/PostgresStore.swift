@@ -139,15 +139,21 @@ extension Row {
 
   /// A value by its name in the database.
   func named<Value: RawRepresentable<String>>(_ column: String) throws(PostgresError) -> Value {
-    let text = try text(.name(column))
-    guard let value = Value(rawValue: text) else { throw .unknown(column, text) }
-    return value
+    try Value.named(try text(.name(column)), in: column)
   }
 
   /// A value by its name in the database; nil for null.
   func optionalNamed<Value: RawRepresentable<String>>(_ column: String)
     throws(PostgresError) -> Value?
   {
-    try isNull(.name(column)) ? nil : try named(column)
+    guard let text = try optionalText(.name(column)) else { return nil }
+    return try Value.named(text, in: column)
+  }
+}
+
+extension RawRepresentable<String> {
+  fileprivate static func named(_ text: String, in column: String) throws(PostgresError) -> Self {
+    guard let value = Self(rawValue: text) else { throw .unknown(column, text) }
+    return value
   }
 }

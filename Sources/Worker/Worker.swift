@@ -94,6 +94,11 @@ public struct Worker: Sendable {
     context.signals.beginDrain()
   }
 
+  /// Whether the worker drained by itself, because the ledger has the functions of another version.
+  public var isSuperseded: Bool {
+    context.outage.isSuperseded
+  }
+
   /// The calls that are claimed and not settled, by name, for the log of a hard stop.
   public var callsInFlight: [CallID] {
     context.leases.calls

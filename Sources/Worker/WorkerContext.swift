@@ -35,7 +35,12 @@ struct WorkerContext: Sendable {
     self.logger = logger
     self.meters = meters
     self.onProgress = onProgress
-    self.outage = OutageRecord(logger: logger, meters: meters, clock: clock)
+    self.outage = OutageRecord(
+      logger: logger,
+      meters: meters,
+      clock: clock,
+      signals: signals
+    )
     self.limits = OwnLimits(configuration.limits)
   }
 

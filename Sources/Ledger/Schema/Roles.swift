@@ -45,7 +45,7 @@ public struct RoleSetup: Sendable {
     guard try await connection.query(RoleStatements.isOwner).one().bool("is_owner") else {
       return .notOwner
     }
-    for role in try await missing() { try await make(role) }
+    try await create()
     let missing = try await missing()
     guard missing.isEmpty else { return .missing(missing) }
     try await connection.transaction { (connection) throws(PostgresError) in
@@ -53,6 +53,11 @@ public struct RoleSetup: Sendable {
       try await connection.script(Schema.current.grants)
     }
     return .done
+  }
+
+  /// Makes the roles that are missing, as far as this login may.
+  public func create() async throws(PostgresError) {
+    for role in try await missing() { try await make(role) }
   }
 
   /// The roles that do not exist.

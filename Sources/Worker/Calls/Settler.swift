@@ -39,7 +39,9 @@ struct Settler: Sendable {
     }
   }
 
-  /// Asks again for a claim whose answer was lost, until there is one: it may have been committed.
+  /// Asks again for a claim whose answer was lost, until there is one: it may have been committed. A
+  /// version that the ledger gives no more work need not ask: a call that it claimed falls in doubt
+  /// with its lease.
   func claimAgain(_ pending: PendingClaim) async -> AnsweredClaim? {
     while true {
       do {
@@ -47,7 +49,7 @@ struct Settler: Sendable {
         context.outage.succeeded()
         return AnsweredClaim(claim: claim, asked: pending, answeredAt: context.clock.now)
       } catch {
-        if await !context.pause(after: error) { return nil }
+        if await !context.pause(after: error) || error.code == .superseded { return nil }
       }
     }
   }

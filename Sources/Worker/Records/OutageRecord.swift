@@ -6,6 +6,7 @@ import Synchronization
 final class OutageRecord: Sendable {
   private struct State {
     var failures = 0
+    var isSuperseded = false
     /// Until then further failures are the same one, met by another service.
     var countedUntil: Instant?
   }
@@ -14,17 +15,20 @@ final class OutageRecord: Sendable {
   private let logger: Logger
   private let meters: WorkerMeters
   private let clock: any WorkerClock
+  private let signals: Signals
 
-  init(logger: Logger, meters: WorkerMeters, clock: any WorkerClock) {
+  init(logger: Logger, meters: WorkerMeters, clock: any WorkerClock, signals: Signals) {
     self.logger = logger
     self.meters = meters
     self.clock = clock
+    self.signals = signals
   }
 
   /// Notes that the database did not do what it was asked. Services that fail side by side have met
   /// one failure, or a short outage would make all of them pause as after a long one.
   /// - Returns: How often in a row it has not.
   func failed(_ error: StoreError) -> Int {
+    if error.code == .superseded { supersede(error) }
     meters.databaseFailed()
     let now = clock.now
     let (count, isFirst) = state.withLock { state in
@@ -33,7 +37,7 @@ final class OutageRecord: Sendable {
       state.countedUntil = now + Backoff.database.ceiling(failures: state.failures)
       return (state.failures, state.failures == 1)
     }
-    if isFirst {
+    if isFirst, error.code != .superseded {
       let message: Logger.Message =
         error.code == .failed
         ? "the database refuses; trying until somebody has repaired it"
@@ -43,10 +47,26 @@ final class OutageRecord: Sendable {
     return count
   }
 
+  /// Whether the ledger has the functions of another version, so that this worker drains.
+  var isSuperseded: Bool { state.withLock { $0.isSuperseded } }
+
+  private func supersede(_ error: StoreError) {
+    let isFirst = state.withLock { state in
+      defer { state.isSuperseded = true }
+      return !state.isSuperseded
+    }
+    guard isFirst else { return }
+    logger.warning(
+      "the database has the functions of another version of codemint; draining",
+      metadata: ["error": "\(error)"]
+    )
+    signals.beginDrain()
+  }
+
   /// Notes that it did.
   func succeeded() {
     let before = state.withLock { state in
-      defer { state = State() }
+      defer { state = State(isSuperseded: state.isSuperseded) }
       return state.failures
     }
     if before > 0 {

@@ -112,7 +112,7 @@ struct AuditReport: Encodable {
     openCalls: Int
   ) {
     let listed = Set(upstream)
-    let stored = ledger.filter { !$0.value.isStray && !$0.value.isRaw }
+    let stored = ledger.filter { !$0.value.isUnattributed && !$0.value.isRaw }
     self.reward = reward.description
     self.upstream = listed.count
     self.nulls = nulls
@@ -120,7 +120,7 @@ struct AuditReport: Encodable {
     self.openCalls = openCalls
     surplus = stored.values.count { $0.isSurplus }
     raw = ledger.values.count { $0.isRaw }
-    unattributed = listed.count { ledger[$0]?.isStray == true }
+    unattributed = listed.count { ledger[$0]?.isUnattributed == true }
     unknownHere = listed.filter { ledger[$0] == nil }.sorted().map(\.description)
     let missing = stored.filter { !listed.contains($0.key) }
     unknownThere = Dictionary(grouping: missing, by: \.value.job)

@@ -49,7 +49,7 @@ enum JobSession {
       await pool.close()
       if let error = error as? PostgresError, error.sqlState == "42P01" || error.sqlState == "3F000"
       {
-        throw CommandError(.config, SchemaState.behind(missing: Migration.all).remedy)
+        throw CommandError(.config, SchemaState.behind(missing: Schema.current.migrations).remedy)
       }
       throw error
     }

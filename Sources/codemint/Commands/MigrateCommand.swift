@@ -8,9 +8,11 @@ struct MigrateCommand: AsyncParsableCommand {
     commandName: "migrate",
     abstract: "Creates the schema and its roles, or brings them up to date.",
     discussion: """
-      It may run at any time, and on any number of hosts at once; what is already applied stays as it \
-      is. Each migration is one transaction. If the login may not create roles, it prints the \
-      statements that an administrator has to run.
+      It may run at any time, and on any number of hosts at once. Tables are migrated forward only. \
+      Functions, views and privileges are replaced as a whole when they differ from those of this \
+      version, or when somebody has changed one by hand. Before that, daemons stop claiming, and calls \
+      in flight are waited for; daemons of another version then end. All of it is one transaction. If \
+      the login may not create roles, it prints the statements that an administrator has to run.
       """
   )
 
@@ -21,14 +23,20 @@ struct MigrateCommand: AsyncParsableCommand {
 
   @Flag(
     help:
-      "Change nothing and connect to nothing; print the SQL of every migration and of the roles."
+      "Change nothing and connect to nothing; print the SQL of tables, functions, views and roles."
   )
   var print = false
+
+  @Option(help: "Seconds to wait for calls in flight before functions are replaced, up to 3600.")
+  var wait = 60
 
   @Flag(help: "Print JSON.")
   var json = false
 
   func validate() throws {
+    guard (0...3600).contains(wait) else {
+      throw ValidationError("--wait must be from 0 to 3600 seconds")
+    }
     guard [check, print].count(where: \.self) + (print && json ? 1 : 0) < 2 else {
       throw ValidationError("--print cannot be combined with --check or --json")
     }
@@ -37,31 +45,32 @@ struct MigrateCommand: AsyncParsableCommand {
   func run() async throws {
     let output = FileDescriptor.standardOutput
     if print {
-      for migration in Migration.all {
-        output.line("-- migration \(migration.number): \(migration.name)\n\(migration.sql)")
-      }
-      output.line("-- roles\n\(RoleSetup.script)")
+      output.write(Schema.current.script)
       return
     }
     let settings = try options.load()
     let connection = try await Connection.open(settings.migrationSettings())
+    let migrator = Migrator(connection, version: Version.current)
     if check {
-      let state = try await Migrator(connection).state()
+      let state = try await migrator.state()
       await connection.close()
       try show(Report(state: state.remedy, current: state == .current, applied: []))
       if state != .current { throw ExitCode(ExitStatus.failed.rawValue) }
       return
     }
-    let applied = try await Migrator(connection).migrate { migration in
-      if !json { output.line("applying migration \(migration.number): \(migration.name)") }
+    let roles = RoleSetup(connection)
+    // First, so that what is new can be granted in the transaction that makes it.
+    try await roles.create()
+    var applied: [Int] = []
+    let isChanged = try await migrator.migrate(patience: .seconds(wait)) { step in
+      if case .applied(let migration) = step { applied.append(migration.number) }
+      if !json { output.line(step.sentence) }
     }
-    let roles = try await RoleSetup(connection).apply()
+    let outcome = try await roles.apply()
     await connection.close()
-    let state =
-      applied.isEmpty
-      ? "the schema is up to date" : "the schema is up to date, \(applied.count) applied"
-    try show(Report(state: state, current: true, applied: applied.map(\.number)))
-    if let notice = roles.notice { FileDescriptor.standardError.line(notice) }
+    let state = isChanged ? "the schema is up to date now" : SchemaState.current.remedy
+    try show(Report(state: state, current: true, applied: applied))
+    if let notice = outcome.notice { FileDescriptor.standardError.line(notice) }
   }
 
   private func show(_ report: Report) throws {
@@ -77,6 +86,19 @@ struct MigrateCommand: AsyncParsableCommand {
     let current: Bool
     /// The numbers of the migrations that this run applied.
     let applied: [Int]
+  }
+}
+
+extension Migrator.Step {
+  /// What is being done, for people.
+  fileprivate var sentence: String {
+    switch self {
+    case .applied(let migration): "applied migration \(migration.number): \(migration.name)"
+    case .waiting(let calls): "no new calls; waiting for \(calls) in flight"
+    case .stoppedWaiting(let calls):
+      "still \(calls) in flight: going on; what they did is found out by listing"
+    case .replacedCode: "replaced functions, views and privileges"
+    }
   }
 }
 

@@ -35,6 +35,13 @@ struct WorkerService: Service {
       group.cancelAll()
     }
     logger.info("stopped")
+    if worker.isSuperseded {
+      throw CommandError(
+        .temporaryFailure,
+        "the database has the functions of another version of codemint; start the version that is "
+          + "installed now"
+      )
+    }
   }
 
   /// Ends the process when a drain takes too long. The database cannot be reached then, so the calls

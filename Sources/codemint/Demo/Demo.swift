@@ -58,10 +58,10 @@ struct Demo {
     try await server.createDatabase(database)
     let url = server.url(database: database)
     let connection = try await Connection.open(try ConnectionSettings(url))
-    let applied = try await Migrator(connection).migrate()
+    _ = try await Migrator(connection, version: Version.current).migrate()
     _ = try await RoleSetup(connection).apply()
     await connection.close()
-    output.line("created the schema: \(applied.count) migrations")
+    output.line("created the schema")
 
     let key = UUID().uuidString
     let port = try FreePort.find()

@@ -112,6 +112,8 @@ struct DatabaseExamination {
     let subject = "account"
     switch account.state {
     case "open": return .ok(subject, "open, \(account.workers) daemon(s) alive")
+    case "upgrading":
+      return .warning(subject, seen, "wait: sending continues when codemint migrate is done")
     case "paused": return .warning(subject, seen, "wait: sending continues by itself")
     case "trying":
       let remedy = "wait: one call is sent at a time until one succeeds"

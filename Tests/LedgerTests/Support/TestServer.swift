@@ -3,10 +3,10 @@ import Ledger
 import LocalPostgres
 import Postgres
 import Synchronization
+import TestSupport
 import Testing
 
-/// The server that the tests of this process share, and databases on it.
-struct TestServer: Sendable {
+extension TestServer {
   /// What a test database is a copy of.
   enum Template: String, CaseIterable {
     /// Nothing is in it.
@@ -20,40 +20,35 @@ struct TestServer: Sendable {
   /// A login of the whole server with the daemon's role.
   static let daemon = "daemon"
 
-  private let server: LocalPostgres
-  private let office: Connection
-
-  private static let starting = Task { try await TestServer() }
+  private static let starting = Task { try await withTemplates() }
   private static let turnstile = Turnstile(places: 4)
-  private static let databases = Mutex(0)
   private static let free = Mutex<[String]>([])
 
-  private init() async throws {
+  private static func withTemplates() async throws -> TestServer {
     var options = LocalPostgres.Options()
     options.configuration = ["max_connections = 200"]
-    server = try await LocalPostgres.start(options)
-    office = try await Connection.open(ConnectionSettings(server.url()))
+    let shared = try await TestServer(options)
     for template in Template.allCases {
-      try await office.script("CREATE DATABASE \(template.rawValue)")
+      let name = try await shared.makeDatabase(template.rawValue)
       guard template != .empty else { continue }
-      let settings = try ConnectionSettings(server.url(database: template.rawValue))
-      let connection = try await Connection.open(settings)
-      if template == .manualClock { try await connection.script(Self.clock) }
+      let connection = try await Connection.open(shared.settings(name))
+      if template == .manualClock { try await connection.script(clock) }
       _ = try await Migrator(connection).migrate()
       if template == .manualClock {
         // The store does all of its work with the daemon's role here, and with no right more.
         #expect(try await RoleSetup(connection).apply() == .done)
         try await connection.script(
           """
-          CREATE ROLE \(Self.daemon) LOGIN IN ROLE codemint_worker;
+          CREATE ROLE \(daemon) LOGIN IN ROLE codemint_worker;
           GRANT USAGE ON SCHEMA test TO codemint_worker;
           GRANT SELECT ON test.clock TO codemint_worker;
           """
         )
       }
-      if let changes = try Self.schemaChanges() { try await connection.script(changes) }
+      if let changes = try schemaChanges() { try await connection.script(changes) }
       await connection.close()
     }
+    return shared
   }
 
   /// Lends a database that nobody else uses meanwhile. One with a manual clock is emptied and lent
@@ -63,17 +58,18 @@ struct TestServer: Sendable {
     _ body: (ConnectionSettings) async throws -> Void
   ) async throws {
     let shared = try await starting.value
-    await turnstile.enter()
-    do {
-      let name = try await shared.database(template)
-      let settings = try ConnectionSettings(shared.server.url(database: name))
+    try await turnstile.pass {
+      let reused = template == .manualClock ? free.withLock { $0.popLast() } : nil
+      let name: String
+      if let reused {
+        name = reused
+      } else {
+        name = try await shared.makeDatabase(template: template.rawValue)
+      }
+      let settings = try shared.settings(name)
       try await body(settings)
       try await shared.takeBack(name, template, settings)
-    } catch {
-      await turnstile.leave()
-      throw error
     }
-    await turnstile.leave()
   }
 
   /// Lends a new database into which a dump of this one is restored.
@@ -82,7 +78,7 @@ struct TestServer: Sendable {
     _ body: (ConnectionSettings) async throws -> Void
   ) async throws {
     try await lendNew(of: original) { shared, source, name in
-      try await shared.office.script("CREATE DATABASE \(name)")
+      _ = try await shared.makeDatabase(name)
       let process = Process()
       process.executableURL = URL(fileURLWithPath: "/bin/bash")
       process.arguments = [
@@ -107,7 +103,7 @@ struct TestServer: Sendable {
     _ body: (ConnectionSettings) async throws -> Void
   ) async throws {
     try await lendNew(of: original) { shared, source, name in
-      try await shared.office.script("CREATE DATABASE \(name) TEMPLATE \(source)")
+      _ = try await shared.makeDatabase(name, template: source)
     } body: {
       try await body($0)
     }
@@ -124,19 +120,8 @@ struct TestServer: Sendable {
     await connection.close()
     let name = "\(source)_again"
     try await fill(shared, source, name)
-    try await body(try ConnectionSettings(shared.server.url(database: name)))
-    try await shared.office.script("DROP DATABASE \(name) WITH (FORCE)")
-  }
-
-  private func database(_ template: Template) async throws -> String {
-    if template == .manualClock, let name = Self.free.withLock({ $0.popLast() }) { return name }
-    let number = Self.databases.withLock { count in
-      count += 1
-      return count
-    }
-    let name = "test_\(number)"
-    try await office.script("CREATE DATABASE \(name) TEMPLATE \(template.rawValue)")
-    return name
+    try await body(try shared.settings(name))
+    try await shared.drop(name)
   }
 
   private func takeBack(
@@ -144,9 +129,7 @@ struct TestServer: Sendable {
     _ template: Template,
     _ settings: ConnectionSettings
   ) async throws {
-    guard template == .manualClock else {
-      return _ = try await office.script("DROP DATABASE \(name) WITH (FORCE)")
-    }
+    guard template == .manualClock else { return try await drop(name) }
     let connection = try await Connection.open(settings)
     try await connection.script(Self.emptying)
     await connection.close()

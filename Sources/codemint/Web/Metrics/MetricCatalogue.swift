@@ -100,7 +100,7 @@ enum MetricCatalogue {
     text.sample(doubts.name, [("held", "true")], Double(gauges.heldCalls))
     text.single(oldestDoubt, gauges.oldestDoubtSeconds)
     text.single(closedRewards, Double(gauges.closedRewards))
-    text.single(unattributed, Double(gauges.strays))
+    text.single(unattributed, Double(gauges.unattributedCodes))
     text.single(syncGivenUp, Double(gauges.syncGivenUp))
     text.begin(account)
     for state in ["open", "trying", "paused", "failing", "blocked", "suspended"] {
