@@ -10,7 +10,7 @@ public struct AuditQueries: Sendable {
   /// Codes have no index by reward, which each would pay for as it is stored: they are found by their
   /// jobs. Beside those there are surplus codes of no job, and the ids of purged jobs' codes, which are
   /// looked through only where a job of the reward was purged.
-  private static let codes: Statement = """
+  static let codes: Statement = """
     SELECT id, NULL::bigint AS job_id, true AS surplus, true AS unattributed, false AS raw
     FROM codemint.unattributed_codes WHERE reward_id = $1
     UNION ALL
@@ -31,7 +31,7 @@ public struct AuditQueries: Sendable {
     """
 
   /// Each kind by its own small index.
-  private static let openCalls: Statement = """
+  static let openCalls: Statement = """
     SELECT ((SELECT count(*) FROM codemint.calls WHERE reward_id = $1 AND state = 'sending')
             + (SELECT count(*) FROM codemint.calls WHERE reward_id = $1 AND state = 'in_doubt')
            )::integer AS number

@@ -19,6 +19,13 @@ public struct Migration: Hashable, Sendable {
   public let name: String
   /// The SQL text, of any number of statements.
   public let sql: String
+
+  /// A step that is applied once, in the order of the numbers.
+  public init(number: Int, name: String, sql: String) {
+    self.number = number
+    self.name = name
+    self.sql = sql
+  }
 }
 
 /// The schema that a version of codemint works with.

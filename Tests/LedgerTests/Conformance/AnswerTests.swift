@@ -26,7 +26,7 @@ struct AnswerTests {
       #expect(try facts.job(id).issued == 600 && facts.codes.count == 600)
       #expect(try facts.job(id).finishedAt == startOfTime)
       #expect(try facts.reward(Scene.reward).inFlight == 0 && facts.account.inFlight == 0)
-      #expect(try facts.reward(Scene.reward).watchedSince == nil)
+      #expect(facts.watches[Scene.reward] == nil)
     }
   }
 
@@ -80,7 +80,7 @@ struct AnswerTests {
       let receipt = try await scene.settle(claimed, scene.answer(claimed, codes: 7, nulls: 3))
       #expect(receipt.issued == 7 && receipt.job == .running)
       #expect(try await scene.call(claimed).received == 10)
-      #expect(try await scene.reward().watchedSince == startOfTime)
+      #expect(try await scene.watchRow().since == startOfTime)
       try await scene.listWatched()
       let rest = try await scene.claim()
       #expect(rest.call.size == 3 && rest.call.job == id)
@@ -155,7 +155,7 @@ struct AnswerTests {
       try await scene.settle(claimed, .issued(Answer(codes: foreign + own, nulls: 0, body: [])))
       let facts = try await scene.ledger.facts()
       #expect(try facts.job(id).issued == 6)
-      #expect(Set(facts.strays.keys) == Set(foreign.map(\.id)))
+      #expect(Set(facts.unattributed.keys) == Set(foreign.map(\.id)))
       #expect(facts.codes.count == 6)
     }
   }
@@ -164,24 +164,24 @@ struct AnswerTests {
     "rule 7: answers without a new code pause the job, and five in a row fail it",
     arguments: LedgerKind.allCases
   )
-  func stalls(kind: LedgerKind) async throws {
+  func answers_without_progress(kind: LedgerKind) async throws {
     try await Scene.lend(kind) { scene in
       let id = try await scene.insert(10)
       for stall in 1...5 {
         let claimed = try await scene.claim()
-        #expect(claimed.failures.job == stall - 1)
+        #expect(try await scene.job(id).answersWithoutProgress == stall - 1)
         let receipt = try await scene.settle(claimed, scene.answer(claimed, codes: 0, nulls: 10))
         #expect(receipt.job == (stall < 5 ? .running : .failed))
         guard stall < 5 else { break }
         let job = try await scene.job(id)
-        #expect(job.turn == nil && job.stalls == stall)
+        #expect(job.isQueued == false && job.answersWithoutProgress == stall)
         try await scene.listWatched()
         guard case .nothing(_, let due?) = try await scene.ask() else {
           Issue.record("claimed during the pause")
           return
         }
         try await scene.ledger.pass(due)
-        try await scene.tend()
+        try await scene.heartbeat()
       }
       let job = try await scene.job(id)
       #expect(job.errorCode == "no_progress" && job.issued == 0 && job.outstanding == 0)
@@ -195,11 +195,11 @@ struct AnswerTests {
       let first = try await scene.claim()
       try await scene.settle(first, scene.answer(first, codes: 0))
       try await scene.ledger.pass(.seconds(60))
-      try await scene.tend()
+      try await scene.heartbeat()
       try await scene.listWatched()
       let second = try await scene.claim()
       try await scene.settle(second, scene.answer(second, codes: 1))
-      #expect(try await scene.job(id).stalls == 0)
+      #expect(try await scene.job(id).answersWithoutProgress == 0)
     }
   }
 }

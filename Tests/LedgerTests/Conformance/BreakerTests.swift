@@ -16,7 +16,7 @@ struct BreakerTests {
   ) async throws {
     for failures in 0..<Bounds.breakerFailures {
       let claimed = try await scene.claim()
-      #expect(claimed.failures.account == failures)
+      #expect(try await scene.ledger.facts().account.failures == failures)
       try await scene.settle(claimed, outcome)
       if failures < Bounds.breakerFailures - 1 { try await scene.ledger.pass(.seconds(4)) }
     }
@@ -84,22 +84,22 @@ struct BreakerTests {
       try await Self.open(scene)
       #expect(try await scene.ask() == .nothing(wait: nil, due: nil))
       #expect(try await scene.ledger.store.reserveSlot() == nil)
-      let tending = try await scene.tend()
+      let tending = try await scene.heartbeat()
       #expect(tending.isAPIFailing && tending.block?.code == "api_failing")
       #expect(tending.block?.probeNow == false)
       let pause = try #require(tending.next)
       #expect(pause >= .milliseconds(7500) && pause <= .seconds(15))
       try await scene.ledger.pass(pause)
       #expect(try await scene.ask() == .nothing(wait: nil, due: nil))
-      #expect(try await scene.tend().block?.probeNow == true)
-      #expect(try await scene.tend(worker: Scene.otherWorker).block?.probeNow == false)
+      #expect(try await scene.heartbeat().block?.probeNow == true)
+      #expect(try await scene.heartbeat(worker: Scene.otherWorker).block?.probeNow == false)
       let store = scene.ledger.store
       try await store.recordProbe(.unreachable("no"), retryAfter: .seconds(30))
       try await scene.ledger.pass(.seconds(29))
-      #expect(try await scene.tend().block?.probeNow == false)
+      #expect(try await scene.heartbeat().block?.probeNow == false)
       #expect(try await scene.ask() == .nothing(wait: nil, due: nil))
       try await scene.ledger.pass(.seconds(1))
-      #expect(try await scene.tend().block?.probeNow == true)
+      #expect(try await scene.heartbeat().block?.probeNow == true)
     }
   }
 
@@ -113,15 +113,15 @@ struct BreakerTests {
       try await Self.open(scene)
       var pauses: [Duration] = []
       for failures in Bounds.breakerFailures..<Bounds.breakerFailures + 8 {
-        let pause = try #require(try await scene.tend().next)
+        let pause = try #require(try await scene.heartbeat().next)
         pauses.append(pause)
         try await scene.ledger.pass(pause)
-        #expect(try await scene.tend().block?.probeNow == true)
+        #expect(try await scene.heartbeat().block?.probeNow == true)
         try await scene.ledger.store.recordProbe(.accepted, retryAfter: .seconds(30))
-        let tending = try await scene.tend()
+        let tending = try await scene.heartbeat()
         #expect(tending.block == nil && tending.isAPIFailing)
         let claimed = try await scene.claim()
-        #expect(claimed.failures.account == failures)
+        #expect(try await scene.ledger.facts().account.failures == failures)
         #expect(try await scene.ask() == .nothing(wait: nil, due: nil))
         try await scene.settle(claimed, .unknown(.timeout))
       }
@@ -148,7 +148,7 @@ struct BreakerTests {
       try await scene.ledger.store.recordProbe(.accepted, retryAfter: .seconds(30))
       let first = try await scene.claim()
       try await scene.settle(first, scene.answer(first))
-      #expect(try await scene.tend(limits: limits).isAPIFailing == false)
+      #expect(try await scene.heartbeat(limits: limits).isAPIFailing == false)
       let account = try await scene.ledger.facts().account
       #expect(account.breaker == nil && account.pace?.reason == .recovering)
       #expect(try await scene.claim().spacing == .milliseconds(1010))
@@ -176,9 +176,9 @@ struct BreakerTests {
       let store = scene.ledger.store
       try await store.recordProbe(.refused(code: "no", message: "key"), retryAfter: .seconds(30))
       let block = AccountBlock(code: "no", message: "key", probeNow: false)
-      #expect(try await scene.tend().block == block)
+      #expect(try await scene.heartbeat().block == block)
       try await store.recordProbe(.accepted, retryAfter: .seconds(30))
-      #expect(try await scene.tend().block == nil)
+      #expect(try await scene.heartbeat().block == nil)
       _ = try await scene.claim()
     }
   }

@@ -21,7 +21,7 @@ struct ClaimTests {
         #expect(row.leaseExpiresAt == startOfTime + 10_000_000)
       }
       let job = try await scene.job(id)
-      #expect(job.state == .running && job.outstanding == 1201 && job.turn == nil)
+      #expect(job.state == .running && job.outstanding == 1201 && job.isQueued == false)
       #expect(try await scene.reward().inFlight == 3)
       #expect(try await scene.ledger.facts().account.inFlight == 3)
       #expect(try await scene.ask() == .nothing(wait: nil, due: nil))

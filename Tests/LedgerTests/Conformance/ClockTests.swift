@@ -24,7 +24,7 @@ struct ClockTests {
   /// Takes the reward with a call in doubt.
   private func doubt(_ scene: Scene) async throws -> DoubtCase {
     _ = try await scene.insert(10)
-    try await scene.tend()
+    try await scene.heartbeat()
     if try await scene.reward().closedAt == nil {
       let claimed = try await scene.claim()
       try await scene.settle(claimed, .unknown(.connectionLost("reset")))
@@ -33,7 +33,7 @@ struct ClockTests {
     let taken = try await scene.ledger.store.takeDoubt(
       Scene.worker,
       lease: .seconds(30),
-      linger: .seconds(40)
+      effectiveFor: .seconds(40)
     )
     return try #require(taken)
   }

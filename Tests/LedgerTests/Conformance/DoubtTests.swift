@@ -65,7 +65,7 @@ struct DoubtTests {
         ($0.earliest.microseconds - startOfTime) / 1_000_000
       }
       #expect(seconds == [3, 5])
-      let lasts = doubt.calls.map { ($0.latest.microseconds - startOfTime) / 1_000_000 }
+      let lasts = doubt.calls.map { ($0.effectiveUntil.microseconds - startOfTime) / 1_000_000 }
       #expect(lasts == [53, 55])
       #expect(doubt.newestKnown == [shown[0].id, shown[499].id])
       #expect(doubt.prefixIsLiteral && doubt.offset != nil && doubt.failingSince == nil)

@@ -34,7 +34,7 @@ struct EvidenceTests {
       let id = try await scene.insert(600)
       let claimed = try await scene.claim()
       try await scene.ledger.pass(.seconds(11))
-      let tending = try await scene.tend(worker: Scene.otherWorker)
+      let tending = try await scene.heartbeat(worker: Scene.otherWorker)
       #expect(tending.expired.map(\.call) == [claimed.call.id])
       #expect(try await scene.reward().closedAt != nil)
       try await scene.settle(claimed, scene.answer(claimed))
@@ -78,7 +78,7 @@ struct EvidenceTests {
       try await scene.settle(second, .unsent(.leaseLost))
       #expect(try await scene.settle(late).issued == 10)
       let job = try await scene.job(id)
-      #expect(job.state == .completed && job.surplus == 0 && job.turn == nil)
+      #expect(job.state == .completed && job.surplus == 0 && job.isQueued == false)
     }
   }
 
@@ -91,7 +91,7 @@ struct EvidenceTests {
       let id = try await scene.insert(10)
       let claimed = try await scene.claim()
       try await scene.ledger.pass(.seconds(11))
-      try await scene.tend()
+      try await scene.heartbeat()
       #expect(try await scene.ask() == .nothing(wait: nil, due: nil))
       try await scene.settle(claimed, .unsent(.leaseLost))
       #expect(try await scene.call(claimed).state == .unsent)
@@ -138,7 +138,7 @@ struct EvidenceTests {
       let id = try await scene.insert(10)
       let lost = try await scene.claim()
       try await scene.ledger.edit(.lose(lost.call.id))
-      try await scene.tend()
+      try await scene.heartbeat()
       let other = try await scene.claim()
       let receipt = try await scene.settle(lost, scene.answer(lost))
       #expect(receipt.issued == 0 && receipt.surplus == 10 && receipt.call == .issued)
@@ -156,10 +156,10 @@ struct EvidenceTests {
       _ = try await scene.insert(10)
       let lost = try await scene.claim()
       try await scene.ledger.edit(.lose(lost.call.id))
-      try await scene.tend()
+      try await scene.heartbeat()
       _ = try await scene.claim()
       #expect(try await scene.settle(lost, .unknown(.timeout)).call == .absent)
-      #expect(try await scene.reward().watchedSince == startOfTime)
+      #expect(try await scene.watchRow().since == startOfTime)
       #expect(try await scene.reward().closedAt == nil)
     }
   }
@@ -183,13 +183,12 @@ struct EvidenceTests {
         answered: Timestamp(microseconds: startOfTime),
         spacing: .milliseconds(2),
         leeway: .milliseconds(1),
-        failures: .none,
         startsJob: false
       )
       let receipt = try await scene.settle(claimed, scene.answer(claimed))
       #expect(receipt.call == nil && receipt.job == nil && receipt.jobBefore == nil)
       let facts = try await scene.ledger.facts()
-      #expect(facts.strays.count == 3 && facts.codes.isEmpty)
+      #expect(facts.unattributed.count == 3 && facts.codes.isEmpty)
     }
   }
 }

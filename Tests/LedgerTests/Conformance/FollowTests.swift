@@ -18,26 +18,26 @@ struct FollowTests {
     return shown
   }
 
-  private func take(_ scene: Scene) async throws -> FollowCase? {
-    let answer = try await scene.ledger.store.takeFollow(
+  private func take(_ scene: Scene) async throws -> TrackedReward? {
+    let answer = try await scene.ledger.store.takeTracked(
       Scene.worker,
       lease: Self.minute,
       first: Self.rules.first
     )
-    guard case .follow(let follow) = answer else { return nil }
+    guard case .reward(let follow) = answer else { return nil }
     return follow
   }
 
   /// Reads everything, in an order that is certain.
   @discardableResult
-  private func finish(_ scene: Scene, _ follow: FollowCase) async throws -> LookAnswer {
+  private func finish(_ scene: Scene, _ follow: TrackedReward) async throws -> SyncPassAnswer {
     let reading = ChangeReader.Reading(
       mark: Timestamp(microseconds: 9),
       order: .honoured,
       position: nil
     )
     return try await scene.ledger.store.finish(
-      LookReport(reward: follow.reward, ending: .read(reading)),
+      SyncPassReport(reward: follow.reward, ending: .read(reading)),
       of: follow,
       worker: Scene.worker,
       rules: Self.rules
@@ -46,7 +46,7 @@ struct FollowTests {
 
   /// Looks at what is due and shows it so.
   @discardableResult
-  private func look(_ scene: Scene, showing codes: [IssuedCode]) async throws -> LookAnswer? {
+  private func look(_ scene: Scene, showing codes: [IssuedCode]) async throws -> SyncPassAnswer? {
     guard let follow = try await take(scene) else { return nil }
     _ = try await scene.ledger.store.record(codes, of: follow.reward, worker: Scene.worker)
     return try await finish(scene, follow)
@@ -62,15 +62,15 @@ struct FollowTests {
       #expect(try await take(scene) == nil)
       try await scene.ledger.pass(.seconds(30))
       let first = try #require(try await take(scene))
-      #expect(first.look == 1 && first.order == .unknown)
+      #expect(first.pass == 1 && first.order == .unknown)
       #expect(first.mark == codes.compactMap(\.createdAt).min())
       // Nobody else has it meanwhile.
       #expect(try await take(scene) == nil)
-      #expect(try await finish(scene, first) == .following(resync: []))
+      #expect(try await finish(scene, first) == .tracking(resync: []))
       try await scene.ledger.pass(.milliseconds(59_999))
       #expect(try await take(scene) == nil)
       try await scene.ledger.pass(.milliseconds(1))
-      #expect(try await look(scene, showing: codes.map { $0.shown(.synced) }) == .settled)
+      #expect(try await look(scene, showing: codes.map { $0.shown(.synced) }) == .final)
       try await scene.ledger.pass(.seconds(100_000))
       #expect(try await take(scene) == nil)
       let facts = try await scene.ledger.facts()
@@ -86,7 +86,7 @@ struct FollowTests {
     try await Scene.lend(kind) { scene in
       _ = try await complete(scene, [.synced, .none])
       try await scene.ledger.pass(.seconds(100))
-      let answer = try await scene.ledger.store.takeFollow(
+      let answer = try await scene.ledger.store.takeTracked(
         Scene.worker,
         lease: Self.minute,
         first: .seconds(1)
@@ -105,7 +105,7 @@ struct FollowTests {
     try await Scene.lend(kind) { scene in
       _ = try await complete(scene, [.pending])
       try await scene.ledger.pass(.seconds(10))
-      let answer = try await scene.ledger.store.takeFollow(
+      let answer = try await scene.ledger.store.takeTracked(
         Scene.worker,
         lease: Self.minute,
         first: .seconds(30)
@@ -125,12 +125,12 @@ struct FollowTests {
       let follow = try #require(try await take(scene))
       _ = try await complete(scene, [.pending])
       try await finish(scene, follow)
-      let row = try #require(try await scene.ledger.facts().follows[Scene.reward])
-      #expect(row.looks == 0 && row.mark == codes[0].createdAt?.microseconds)
+      let row = try #require(try await scene.ledger.facts().tracked[Scene.reward])
+      #expect(row.passes == 0 && row.mark == codes[0].createdAt?.microseconds)
       try await scene.ledger.pass(.milliseconds(29_999))
       #expect(try await take(scene) == nil)
       try await scene.ledger.pass(.milliseconds(1))
-      #expect(try await take(scene)?.look == 1)
+      #expect(try await take(scene)?.pass == 1)
     }
   }
 
@@ -183,16 +183,16 @@ struct FollowTests {
       let follow = try #require(try await take(scene))
       try await scene.ledger.pass(.seconds(61))
       let store = scene.ledger.store
-      let other = try await store.takeFollow(
+      let other = try await store.takeTracked(
         Scene.otherWorker,
         lease: Self.minute,
         first: .seconds(1)
       )
-      guard case .follow(let theirs) = other else {
+      guard case .reward(let theirs) = other else {
         Issue.record("not taken over")
         return
       }
-      #expect(theirs.reward == follow.reward && theirs.look == 2)
+      #expect(theirs.reward == follow.reward && theirs.pass == 2)
       let recorded = try await store.record(
         codes.map { $0.shown(.synced) },
         of: follow.reward,
@@ -201,7 +201,7 @@ struct FollowTests {
       #expect(!recorded.kept && recorded.changed == 0)
       #expect(try await finish(scene, follow) == .lost)
       #expect(
-        try await store.followSlot(follow.reward, worker: Scene.worker, lease: Self.minute) == .lost
+        try await store.syncSlot(follow.reward, worker: Scene.worker, lease: Self.minute) == .lost
       )
     }
   }
@@ -214,11 +214,11 @@ struct FollowTests {
     try await Scene.lend(kind) { scene in
       let codes = try await complete(scene, [.pending])
       try await scene.ledger.pass(.seconds(7 * 86_400 - 1))
-      #expect(try await look(scene, showing: codes) == .following(resync: []))
+      #expect(try await look(scene, showing: codes) == .tracking(resync: []))
       try await scene.ledger.pass(.seconds(3600))
       #expect(try await look(scene, showing: codes) == .givenUp)
-      let row = try #require(try await scene.ledger.facts().follows[Scene.reward])
-      #expect(row.lookAt == nil && row.givenUpAt != nil)
+      let row = try #require(try await scene.ledger.facts().tracked[Scene.reward])
+      #expect(row.nextPassAt == nil && row.givenUpAt != nil)
       try await scene.ledger.pass(.seconds(3600))
       #expect(try await take(scene) == nil)
       _ = try await complete(scene, [.pending])
@@ -243,7 +243,7 @@ struct FollowTests {
         #expect(follow.failures == failures)
         if failures > 0 { #expect(follow.position == position && follow.order == .ignored) }
         _ = try await scene.ledger.store.finish(
-          LookReport(reward: follow.reward, ending: .failed(message: "http_500", reading)),
+          SyncPassReport(reward: follow.reward, ending: .failed(message: "http_500", reading)),
           of: follow,
           worker: Scene.worker,
           rules: Self.rules
@@ -251,11 +251,11 @@ struct FollowTests {
         #expect(try await take(scene) == nil)
         try await scene.ledger.pass(Self.rules.pause(after: failures))
       }
-      let row = try #require(try await scene.ledger.facts().follows[Scene.reward])
+      let row = try #require(try await scene.ledger.facts().tracked[Scene.reward])
       #expect(row.errorMessage == "http_500" && row.failures == 3)
       let follow = try #require(try await take(scene))
       try await finish(scene, follow)
-      let after = try #require(try await scene.ledger.facts().follows[Scene.reward])
+      let after = try #require(try await scene.ledger.facts().tracked[Scene.reward])
       #expect(after.failures == 0 && after.errorMessage == nil && after.scanOffset == nil)
     }
   }

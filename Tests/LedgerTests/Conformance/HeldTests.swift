@@ -62,7 +62,7 @@ struct HeldTests {
       let answer = try await scene.listWatched(finding: found)
       #expect(answer == .done(issued: 2, surplus: 0, ended: ended))
       let facts = try await scene.ledger.facts()
-      #expect(facts.strays.count == 10)
+      #expect(facts.unattributed.count == 10)
       #expect(try facts.job(other).state == .completed && facts.job(other).surplus == 0)
       #expect(try facts.job(held).outstanding == 10 && facts.job(held).surplus == 0)
     }
@@ -78,14 +78,14 @@ struct HeldTests {
       _ = try await scene.insert(10)
       let held = try await heldCall(scene, reason)
       guard !reason.hasSeenAll else {
-        #expect(try await scene.reward().watchAt == nil)
+        #expect(try await scene.ledger.facts().watches[Scene.reward] == nil)
         return
       }
       let made = scene.mint.make(10, of: Scene.reward)
       #expect(try await scene.listWatched(finding: made) == .done(issued: 0, surplus: 0))
       let facts = try await scene.ledger.facts()
-      #expect(Set(facts.strays.keys) == Set(made.map(\.id)))
-      #expect(facts.strays.values.allSatisfy { $0 == held.call.id })
+      #expect(Set(facts.unattributed.keys) == Set(made.map(\.id)))
+      #expect(facts.unattributed.values.allSatisfy { $0 == held.call.id })
     }
   }
 
@@ -101,7 +101,7 @@ struct HeldTests {
       let unlisted = try await heldCall(scene, .unlistable)
       let found = scene.mint.make(10, of: Scene.reward)
       #expect(try await scene.listWatched(finding: found) == .done(issued: 0, surplus: 0))
-      let strays = try await scene.ledger.facts().strays
+      let strays = try await scene.ledger.facts().unattributed
       #expect(strays.count == 10 && strays.values.allSatisfy { $0 == unlisted.call.id })
     }
   }
@@ -116,7 +116,7 @@ struct HeldTests {
     decision.holdReason = reason
     #expect(try await scene.ledger.store.decide(decision, worker: Scene.worker).isDone)
     try await scene.ledger.pass(.seconds(60))
-    try await scene.tend()
+    try await scene.heartbeat()
     return claimed
   }
 
@@ -124,7 +124,7 @@ struct HeldTests {
     try await scene.ledger.store.takeDoubt(
       Scene.worker,
       lease: .seconds(30),
-      linger: .seconds(40)
+      effectiveFor: .seconds(40)
     )
   }
 }

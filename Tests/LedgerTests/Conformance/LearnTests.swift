@@ -57,14 +57,14 @@ struct LearnTests {
       try await scene.ledger.pass(.seconds(4))
       // Its clock said 7 s later than this one when this one stood between 0 s and 4 s.
       try await scene.settle(calls[0], scene.codes(500, createdAt: .seconds(7)))
-      var account = try await scene.ledger.facts().account
-      #expect(account.offsetLow == 3_000_000 && account.offsetHigh == 7_000_000)
+      var clock = try await scene.ledger.facts().apiClock
+      #expect(clock.aheadAtLeast == 3_000_000 && clock.aheadAtMost == 7_000_000)
       try await scene.ledger.pass(.seconds(2))
       try await scene.settle(calls[1], scene.codes(500, createdAt: .seconds(5)))
-      account = try await scene.ledger.facts().account
+      clock = try await scene.ledger.facts().apiClock
       // Clocks drift apart: by a thousandth of the two seconds, and a millisecond.
-      #expect(account.offsetLow == 2_997_000 && account.offsetHigh == 5_000_000)
-      #expect(account.offsetDistrustedUntil == nil)
+      #expect(clock.aheadAtLeast == 2_997_000 && clock.aheadAtMost == 5_000_000)
+      #expect(clock.distrustedUntil == nil)
     }
   }
 
@@ -80,8 +80,8 @@ struct LearnTests {
         let calls = [try await scene.claim(), try await scene.claim()]
         try await scene.settle(calls[0], scene.codes(500, createdAt: .zero))
         try await scene.settle(calls[1], scene.codes(500, createdAt: createdAt))
-        let account = try await scene.ledger.facts().account
-        #expect(account.offsetDistrustedUntil == startOfTime + 86_400_000_000)
+        let clock = try await scene.ledger.facts().apiClock
+        #expect(clock.distrustedUntil == startOfTime + 86_400_000_000)
         _ = try await scene.doubtfulCall()
         let doubt = try await scene.doubt()
         #expect(doubt.offset == nil && doubt.window == nil)

@@ -70,7 +70,7 @@ struct LineTests {
       let new = try await scene.insert(10)
       try await scene.ledger.pass(.seconds(1))
       try await scene.ledger.edit(.resume(paused))
-      try await scene.tend()
+      try await scene.heartbeat()
       var order: [JobID] = []
       for _ in 0..<6 { order.append(try await scene.claim().call.job) }
       #expect(order.filter { $0 != big } == [late, new, paused])
@@ -158,7 +158,7 @@ struct LineTests {
       #expect(try await scene.ledger.signals() == [.done(ids[0]), .done(ids[1])])
       _ = try await scene.insert(5, delay: .seconds(1))
       try await scene.ledger.pass(.seconds(2))
-      try await scene.tend()
+      try await scene.heartbeat()
       #expect(try await scene.ledger.signals() == [.jobs, .jobs])
     }
   }

@@ -2,38 +2,38 @@ import MemoryStore
 import Provisioning
 
 extension Lockstep {
-  /// Does one thing that a follower does to both.
+  /// Does one thing that a worker does to both.
   mutating func follow() async throws -> String {
     switch Int.random(in: 0..<10, using: &random) {
-    case 0..<4: try await takeFollow()
-    case 4: try await followSlot()
+    case 0..<4: try await takeTracked()
+    case 4: try await syncSlot()
     case 5..<7: try await recordChanges()
     case 7..<9: try await finishLook()
     default: try await noteResync()
     }
   }
 
-  private mutating func takeFollow() async throws -> String {
+  private mutating func takeTracked() async throws -> String {
     let worker = worker
-    let one = try await memory.store.takeFollow(worker, lease: .seconds(6), first: .seconds(1))
+    let one = try await memory.store.takeTracked(worker, lease: .seconds(6), first: .seconds(1))
     compare(
       one,
-      try await postgres.store.takeFollow(worker, lease: .seconds(6), first: .seconds(1))
+      try await postgres.store.takeTracked(worker, lease: .seconds(6), first: .seconds(1))
     )
-    if case .follow(let follow) = one { follows.append((worker, follow)) }
+    if case .reward(let follow) = one { follows.append((worker, follow)) }
     return "take follow"
   }
 
-  private mutating func followSlot() async throws -> String {
+  private mutating func syncSlot() async throws -> String {
     guard let (worker, follow) = follows.randomElement(using: &random) else { return "nothing" }
-    let one = try await memory.store.followSlot(
+    let one = try await memory.store.syncSlot(
       follow.reward,
       worker: worker,
       lease: .seconds(6)
     )
     compare(
       one,
-      try await postgres.store.followSlot(follow.reward, worker: worker, lease: .seconds(6))
+      try await postgres.store.syncSlot(follow.reward, worker: worker, lease: .seconds(6))
     )
     return "follow slot"
   }
@@ -69,10 +69,10 @@ extension Lockstep {
       order: ListOrder.allCases.randomElement(using: &random) ?? .unknown,
       position: position
     )
-    let endings: [LookReport.Ending] = [
+    let endings: [SyncPassReport.Ending] = [
       .read(reading), .read(reading), .failed(message: "no", reading), .interrupted(reading),
     ]
-    let report = LookReport(
+    let report = SyncPassReport(
       reward: follow.reward,
       ending: endings.randomElement(using: &random) ?? .read(reading)
     )

@@ -16,8 +16,8 @@ extension Lockstep {
 
   private mutating func takeDoubt() async throws -> String {
     let worker = worker
-    let one = try await memory.store.takeDoubt(worker, lease: .seconds(8), linger: .seconds(4))
-    let other = try await postgres.store.takeDoubt(worker, lease: .seconds(8), linger: .seconds(4))
+    let one = try await memory.store.takeDoubt(worker, lease: .seconds(8), effectiveFor: .seconds(4))
+    let other = try await postgres.store.takeDoubt(worker, lease: .seconds(8), effectiveFor: .seconds(4))
     compare(one, other)
     if let one { doubts.append((worker, one)) }
     return "take doubt"
@@ -41,8 +41,8 @@ extension Lockstep {
       case 6:
         decision.held.append(call.id)
         decision.holdReason = HoldReason.allCases.randomElement(using: &random)
-        decision.strays = made(2, of: call.reward)
-        shown += decision.strays
+        decision.unattributed = made(2, of: call.reward)
+        shown += decision.unattributed
       default: break
       }
     }

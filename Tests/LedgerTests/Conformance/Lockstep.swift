@@ -15,7 +15,7 @@ struct Lockstep {
   private var answers: [String] = []
   var doubts: [(worker: WorkerID, doubt: DoubtCase)] = []
   var watches: [(worker: WorkerID, watch: WatchCase)] = []
-  var follows: [(worker: WorkerID, follow: FollowCase)] = []
+  var follows: [(worker: WorkerID, follow: TrackedReward)] = []
   private(set) var claims = 0
   private(set) var settlements = 0
 
@@ -142,8 +142,7 @@ struct Lockstep {
       ),
       team: Int.random(in: 0..<20, using: &random) == 0
         ? .refused(code: "key", message: "refused") : .accepted,
-      failures: claimed.failures,
-      random: &random
+      jitter: .random(in: 0..<1, using: &random)
     )
   }
 
@@ -198,8 +197,8 @@ struct Lockstep {
       maxInFlightPerReward: Int.random(in: 1...4, using: &random)
     )
     let presence = Samples.presence(worker, limits: limits, lifetime: .seconds(4))
-    let one = try await memory.store.tend(presence)
-    let other = try await postgres.store.tend(presence)
+    let one = try await memory.store.heartbeat(presence)
+    let other = try await postgres.store.heartbeat(presence)
     compare(Set(one.expired), Set(other.expired))
     // Each by a person of its own.
     compare(one.steered.map(\.what), other.steered.map(\.what))
@@ -227,8 +226,8 @@ struct Lockstep {
       ceiling: [nil, 2.5, 60].randomElement(using: &random) ?? nil
     )
     let age = Duration.milliseconds(Int.random(in: 0...2000, using: &random))
-    try await memory.store.heed(feedback, age: age)
-    try await postgres.store.heed(feedback, age: age)
+    try await memory.store.applyFeedback(feedback, age: age)
+    try await postgres.store.applyFeedback(feedback, age: age)
     return "heed \(feedback)"
   }
 

@@ -83,20 +83,20 @@ struct PaceTests {
     try await Scene.lend(kind, limits: Self.ten) { scene in
       _ = try await scene.insert(50_000)
       let store = scene.ledger.store
-      try await store.heed(PaceFeedback(ceiling: 20), age: .zero)
+      try await store.applyFeedback(PaceFeedback(ceiling: 20), age: .zero)
       #expect(try await scene.ledger.facts().account.pace == nil)
-      try await store.heed(PaceFeedback(ceiling: 4), age: .zero)
+      try await store.applyFeedback(PaceFeedback(ceiling: 4), age: .zero)
       let announced = try await scene.ledger.facts().account.pace
       #expect(announced == Pace(rate: 4, at: startOfTime, reason: .announced))
-      try await store.heed(PaceFeedback(pause: .seconds(9)), age: .zero)
+      try await store.applyFeedback(PaceFeedback(pause: .seconds(9)), age: .zero)
       guard case .nothing(let wait?, _) = try await scene.ask() else {
         Issue.record("claimed during the pause")
         return
       }
       #expect(wait == .seconds(9) - .microseconds(252_500))
-      try await store.heed(PaceFeedback(isRefusal: true), age: .seconds(1))
+      try await store.applyFeedback(PaceFeedback(isRefusal: true), age: .seconds(1))
       #expect(try await scene.ledger.facts().account.pace?.rate == 2)
-      try await store.heed(PaceFeedback(isRefusal: true), age: .seconds(1))
+      try await store.applyFeedback(PaceFeedback(isRefusal: true), age: .seconds(1))
       #expect(try await scene.ledger.facts().account.pace?.rate == 2)
     }
   }
@@ -121,7 +121,7 @@ struct PaceTests {
       )
       _ = try await scene.insert(50_000)
       #expect(try await scene.claim().spacing == .microseconds(20_200))
-      #expect(try await scene.tend(limits: Self.ten).maxInFlight == 2)
+      #expect(try await scene.heartbeat(limits: Self.ten).maxInFlight == 2)
       limits = try await scene.ledger.facts().account.limits
       #expect(limits?.requestsPerSecond == 50)
       try await scene.ledger.edit(.limits(SetLimits(burst: 3)))
@@ -137,7 +137,7 @@ struct PaceTests {
     try await withLedger(kind) { ledger in
       try await ledger.edit(.limits(SetLimits(burst: 7)))
       #expect(try await ledger.facts().account.limits == nil)
-      _ = try await ledger.store.tend(Samples.presence(Scene.worker, limits: Self.ten))
+      _ = try await ledger.store.heartbeat(Samples.presence(Scene.worker, limits: Self.ten))
       #expect(try await ledger.facts().account.limits?.burst == 7)
     }
   }

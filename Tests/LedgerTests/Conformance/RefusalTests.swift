@@ -47,22 +47,22 @@ struct RefusalTests {
       let id = try await scene.insert(10)
       let claimed = try await scene.claim()
       #expect(try await scene.settle(claimed, Scene.refusal(.credentials, 401)).job == .running)
-      #expect(try await scene.job(id).turn != nil)
+      #expect(try await scene.job(id).isQueued)
       #expect(try await scene.ask() == .nothing(wait: nil, due: nil))
       let block = AccountBlock(code: "c401", message: "m401", probeNow: true)
-      #expect(try await scene.tend().block == block)
-      let others = try await scene.tend(worker: Scene.otherWorker).block
+      #expect(try await scene.heartbeat().block == block)
+      let others = try await scene.heartbeat(worker: Scene.otherWorker).block
       #expect(others == AccountBlock(code: "c401", message: "m401", probeNow: false))
       let store = scene.ledger.store
       try await store.recordProbe(.refused(code: "c2", message: "m2"), retryAfter: .seconds(30))
       try await scene.ledger.pass(.seconds(30))
-      #expect(try await scene.tend().block?.code == "c2")
+      #expect(try await scene.heartbeat().block?.code == "c2")
       try await store.recordProbe(.unreachable("no"), retryAfter: .seconds(30))
       #expect(
-        try await scene.tend().block == AccountBlock(code: "c2", message: "m2", probeNow: false)
+        try await scene.heartbeat().block == AccountBlock(code: "c2", message: "m2", probeNow: false)
       )
       try await store.recordProbe(.accepted, retryAfter: .seconds(30))
-      #expect(try await scene.tend().block == nil)
+      #expect(try await scene.heartbeat().block == nil)
       #expect(try await scene.claim().call.job == id)
     }
   }
@@ -79,7 +79,7 @@ struct RefusalTests {
       try await scene.settle(
         scene.settlement(claimed, Scene.refusal(.forbidden, 403), team: team)
       )
-      let block = try await scene.tend().block
+      let block = try await scene.heartbeat().block
       #expect(block?.code == "key_expired" && block?.message == "the key has expired")
     }
   }
@@ -94,12 +94,13 @@ struct RefusalTests {
       let other = try await scene.insert(10_000, of: Scene.otherReward, priority: 9)
       for refusals in 1...Bounds.rewardRefusals {
         let claimed = try await scene.claim()
-        #expect(claimed.call.job == id && claimed.failures.reward == refusals - 1)
+        #expect(claimed.call.job == id)
+        #expect(try await scene.reward().failures == refusals - 1)
         let refused = scene.settlement(
           claimed,
           Scene.refusal(.forbidden, 403),
           team: .accepted,
-          seed: UInt64(refusals)
+          jitter: Double(refusals) / 10
         )
         try await scene.settle(refused)
         if refusals < Bounds.rewardRefusals {
@@ -108,7 +109,7 @@ struct RefusalTests {
         }
       }
       let job = try await scene.job(id)
-      #expect(job.held && job.state == .running && job.turn == nil && job.outstanding == 0)
+      #expect(job.held && job.state == .running && job.isQueued == false && job.outstanding == 0)
       #expect(job.errorCode == "c403" && job.errorMessage == "m403")
       #expect(try await scene.job(other).held == false)
     }
@@ -124,12 +125,13 @@ struct RefusalTests {
       let other = try await scene.insert(100_000, of: Scene.otherReward, priority: 9)
       for failures in 1...Bounds.rewardRefusals {
         let claimed = try await scene.claim()
-        #expect(claimed.call.job == id && claimed.failures.reward == failures - 1)
+        #expect(claimed.call.job == id)
+        #expect(try await scene.reward().failures == failures - 1)
         let failed = scene.settlement(
           claimed,
           .unknown(.status(503, code: "http_503", message: "down")),
           status: 503,
-          seed: UInt64(failures)
+          jitter: Double(failures) / 10
         )
         try await scene.settle(failed)
         #expect(try await scene.call(claimed).state == .inDoubt)
@@ -143,7 +145,7 @@ struct RefusalTests {
         try await scene.ledger.pass(.seconds(300))
       }
       let job = try await scene.job(id)
-      #expect(job.held && job.turn == nil && job.outstanding == 0)
+      #expect(job.held && job.isQueued == false && job.outstanding == 0)
       #expect(job.errorCode == "http_503")
       #expect(try await scene.job(other).held == false)
       try await scene.ledger.edit(.cancel(id))
@@ -187,7 +189,8 @@ struct RefusalTests {
       #expect(wait == .seconds(7) - SlotLimiter.shortestHorizon)
       try await scene.ledger.pass(wait)
       let next = try await scene.claim()
-      #expect(next.slotDelay == SlotLimiter.shortestHorizon && next.failures.account == 0)
+      #expect(next.slotDelay == SlotLimiter.shortestHorizon)
+      #expect(try await scene.ledger.facts().account.failures == 0)
     }
   }
 

@@ -11,19 +11,19 @@ struct ResyncTests {
   }
 
   private func look(_ scene: Scene, _ rules: SyncRules, showing codes: [IssuedCode] = [])
-    async throws -> LookAnswer?
+    async throws -> SyncPassAnswer?
   {
     let store = scene.ledger.store
-    let answer = try await store.takeFollow(
+    let answer = try await store.takeTracked(
       Scene.worker,
       lease: .seconds(60),
       first: rules.first
     )
-    guard case .follow(let follow) = answer else { return nil }
+    guard case .reward(let follow) = answer else { return nil }
     _ = try await store.record(codes, of: follow.reward, worker: Scene.worker)
     let reading = ChangeReader.Reading(mark: nil, order: .unknown, position: nil)
     return try await store.finish(
-      LookReport(reward: follow.reward, ending: .read(reading)),
+      SyncPassReport(reward: follow.reward, ending: .read(reading)),
       of: follow,
       worker: Scene.worker,
       rules: rules
@@ -49,12 +49,12 @@ struct ResyncTests {
       let rules = Self.rules(retries: 2)
       _ = try await complete(scene, 3) { $0.inError([.shopify]) }
       try await scene.ledger.pass(.seconds(30))
-      #expect(try await look(scene, rules) == .following(resync: [.shopify]))
+      #expect(try await look(scene, rules) == .tracking(resync: [.shopify]))
       // It has two minutes, in which nothing is asked again.
       try await scene.ledger.pass(.seconds(30))
-      #expect(try await look(scene, rules) == .following(resync: []))
+      #expect(try await look(scene, rules) == .tracking(resync: []))
       try await scene.ledger.pass(.seconds(90))
-      #expect(try await look(scene, rules) == .following(resync: [.shopify]))
+      #expect(try await look(scene, rules) == .tracking(resync: [.shopify]))
       let job = try #require(try await scene.ledger.facts().jobs.values.first)
       #expect(job.syncDoneAt == nil)
       try await scene.ledger.pass(.seconds(480))
@@ -86,13 +86,13 @@ struct ResyncTests {
       let rules = Self.rules(retries: 1)
       let codes = try await complete(scene, 2) { $0.inError([.stripe]) }
       try await scene.ledger.pass(.seconds(30))
-      #expect(try await look(scene, rules) == .following(resync: [.stripe]))
+      #expect(try await look(scene, rules) == .tracking(resync: [.stripe]))
       try await scene.ledger.pass(.seconds(30))
-      #expect(try await look(scene, rules, showing: codes.map { $0.shown(.synced) }) == .settled)
+      #expect(try await look(scene, rules, showing: codes.map { $0.shown(.synced) }) == .final)
       #expect(try await scene.ledger.facts().resyncs.isEmpty)
       _ = try await complete(scene, 2) { $0.inError([.stripe]) }
       try await scene.ledger.pass(.seconds(30))
-      #expect(try await look(scene, rules) == .following(resync: [.stripe]))
+      #expect(try await look(scene, rules) == .tracking(resync: [.stripe]))
     }
   }
 
@@ -106,7 +106,7 @@ struct ResyncTests {
       _ = try await complete(scene, 1) { $0.inError([.shopify]) }
       for wasSent in [false, true] {
         try await scene.ledger.pass(.seconds(30))
-        #expect(try await look(scene, rules) == .following(resync: [.shopify]))
+        #expect(try await look(scene, rules) == .tracking(resync: [.shopify]))
         try await scene.ledger.store.noteResync(
           Scene.reward,
           system: .shopify,
@@ -130,24 +130,24 @@ struct ResyncTests {
       let doubtful = try await scene.claim()
       try await scene.settle(doubtful, .unknown(.timeout))
       let doubt = try #require(
-        try await store.takeDoubt(Scene.worker, lease: .seconds(60), linger: .zero)
+        try await store.takeDoubt(Scene.worker, lease: .seconds(60), effectiveFor: .zero)
       )
       var decision = DoubtDecision(reward: doubt.reward, judged: [doubtful.call.id])
       decision.absent = decision.judged
       #expect(try await store.decide(decision, worker: Scene.worker).isDone)
       try await scene.ledger.pass(.seconds(60))
       while try await scene.listWatched() != nil { try await scene.ledger.pass(.seconds(86_400)) }
-      try await scene.tend()
+      try await scene.heartbeat()
       let again = try await scene.claim()
       try await scene.settle(again, scene.answer(again))
       try await scene.ledger.pass(.seconds(30))
-      let answer = try await store.takeFollow(
+      let answer = try await store.takeTracked(
         Scene.worker,
         lease: .seconds(60),
         first: .seconds(30)
       )
-      guard case .follow = answer else {
-        Issue.record("not followed")
+      guard case .reward = answer else {
+        Issue.record("not tracked")
         return
       }
       let strangers = scene.mint.make(2, of: Scene.reward).map {
@@ -175,9 +175,9 @@ struct ResyncTests {
       let store = scene.ledger.store
       _ = try await complete(scene, 1) { $0 }
       try await scene.ledger.pass(.seconds(30))
-      _ = try await store.takeFollow(Scene.worker, lease: .seconds(60), first: .seconds(30))
-      func slot() async throws -> FollowSlot {
-        try await store.followSlot(Scene.reward, worker: Scene.worker, lease: .seconds(60))
+      _ = try await store.takeTracked(Scene.worker, lease: .seconds(60), first: .seconds(30))
+      func slot() async throws -> SyncSlot {
+        try await store.syncSlot(Scene.reward, worker: Scene.worker, lease: .seconds(60))
       }
       #expect(try await slot() == .slot(.zero))
       try await scene.ledger.pass(.milliseconds(151))

@@ -14,7 +14,7 @@ struct SteerTests {
       let claimed = try await scene.claim()
       #expect(try await scene.ledger.edit(.cancel(id)))
       var job = try await scene.job(id)
-      #expect(job.state == .ending && job.endsAs == .cancelled && job.turn == nil)
+      #expect(job.state == .ending && job.endsAs == .cancelled && job.isQueued == false)
       #expect(try await scene.ask() == .nothing(wait: nil, due: nil))
       #expect(try await scene.ledger.edit(.cancel(id)), "asked again it does nothing")
       _ = try await scene.ledger.signals()
@@ -37,7 +37,7 @@ struct SteerTests {
         let job = try await scene.job(id)
         #expect(job.state == .cancelled && job.nextCallAt == nil && job.startedAt == nil)
       }
-      #expect(try await scene.tend().next == nil)
+      #expect(try await scene.heartbeat().next == nil)
     }
   }
 
@@ -86,13 +86,13 @@ struct SteerTests {
     try await Scene.lend(kind) { scene in
       let id = try await scene.insert(5, delay: .seconds(60))
       try await scene.ledger.edit(.pause(id))
-      #expect(try await scene.tend().next == nil)
+      #expect(try await scene.heartbeat().next == nil)
       try await scene.ledger.edit(.resume(id))
-      #expect(try await scene.tend().next == .seconds(60))
+      #expect(try await scene.heartbeat().next == .seconds(60))
       try await scene.ledger.edit(.cancel(id))
       #expect(try await scene.ledger.edit(.retry(id)))
       let job = try await scene.job(id)
-      #expect(job.state == .queued && job.turn == nil && job.nextCallAt == job.runAt)
+      #expect(job.state == .queued && job.isQueued == false && job.nextCallAt == job.runAt)
     }
   }
 
@@ -111,7 +111,7 @@ struct SteerTests {
       try await scene.ledger.edit(.pause(id))
       try await scene.ledger.edit(.resume(id))
       var job = try await scene.job(id)
-      #expect(job.held && !job.paused && job.turn == nil)
+      #expect(job.held && !job.paused && job.isQueued == false)
       #expect(try await scene.ledger.edit(.retry(id)), "the reward may be open again")
       job = try await scene.job(id)
       #expect(!job.held && job.errorCode == nil)
@@ -127,7 +127,7 @@ struct SteerTests {
       try await scene.settle(claimed, .unknown(.timeout))
       let store = scene.ledger.store
       let doubt = try #require(
-        try await store.takeDoubt(Scene.worker, lease: .seconds(60), linger: .zero)
+        try await store.takeDoubt(Scene.worker, lease: .seconds(60), effectiveFor: .zero)
       )
       var decision = DoubtDecision(reward: doubt.reward, judged: doubt.calls.map(\.call.id))
       decision.held = decision.judged
@@ -200,13 +200,13 @@ struct SteerTests {
       #expect(try await scene.claim().call.job == other)
       try await scene.ledger.edit(.cancel(other))
       let leaving = Samples.presence(Scene.otherWorker, limits: Scene.fast, draining: true)
-      #expect(try await scene.ledger.store.tend(leaving).steered.isEmpty)
-      let told = try await scene.tend().steered
+      #expect(try await scene.ledger.store.heartbeat(leaving).steered.isEmpty)
+      let told = try await scene.heartbeat().steered
       #expect(told.map(\.action) == ["pause", "resume", "priority 2", "cancel", "retry", "cancel"])
       #expect(told.map(\.job) == [id, id, id, id, id, other])
       #expect(told.map(\.before) == [.queued, .queued, .queued, .queued, .cancelled, .running])
       #expect(told.map(\.after) == [.queued, .queued, .queued, .cancelled, .queued, .ending])
-      #expect(try await scene.tend(worker: Scene.otherWorker).steered.isEmpty)
+      #expect(try await scene.heartbeat(worker: Scene.otherWorker).steered.isEmpty)
     }
   }
 }

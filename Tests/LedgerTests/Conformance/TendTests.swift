@@ -37,11 +37,11 @@ struct TendTests {
       let id = try await scene.insert(5000)
       let claimed = try await scene.claim()
       try await scene.ledger.pass(.seconds(10))
-      #expect(try await scene.tend(worker: Scene.otherWorker).expired.isEmpty)
+      #expect(try await scene.heartbeat(worker: Scene.otherWorker).expired.isEmpty)
       try await scene.ledger.pass(.microseconds(1))
-      let expired = try await scene.tend(worker: Scene.otherWorker).expired
+      let expired = try await scene.heartbeat(worker: Scene.otherWorker).expired
       #expect(expired == [ExpiredCall(call: claimed.call.id, job: id, reward: Scene.reward)])
-      #expect(try await scene.tend().expired.isEmpty)
+      #expect(try await scene.heartbeat().expired.isEmpty)
       let facts = try await scene.ledger.facts()
       let row = try facts.call(claimed.call.id)
       #expect(row.state == .inDoubt && row.errorCode == "lease_expired" && row.settledAt == nil)
@@ -63,14 +63,14 @@ struct TendTests {
   )
   func next(kind: LedgerKind) async throws {
     try await Scene.lend(kind) { scene in
-      #expect(try await scene.tend().next == nil)
+      #expect(try await scene.heartbeat().next == nil)
       _ = try await scene.insert(5, delay: .seconds(100_000))
-      #expect(try await scene.tend().next == .seconds(86_400))
+      #expect(try await scene.heartbeat().next == .seconds(86_400))
       _ = try await scene.insert(5, delay: .seconds(30))
-      #expect(try await scene.tend().next == .seconds(30))
+      #expect(try await scene.heartbeat().next == .seconds(30))
       _ = try await scene.insert(5)
       _ = try await scene.claim()
-      #expect(try await scene.tend().next == .seconds(10))
+      #expect(try await scene.heartbeat().next == .seconds(10))
     }
   }
 
@@ -84,7 +84,7 @@ struct TendTests {
       #expect(try await scene.ask() == .nothing(wait: nil, due: .seconds(30)))
       try await scene.ledger.pass(.seconds(31))
       #expect(try await scene.ask() == .nothing(wait: nil, due: .zero))
-      try await scene.tend()
+      try await scene.heartbeat()
       #expect(try await scene.claim().call.job == id)
     }
   }
@@ -97,7 +97,7 @@ struct TendTests {
         ids.append(try await scene.insert(5, delay: .seconds(delay)))
       }
       try await scene.ledger.pass(.seconds(50))
-      try await scene.tend()
+      try await scene.heartbeat()
       var claimed: [JobID] = []
       for _ in ids { claimed.append(try await scene.claim().call.job) }
       #expect(claimed == [ids[1], ids[2], ids[0], ids[3]])
@@ -112,7 +112,7 @@ struct TendTests {
       func tend(_ worker: WorkerID, _ limits: Limits) async throws -> Limits? {
         let lifetime = Duration.seconds(worker == Scene.worker ? 60 : 10)
         let presence = Samples.presence(worker, limits: limits, lifetime: lifetime)
-        _ = try await ledger.store.tend(presence)
+        _ = try await ledger.store.heartbeat(presence)
         return try await ledger.facts().account.limits
       }
       #expect(try await tend(Scene.worker, broad) == broad)

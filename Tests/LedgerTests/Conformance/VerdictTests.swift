@@ -23,7 +23,7 @@ struct VerdictTests {
       #expect(try facts.job(id).issued == 500 && facts.job(id).outstanding == 0)
       #expect(facts.codes.values.allSatisfy { $0.call == call.id && !$0.isSurplus })
       #expect(try facts.reward(Scene.reward).closedAt == nil)
-      #expect(try facts.reward(Scene.reward).watchAt == nil)
+      #expect(facts.watches[Scene.reward] == nil)
       #expect(try await scene.claim().call.size == 10)
     }
   }
@@ -66,7 +66,7 @@ struct VerdictTests {
       let doubt = try await scene.doubt()
       try await scene.decide(doubt) { $0.adopted = [Adoption(call: call, codes: codes)] }
       #expect(try await scene.job(id).issued == 7)
-      #expect(try await scene.reward().watchAt == startOfTime + 60_000_000)
+      #expect(try await scene.watchRow().nextListingAt == startOfTime + 60_000_000)
       #expect(try await scene.claim().call.size == 3)
     }
   }
@@ -84,8 +84,10 @@ struct VerdictTests {
       let facts = try await scene.ledger.facts()
       #expect(try facts.call(call.id).state == .absent && facts.job(id).outstanding == 0)
       let reward = try facts.reward(Scene.reward)
-      #expect(reward.watchStep == 0 && reward.watchCall == call.id)
-      #expect(reward.watchAt == startOfTime + 60_000_000 && reward.closedAt == nil)
+      let watch = try facts.watch(Scene.reward)
+      #expect(watch.reason == .absentCall && watch.call == call.id && watch.listingsDone == 0)
+      #expect(watch.nextListingAt == startOfTime + 60_000_000)
+      #expect(!reward.awaitsListing && reward.closedAt == nil)
       let again = try await scene.claim()
       #expect(again.call.id != call.id && again.call.size == 10)
     }
@@ -105,14 +107,14 @@ struct VerdictTests {
       try await scene.decide(doubt) {
         $0.held = [call.id]
         $0.holdReason = .unexplained
-        $0.strays = strays
+        $0.unattributed = strays
       }
       let facts = try await scene.ledger.facts()
       #expect(try facts.call(call.id).state == .inDoubt)
       #expect(try facts.call(call.id).heldAt == startOfTime)
       let job = try facts.job(id)
       #expect(job.held && job.outstanding == 10 && job.errorCode == "number_unexplained")
-      #expect(Set(facts.strays.keys) == Set(strays.map(\.id)) && facts.codes.isEmpty)
+      #expect(Set(facts.unattributed.keys) == Set(strays.map(\.id)) && facts.codes.isEmpty)
       #expect(try await scene.ledger.store.known(strays.map(\.id)) == Set(strays.map(\.id)))
       #expect(try facts.reward(Scene.reward).closedAt == nil)
       #expect(try await scene.claim().call.job == other)
@@ -224,10 +226,10 @@ struct VerdictTests {
       try await scene.decide(doubt) {
         $0.held = [call.id]
         $0.holdReason = .unexplained
-        $0.strays = good + [bad]
+        $0.unattributed = good + [bad]
       }
       let facts = try await scene.ledger.facts()
-      #expect(Set(facts.strays.keys) == Set(good.map(\.id)))
+      #expect(Set(facts.unattributed.keys) == Set(good.map(\.id)))
       #expect(facts.rawCodes == [bad.id: call.id])
     }
   }
@@ -244,7 +246,7 @@ struct VerdictTests {
         let doubt = try await scene.doubt()
         let bad = scene.badCode()
         try await scene.decide(doubt) { $0.adopted = [Adoption(call: call, codes: [bad])] }
-        #expect(try await scene.job(id).stalls == attempt)
+        #expect(try await scene.job(id).answersWithoutProgress == attempt)
       }
       let job = try await scene.job(id)
       #expect(job.state == .failed && job.errorCode == "no_progress")

@@ -19,8 +19,8 @@ struct WatchTests {
         #expect(try await scene.listWatched() == .done(issued: 0, surplus: 0))
         minute = due
       }
-      let reward = try await scene.reward()
-      #expect(reward.watchAt == nil && reward.watchedSince == nil && reward.watchEnded == "listed")
+      let watch = try await scene.watchRow()
+      #expect(watch.nextListingAt == nil && watch.since == nil && watch.ended == "listed")
     }
   }
 
@@ -173,14 +173,15 @@ struct WatchTests {
       try await scene.doubt(doubtful)
       let doubt = try await scene.doubt()
       try await scene.decide(doubt) { $0.absent = [doubtful.call.id] }
-      let reward = try await scene.reward()
-      #expect(reward.watchStep == -1 && reward.watchAt == startOfTime)
+      #expect(try await scene.reward().awaitsListing)
+      #expect(try await scene.watchRow().nextListingAt == startOfTime)
       guard case .nothing = try await scene.ask() else {
         Issue.record("asked before the listing")
         return
       }
       _ = try await scene.listWatched()
-      #expect(try await scene.reward().watchStep == 0)
+      #expect(try await !scene.reward().awaitsListing)
+      #expect(try await scene.watchRow().listingsDone == 0)
       _ = try await scene.claim()
     }
   }
@@ -202,7 +203,7 @@ struct WatchTests {
       try await scene.decide(doubt) { $0.absent = [doubtful.call.id] }
       #expect(try await scene.reward().closedAt == nil)
       try await scene.ledger.pass(.seconds(3600))
-      try await scene.tend()
+      try await scene.heartbeat()
       guard case .nothing = try await scene.ask() else {
         Issue.record("asked before the listing")
         return
@@ -226,11 +227,11 @@ struct WatchTests {
       #expect(watch.isAwaited && watch.pause(after: .refused(code: "gone", message: "")) == nil)
       try await scene.putOff(watch, for: nil)
       let job = try await scene.job(id)
-      #expect(job.held && job.errorCode == "listing_failed" && job.turn == nil)
-      // The watch goes on, and what it finds is still the call's.
-      #expect(try await scene.reward().watchEnded == nil)
+      #expect(job.held && job.errorCode == "listing_failed" && job.isQueued == false)
+      // The watch continues, and what it finds is still the call's.
+      #expect(try await scene.watchRow().ended == nil)
       try await scene.ledger.pass(.seconds(60))
-      try await scene.tend()
+      try await scene.heartbeat()
       #expect(
         try await scene.listWatched(finding: Array(made.suffix(4)))
           == .done(issued: 4, surplus: 0, ended: [EndedJob(job: id, state: .completed)])
@@ -246,13 +247,13 @@ struct WatchTests {
   func unstorable(kind: LedgerKind) async throws {
     try await Scene.lend(kind) { scene in
       try await scene.absentCall()
-      let call = try #require(try await scene.reward().watchCall)
+      let call = try await scene.watchRow().call
       try await scene.ledger.pass(.seconds(60))
       let bad = scene.badCode()
       let found = scene.mint.make(3, of: Scene.reward) + [bad]
       #expect(try await scene.listWatched(finding: found) == .done(issued: 0, surplus: 3))
       #expect(try await scene.ledger.facts().rawCodes == [bad.id: call])
-      #expect(try await scene.reward().watchStep == 1)
+      #expect(try await scene.watchRow().listingsDone == 1)
     }
   }
 
@@ -273,19 +274,19 @@ struct WatchTests {
         try await scene.putOff(watch, for: pause, error: failure.message)
         rounds += 1
         guard let pause else { break }
-        let reward = try await scene.reward()
-        #expect(reward.watchFailures == rounds && reward.watchError == failure.message)
+        let watched = try await scene.watchRow()
+        #expect(watched.failures == rounds && watched.errorMessage == failure.message)
         try await scene.ledger.pass(pause - .milliseconds(1))
         #expect(try await scene.listWatched() == nil)
         try await scene.ledger.pass(.milliseconds(1))
       }
       // Seven that double, then one an hour until a day is over.
       #expect(rounds == 31)
-      let reward = try await scene.reward()
-      #expect(reward.watchAt == nil && reward.watchEnded == "unlistable")
+      let watch = try await scene.watchRow()
+      #expect(watch.nextListingAt == nil && watch.ended == "unlistable")
       #expect(try await !scene.job(id).held)
       // A new reason to watch begins anew.
-      try await scene.tend()
+      try await scene.heartbeat()
       let again = try await scene.doubtfulCall()
       let doubt = try await scene.doubt()
       try await scene.decide(doubt) { $0.absent = [again.call.id] }

@@ -1,4 +1,5 @@
 import Postgres
+import TestSupport
 import Testing
 
 @testable import Ledger
@@ -11,7 +12,7 @@ struct AuditPlanTests {
     try await TestServer.lend(.migrated) { settings in
       let connection = try await Connection.open(settings)
       try await connection.script(Self.ledger)
-      for statement in [AuditStatements.codes, AuditStatements.openCalls] {
+      for statement in [AuditQueries.codes, AuditQueries.openCalls] {
         let plan = try await connection.query(
           Statement("EXPLAIN \(statement.sql)"),
           [.uuid(Self.reward)]
@@ -35,7 +36,7 @@ struct AuditPlanTests {
         WHERE reward_id = '00000000-0000-4000-8000-000000000001'
         """
       ).one().int64("number")
-      let found = try await connection.query(AuditStatements.codes, [.uuid(Self.reward)])
+      let found = try await connection.query(AuditQueries.codes, [.uuid(Self.reward)])
       #expect(found.count == Int(same) && same == 20 * 10 + 10 + 3)
       #expect(Set(try found.map { try $0.uuid("id") }).count == found.count)
       #expect(try found.filter { try $0.optionalInt64("job_id") == nil }.count == 13)
@@ -61,7 +62,7 @@ struct AuditPlanTests {
       (id, job_id, call_id, reward_id, code, status, sync_status, external_ids)
       SELECT gen_random_uuid(), c.job_id, c.id, c.reward_id, 'C', 'available', 'none', '{}'
       FROM codemint.calls c, generate_series(1, 10);
-    UPDATE codemint.jobs SET turn = NULL, next_call_at = NULL, issued = count, state = 'completed',
+    UPDATE codemint.jobs SET is_new = false, queue_position = NULL, next_call_at = NULL, issued = count, state = 'completed',
       finished_at = now();
     UPDATE codemint.codes SET surplus = true WHERE id IN (
       SELECT id FROM codemint.codes WHERE job_id = 1 LIMIT 2);

@@ -14,11 +14,11 @@ struct ClusterTests {
       try await scene.settle(before, scene.answer(before))
       try await connection.script(
         """
-        UPDATE codemint.accounts SET system_identifier = system_identifier + 1, timeline = 'FFFFFFFF'
+        UPDATE codemint.cluster_identity SET system_identifier = system_identifier + 1, timeline = 'FFFFFFFF'
         """
       )
       #expect(try await scene.ask() == .nothing(wait: nil, due: .zero))
-      let tending = try await scene.tend()
+      let tending = try await scene.heartbeat()
       #expect(tending.block?.code == "other_cluster")
       #expect(tending.block?.probeNow == false)
       #expect(try await scene.ask() == .nothing(wait: nil, due: nil))
@@ -27,12 +27,12 @@ struct ClusterTests {
       _ = try await connection.query(
         "SELECT codemint.accept_cluster('restored, the old one is off')"
       )
-      let account = try await connection.query("SELECT * FROM codemint.accounts").one()
-      #expect(try account.isNull("suspended_at"))
+      let account = try await connection.query("SELECT * FROM codemint.cluster_identity").one()
+      #expect(try account.optionalTimestamptz("suspended_at") == nil)
       #expect(try account.text("accepted_note") == "restored, the old one is off")
       #expect(try account.optionalText("accepted_by") != nil)
       #expect(try account.optionalTimestamptz("accepted_at") == startOfTime)
-      #expect(try await scene.tend().block == nil)
+      #expect(try await scene.heartbeat().block == nil)
       // Every reward is listed from the beginning of time before anything more is asked of it.
       guard case .nothing = try await scene.ask() else {
         Issue.record("asked before the reward was listed")
@@ -52,13 +52,13 @@ struct ClusterTests {
       let old = try await scene.claim()
       try await scene.settle(old, scene.answer(old))
       try await scene.ledger.pass(.seconds(25 * 3600))
-      try await scene.tend()
+      try await scene.heartbeat()
       _ = try await scene.insert(510, priority: 0)
       let recent = try await scene.claim()
       try await scene.settle(recent, scene.answer(recent))
-      try await connection.script("UPDATE codemint.accounts SET timeline = 'FFFFFFFF'")
+      try await connection.script("UPDATE codemint.cluster_identity SET timeline = 'FFFFFFFF'")
       #expect(try await scene.ask() == .nothing(wait: nil, due: .zero))
-      #expect(try await scene.tend().block == nil)
+      #expect(try await scene.heartbeat().block == nil)
       // The other reward has no call of the last day.
       #expect(try await scene.claim().call.reward == Scene.otherReward)
       guard case .nothing = try await scene.ask() else {
@@ -81,16 +81,16 @@ struct ClusterTests {
       let id = try await scene.insert(10)
       let claimed = try await scene.claim()
       try await scene.settle(claimed, scene.answer(claimed))
-      try await connection.script("UPDATE codemint.accounts SET timeline = 'FFFFFFFF'")
+      try await connection.script("UPDATE codemint.cluster_identity SET timeline = 'FFFFFFFF'")
       try await scene.ledger.pass(.seconds(3601))
-      let block = try await scene.tend().block
+      let block = try await scene.heartbeat().block
       #expect(block?.code == "other_cluster")
       #expect(block?.message.contains("last sign of life is from") == true)
       // That this worker says that it lives makes it no younger.
-      #expect(try await scene.tend().block == block)
+      #expect(try await scene.heartbeat().block == block)
       #expect(try await scene.ask() == .nothing(wait: nil, due: nil))
       _ = try await connection.query("SELECT codemint.accept_cluster('restored')")
-      #expect(try await scene.tend().block == nil)
+      #expect(try await scene.heartbeat().block == nil)
       #expect(try await scene.listWatched() == .done(issued: 0, surplus: 0))
       #expect(try await scene.job(id).state == .completed)
     }
@@ -102,11 +102,11 @@ struct ClusterTests {
       let id = try await scene.insert(10)
       let lost = try await scene.claim()
       try await scene.ledger.edit(.lose(lost.call.id))
-      try await scene.tend()
+      try await scene.heartbeat()
       let latest = try await scene.claim()
       try await scene.settle(latest, .unsent(.leaseLost))
-      try await connection.script("UPDATE codemint.accounts SET timeline = 'FFFFFFFF'")
-      try await scene.tend()
+      try await connection.script("UPDATE codemint.cluster_identity SET timeline = 'FFFFFFFF'")
+      try await scene.heartbeat()
       let codes = scene.mint.make(10, of: Scene.reward)
       let ended = [EndedJob(job: id, state: .completed)]
       let answer = try await scene.listWatched(finding: codes)
@@ -121,17 +121,18 @@ struct ClusterTests {
       let id = try await scene.insert(510)
       let claimed = try await scene.claim()
       try await scene.settle(claimed, scene.answer(claimed))
-      try await connection.script("UPDATE codemint.accounts SET timeline = 'FFFFFFFF'")
-      try await scene.tend()
+      try await connection.script("UPDATE codemint.cluster_identity SET timeline = 'FFFFFFFF'")
+      try await scene.heartbeat()
       let watch = try await scene.watch()
       let pause = watch.pause(after: .refused(code: "forbidden", message: "no"))
       #expect(pause == nil)
       try await scene.putOff(watch, for: pause, error: "forbidden")
       let job = try await scene.job(id)
-      #expect(job.held && job.errorCode == "listing_failed" && job.turn == nil)
+      #expect(job.held && job.errorCode == "listing_failed" && job.isQueued == false)
       let row = try await connection.query("SELECT * FROM codemint.watches").one()
       #expect(try row.text("state") == "failing" && row.text("error") == "forbidden")
-      #expect(try await scene.reward().watchStep == 0)
+      #expect(try await !scene.reward().awaitsListing)
+      #expect(try await scene.watchRow().listingsDone == 0)
     }
   }
 

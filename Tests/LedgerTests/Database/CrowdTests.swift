@@ -36,7 +36,7 @@ struct CrowdTests {
         let calls = facts.calls.values.filter { $0.call.job == job.id }
         #expect(calls.allSatisfy { !$0.state.holdsRoom })
       }
-      #expect(facts.codes.count + facts.strays.count == crowd.mint.made)
+      #expect(facts.codes.count + facts.unattributed.count == crowd.mint.made)
       #expect(facts.calls.count > 1000)
       #expect(crowd.refusals == [])
     }
@@ -71,9 +71,9 @@ final class Crowd: Sendable {
       while let claimed = next {
         let outcomes = endings(of: claimed, &random)
         for outcome in outcomes.dropLast() {
-          _ = await settle(settlement(claimed, outcome, worker, &random), nil)
+          _ = await settle(settlement(claimed, outcome, worker), nil)
         }
-        let last = settlement(claimed, outcomes[outcomes.count - 1], worker, &random)
+        let last = settlement(claimed, outcomes[outcomes.count - 1], worker)
         next = await settle(last, newRequest(worker))
       }
     }
@@ -111,16 +111,14 @@ final class Crowd: Sendable {
   private func settlement(
     _ claimed: ClaimedCall,
     _ outcome: CallOutcome,
-    _ worker: WorkerID,
-    _ random: inout SeededRandom
+    _ worker: WorkerID
   ) -> Settlement {
     SettlementRule.settle(
       claimed.call,
       by: worker,
       report: CallReport(outcome: outcome, httpStatus: nil, duration: .zero),
       team: nil,
-      failures: .none,
-      random: &random
+      jitter: 0
     ).inHaste
   }
 
@@ -152,9 +150,9 @@ final class Crowd: Sendable {
 
   private func tend(_ worker: WorkerID) async {
     do throws(StoreError) {
-      _ = try await ledger.store.tend(Samples.presence(worker, limits: limits))
+      _ = try await ledger.store.heartbeat(Samples.presence(worker, limits: limits))
     } catch {
-      note(Result<Tending, StoreError>.failure(error))
+      note(Result<Heartbeat, StoreError>.failure(error))
     }
   }
 
@@ -196,11 +194,13 @@ extension Settlement {
       received: received,
       duration: duration,
       codes: codes,
-      strays: strays,
+      unattributed: unattributed,
       rawAnswer: rawAnswer,
-      job: .goesOn,
+      job: .proceeds,
       reward: reward,
-      account: .none
+      account: .none,
+      feedback: nil,
+      jitter: 0
     )
   }
 }

@@ -1,6 +1,7 @@
 import Foundation
 import Ledger
 import Postgres
+import TestSupport
 import Testing
 
 /// What the documents tell people to paste into psql has to work, for whom it is meant.

@@ -69,14 +69,14 @@ struct DurabilityTests {
       )
       #expect(claimed == ["call", "off"])
       let sure = try await outcome(
-        of: "SELECT 'sure' AS value FROM codemint.make_sure(NULL)",
+        of: "SELECT 'sure' AS value FROM codemint.await_durable(NULL)",
         "off",
         on: ledger.bystander
       )
       #expect(sure == ["sure", "on"])
       // A commit that has nothing to write does not wait for anything.
       let written = try await ledger.bystander.query(
-        "SELECT codemint.make_sure(NULL), pg_current_xact_id_if_assigned() IS NOT NULL AS found"
+        "SELECT codemint.await_durable(NULL), pg_current_xact_id_if_assigned() IS NOT NULL AS found"
       )
       #expect(try written.one().bool("found"))
     }
@@ -93,8 +93,8 @@ struct DurabilityTests {
       let settlement = settlement(claimed)
       try await ledger.bystander.script(
         """
-        ALTER FUNCTION codemint.make_sure(uuid) RENAME TO made_sure;
-        CREATE FUNCTION codemint.make_sure(uuid) RETURNS boolean LANGUAGE plpgsql
+        ALTER FUNCTION codemint.await_durable(uuid) RENAME TO made_sure;
+        CREATE FUNCTION codemint.await_durable(uuid) RETURNS boolean LANGUAGE plpgsql
           AS 'BEGIN RAISE WARNING ''no standby''; RETURN true; END'
         """
       )
@@ -103,7 +103,7 @@ struct DurabilityTests {
       #expect(doubted.claim?.failure?.code == .unavailable)
       try await ledger.bystander.script(
         """
-        CREATE OR REPLACE FUNCTION codemint.make_sure(uuid) RETURNS boolean LANGUAGE sql
+        CREATE OR REPLACE FUNCTION codemint.await_durable(uuid) RETURNS boolean LANGUAGE sql
           AS 'SELECT false'
         """
       )
@@ -113,8 +113,8 @@ struct DurabilityTests {
       #expect(gone.claim?.failure?.code == .unavailable)
       try await ledger.bystander.script(
         """
-        DROP FUNCTION codemint.make_sure(uuid);
-        ALTER FUNCTION codemint.made_sure(uuid) RENAME TO make_sure
+        DROP FUNCTION codemint.await_durable(uuid);
+        ALTER FUNCTION codemint.made_sure(uuid) RENAME TO await_durable
         """
       )
       // Both had happened, and are found when they are asked for again.
@@ -131,7 +131,6 @@ struct DurabilityTests {
   }
 
   private func settlement(_ claimed: ClaimedCall) -> Settlement {
-    var random = SeededRandom(seed: 1)
     let codes = CodeMint().make(claimed.call.size, of: claimed.call.reward)
     return SettlementRule.settle(
       claimed.call,
@@ -142,8 +141,7 @@ struct DurabilityTests {
         duration: .milliseconds(70)
       ),
       team: nil,
-      failures: claimed.failures,
-      random: &random
+      jitter: 0.5
     )
   }
 

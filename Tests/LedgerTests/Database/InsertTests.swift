@@ -74,7 +74,7 @@ struct InsertTests {
       #expect(jobs.count == 2)
       try await ledger.announce(Scene.fast)
       #expect(
-        try await ledger.store.tend(
+        try await ledger.store.heartbeat(
           Samples.presence(Samples.worker(1), limits: Scene.fast)
         ).next == .seconds(86_400)
       )
@@ -97,7 +97,7 @@ struct InsertTests {
         INSERT INTO codemint.jobs
           (reward_id, count, state, paused, held, issued, outstanding, surplus, error_code,
            error_message, next_call_at, created_by, created_at, started_at, finished_at,
-           updated_at, ends_as, stalls, turn)
+           updated_at, ends_as, answers_without_progress, queue_position)
         VALUES (gen_random_uuid(), 7, 'completed', true, true, 7, 0, 3, 'a', 'b', now(), 'else',
                 'epoch', 'epoch', 'epoch', 'epoch', 'failed', 4, 99)
         """
@@ -111,8 +111,8 @@ struct InsertTests {
       )
       #expect(try row.one().bool("own"))
       let job = try #require(try await logins.owner.facts().jobs.values.first)
-      #expect(job.state == .queued && !job.paused && !job.held && job.turn == 0)
-      #expect(job.issued == 0 && job.outstanding == 0 && job.surplus == 0 && job.stalls == 0)
+      #expect(job.state == .queued && !job.paused && !job.held && job.isNew)
+      #expect(job.issued == 0 && job.outstanding == 0 && job.surplus == 0 && job.answersWithoutProgress == 0)
       #expect(job.errorCode == nil && job.errorMessage == nil && job.startedAt == nil)
       #expect(job.finishedAt == nil && job.endsAs == nil)
     }
@@ -128,7 +128,7 @@ struct InsertTests {
         """
       )
       let job = try #require(try await ledger.bystander.facts().jobs.values.first)
-      #expect(job.state == .completed && job.issued == 7 && job.createdAt == 0 && job.turn == nil)
+      #expect(job.state == .completed && job.issued == 7 && job.createdAt == 0 && job.isQueued == false)
     }
   }
 
@@ -158,8 +158,8 @@ struct InsertTests {
       _ = try await ledger.insert(10, of: Scene.reward)
       let changes = [
         "issued = 11", "issued = 6, outstanding = 5", "outstanding = -1",
-        "state = 'completed', issued = 9, turn = NULL, finished_at = now()",
-        "state = 'failed', turn = NULL", "state = 'ending', turn = NULL", "state = 'gone'",
+        "state = 'completed', issued = 9, is_new = false, queue_position = NULL, finished_at = now()",
+        "state = 'failed', is_new = false, queue_position = NULL", "state = 'ending', is_new = false, queue_position = NULL", "state = 'gone'",
         "paused = true", "held = true",
       ]
       for change in changes {

@@ -77,7 +77,7 @@ struct JobDeskTests {
       for _ in 0..<4 { ids.append(try await ledger.insert(5, of: Scene.reward).number) }
       _ = try await ledger.bystander.query(
         """
-        UPDATE codemint.jobs SET state = 'failed', turn = NULL, finished_at = now()
+        UPDATE codemint.jobs SET state = 'failed', is_new = false, queue_position = NULL, finished_at = now()
         WHERE id = ANY ($1)
         """,
         [.int8s([ids[2], ids[3]])]
@@ -97,7 +97,7 @@ struct JobDeskTests {
       #expect(try await desk.account().workers == 1)
       try await ledger.bystander.script(
         """
-        UPDATE codemint.accounts
+        UPDATE codemint.account
         SET paused_until = now() + interval '1 hour', pause_reason = 'throttled'
         """
       )
@@ -105,7 +105,7 @@ struct JobDeskTests {
       #expect(paused.state == "paused" && paused.reason == "throttled")
       try await ledger.bystander.script(
         """
-        UPDATE codemint.accounts
+        UPDATE codemint.account
         SET blocked_at = now(), blocked_code = 'unauthorized', blocked_message = 'no such key'
         """
       )

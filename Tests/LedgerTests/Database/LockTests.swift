@@ -68,9 +68,9 @@ struct LockTests {
       _ = try await ledger.store.claim(request)
       try await ledger.bystander.script("BEGIN; SELECT * FROM codemint.rewards FOR UPDATE")
       let presence = Samples.presence(Samples.worker(1), limits: Scene.fast)
-      #expect(try await ledger.store.tend(presence).expired.isEmpty)
+      #expect(try await ledger.store.heartbeat(presence).expired.isEmpty)
       try await ledger.bystander.script("COMMIT")
-      #expect(try await ledger.store.tend(presence).expired.map(\.call) == [Samples.call(1)])
+      #expect(try await ledger.store.heartbeat(presence).expired.map(\.call) == [Samples.call(1)])
     }
   }
 
@@ -107,7 +107,7 @@ struct LockTests {
   }
 
   /// Returns when a connection to this database waits for a lock. The server does the waiting
-  /// between two looks.
+  /// between two passes.
   private func untilSomebodyWaits(_ connection: Connection) async throws {
     for _ in 0..<2000 {
       let waiting = try await connection.query(

@@ -1,5 +1,6 @@
 import Ledger
 import Postgres
+import TestSupport
 import Testing
 
 /// psql's `\d+` and `\df+` are the manual of the schema.

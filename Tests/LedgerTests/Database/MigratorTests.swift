@@ -1,6 +1,9 @@
 import Ledger
+import MemoryStore
 import Postgres
+import Provisioning
 import Synchronization
+import TestSupport
 import Testing
 
 @Suite("migrations")
@@ -10,18 +13,17 @@ struct MigratorTests {
     try await TestServer.lend(.empty) { settings in
       let connection = try await Connection.open(settings)
       let migrator = Migrator(connection)
-      #expect(try await migrator.state() == .behind(missing: Migration.all))
+      #expect(try await migrator.state() == .behind(missing: Schema.current.migrations))
       #expect(try await connection.query(Self.schemas).isEmpty)
-      let reported = Mutex<[Migration]>([])
-      let applied = try await migrator.migrate { step in reported.withLock { $0.append(step) } }
-      #expect(applied == Migration.all && reported.withLock { $0 } == Migration.all)
+      let steps = try await Self.migrate(migrator)
+      #expect(steps == Schema.current.migrations.map { .applied($0) } + [.replacedCode])
       #expect(try await migrator.state() == .current)
-      #expect(try await migrator.migrate() == [])
+      #expect(try await Self.migrate(migrator) == [])
       await connection.close()
     }
   }
 
-  @Test("no function is everybody's to execute, from its migration on, before roles are set up too")
+  @Test("no function is everybody's to execute, before roles are set up too")
   func closed() async throws {
     try await TestServer.lend(.empty) { settings in
       let connection = try await Connection.open(settings)
@@ -39,38 +41,39 @@ struct MigratorTests {
     }
   }
 
-  @Test("two that migrate at the same time apply each migration once")
+  @Test("of two that migrate at the same time, one does all of it")
   func twoAtOnce() async throws {
     try await TestServer.lend(.empty) { settings in
       let one = try await Connection.open(settings)
       let two = try await Connection.open(settings)
-      async let first = Migrator(one).migrate()
-      async let second = Migrator(two).migrate()
-      let applied = try await first + second
-      #expect(applied.map(\.number).sorted() == Migration.all.map(\.number))
+      async let first = Self.migrate(Migrator(one))
+      async let second = Self.migrate(Migrator(two))
+      let steps = try await first + second
+      #expect(steps == Schema.current.migrations.map { .applied($0) } + [.replacedCode])
       #expect(try await Migrator(one).state() == .current)
       await one.close()
       await two.close()
     }
   }
 
-  @Test("a schema that lacks the last migrations is brought forward")
+  @Test("tables that lack the last migrations are brought forward, and keep what is in them")
   func behind() async throws {
     try await TestServer.lend(.migrated) { settings in
       let connection = try await Connection.open(settings)
-      let last = try #require(Migration.all.last)
       try await connection.script(
-        """
-        CREATE TABLE kept AS SELECT * FROM codemint.migrations WHERE number < \(last.number);
-        DROP SCHEMA codemint CASCADE;
-        CREATE SCHEMA codemint;
-        CREATE TABLE codemint.migrations AS SELECT * FROM kept;
-        """
+        "INSERT INTO codemint.jobs (reward_id, count) VALUES (gen_random_uuid(), 10)"
       )
-      for migration in Migration.all.dropLast() { try await connection.script(migration.sql) }
-      let migrator = Migrator(connection)
-      #expect(try await migrator.state() == .behind(missing: [last]))
-      #expect(try await migrator.migrate() == [last])
+      let next = Migration(
+        number: 2,
+        name: "colour",
+        sql: "ALTER TABLE codemint.jobs ADD COLUMN colour text DEFAULT 'red'"
+      )
+      let migrator = Migrator(connection, schema: Self.changed(adding: [next]))
+      #expect(try await migrator.state() == .behind(missing: [next]))
+      #expect(try await Self.migrate(migrator) == [.applied(next), .replacedCode])
+      #expect(
+        try await connection.query("SELECT colour FROM codemint.jobs").one().text(0) == "red"
+      )
       await connection.close()
     }
   }
@@ -92,39 +95,175 @@ struct MigratorTests {
     try await TestServer.lend(.migrated) { settings in
       let connection = try await Connection.open(settings)
       _ = try await connection.query(
-        "UPDATE codemint.migrations SET checksum = 'other' WHERE number = 2"
+        "UPDATE codemint.migrations SET checksum = 'other' WHERE number = 1"
       )
-      let state = SchemaState.altered(Migration.all[1])
-      try await expectRefusal(Migrator(connection), state, naming: Migration.all[1].name)
+      let first = Schema.current.migrations[0]
+      try await expectRefusal(Migrator(connection), .altered(first), naming: first.name)
       await connection.close()
     }
   }
 
   @Test("a migration that fails leaves nothing of itself")
   func failing() async throws {
-    try await TestServer.lend(.empty) { settings in
+    try await TestServer.lend(.migrated) { settings in
       let connection = try await Connection.open(settings)
-      // Something is in the way of the second migration, which fails after its first function.
-      try await connection.script(
-        """
-        CREATE SCHEMA codemint;
-        CREATE FUNCTION codemint.microseconds(p_from timestamptz, p_to timestamptz)
-          RETURNS text LANGUAGE sql AS 'SELECT ''''';
-        """
+      let broken = Migration(
+        number: 2,
+        name: "broken",
+        sql: "ALTER TABLE codemint.jobs ADD COLUMN colour text; SELECT 1 / 0"
       )
-      await #expect(throws: PostgresError.self) { try await Migrator(connection).migrate() }
-      let missing = Array(Migration.all.dropFirst())
-      #expect(try await Migrator(connection).state() == .behind(missing: missing))
-      let leftover = try await connection.query(
-        "SELECT to_regproc('codemint.claim_call') IS NOT NULL AS is_there"
-      )
-      #expect(try leftover.one().bool("is_there") == false)
-      try await connection.script(
-        "DROP FUNCTION codemint.microseconds(timestamptz, timestamptz)"
-      )
-      #expect(try await Migrator(connection).migrate() == missing)
+      let migrator = Migrator(connection, schema: Self.changed(adding: [broken]))
+      await #expect(throws: PostgresError.self) { try await migrator.migrate() }
+      #expect(try await migrator.state() == .behind(missing: [broken]))
+      #expect(try await Migrator(connection).state() == .current)
       await connection.close()
     }
+  }
+
+  @Test("functions of another version are replaced as a whole, and those that are gone are dropped")
+  func otherCode() async throws {
+    try await TestServer.lend(.migrated) { settings in
+      let connection = try await Connection.open(settings)
+      let other = Self.changed(
+        code: """
+          CREATE OR REPLACE FUNCTION codemint.of_the_other() RETURNS integer
+          LANGUAGE sql AS 'SELECT 1';
+          """
+      )
+      let migrator = Migrator(connection, schema: other, version: "9.9")
+      #expect(try await migrator.state() == .otherCode(version: ""))
+      #expect(try await Self.migrate(migrator) == [.replacedCode])
+      #expect(try await migrator.state() == .current)
+      let back = Migrator(connection)
+      #expect(try await back.state() == .otherCode(version: "9.9"))
+      #expect(try await back.state().remedy.contains("codemint 9.9"))
+      #expect(try await Self.migrate(back) == [.replacedCode])
+      let left = try await connection.query("SELECT to_regproc('codemint.of_the_other')::text")
+      #expect(try left.one().optionalText(0) == nil)
+      await connection.close()
+    }
+  }
+
+  @Test("a function with another result, and a view with fewer columns, can be replaced too")
+  func otherResult() async throws {
+    try await TestServer.lend(.migrated) { settings in
+      let connection = try await Connection.open(settings)
+      let other = Self.changed(
+        code: """
+          DROP FUNCTION codemint.next_due(timestamptz);
+          CREATE FUNCTION codemint.next_due(p_now timestamptz) RETURNS text
+          LANGUAGE sql AS 'SELECT NULL::text';
+          DROP VIEW codemint.call_log;
+          CREATE VIEW codemint.call_log AS SELECT 1 AS one, 2 AS two;
+          """
+      )
+      _ = try await Migrator(connection, schema: other).migrate()
+      #expect(try await Self.migrate(Migrator(connection)) == [.replacedCode])
+      #expect(try await Migrator(connection).state() == .current)
+      await connection.close()
+    }
+  }
+
+  @Test("a view of somebody's that stands in the way is named, and nothing is changed")
+  func dependent() async throws {
+    try await TestServer.lend(.migrated) { settings in
+      let connection = try await Connection.open(settings)
+      let other = Self.changed(
+        code: """
+          DROP VIEW codemint.call_log;
+          CREATE VIEW codemint.call_log AS SELECT 1 AS one, 2 AS two;
+          """
+      )
+      _ = try await Migrator(connection, schema: other).migrate()
+      try await connection.script("CREATE VIEW public.mine AS SELECT two FROM codemint.call_log")
+      let error = await #expect(throws: PostgresError.self) {
+        try await Migrator(connection).migrate()
+      }
+      #expect(error?.description.contains("call_log") == true)
+      #expect(try await Migrator(connection, schema: other).state() == .current)
+      await connection.close()
+    }
+  }
+
+  @Test(
+    "what somebody changed by hand is noticed by name, and put back",
+    arguments: [
+      ("ALTER FUNCTION codemint.may_list() VOLATILE", "may_list()"),
+      ("DROP FUNCTION codemint.next_reopening", "next_reopening(p_now timestamp with time zone)"),
+      ("CREATE FUNCTION codemint.mine() RETURNS integer LANGUAGE sql AS 'SELECT 1'", "mine()"),
+      ("CREATE VIEW codemint.mine AS SELECT 1 AS one", "view mine"),
+      ("DROP TRIGGER wake_workers ON codemint.jobs", "trigger wake_workers"),
+    ]
+  )
+  func drift(change: String, name: String) async throws {
+    try await TestServer.lend(.migrated) { settings in
+      let connection = try await Connection.open(settings)
+      try await connection.script(change)
+      let state = try await Migrator(connection).state()
+      #expect(state == .drifted([name]) && state.remedy.contains(name))
+      #expect(try await Self.migrate(Migrator(connection)) == [.replacedCode])
+      #expect(try await Migrator(connection).state() == .current)
+      await connection.close()
+    }
+  }
+
+  @Test("roles have what they need from the transaction on in which it is made")
+  func grants() async throws {
+    try await Logins.lend { logins in
+      let daemon = try await logins.login(.worker)
+      let other = Self.changed(code: "-- another version\n")
+      _ = try await Migrator(logins.owner, schema: other).migrate()
+      #expect(try await PrivilegeCheck(daemon).complaint() == nil)
+    }
+  }
+
+  @Test("calls in flight are waited for, while nobody claims; after the patience it proceeds")
+  func waits() async throws {
+    try await RealLedger.lend { ledger in
+      let reward = RewardID(UniqueID(bits: 7))
+      try await ledger.announce(Scene.fast)
+      _ = try await ledger.insert(10, of: reward)
+      _ = try await ledger.insert(10, of: reward)
+      let claimed = try await ledger.store.claim(Self.request(1)).claimed
+      #expect(claimed != nil)
+      let owner = try await Connection.open(ledger.settings)
+      let other = Migrator(owner, schema: Self.changed(code: "-- another version\n"))
+      let steps = Mutex<[Migrator.Step]>([])
+      _ = try await other.migrate(patience: .milliseconds(300)) { step in
+        steps.withLock { $0.append(step) }
+      }
+      #expect(
+        steps.withLock { $0 }
+          == [.waiting(inFlight: 1), .stoppedWaiting(inFlight: 1), .replacedCode]
+      )
+      // A daemon of the version before is given no more work.
+      let refused = await #expect(throws: StoreError.self) {
+        try await ledger.store.claim(Self.request(2))
+      }
+      #expect(refused?.code == .superseded)
+      await owner.close()
+    }
+  }
+
+  private static func request(_ number: Int) -> ClaimRequest {
+    ClaimRequest(call: Samples.call(number), worker: Samples.worker(1), lease: .seconds(60))
+  }
+
+  /// This version's schema with something added to it.
+  private static func changed(adding migrations: [Migration] = [], code: String = "") -> Schema {
+    Schema(
+      migrations: Schema.current.migrations + migrations,
+      code: Schema.current.code + code,
+      grants: Schema.current.grants
+    )
+  }
+
+  private static func migrate(_ migrator: Migrator) async throws -> [Migrator.Step] {
+    let steps = Mutex<[Migrator.Step]>([])
+    let isChanged = try await migrator.migrate { step in steps.withLock { $0.append(step) } }
+    let all = steps.withLock { $0 }
+    #expect(isChanged == !all.isEmpty)
+    return all
   }
 
   private static let schemas: Statement = """

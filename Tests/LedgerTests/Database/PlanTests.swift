@@ -15,7 +15,7 @@ struct PlanTests {
     """
     ALTER TABLE codemint.jobs SET (autovacuum_enabled = off);
     ALTER TABLE codemint.rewards SET (autovacuum_enabled = off);
-    ALTER TABLE codemint.arrivals SET (autovacuum_enabled = off);
+    ALTER TABLE codemint.pending_placements SET (autovacuum_enabled = off);
     INSERT INTO codemint.rewards (reward_id, closed_at)
       VALUES ('00000000-0000-4000-8000-00000000000c', now());
     INSERT INTO codemint.rewards (reward_id, paused_until)
@@ -63,7 +63,7 @@ struct PlanTests {
       }
       // What autovacuum does in its own time: where the machine is busy, that is too late for this.
       try await ledger.bystander.script(
-        "VACUUM codemint.jobs, codemint.rewards, codemint.arrivals",
+        "VACUUM codemint.jobs, codemint.rewards, codemint.pending_placements",
         deadline: .seconds(120)
       )
       let many = try await pagesOfClaim(ledger)
@@ -90,7 +90,7 @@ struct PlanTests {
       try await ledger.bystander.script(Self.backlog(5000), deadline: .seconds(120))
       let plans = try await plans(
         of: """
-          SELECT codemint.line_up(), codemint.next_tending(), codemint.next_reopening(now()),
+          SELECT codemint.place_due_jobs(), codemint.next_tending(), codemint.next_reopening(now()),
                  codemint.next_due(now())
           """,
         ledger.bystander
@@ -111,7 +111,7 @@ struct PlanTests {
     )
   }
 
-  /// How many pages a claim looks at, once the connection knows the functions: work, not time.
+  /// How many pages a claim passes at, once the connection knows the functions: work, not time.
   private func pagesOfClaim(_ ledger: RealLedger) async throws -> Int {
     var pages = 0
     for _ in 0..<8 {

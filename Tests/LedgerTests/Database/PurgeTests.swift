@@ -36,13 +36,13 @@ struct PurgeTests {
       #expect(try await store.known(codes.map(\.id)) == Set(codes.map(\.id)))
       #expect(try await scene.settle(settlement).issued == 0)
       let after = try await connection.facts()
-      #expect(after.codes == facts.codes && after.strays.isEmpty)
+      #expect(after.codes == facts.codes && after.unattributed.isEmpty)
       try await connection.script(
-        "INSERT INTO codemint.follows (reward_id, look_at, looks) "
+        "INSERT INTO codemint.tracked_rewards (reward_id, next_pass_at, passes) "
           + "VALUES ('\(Scene.reward)', clock_timestamp(), 1) ON CONFLICT (reward_id) "
-          + "DO UPDATE SET look_at = excluded.look_at, looks = 1"
+          + "DO UPDATE SET next_pass_at = excluded.next_pass_at, passes = 1"
       )
-      _ = try await store.takeFollow(Scene.worker, lease: .seconds(60), first: .seconds(1))
+      _ = try await store.takeTracked(Scene.worker, lease: .seconds(60), first: .seconds(1))
       let shown = codes.map { $0.shown(.synced, status: "redeemed") }
       let recorded = try await store.record(shown, of: Scene.reward, worker: Scene.worker)
       #expect(recorded.kept && recorded.changed == 0 && recorded.unknown == 0)
@@ -72,7 +72,7 @@ struct PurgeTests {
       try await refuses(job, connection, "see codemint.watches")
       // The reward's other job falls in doubt.
       _ = try await scene.insert(5)
-      try await connection.script("UPDATE codemint.rewards SET watch_at = NULL")
+      try await connection.script("UPDATE codemint.reward_watches SET next_listing_at = NULL, ended = 'listed'")
       _ = try await scene.doubtfulCall()
       try await refuses(job, connection, "see codemint.doubts")
       try await connection.script("UPDATE codemint.rewards SET closed_at = NULL")
@@ -89,7 +89,7 @@ struct PurgeTests {
       try await scene.settle(claimed, scene.answer(claimed))
       try await connection.script(
         """
-        INSERT INTO codemint.strays
+        INSERT INTO codemint.unattributed
           (id, call_id, reward_id, code, status, sync_status, external_ids)
           SELECT gen_random_uuid(), c.id, c.reward_id, 'S-1', 'available', 'none', '{"a": 1}'
           FROM codemint.calls c;
@@ -100,7 +100,7 @@ struct PurgeTests {
       _ = try await purge(job, connection)
       let left = try await connection.query(
         """
-        SELECT (SELECT count(*) FROM codemint.strays WHERE code = '' AND external_ids = '{}')
+        SELECT (SELECT count(*) FROM codemint.unattributed WHERE code = '' AND external_ids = '{}')
              + (SELECT count(*) FROM codemint.raw_codes WHERE code = '' AND external_ids = '')
         """
       )
@@ -172,7 +172,7 @@ struct PurgeTests {
   private static let tenCodes = """
     INSERT INTO codemint.jobs (reward_id, count) VALUES (gen_random_uuid(), 10);
     UPDATE codemint.jobs
-      SET state = 'completed', issued = 10, turn = NULL, next_call_at = NULL, finished_at = now();
+      SET state = 'completed', issued = 10, is_new = false, queue_position = NULL, next_call_at = NULL, finished_at = now();
     INSERT INTO codemint.codes
       (id, job_id, call_id, reward_id, code, status, sync_status, external_ids)
     SELECT gen_random_uuid(), j.id, gen_random_uuid(), j.reward_id, 'C' || n, 'available', 'none',

@@ -15,7 +15,7 @@ struct ResolveTests {
       #expect(try facts.call(held.calls[0]).state == .adopted)
       let job = try facts.job(held.job)
       #expect(job.issued == 3 && job.outstanding == 0 && !job.held && job.errorCode == nil)
-      #expect(facts.strays.isEmpty && facts.codes.count == 3)
+      #expect(facts.unattributed.isEmpty && facts.codes.count == 3)
       let kept = try await held.connection.query(
         """
         SELECT resolution, resolution_note, resolved_by = session_user AS own,
@@ -34,19 +34,19 @@ struct ResolveTests {
     let pending = #"{"shopify": {"syncStatus": "pending"}}"#
     let strays = CodeMint().make(10, of: Scene.reward)
       .map { $0.shown(.pending, externalIDs: pending) }
-    try await Held.lend(strays: strays) { held in
-      #expect(try await held.connection.facts().follows.isEmpty)
+    try await Held.lend(unattributed: strays) { held in
+      #expect(try await held.connection.facts().tracked.isEmpty)
       _ = try await held.resolve(held.calls[0], "adopt", "the vendor's log shows it")
       let adopted = try await held.connection.facts()
       #expect(try adopted.job(held.job).state == .completed)
       #expect(try adopted.job(held.job).syncDoneAt == nil)
       try await held.scene.ledger.pass(.seconds(31))
-      let answer = try await held.scene.ledger.store.takeFollow(
+      let answer = try await held.scene.ledger.store.takeTracked(
         Scene.worker,
         lease: .seconds(60),
         first: .seconds(30)
       )
-      guard case .follow(let follow) = answer else {
+      guard case .reward(let follow) = answer else {
         Issue.record("adopted codes are not followed")
         return
       }
@@ -57,7 +57,7 @@ struct ResolveTests {
         worker: Scene.worker
       )
       #expect(recorded.changed == 10 && recorded.unknown == 0)
-      let report = LookReport(
+      let report = SyncPassReport(
         reward: follow.reward,
         ending: .read(.init(mark: nil, order: .unknown, position: nil))
       )
@@ -67,7 +67,7 @@ struct ResolveTests {
         worker: Scene.worker,
         rules: .standard
       )
-      #expect(ended == .settled)
+      #expect(ended == .final)
       let facts = try await held.connection.facts()
       #expect(facts.codes.values.allSatisfy { $0.code.syncStatus == .synced && $0.syncedAt != nil })
       #expect(try facts.job(held.job).syncDoneAt != nil)
@@ -81,9 +81,9 @@ struct ResolveTests {
       let facts = try await held.connection.facts()
       #expect(try facts.call(held.calls[0]).state == .absent)
       let job = try facts.job(held.job)
-      #expect(job.outstanding == 0 && job.issued == 0 && job.turn != nil && !job.held)
-      #expect(try facts.reward(Scene.reward).watchAt != nil)
-      #expect(facts.strays.count == 3)
+      #expect(job.outstanding == 0 && job.issued == 0 && job.isQueued && !job.held)
+      #expect(try facts.watch(Scene.reward).nextListingAt != nil)
+      #expect(facts.unattributed.count == 3)
     }
   }
 
@@ -94,7 +94,7 @@ struct ResolveTests {
         try await held.connection.script("UPDATE codemint.jobs SET paused = true")
         _ = try await held.resolve(held.calls[0], decision, "why")
         let job = try await held.connection.facts().job(held.job)
-        #expect(job.paused && !job.held && job.turn == nil && job.nextCallAt == nil)
+        #expect(job.paused && !job.held && job.isQueued == false && job.nextCallAt == nil)
       }
     }
   }
@@ -123,7 +123,7 @@ struct ResolveTests {
 
   @Test("'adopt' needs codes that were found")
   func nothingFound() async throws {
-    try await Held.lend(strays: []) { held in
+    try await Held.lend(unattributed: []) { held in
       try await held.refuses(held.calls[0], "adopt", "why", "55000", "no codes were found")
     }
   }
@@ -132,10 +132,10 @@ struct ResolveTests {
     "'adopt' of a call whose reward could not be listed has it listed, and then takes its codes"
   )
   func foundLater() async throws {
-    try await Held.lend(reason: .unlistable, strays: []) { held in
+    try await Held.lend(reason: .unlistable, unattributed: []) { held in
       // The watch that the hold began was given up: the list was away for a day.
       try await held.connection.script(
-        "UPDATE codemint.rewards SET watch_at = NULL, watch_ended = 'unlistable'"
+        "UPDATE codemint.reward_watches SET next_listing_at = NULL, ended = 'unlistable'"
       )
       let words = try await held.resolve(held.calls[0], "adopt", "the list is back")
       #expect(words.contains("is still held") && words.contains("listed again now"))
@@ -152,7 +152,7 @@ struct ResolveTests {
   func together() async throws {
     for first in ["absent", "adopt"] {
       let strays = CodeMint().make(12, of: Scene.reward)
-      try await Held.lend(prefixes: [nil, nil], strays: strays) { held in
+      try await Held.lend(prefixes: [nil, nil], unattributed: strays) { held in
         _ = try await held.resolve(held.calls[0], first, "why")
         _ = try await held.resolve(held.calls[1], "adopt", "why")
         let facts = try await held.connection.facts()
@@ -167,7 +167,7 @@ struct ResolveTests {
     let mint = CodeMint()
     let spring = mint.make(4, of: Scene.reward, prefix: "SPRING")
     let summer = mint.make(5, of: Scene.reward, prefix: "SUMMER")
-    try await Held.lend(prefixes: ["SUMMER", "SPRING"], strays: spring + summer) { held in
+    try await Held.lend(prefixes: ["SUMMER", "SPRING"], unattributed: spring + summer) { held in
       let found = try await held.connection.query(
         "SELECT codes_found FROM codemint.doubts ORDER BY prefix DESC"
       ).map { try $0.int64("codes_found") }
@@ -190,7 +190,7 @@ private struct Held {
     prefixes: [String?] = [nil],
     isHeld: Bool = true,
     reason: HoldReason = .unexplained,
-    strays: [IssuedCode] = CodeMint().make(3, of: Scene.reward),
+    unattributed: [IssuedCode] = CodeMint().make(3, of: Scene.reward),
     _ body: (Held) async throws -> Void
   ) async throws {
     try await PostgresUnderTest.lend { ledger in
@@ -203,13 +203,13 @@ private struct Held {
           calls.append(try await scene.claim().call.id)
         }
         try await scene.ledger.pass(.seconds(11))
-        try await scene.tend()
+        try await scene.heartbeat()
         if isHeld {
           let doubt = try await scene.doubt()
           try await scene.decide(doubt) { decision in
             decision.held = doubt.calls.map(\.call.id)
             decision.holdReason = reason
-            decision.strays = strays
+            decision.unattributed = unattributed
           }
         }
         try await body(

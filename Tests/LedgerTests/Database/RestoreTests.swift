@@ -1,6 +1,7 @@
 import Ledger
 import Postgres
 import Provisioning
+import TestSupport
 import Testing
 
 @Suite("rule 18: a ledger that was restored or copied on the same server")
@@ -12,7 +13,7 @@ struct RestoreTests {
         _ = try await scene.insert(600)
         let claimed = try await scene.claim()
         try await scene.settle(claimed, scene.answer(claimed))
-        #expect(try await scene.tend().block == nil)
+        #expect(try await scene.heartbeat().block == nil)
       }
       try await TestServer.lendDump(of: original) { restored in
         try await Self.work(at: restored, Self.acceptAndGoOn)
@@ -21,21 +22,21 @@ struct RestoreTests {
         }
       }
       try await Self.work(at: original) { scene, _ in
-        let tending = try await scene.tend()
+        let tending = try await scene.heartbeat()
         #expect(tending.block == nil)
       }
     }
   }
 
   private static func acceptAndGoOn(_ scene: Scene, _ connection: Connection) async throws {
-    #expect(try await scene.tend().block?.code == "other_cluster")
+    #expect(try await scene.heartbeat().block?.code == "other_cluster")
     #expect(try await scene.ask() == .nothing(wait: nil, due: nil))
     #expect(try await scene.listWatched() == nil)
     let status = try await connection.query("SELECT * FROM codemint.account_status").one()
     #expect(try status.text("state") == "suspended")
     #expect(try status.text("message").contains("restored: SELECT codemint.accept_cluster"))
     _ = try await connection.query("SELECT codemint.accept_cluster('the other one is off')")
-    #expect(try await scene.tend().block == nil)
+    #expect(try await scene.heartbeat().block == nil)
     guard case .nothing = try await scene.ask() else {
       Issue.record("asked before the reward was listed")
       return

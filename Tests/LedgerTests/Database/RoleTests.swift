@@ -29,9 +29,9 @@ struct RoleTests {
         "UPDATE codemint.jobs SET count = 5", "UPDATE codemint.jobs SET state = 'cancelled'",
         "DELETE FROM codemint.jobs", "SELECT id FROM codemint.codes",
         "SELECT id FROM codemint.calls", "SELECT id FROM codemint.call_log",
-        "SELECT call_id FROM codemint.doubts", "SELECT id FROM codemint.strays",
+        "SELECT call_id FROM codemint.doubts", "SELECT id FROM codemint.unattributed",
         "SELECT codemint.accept_cluster('mine')", "TRUNCATE codemint.jobs",
-        "SELECT codemint.line_up()", "SELECT nextval('codemint.turns')",
+        "SELECT codemint.place_due_jobs()", "SELECT nextval('codemint.queue_positions')",
         "CREATE TABLE codemint.mine ()",
       ] {
         #expect(await refusal(of: statement, to: shop) == Self.denied, "\(statement.sql)")
@@ -52,13 +52,13 @@ struct RoleTests {
       #expect(try outcome.one().text(0) == "job 1 is cancelled with 0 of 10 codes")
       for statement: Statement in [
         "SELECT code FROM codemint.codes", "SELECT * FROM codemint.codes",
-        "SELECT code FROM codemint.strays", "SELECT external_ids FROM codemint.codes",
-        "SELECT external_ids FROM codemint.strays", "SELECT body FROM codemint.answers",
+        "SELECT code FROM codemint.unattributed", "SELECT external_ids FROM codemint.codes",
+        "SELECT external_ids FROM codemint.unattributed", "SELECT body FROM codemint.answers",
         "SELECT c FROM codemint.codes c", "UPDATE codemint.codes SET surplus = true",
         "UPDATE codemint.jobs SET priority = 1", "UPDATE codemint.calls SET state = 'absent'",
-        "DELETE FROM codemint.calls", "UPDATE codemint.accounts SET requests_per_second = 1000",
+        "DELETE FROM codemint.calls", "UPDATE codemint.account SET requests_per_second = 1000",
         "INSERT INTO codemint.jobs (reward_id, count) VALUES (gen_random_uuid(), 1)",
-        "SELECT codemint.line_up()",
+        "SELECT codemint.place_due_jobs()",
       ] {
         #expect(await refusal(of: statement, to: person) == Self.denied, "\(statement.sql)")
       }
@@ -104,14 +104,14 @@ struct RoleTests {
     try await Logins.lend { logins in
       let daemon = try await logins.login(.worker)
       for statement: Statement in [
-        "UPDATE codemint.accounts SET accepted_by = 'me'",
-        "UPDATE codemint.accounts SET accepted_at = now()",
-        "UPDATE codemint.accounts SET accepted_note = 'mine'",
-        "UPDATE codemint.accounts SET set_requests_per_second = 1000",
-        "UPDATE codemint.accounts SET set_burst = 1000",
-        "UPDATE codemint.accounts SET set_max_in_flight = 1000",
-        "UPDATE codemint.accounts SET set_max_in_flight_per_reward = 1000",
-        "UPDATE codemint.accounts SET set_by = 'me'", "UPDATE codemint.accounts SET set_at = now()",
+        "UPDATE codemint.cluster_identity SET accepted_by = 'me'",
+        "UPDATE codemint.cluster_identity SET accepted_at = now()",
+        "UPDATE codemint.cluster_identity SET accepted_note = 'mine'",
+        "UPDATE codemint.account SET set_requests_per_second = 1000",
+        "UPDATE codemint.account SET set_burst = 1000",
+        "UPDATE codemint.account SET set_max_in_flight = 1000",
+        "UPDATE codemint.account SET set_max_in_flight_per_reward = 1000",
+        "UPDATE codemint.account SET set_by = 'me'", "UPDATE codemint.account SET set_at = now()",
         "UPDATE codemint.jobs SET count = 1000000", "UPDATE codemint.jobs SET prefix = 'X'",
         "UPDATE codemint.jobs SET reward_id = gen_random_uuid()",
         "UPDATE codemint.jobs SET created_by = 'me'", "UPDATE codemint.jobs SET metadata = NULL",
@@ -121,10 +121,10 @@ struct RoleTests {
         "UPDATE codemint.calls SET resolution_note = 'x'",
         "UPDATE codemint.codes SET code = 'X'", "UPDATE codemint.codes SET id = gen_random_uuid()",
         "UPDATE codemint.codes SET reward_id = gen_random_uuid()",
-        "UPDATE codemint.codes SET purged_at = now()", "UPDATE codemint.strays SET code = 'X'",
+        "UPDATE codemint.codes SET purged_at = now()", "UPDATE codemint.unattributed SET code = 'X'",
         "UPDATE codemint.answers SET body = ''", "UPDATE codemint.raw_codes SET code = ''",
         "UPDATE codemint.purges SET note = ''", "UPDATE codemint.job_actions SET done_by = 'me'",
-        "INSERT INTO codemint.accounts (name) VALUES ('mine')",
+        "INSERT INTO codemint.account (name) VALUES ('mine')",
         "INSERT INTO codemint.job_actions (job_id, action) VALUES (1, 'x')",
       ] {
         #expect(await refusal(of: statement, to: daemon) == Self.denied, "\(statement.sql)")
@@ -203,9 +203,9 @@ struct RoleTests {
       )
       #expect(try await RoleSetup(logins.owner).apply() == .done)
       for (role, statement): (Role, Statement) in [
-        (.worker, "UPDATE codemint.accounts SET set_by = 'me'"),
+        (.worker, "UPDATE codemint.account SET set_by = 'me'"),
         (.operator, "SELECT code FROM codemint.codes"),
-        (.producer, "SELECT code FROM codemint.codes"), (.reader, "SELECT codemint.line_up()"),
+        (.producer, "SELECT code FROM codemint.codes"), (.reader, "SELECT codemint.place_due_jobs()"),
       ] {
         let login = try await logins.login(role)
         #expect(await refusal(of: statement, to: login) == Self.denied, "\(statement.sql)")
@@ -249,14 +249,14 @@ struct RoleTests {
   /// What runs for every call of the API, and is called by nobody from outside.
   private static let innerFunctions = [
     "account_proven", "apply_account_effect", "apply_effects", "apply_reward_effect",
-    "close_or_reopen", "commit_for_sure", "conclude_job", "end_call", "follow_codes",
-    "insert_call", "is_settled", "learn_offset", "lock_reward", "may_send", "may_take",
-    "microseconds", "next_candidate", "next_slot", "place_job", "record_ending", "refresh_line",
+    "close_or_reopen", "set_durability", "conclude_job", "end_call", "track_codes",
+    "insert_call", "is_sync_final", "learn_offset", "lock_reward", "may_send", "may_take",
+    "microseconds", "next_candidate", "next_slot", "place_job", "record_ending", "refresh_queue",
     "save_account", "save_job", "show_claim", "take_call", "wait_for_slot",
   ]
 
   private static let operatorsFunctions = [
-    "accept_cluster", "cancel_job", "count_strays", "follow_sync", "pause_job", "purge_job",
+    "accept_cluster", "cancel_job", "count_unattributed", "track_sync", "pause_job", "purge_job",
     "reserve_slot",
     "resolve_call", "resume_job", "retry_job", "set_limits", "set_priority",
   ]

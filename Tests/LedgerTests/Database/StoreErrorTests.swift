@@ -2,6 +2,7 @@ import Ledger
 import MemoryStore
 import Postgres
 import Provisioning
+import TestSupport
 import Testing
 
 @Suite("what a failure of the database means")
@@ -78,7 +79,7 @@ struct StoreErrorTests {
   /// The kind of failure with which tending fails.
   private func code(_ store: PostgresStore) async -> StoreError.Code? {
     do throws(StoreError) {
-      _ = try await store.tend(Samples.presence(Samples.worker(1), limits: Scene.fast))
+      _ = try await store.heartbeat(Samples.presence(Samples.worker(1), limits: Scene.fast))
       return nil
     } catch {
       return error.code

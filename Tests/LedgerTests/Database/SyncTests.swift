@@ -7,11 +7,11 @@ import Testing
 @Suite("following in a real database")
 struct SyncTests {
   /// A finished job of so many codes, of which every tenth is pending, and its reward taken by a
-  /// follower.
+  /// worker.
   private static let scenery = """
     INSERT INTO codemint.jobs (reward_id, count) VALUES ('%REWARD%', 2000);
     UPDATE codemint.jobs
-      SET state = 'completed', issued = 2000, turn = NULL, next_call_at = NULL, finished_at = now();
+      SET state = 'completed', issued = 2000, is_new = false, queue_position = NULL, next_call_at = NULL, finished_at = now();
     INSERT INTO codemint.rewards (reward_id) VALUES ('%REWARD%');
     INSERT INTO codemint.codes
       (id, job_id, call_id, reward_id, code, status, sync_status, external_ids, created_at,
@@ -23,11 +23,11 @@ struct SyncTests {
            '2026-01-01', '2026-01-01'
     FROM generate_series(1, 2000) AS n;
     UPDATE codemint.jobs SET sync_done_at = NULL;
-    INSERT INTO codemint.follows (reward_id, look_at, looks) VALUES ('%REWARD%', now(), 1);
+    INSERT INTO codemint.tracked_rewards (reward_id, next_pass_at, passes) VALUES ('%REWARD%', now(), 1);
     ANALYZE;
     """
 
-  private func withScenery(_ body: (RealLedger, FollowCase, [IssuedCode]) async throws -> Void)
+  private func withScenery(_ body: (RealLedger, TrackedReward, [IssuedCode]) async throws -> Void)
     async throws
   {
     try await RealLedger.lend { ledger in
@@ -35,12 +35,12 @@ struct SyncTests {
       try await ledger.bystander.script(
         Self.scenery.replacing("%REWARD%", with: reward.description)
       )
-      let answer = try await ledger.store.takeFollow(
+      let answer = try await ledger.store.takeTracked(
         Samples.worker(1),
         lease: .seconds(60),
         first: .seconds(30)
       )
-      guard case .follow(let follow) = answer else {
+      guard case .reward(let follow) = answer else {
         Issue.record("nothing is due")
         return
       }
@@ -97,7 +97,7 @@ struct SyncTests {
           }
         }
       }
-      func look(_ shown: [IssuedCode], _ follow: FollowCase) async throws -> LookAnswer {
+      func look(_ shown: [IssuedCode], _ follow: TrackedReward) async throws -> SyncPassAnswer {
         for page in stride(from: 0, to: shown.count, by: 1000) {
           _ = try await ledger.store.record(
             Array(shown[page..<page + 1000]),
@@ -106,7 +106,7 @@ struct SyncTests {
           )
         }
         return try await ledger.store.finish(
-          LookReport(
+          SyncPassReport(
             reward: follow.reward,
             ending: .read(.init(mark: nil, order: .unknown, position: nil))
           ),
@@ -115,19 +115,19 @@ struct SyncTests {
           rules: .standard
         )
       }
-      #expect(try await look(codes, follow) == .following(resync: []))
+      #expect(try await look(codes, follow) == .tracking(resync: []))
       #expect(try await told() == [])
-      try await ledger.bystander.script("UPDATE codemint.follows SET look_at = now()")
-      let again = try await ledger.store.takeFollow(
+      try await ledger.bystander.script("UPDATE codemint.tracked_rewards SET next_pass_at = now()")
+      let again = try await ledger.store.takeTracked(
         Samples.worker(1),
         lease: .seconds(60),
         first: .seconds(30)
       )
-      guard case .follow(let next) = again else {
+      guard case .reward(let next) = again else {
         Issue.record("nothing is due")
         return
       }
-      #expect(try await look(codes.map { $0.shown(.synced) }, next) == .settled)
+      #expect(try await look(codes.map { $0.shown(.synced) }, next) == .final)
       #expect(try await told() == ["1"])
       try await ledger.bystander.script(
         "UPDATE codemint.jobs SET finished_at = clock_timestamp()"
@@ -204,16 +204,16 @@ struct SyncTests {
   func followedAgain() async throws {
     try await withScenery { ledger, follow, _ in
       try await ledger.bystander.script(
-        "UPDATE codemint.follows SET look_at = NULL, given_up_at = now(), follower = NULL"
+        "UPDATE codemint.tracked_rewards SET next_pass_at = NULL, given_up_at = now(), worker = NULL"
       )
       let row = try await ledger.bystander.query(
-        "SELECT codemint.follow_sync($1) AS outcome",
+        "SELECT codemint.track_sync($1) AS outcome",
         [.uuid(follow.reward.id.bits)]
       ).one()
       #expect(try row.text("outcome").hasSuffix("is followed for 200 code(s)"))
       let error = await failure { () throws(PostgresError) in
         try await ledger.bystander.query(
-          "SELECT codemint.follow_sync($1)",
+          "SELECT codemint.track_sync($1)",
           [.uuid(Samples.reward(2).id.bits)]
         )
       }
@@ -226,7 +226,7 @@ struct SyncTests {
     try await withScenery { ledger, _, _ in
       try await ledger.bystander.script(
         """
-        INSERT INTO codemint.follows (reward_id)
+        INSERT INTO codemint.tracked_rewards (reward_id)
         SELECT gen_random_uuid() FROM generate_series(1, 5000);
         ANALYZE;
         """
@@ -236,7 +236,7 @@ struct SyncTests {
           .map { try $0.text(0) }.joined(separator: "\n")
       }
       let due = try await plan(
-        "SELECT * FROM codemint.follows WHERE look_at <= now() ORDER BY look_at LIMIT 1"
+        "SELECT * FROM codemint.tracked_rewards WHERE next_pass_at <= now() ORDER BY next_pass_at LIMIT 1"
       )
       #expect(due.contains("follows_due") && !due.contains("Seq Scan"), "\(due)")
       let unsettled = try await plan(

@@ -28,7 +28,7 @@ struct WaitsTests {
     Trouble(
       reason: "held",
       setup: """
-        UPDATE codemint.jobs SET held = true, turn = NULL, next_call_at = NULL,
+        UPDATE codemint.jobs SET held = true, is_new = false, queue_position = NULL, next_call_at = NULL,
           error_code = 'forbidden', error_message = 'not this one';
         """,
       why: "forbidden: not this one",
@@ -37,7 +37,7 @@ struct WaitsTests {
     Trouble(
       reason: "decision",
       setup: """
-        UPDATE codemint.jobs SET held = true, outstanding = 5, turn = NULL, next_call_at = NULL,
+        UPDATE codemint.jobs SET held = true, outstanding = 5, is_new = false, queue_position = NULL, next_call_at = NULL,
           error_code = 'listing_failed';
         \(doubtful)
         UPDATE codemint.calls SET held_at = now(), hold_reason = 'listing_failed';
@@ -48,7 +48,7 @@ struct WaitsTests {
     Trouble(
       reason: "time",
       setup: """
-        UPDATE codemint.jobs SET run_at = now() + interval '1 day', turn = NULL,
+        UPDATE codemint.jobs SET run_at = now() + interval '1 day', is_new = false, queue_position = NULL,
           next_call_at = now() + interval '1 day'
         """,
       why: "its run_at has not come"
@@ -56,14 +56,15 @@ struct WaitsTests {
     Trouble(
       reason: "time",
       setup: """
-        UPDATE codemint.jobs SET stalls = 2, turn = NULL, next_call_at = now() + interval '1 min'
+        UPDATE codemint.jobs SET answers_without_progress = 2, is_new = false, queue_position = NULL, next_call_at = now() + interval '1 min'
         """,
       why: "its last 2 answer(s) held no new code"
     ),
     Trouble(
       reason: "suspended",
       setup: """
-        UPDATE codemint.accounts SET suspended_at = now(), suspended_reason = 'it was restored'
+        UPDATE codemint.cluster_identity
+        SET suspended_at = now(), suspended_reason = 'it was restored'
         """,
       why: "it was restored",
       help: "SELECT codemint.accept_cluster('why'); -- if"
@@ -77,7 +78,7 @@ struct WaitsTests {
     Trouble(
       reason: "blocked",
       setup: """
-        UPDATE codemint.accounts SET blocked_at = now(), blocked_code = 'unauthorized',
+        UPDATE codemint.account SET blocked_at = now(), blocked_code = 'unauthorized',
           blocked_message = 'bad key', probe_at = now()
         """,
       why: "the API refuses the key: unauthorized: bad key",
@@ -85,7 +86,7 @@ struct WaitsTests {
     ),
     Trouble(
       reason: "failing",
-      setup: "UPDATE codemint.accounts SET breaker = 'open', failures = 5, probe_at = now()",
+      setup: "UPDATE codemint.account SET breaker = 'open', failures = 5, probe_at = now()",
       why: "the API has failed 5 times in a row"
     ),
     Trouble(
@@ -110,25 +111,25 @@ struct WaitsTests {
     ),
     Trouble(
       reason: "answers",
-      setup: "UPDATE codemint.jobs SET outstanding = 10, turn = NULL, next_call_at = NULL",
+      setup: "UPDATE codemint.jobs SET outstanding = 10, is_new = false, queue_position = NULL, next_call_at = NULL",
       why: "calls for its last 10 codes are out"
     ),
     Trouble(
       reason: "answers",
       setup: """
-        UPDATE codemint.jobs SET outstanding = 5, paused = true, turn = NULL, next_call_at = NULL,
+        UPDATE codemint.jobs SET outstanding = 5, paused = true, is_new = false, queue_position = NULL, next_call_at = NULL,
           state = 'ending', ends_as = 'cancelled'
         """,
       why: "calls for its last 5 codes are out"
     ),
     Trouble(
       reason: "listing",
-      setup: "UPDATE codemint.rewards SET watch_step = -2, watch_at = now()",
+      setup: Self.awaiting("failover"),
       why: "the database failed over, so its reward is listed first"
     ),
     Trouble(
       reason: "listing",
-      setup: "UPDATE codemint.rewards SET watch_step = -1, watch_at = now(), watch_error = 'gone'",
+      setup: Self.awaiting("short_answer", error: "gone"),
       why: "an answer was not what was asked for, and its reward cannot be listed: gone"
     ),
     Trouble(
@@ -142,7 +143,7 @@ struct WaitsTests {
     Trouble(
       reason: "pause",
       setup: """
-        UPDATE codemint.accounts
+        UPDATE codemint.account
         SET paused_until = now() + interval '1 min', pause_reason = 'throttled'
         """,
       why: "the API has asked for a pause"
@@ -154,19 +155,19 @@ struct WaitsTests {
     ),
     Trouble(
       reason: "slots",
-      setup: "UPDATE codemint.accounts SET in_flight = 4",
+      setup: "UPDATE codemint.account SET in_flight = 4",
       why: "4 call(s) are out, as many as there may be"
     ),
     Trouble(
       reason: "slots",
-      setup: "UPDATE codemint.accounts SET in_flight = 1, failures = 1",
+      setup: "UPDATE codemint.account SET in_flight = 1, failures = 1",
       why: "1 call(s) are out, as many as there may be after a failure"
     ),
     Trouble(
       reason: "sync",
       setup: """
         \(completed)
-        INSERT INTO codemint.follows (reward_id, look_at) SELECT reward_id, now() FROM codemint.jobs
+        INSERT INTO codemint.tracked_rewards (reward_id, next_pass_at) SELECT reward_id, now() FROM codemint.jobs
         """,
       why: "other systems have yet to take its codes"
     ),
@@ -174,7 +175,7 @@ struct WaitsTests {
       reason: "sync",
       setup: """
         \(completed)
-        INSERT INTO codemint.follows (reward_id, look_at, failures, error_message)
+        INSERT INTO codemint.tracked_rewards (reward_id, next_pass_at, failures, error_message)
           SELECT reward_id, now(), 3, 'gone' FROM codemint.jobs
         """,
       why: "its codes cannot be looked at: gone"
@@ -183,10 +184,10 @@ struct WaitsTests {
       reason: "sync",
       setup: """
         \(completed)
-        INSERT INTO codemint.follows (reward_id, given_up_at) SELECT reward_id, now() FROM codemint.jobs
+        INSERT INTO codemint.tracked_rewards (reward_id, given_up_at) SELECT reward_id, now() FROM codemint.jobs
         """,
       why: "other systems have not taken its codes",
-      help: "SELECT codemint.follow_sync("
+      help: "SELECT codemint.track_sync("
     ),
   ]
 
@@ -224,24 +225,26 @@ struct WaitsTests {
         """
         \(Self.running)
         DELETE FROM codemint.workers;
-        UPDATE codemint.accounts SET suspended_at = now(), suspended_reason = 'copy', in_flight = 4,
-          blocked_at = now(), breaker = 'open', paused_until = now() + interval '1 h';
-        UPDATE codemint.rewards SET closed_at = now(), watch_step = -1, watch_at = now(),
-          paused_until = now() + interval '1 h';
-        UPDATE codemint.jobs SET paused = true, turn = NULL, next_call_at = NULL;
+        UPDATE codemint.cluster_identity SET suspended_at = now(), suspended_reason = 'copy';
+        UPDATE codemint.account SET in_flight = 4, blocked_at = now(), breaker = 'open',
+          upgrading_until = now() + interval '1 h', paused_until = now() + interval '1 h';
+        \(Self.awaiting("short_answer"));
+        UPDATE codemint.rewards SET closed_at = now(), paused_until = now() + interval '1 h';
+        UPDATE codemint.jobs SET paused = true, is_new = false, queue_position = NULL, next_call_at = NULL;
         """
       )
       for (step, next) in [
-        ("UPDATE codemint.jobs SET paused = false, turn = 0", "paused"),
-        ("UPDATE codemint.accounts SET suspended_at = NULL", "suspended"),
+        ("UPDATE codemint.jobs SET paused = false, is_new = true", "paused"),
+        ("UPDATE codemint.cluster_identity SET suspended_at = NULL", "suspended"),
         (Self.daemon, "daemon"),
-        ("UPDATE codemint.accounts SET blocked_at = NULL", "blocked"),
-        ("UPDATE codemint.accounts SET breaker = NULL", "failing"),
+        ("UPDATE codemint.account SET blocked_at = NULL", "blocked"),
+        ("UPDATE codemint.account SET breaker = NULL", "failing"),
         ("UPDATE codemint.rewards SET closed_at = NULL", "doubt"),
-        ("UPDATE codemint.rewards SET watch_step = 0", "listing"),
+        ("UPDATE codemint.account SET upgrading_until = NULL", "upgrade"),
+        ("UPDATE codemint.rewards SET awaits_listing = false", "listing"),
         ("UPDATE codemint.rewards SET paused_until = NULL", "refused"),
-        ("UPDATE codemint.accounts SET paused_until = NULL", "pause"),
-        ("UPDATE codemint.accounts SET in_flight = 0", "slots"),
+        ("UPDATE codemint.account SET paused_until = NULL", "pause"),
+        ("UPDATE codemint.account SET in_flight = 0", "slots"),
         (Self.completed, "turn"),
       ] {
         #expect(try await person.query(reason).one().text("reason") == next)
@@ -260,12 +263,21 @@ struct WaitsTests {
 
   private static let running = """
     \(daemon)
-    UPDATE codemint.accounts
+    UPDATE codemint.account
       SET requests_per_second = 5, burst = 1, max_in_flight = 4, max_in_flight_per_reward = 2;
     INSERT INTO codemint.jobs (reward_id, count) VALUES (gen_random_uuid(), 10);
     UPDATE codemint.jobs SET state = 'running', started_at = now();
     INSERT INTO codemint.rewards (reward_id) SELECT reward_id FROM codemint.jobs;
     """
+
+  private static func awaiting(_ reason: String, error: String? = nil) -> String {
+    """
+    UPDATE codemint.rewards SET awaits_listing = true;
+    INSERT INTO codemint.reward_watches (reward_id, reason, next_listing_at, error_message)
+      SELECT reward_id, '\(reason)', now(), \(error.map { "'\($0)'" } ?? "NULL")
+      FROM codemint.rewards
+    """
+  }
 
   private static let doubtful = """
     INSERT INTO codemint.calls (id, job_id, reward_id, size, state, worker)
@@ -273,7 +285,7 @@ struct WaitsTests {
     """
 
   private static let completed = """
-    UPDATE codemint.jobs SET turn = NULL, next_call_at = NULL, issued = count, state = 'completed',
+    UPDATE codemint.jobs SET is_new = false, queue_position = NULL, next_call_at = NULL, issued = count, state = 'completed',
       finished_at = now();
     UPDATE codemint.jobs SET sync_done_at = NULL;
     INSERT INTO codemint.codes

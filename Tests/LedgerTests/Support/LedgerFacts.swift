@@ -7,14 +7,17 @@ struct LedgerFacts: Hashable, Sendable {
   var calls: [CallID: CallRow] = [:]
   var codes: [CodeID: CodeRow] = [:]
   var rewards: [RewardID: RewardRow] = [:]
+  var watches: [RewardID: WatchRow] = [:]
   var account = AccountRow()
+  var apiClock = APIClockRow()
+  var prunedUntil: PrunedMark?
   var workers: [WorkerID: WorkerRow] = [:]
   /// Strays by the call that showed them.
-  var strays: [CodeID: CallID] = [:]
+  var unattributed: [CodeID: CallID] = [:]
   /// Codes kept as bytes by the call that they were found for.
   var rawCodes: [CodeID: CallID] = [:]
   var answers: [CallID: [UInt8]] = [:]
-  var follows: [RewardID: FollowRow] = [:]
+  var tracked: [RewardID: TrackedRow] = [:]
   var resyncs: [ResyncKey: ResyncRow] = [:]
 
   /// The job that a test has only one of.
@@ -28,6 +31,11 @@ struct LedgerFacts: Hashable, Sendable {
     return call
   }
 
+  func watch(_ id: RewardID) throws -> WatchRow {
+    guard let watch = watches[id] else { throw MissingRow("watch of \(id)") }
+    return watch
+  }
+
   func reward(_ id: RewardID) throws -> RewardRow {
     guard let reward = rewards[id] else { throw MissingRow("reward \(id)") }
     return reward
@@ -38,11 +46,14 @@ struct LedgerFacts: Hashable, Sendable {
     Self.compare("job", jobs, other.jobs) + Self.compare("call", calls, other.calls)
       + Self.compare("code", codes, other.codes) + Self.compare("reward", rewards, other.rewards)
       + Self.compare("worker", workers, other.workers)
-      + Self.compare("stray", strays, other.strays)
-      + Self.compare("follow", follows, other.follows)
+      + Self.compare("unattributed code", unattributed, other.unattributed)
+      + Self.compare("tracked reward", tracked, other.tracked)
       + Self.compare("resync", resyncs, other.resyncs)
       + Self.compare("raw code", rawCodes, other.rawCodes)
       + Self.compare("answer", answers.mapValues(\.count), other.answers.mapValues(\.count))
+      + Self.compare("watch", watches, other.watches)
+      + (apiClock == other.apiClock ? [] : ["API's clock: \(apiClock) != \(other.apiClock)"])
+      + (prunedUntil == other.prunedUntil ? [] : ["pruning differs"])
       + (account == other.account ? [] : ["account: \(account)\n      != \(other.account)"])
   }
 

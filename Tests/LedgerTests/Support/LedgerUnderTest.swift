@@ -9,6 +9,7 @@
 
 import MemoryStore
 import Provisioning
+import TestSupport
 
 /// A ledger that a test can ask as a worker does, look into, and move the clock of.
 protocol LedgerUnderTest: Sendable {

@@ -1,6 +1,7 @@
 import Ledger
 import Postgres
 import Synchronization
+import TestSupport
 import Testing
 
 /// Logins that were granted one role each, on a database of a test's own.

@@ -12,7 +12,7 @@ struct MemoryUnderTest: LedgerUnderTest {
     memory = MemoryStore(clock: clock)
   }
 
-  /// Lends a fresh one, and looks afterwards whether an invariant broke.
+  /// Lends a fresh one, and passes afterwards whether an invariant broke.
   static func lend(_ body: (any LedgerUnderTest) async throws -> Void) async throws {
     let ledger = MemoryUnderTest()
     try await body(ledger)
@@ -42,12 +42,15 @@ struct MemoryUnderTest: LedgerUnderTest {
     facts.calls = ledger.calls
     if withCodes { facts.codes = ledger.codes }
     facts.rewards = ledger.rewards
+    facts.watches = ledger.watches
     facts.account = ledger.account
+    facts.apiClock = ledger.apiClock
+    facts.prunedUntil = ledger.prunedUntil
     facts.workers = ledger.workers
-    facts.strays = ledger.strays.compactMapValues(\.call)
+    facts.unattributed = ledger.unattributed.compactMapValues(\.call)
     facts.rawCodes = ledger.rawCodes
     facts.answers = ledger.answers
-    facts.follows = ledger.follows
+    facts.tracked = ledger.tracked
     facts.resyncs = ledger.resyncs
     return facts
   }

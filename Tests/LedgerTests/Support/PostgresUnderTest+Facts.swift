@@ -6,27 +6,27 @@ import Testing
 extension PostgresUnderTest {
   func facts(withCodes: Bool) async throws -> LedgerFacts {
     let wrong = try await bystander.query(Self.wrongHeads)
-    #expect(wrong.isEmpty, "a line's heads are not those that refresh_line would find")
+    #expect(wrong.isEmpty, "a queue's heads are not those that refresh_queue would find")
     return try await bystander.facts(withCodes: withCodes)
   }
 
-  /// Jobs in a line of which neither their reward's heads nor an arrival know, and heads of lines
-  /// in which nobody stands.
+  /// Queued jobs of which neither their reward's heads nor a pending placement know, and heads of
+  /// queues in which nobody is.
   private static let wrongHeads: Statement = """
     SELECT
     FROM (SELECT DISTINCT ON (j.reward_id) j.reward_id, j.priority,
-                 CASE WHEN j.turn = 0 THEN j.next_call_at END AS due,
-                 CASE WHEN j.turn = 0 THEN j.id END AS job
-          FROM codemint.jobs j WHERE j.turn IS NOT NULL
-          ORDER BY j.reward_id, j.priority, j.turn, j.next_call_at, j.id) f
+                 CASE WHEN j.is_new THEN j.next_call_at END AS since,
+                 CASE WHEN j.is_new THEN j.id END AS job
+          FROM codemint.jobs j WHERE j.is_new OR j.queue_position IS NOT NULL
+          ORDER BY j.reward_id, j.priority, j.is_new DESC, j.queue_position, j.next_call_at, j.id) f
     FULL JOIN codemint.rewards r ON r.reward_id = f.reward_id
-    WHERE ((r.line_priority, r.newcomer_due, r.newcomer_job) IS DISTINCT FROM
-           (f.priority, f.due, f.job)
-           OR r.round_turn IS DISTINCT FROM
-              (SELECT min(j.turn) FROM codemint.jobs j
-               WHERE j.reward_id = f.reward_id AND j.priority = f.priority AND j.turn > 0))
-      AND NOT EXISTS (SELECT FROM codemint.arrivals a
-                      WHERE a.reward_id = coalesce(f.reward_id, r.reward_id))
+    WHERE ((r.queue_priority, r.new_since, r.new_job) IS DISTINCT FROM
+           (f.priority, f.since, f.job)
+           OR r.queue_head IS DISTINCT FROM
+              (SELECT min(j.queue_position) FROM codemint.jobs j
+               WHERE j.reward_id = f.reward_id AND j.priority = f.priority))
+      AND NOT EXISTS (SELECT FROM codemint.pending_placements p
+                      WHERE p.reward_id = coalesce(f.reward_id, r.reward_id))
     """
 }
 
@@ -42,7 +42,7 @@ extension Connection {
       let call = try CallRow(row)
       facts.calls[call.call.id] = call
     }
-    for row in try await query("SELECT * FROM codemint.codes WHERE $1", [.bool(withCodes)]) {
+    for row in try await query(Self.codes, [.bool(withCodes)]) {
       let code = try CodeRow(row)
       facts.codes[code.code.id] = code
     }
@@ -56,24 +56,40 @@ extension Connection {
         expiresAt: try row.timestamptz("expires_at")
       )
     }
-    for row in try await query("SELECT id, call_id FROM codemint.strays") {
+    for row in try await query("SELECT id, call_id FROM codemint.unattributed") {
       let id = CodeID(UniqueID(bits: try row.uuid("id")))
-      facts.strays[id] = CallID(UniqueID(bits: try row.uuid("call_id")))
+      facts.unattributed[id] = CallID(UniqueID(bits: try row.uuid("call_id")))
     }
     for row in try await query("SELECT id, call_id FROM codemint.raw_codes") {
       let id = CodeID(UniqueID(bits: try row.uuid("id")))
       facts.rawCodes[id] = CallID(UniqueID(bits: try row.uuid("call_id")))
     }
-    for row in try await query("SELECT call_id, body FROM codemint.answers") {
-      facts.answers[CallID(UniqueID(bits: try row.uuid("call_id")))] = try row.bytea("body")
+    for row in try await query("SELECT call_id, encode(body, 'hex') AS body FROM codemint.answers")
+    {
+      let hex = Array(try row.text("body"))
+      facts.answers[CallID(UniqueID(bits: try row.uuid("call_id")))] =
+        stride(from: 0, to: hex.count, by: 2).compactMap { UInt8(String(hex[$0...($0 + 1)]), radix: 16) }
     }
-    try await addFollows(to: &facts)
-    facts.account = try AccountRow(await query("SELECT * FROM codemint.accounts").one())
+    for row in try await query("SELECT * FROM codemint.reward_watches") {
+      facts.watches[RewardID(UniqueID(bits: try row.uuid("reward_id")))] = try WatchRow(row)
+    }
+    try await addTracked(to: &facts)
+    facts.account = try AccountRow(await query("SELECT * FROM codemint.account").one())
+    facts.apiClock = try APIClockRow(await query("SELECT * FROM codemint.api_clock").one())
+    let pruned = try await query("SELECT * FROM codemint.retention_progress").one()
+    if let finishedAt = try pruned.optionalTimestamptz("calls_pruned_until") {
+      let job = JobID(try pruned.int64("calls_pruned_job"))
+      facts.prunedUntil = PrunedMark(finishedAt: finishedAt, job: job)
+    }
     return facts
   }
 }
 
 extension Connection {
+  private static let codes: Statement = """
+    SELECT *, external_ids::text AS external FROM codemint.codes WHERE $1
+    """
+
   private static let rewards: Statement = """
     SELECT *, newest_known[1] AS known_first, newest_known[2] AS known_last FROM codemint.rewards
     """
@@ -102,8 +118,9 @@ extension JobRow {
     startedAt = try row.optionalTimestamptz("started_at")
     finishedAt = try row.optionalTimestamptz("finished_at")
     endsAs = try row.optionalText("ends_as").flatMap(JobState.init)
-    stalls = try row.integer("stalls")
-    turn = try row.optionalInt64("turn")
+    answersWithoutProgress = try row.integer("answers_without_progress")
+    isNew = try row.bool("is_new")
+    queuePosition = try row.optionalInt64("queue_position")
     syncDoneAt = try row.optionalTimestamptz("sync_done_at")
   }
 }
@@ -146,7 +163,7 @@ extension CodeRow {
       createdAt: try row.optionalTimestamptz("created_at").map(Timestamp.init(microseconds:)),
       expiresAt: try row.optionalTimestamptz("expires_at").map(Timestamp.init(microseconds:)),
       updatedAt: try row.optionalTimestamptz("updated_at").map(Timestamp.init(microseconds:)),
-      externalIDs: Array(try row.json("external_ids").utf8),
+      externalIDs: Array(try row.text("external").utf8),
       syncStatus: try row.state("sync_status")
     )
     self.init(
@@ -178,21 +195,40 @@ extension RewardRow {
       try row.optionalUuid(.name(column)).map { CodeID(UniqueID(bits: $0)) }
     }
     prefixLiteral = try row.optionalBool("prefix_literal")
-    watchCall = try row.optionalUuid("watch_call").map { CallID(UniqueID(bits: $0)) }
-    watchStep = try row.integer("watch_step")
-    watchAt = try row.optionalTimestamptz("watch_at")
-    watchedSince = try row.optionalTimestamptz("watched_since")
-    watchFailures = try row.integer("watch_failures")
-    watchFailingSince = try row.optionalTimestamptz("watch_failing_since")
-    watchError = try row.optionalText("watch_error")
-    watchEnded = try row.optionalText("watch_ended")
+    awaitsListing = try row.bool("awaits_listing")
+  }
+}
+
+extension WatchRow {
+  fileprivate init(_ row: Row) throws {
+    self.init(
+      reason: try row.state("reason"),
+      call: CallID(UniqueID(bits: try row.uuid("call_id")))
+    )
+    since = try row.optionalTimestamptz("since")
+    listingsDone = try row.integer("listings_done")
+    nextListingAt = try row.optionalTimestamptz("next_listing_at")
+    failures = try row.integer("failures")
+    failingSince = try row.optionalTimestamptz("failing_since")
+    errorMessage = try row.optionalText("error_message")
+    ended = try row.optionalText("ended")
+  }
+}
+
+extension APIClockRow {
+  fileprivate init(_ row: Row) throws {
+    self.init()
+    aheadAtLeast = try row.optionalInt64("ahead_at_least_us")
+    aheadAtMost = try row.optionalInt64("ahead_at_most_us")
+    measuredAt = try row.optionalTimestamptz("measured_at")
+    distrustedUntil = try row.optionalTimestamptz("distrusted_until")
   }
 }
 
 extension AccountRow {
   fileprivate init(_ row: Row) throws {
     self.init()
-    limits = try row.isNull("requests_per_second") ? nil : try row.limits()
+    limits = try row.optionalDouble("requests_per_second") == nil ? nil : try row.limits()
     inFlight = try row.integer("in_flight")
     let slot = try row.timestamptz("next_slot_at")
     nextSlot = slot == .min ? nil : slot
@@ -205,7 +241,7 @@ extension AccountRow {
       maxInFlightPerReward: try row.optionalInteger("set_max_in_flight_per_reward")
     )
     pace = try row.pace()
-    newcomerLast = try row.bool("newcomer_last")
+    newJobLast = try row.bool("new_job_last")
     failures = try row.integer("failures")
     failedAt = try row.optionalTimestamptz("failed_at")
     provenAt = try row.optionalTimestamptz("proven_at")
@@ -216,14 +252,6 @@ extension AccountRow {
     blockedCode = try row.optionalText("blocked_code")
     blockedMessage = try row.optionalText("blocked_message")
     probeAt = try row.optionalTimestamptz("probe_at")
-    offsetLow = try row.optionalInt64("offset_low_us")
-    offsetHigh = try row.optionalInt64("offset_high_us")
-    offsetMeasuredAt = try row.optionalTimestamptz("offset_measured_at")
-    offsetDistrustedUntil = try row.optionalTimestamptz("offset_distrusted_until")
-    if let finishedAt = try row.optionalTimestamptz("calls_pruned_until") {
-      let job = JobID(try row.int64("calls_pruned_job"))
-      prunedUntil = PrunedMark(finishedAt: finishedAt, job: job)
-    }
   }
 }
 

@@ -2,6 +2,7 @@ import Ledger
 import MemoryStore
 import Postgres
 import Provisioning
+import TestSupport
 
 /// The ledger in a real database whose clock the test moves.
 struct PostgresUnderTest: LedgerUnderTest {
@@ -127,7 +128,7 @@ struct PostgresUnderTest: LedgerUnderTest {
         finished_at = CASE WHEN j.state = 'ending' AND j.outstanding = c.size
                            THEN clock_timestamp() END,
         next_call_at = CASE WHEN j.state IN ('queued', 'running') AND NOT j.paused AND NOT j.held
-                                 AND j.turn IS NULL
+                                 AND NOT j.is_new AND j.queue_position IS NULL
                             THEN coalesce(j.next_call_at, clock_timestamp())
                             ELSE j.next_call_at END
     FROM codemint.calls c WHERE c.id = $1 AND c.job_id = j.id AND c.state = 'in_doubt'
@@ -150,7 +151,7 @@ struct PostgresUnderTest: LedgerUnderTest {
     UPDATE codemint.jobs j
     SET outstanding = j.outstanding - c.size,
         next_call_at = CASE WHEN j.state IN ('queued', 'running') AND NOT j.paused AND NOT j.held
-                                 AND j.turn IS NULL
+                                 AND NOT j.is_new AND j.queue_position IS NULL
                             THEN coalesce(j.next_call_at, clock_timestamp())
                             ELSE j.next_call_at END
     FROM codemint.calls c WHERE c.id = $1 AND c.job_id = j.id AND c.state = 'sending'
@@ -160,7 +161,7 @@ struct PostgresUnderTest: LedgerUnderTest {
     FROM codemint.calls c WHERE c.id = $1 AND c.reward_id = r.reward_id AND c.state = 'sending'
     """,
     """
-    UPDATE codemint.accounts a SET in_flight = a.in_flight - 1
+    UPDATE codemint.account a SET in_flight = a.in_flight - 1
     FROM codemint.calls c WHERE c.id = $1 AND c.state = 'sending'
     """,
     "DELETE FROM codemint.calls WHERE id = $1 AND state = 'sending'",

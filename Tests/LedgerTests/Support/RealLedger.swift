@@ -2,6 +2,7 @@ import Ledger
 import MemoryStore
 import Postgres
 import Provisioning
+import TestSupport
 
 /// A ledger in a real database, on the server's own clock.
 struct RealLedger: Sendable {
@@ -41,8 +42,8 @@ struct RealLedger: Sendable {
     return JobID(try await JobQueries(pool: pool).enqueue(request))
   }
 
-  /// Announces a worker with limits that are of no account.
+  /// Announces a worker with limits that do not matter.
   func announce(_ limits: Limits) async throws {
-    _ = try await store.tend(Samples.presence(Samples.worker(1), limits: limits))
+    _ = try await store.heartbeat(Samples.presence(Samples.worker(1), limits: limits))
   }
 }

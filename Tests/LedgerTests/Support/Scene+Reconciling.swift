@@ -4,7 +4,7 @@ import Provisioning
 /// Short words for what a reconciler does.
 extension Scene {
   /// How long after its lease a call may still take effect, in these tests.
-  static let linger: Duration = .seconds(40)
+  static let effectiveFor: Duration = .seconds(40)
 
   /// Claims a call whose answer cannot be stored: it is in doubt, and nobody pauses for it.
   func doubtfulCall() async throws -> ClaimedCall {
@@ -21,7 +21,7 @@ extension Scene {
   }
 
   func takeDoubt(worker: WorkerID = worker) async throws -> DoubtCase? {
-    try await ledger.store.takeDoubt(worker, lease: .seconds(30), linger: Self.linger)
+    try await ledger.store.takeDoubt(worker, lease: .seconds(30), effectiveFor: Self.effectiveFor)
   }
 
   /// Takes the doubt that has to be there.

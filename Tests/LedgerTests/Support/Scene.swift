@@ -13,7 +13,7 @@ final class Scene: Sendable {
   static let otherReward = Samples.reward(2)
   static let worker = Samples.worker(1)
   static let otherWorker = Samples.worker(2)
-  /// So fast that slots are of no account.
+  /// So fast that slots do not matter.
   static let fast = Limits(
     requestsPerSecond: 1000,
     burst: 1000,
@@ -41,7 +41,7 @@ final class Scene: Sendable {
     _ body: (Scene) async throws -> Void
   ) async throws {
     let scene = Scene(ledger)
-    try await scene.tend(limits: limits)
+    try await scene.heartbeat(limits: limits)
     try await body(scene)
   }
 
@@ -74,8 +74,8 @@ final class Scene: Sendable {
   }
 
   @discardableResult
-  func tend(worker: WorkerID = worker, limits: Limits = fast) async throws -> Tending {
-    try await ledger.store.tend(Samples.presence(worker, limits: limits))
+  func heartbeat(worker: WorkerID = worker, limits: Limits = fast) async throws -> Heartbeat {
+    try await ledger.store.heartbeat(Samples.presence(worker, limits: limits))
   }
 
   func request(_ call: CallID? = nil, worker: WorkerID = worker) -> ClaimRequest {
@@ -102,16 +102,14 @@ final class Scene: Sendable {
     worker: WorkerID = worker,
     team: TeamAnswer? = nil,
     status: Int = 201,
-    seed: UInt64 = 1
+    jitter: Double = 0.5
   ) -> Settlement {
-    var random = SeededRandom(seed: seed)
-    return SettlementRule.settle(
+    SettlementRule.settle(
       claimed.call,
       by: worker,
       report: CallReport(outcome: outcome, httpStatus: status, duration: .milliseconds(70)),
       team: team,
-      failures: claimed.failures,
-      random: &random
+      jitter: jitter
     )
   }
 
@@ -149,6 +147,9 @@ final class Scene: Sendable {
   func job(_ id: JobID) async throws -> JobRow { try await ledger.facts().job(id) }
   func call(_ claimed: ClaimedCall) async throws -> CallRow {
     try await ledger.facts().call(claimed.call.id)
+  }
+  func watchRow(_ id: RewardID = reward) async throws -> WatchRow {
+    try await ledger.facts().watch(id)
   }
   func reward(_ id: RewardID = reward) async throws -> RewardRow {
     try await ledger.facts().reward(id)

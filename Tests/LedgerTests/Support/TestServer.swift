@@ -145,12 +145,17 @@ extension TestServer {
   }
 
   private static let emptying = """
-    TRUNCATE codemint.jobs, codemint.calls, codemint.codes, codemint.rewards, codemint.accounts,
-      codemint.workers, codemint.strays, codemint.raw_codes, codemint.answers,
-      codemint.job_actions, codemint.arrivals, codemint.follows, codemint.resyncs, codemint.purges
+    TRUNCATE codemint.jobs, codemint.calls, codemint.codes, codemint.rewards,
+      codemint.reward_watches, codemint.account, codemint.api_clock, codemint.cluster_identity,
+      codemint.retention_progress, codemint.workers, codemint.unattributed_codes,
+      codemint.raw_codes, codemint.answers, codemint.job_actions, codemint.pending_placements,
+      codemint.tracked_rewards, codemint.resyncs, codemint.purges
       RESTART IDENTITY;
-    ALTER SEQUENCE codemint.turns RESTART;
-    INSERT INTO codemint.accounts (name) VALUES ('default');
+    ALTER SEQUENCE codemint.queue_positions RESTART;
+    INSERT INTO codemint.account DEFAULT VALUES;
+    INSERT INTO codemint.api_clock DEFAULT VALUES;
+    INSERT INTO codemint.cluster_identity DEFAULT VALUES;
+    INSERT INTO codemint.retention_progress DEFAULT VALUES;
     UPDATE test.clock SET now = to_timestamp(\(startOfTime / 1_000_000));
     """
 

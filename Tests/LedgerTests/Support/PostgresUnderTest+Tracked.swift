@@ -3,10 +3,10 @@ import Postgres
 import Provisioning
 
 extension Connection {
-  /// Adds what is followed to the facts.
-  nonisolated func addFollows(to facts: inout LedgerFacts) async throws {
-    for row in try await query("SELECT * FROM codemint.follows") {
-      facts.follows[RewardID(UniqueID(bits: try row.uuid("reward_id")))] = try FollowRow(row)
+  /// Adds what is tracked to the facts.
+  nonisolated func addTracked(to facts: inout LedgerFacts) async throws {
+    for row in try await query("SELECT * FROM codemint.tracked_rewards") {
+      facts.tracked[RewardID(UniqueID(bits: try row.uuid("reward_id")))] = try TrackedRow(row)
     }
     for row in try await query("SELECT * FROM codemint.resyncs") {
       let reward = RewardID(UniqueID(bits: try row.uuid("reward_id")))
@@ -21,11 +21,11 @@ extension Connection {
   }
 }
 
-extension FollowRow {
+extension TrackedRow {
   fileprivate init(_ row: Row) throws {
     self.init()
-    lookAt = try row.optionalTimestamptz("look_at")
-    looks = try row.integer("looks")
+    nextPassAt = try row.optionalTimestamptz("next_pass_at")
+    passes = try row.integer("passes")
     failures = try row.integer("failures")
     errorMessage = try row.optionalText("error_message")
     mark = try row.optionalTimestamptz("mark")
@@ -33,9 +33,9 @@ extension FollowRow {
     scanOffset = try row.optionalInteger("scan_offset")
     scanAnchor = try row.optionalUuid("scan_anchor").map { CodeID(UniqueID(bits: $0)) }
     scanNewest = try row.optionalTimestamptz("scan_newest")
-    follower = try row.optionalUuid("follower").map { WorkerID(UniqueID(bits: $0)) }
-    followerUntil = try row.optionalTimestamptz("follower_until")
+    worker = try row.optionalUuid("worker").map { WorkerID(UniqueID(bits: $0)) }
+    workerUntil = try row.optionalTimestamptz("worker_until")
     givenUpAt = try row.optionalTimestamptz("given_up_at")
-    alarmedAt = try row.optionalTimestamptz("alarmed_at")
+    lateCodesAt = try row.optionalTimestamptz("late_codes_at")
   }
 }
