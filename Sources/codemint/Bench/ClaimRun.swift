@@ -80,10 +80,13 @@ struct ClaimRun: Sendable {
 
   private static let fill: [Statement] = [
     """
-    UPDATE codemint.accounts
+    UPDATE codemint.account
     SET requests_per_second = 1e6, burst = 1000000, max_in_flight = 1000000,
-        max_in_flight_per_reward = 1000000,
-        timeline = left(pg_walfile_name(pg_current_wal_lsn()), 8)
+        max_in_flight_per_reward = 1000000
+    """,
+    """
+    UPDATE codemint.cluster_identity
+    SET timeline = left(pg_walfile_name(pg_current_wal_lsn()), 8)
     """,
     """
     INSERT INTO codemint.rewards (reward_id, closed_at)

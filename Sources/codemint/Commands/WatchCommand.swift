@@ -54,7 +54,7 @@ struct JobWatch {
     var board = ProgressBoard(output)
     var round = 0
     while true {
-      if let found = try await look({ try await queries.status(of: jobs) }) {
+      if let found = try await ifReachable({ try await queries.status(of: jobs) }) {
         let isLast = found.allSatisfy(\.isFinished)
         board.show(
           found,
@@ -72,7 +72,7 @@ struct JobWatch {
     var board = ProgressBoard(output)
     var round = 0
     while true {
-      if let found = try await look({ try await queries.recent(limit: limit) }) {
+      if let found = try await ifReachable({ try await queries.recent(limit: limit) }) {
         board.show(
           found.reversed(),
           sync: try await sync(of: found, isDue: round % Self.rarely == 0)
@@ -87,14 +87,14 @@ struct JobWatch {
   /// counts codes for it. Nil if it is not due, or if the database does not answer.
   private func sync(of jobs: [JobStatus], isDue: Bool) async throws -> [Int64: JobSync]? {
     guard isDue else { return nil }
-    return try await look { try await queries.sync(of: jobs.map(\.id)) }
+    return try await ifReachable { try await queries.sync(of: jobs.map(\.id)) }
   }
 
   /// Every how many queries the sync state is due.
   private static let rarely = 6
 
   /// The answer, or nil if the database does not answer at the moment.
-  private func look<Found>(_ ask: () async throws -> Found) async throws -> Found? {
+  private func ifReachable<Found>(_ ask: () async throws -> Found) async throws -> Found? {
     do {
       return try await ask()
     } catch let error as PostgresError where error.isConnectionLost {

@@ -17,7 +17,7 @@ struct BenchFigureTests {
   }
 
   @Test(
-    "a second that slides finds the most that lie within one",
+    "a sliding second finds the most values within one second",
     arguments: [
       ([], 0), ([5], 1), ([0, 999_999_999], 2), ([0, 1_000_000_000], 1),
       ([0, 600_000_000, 1_100_000_000, 1_500_000_000, 3_000_000_000], 3),
@@ -25,6 +25,32 @@ struct BenchFigureTests {
   )
   func slidingSecond(moments: [UInt64], most: Int) {
     #expect(PaceRun.mostInOneSecond(moments) == most)
+  }
+
+  @Test("claims among many jobs are compared with claims among few by their medians")
+  func growth() throws {
+    let steps = try [(1000, 2.0), (10_000, 9.0), (100_000, 3.0)].map { waiting, median in
+      ClaimRun.Figures.Step(waiting: waiting, milliseconds: try #require(Shares([median])))
+    }
+    #expect(ClaimRun.Figures(steps: steps).growth == 1.5)
+    #expect(ClaimRun.Figures(steps: [steps[0]]).growth == nil)
+  }
+
+  @Test(
+    "an idle daemon may use 0.02 seconds of CPU and 16 transactions in 30 seconds",
+    arguments: [
+      (30, 0.02, 16, true), (30, 0.03, 16, false), (30, 0.02, 17, false), (60, 0.04, 32, true),
+    ]
+  )
+  func idle(seconds: Int, cpu: Double, transactions: Int, isFrugal: Bool) {
+    let figures = IdleRun.Figures(
+      seconds: seconds,
+      cpu: cpu,
+      transactions: transactions,
+      resident: 0,
+      anonymous: 0
+    )
+    #expect(figures.isFrugal == isFrugal)
   }
 
   @Test("a plot is one SVG with a point for each sample")
@@ -45,7 +71,7 @@ struct BenchFigureTests {
     #expect(BenchPlot(title: "nothing", samples: []).svg.contains("nothing"))
   }
 
-  @Test("a pace that was not kept makes a report that is not right")
+  @Test("a rate limit that was not kept or not used makes the report wrong")
   func pace() throws {
     let gaps = try #require(Shares([50]))
     var report = BenchReport(codemint: "1", postgres: "15", machine: Machine())

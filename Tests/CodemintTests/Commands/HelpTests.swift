@@ -16,7 +16,7 @@ struct HelpTests {
     #expect(help.contains("Exit statuses: 0 all went well"))
   }
 
-  @Test("every command that has a result prints it as JSON too; the others have none, or a format")
+  @Test("every command with a result has --json; the others have no result, or another format")
   func json() {
     let others = ["run", "watch", "export", "sandbox", "demo"]
     for command in Codemint.configuration.subcommands {

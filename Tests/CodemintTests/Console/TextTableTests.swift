@@ -4,7 +4,7 @@ import Testing
 
 @Suite("Tables")
 struct TextTableTests {
-  @Test("a cell of several lines stands on one, and moves no cursor")
+  @Test("a cell with several lines is shown on one line, without control characters")
   func cells() {
     var table = TextTable([("JOB", .right), ("ERROR", .left), ("COUNT", .right)])
     table.add(["1", "connection refused\n\tIs the server running?\n", "5"])

@@ -2,9 +2,11 @@ import Testing
 
 @testable import codemint
 
-@Suite("What doctor says of the database's server")
+@Suite("What doctor says about the database's server")
 struct ServerTests {
-  @Test("elsewhere it has to speak TLS and prove who it is; on this machine nobody stands between")
+  @Test(
+    "a server elsewhere needs TLS and a verified certificate; a server on this machine does not"
+  )
   func ways() {
     for (tls, verified, here, verdict) in [
       (true, true, false, Finding.Verdict.ok), (true, false, false, .warning),
@@ -20,7 +22,7 @@ struct ServerTests {
     #expect(plain.observation.hasPrefix("PostgreSQL 15.4, on another machine without TLS"))
   }
 
-  @Test("a version that is too old has failed, however it is reached")
+  @Test("a version that is too old fails with every kind of connection")
   func old() {
     #expect(Self.finding(120_019, tls: true, verified: true, here: false).verdict == .failed)
     #expect(Self.finding(130_000, tls: true, verified: true, here: false).verdict == .ok)

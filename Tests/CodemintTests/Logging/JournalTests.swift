@@ -36,7 +36,7 @@ struct JournalTests {
     )
   }
 
-  @Test("a journal that is away, and an entry that is too long for it, lose nothing")
+  @Test("without a journal, or with an entry that is too long for it, nothing is lost")
   func fallback() async throws {
     let scratch = try Scratch()
     let address = "\(scratch.path)/journal"

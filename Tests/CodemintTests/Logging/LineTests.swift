@@ -35,7 +35,7 @@ struct LineTests {
     )
   }
 
-  @Test("messages stand in one column whatever the level", arguments: Logger.Level.allCases)
+  @Test("messages begin in the same column at every level", arguments: Logger.Level.allCases)
   func column(level: Logger.Level) {
     let line = Self.entry(level: level).line(.text)
     #expect(line.dropFirst(34) == "call settled")
@@ -67,7 +67,7 @@ struct LineTests {
     #expect(object["time_"] as? String == "late")
   }
 
-  @Test("numbers that JSON does not know become texts")
+  @Test("numbers that JSON cannot express become strings")
   func oddNumbers() throws {
     let line = Self.entry(metadata: [
       "a": .stringConvertible(Double.nan), "b": .stringConvertible(Double.infinity),
@@ -77,7 +77,7 @@ struct LineTests {
     #expect(try Self.object(line) != nil)
   }
 
-  @Test("whatever a text holds, a line stays one line and cannot steer a terminal")
+  @Test("with any text, a line stays one line and cannot control a terminal")
   func harmful() throws {
     let harmful = "a\nb\r\u{1B}[31m\u{0}\u{7F}\u{85}\u{2028}\u{202E}\t\\\"=é🙂"
     let entry = Self.entry(harmful, metadata: ["\(harmful)": "\(harmful)", "m": [harmful: "x"]])
@@ -103,7 +103,7 @@ struct LineTests {
     }
   }
 
-  @Test("a plain word stands as it is, and anything that could be misread in quotation marks")
+  @Test("a plain word is unchanged, and anything that could be misread is quoted")
   func words() {
     #expect(Escaping.word("SELECT") == "SELECT")
     #expect(Escaping.word("https://x/y?z") == "https://x/y?z")

@@ -18,7 +18,7 @@ struct LogSinkTests {
     #expect(pipe.read() == "<5>call settled job=7\n")
   }
 
-  @Test("of metadata the statement wins over the logger, and that over its surroundings")
+  @Test("metadata of the statement win over the logger's, and the logger's over the provider's")
   func metadata() throws {
     let pipe = try Pipe()
     let sink = LogSink(style: .journal, level: .info, descriptor: pipe.writing)
@@ -32,7 +32,7 @@ struct LogSinkTests {
     #expect(pipe.read() == "<6>x a=outer b=logger c=statement\n")
   }
 
-  @Test("the level can be changed while loggers are in use, and all follow")
+  @Test("the level can be changed while loggers are in use, and applies to all of them")
   func sharedLevel() throws {
     let pipe = try Pipe()
     let sink = LogSink(style: .journal, level: .warning, descriptor: pipe.writing)
@@ -49,7 +49,7 @@ struct LogSinkTests {
     }
   }
 
-  @Test("a logger is a value: what one is given, others do not have")
+  @Test("a logger is a value: changing one does not change others")
   func valueSemantics() throws {
     let pipe = try Pipe()
     let sink = LogSink(style: .text, level: .info, descriptor: pipe.writing)
@@ -107,7 +107,7 @@ struct LogSinkTests {
     #expect(await reader.value == "<6>y filling=\(filling)\n")
   }
 
-  @Test("a sink that cannot be written is given up without harm")
+  @Test("a sink that cannot be written to does no harm")
   func closed() {
     let sink = LogSink(style: .text, level: .info, descriptor: -1)
     Self.logger(sink).info("unseen")

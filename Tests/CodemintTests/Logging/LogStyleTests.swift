@@ -5,7 +5,7 @@ import Testing
 
 @Suite("How log lines look")
 struct LogStyleTests {
-  @Test("what is said plainly is done, wherever the lines go")
+  @Test("an explicit format is used for every output")
   func plain() {
     let journal = ["JOURNAL_STREAM": LogStyle.identity(of: STDERR_FILENO) ?? ""]
     for environment in [[:], journal] {

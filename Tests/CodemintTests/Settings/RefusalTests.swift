@@ -2,7 +2,7 @@ import Testing
 
 @testable import codemint
 
-@Suite("Settings that stop the start")
+@Suite("Settings with which codemint refuses to start")
 struct RefusalTests {
   static let wrong: [(setting: Setting, text: String)] = [
     (.apiTimeout, "0"), (.apiTimeout, "601"), (.apiTimeout, "30.5"), (.apiTimeout, "30s"),
@@ -78,7 +78,7 @@ struct RefusalTests {
   }
 
   @Test(
-    "every setting refuses to be empty, but the address to listen on",
+    "no setting may be empty, except the address to listen on",
     arguments: Setting.allCases.filter { $0 != .httpListen }
   )
   func empty(setting: Setting) throws {
@@ -89,7 +89,7 @@ struct RefusalTests {
     #expect(try Loading.problems(yaml: yaml).map(\.name) == [setting.rawValue])
   }
 
-  @Test("a name in the environment that means nothing is refused, with what was meant")
+  @Test("an unknown name in the environment is refused, and the nearest known name is offered")
   func unknownName() throws {
     let problems = try Loading.problems(environment: [
       "CODEMINT_LIMITS_BRUST": "2", "CODEMINT_COLOUR": "red", "CODEMINTER": "x", "OTHER": "y",
@@ -105,7 +105,7 @@ struct RefusalTests {
     )
   }
 
-  @Test("a key in the file that means nothing is refused, wherever it stands")
+  @Test("an unknown key in the file is refused, wherever it is")
   func unknownKey() throws {
     let problems = try Loading.problems(
       yaml: """
@@ -127,7 +127,7 @@ struct RefusalTests {
     #expect(problems[1].origin.description.hasSuffix("codemint.yaml, line 3"))
   }
 
-  @Test("a value in the place of a section, and the other way round, are refused")
+  @Test("a value instead of a section and a section instead of a value are refused")
   func shapes() throws {
     #expect(try Loading.problems(yaml: "lease: 15").map(\.name) == ["lease"])
     #expect(try Loading.problems(yaml: "lease: [15]").map(\.name) == ["lease"])
@@ -163,7 +163,7 @@ struct RefusalTests {
     #expect(error?.problems.map(\.rule) == ["the file is not UTF-8"])
   }
 
-  @Test("a directory in the place of the file is refused")
+  @Test("a directory instead of a file is refused")
   func directory() throws {
     let scratch = try Scratch()
     let error = #expect(throws: SettingsError.self) {
@@ -172,7 +172,7 @@ struct RefusalTests {
     #expect(error?.problems.count == 1)
   }
 
-  @Test("everything that is wrong is told at once")
+  @Test("all problems are reported at once")
   func together() throws {
     let error = #expect(throws: SettingsError.self) {
       try Loading.settings(

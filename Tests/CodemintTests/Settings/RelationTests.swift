@@ -3,9 +3,9 @@ import Testing
 
 @testable import codemint
 
-@Suite("Settings that must fit each other")
+@Suite("Settings that depend on each other")
 struct RelationTests {
-  @Test("calls in flight of one reward are no more than those of all")
+  @Test("one reward may not have more calls in flight than all rewards")
   func inFlight() throws {
     let problems = try Loading.problems(
       environment: ["CODEMINT_LIMITS_MAX_IN_FLIGHT_PER_REWARD": "5"],
@@ -17,7 +17,7 @@ struct RelationTests {
     #expect(problem.rule.contains("line 2"))
   }
 
-  @Test("a reward's default gives way to a smaller limit for all")
+  @Test("the default for one reward is lowered to a smaller limit for all rewards")
   func inFlightDefault() throws {
     let settings = try Loading.settings(environment: ["CODEMINT_LIMITS_MAX_IN_FLIGHT": "1"])
     #expect(settings.limits.maxInFlightPerReward == 1)

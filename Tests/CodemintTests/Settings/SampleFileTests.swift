@@ -35,12 +35,12 @@ struct SampleFileTests {
 
   static func origins(_ settings: Settings) -> Set<Setting> { Set(settings.origins.keys) }
 
-  @Test("as it is, it sets nothing")
+  @Test("without changes, it sets nothing")
   func untouched() throws {
     #expect(try Loading.settings(yaml: Repository.text("config/codemint.yaml")).origins.isEmpty)
   }
 
-  @Test("with every line in force it is accepted, and no setting is missing but the key")
+  @Test("with every line in force it is accepted, and only the key is missing")
   func everything() throws {
     let scratch = try Scratch()
     let authority = try scratch.file("ca.pem", "")

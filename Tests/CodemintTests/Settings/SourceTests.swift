@@ -6,7 +6,7 @@ import Testing
 
 @Suite("Where settings come from")
 struct SourceTests {
-  @Test("without any source the defaults hold")
+  @Test("without any source every setting has its default")
   func defaults() throws {
     let settings = try Loading.settings()
     #expect(settings.database.url == nil && settings.database.listenURL == nil)
@@ -111,7 +111,9 @@ struct SourceTests {
     #expect(settings.origins.count == Setting.allCases.count - 1)
   }
 
-  @Test("a flag wins over the environment, that over a credential, that over the file")
+  @Test(
+    "a flag wins over the environment, the environment over a credential, a credential over the file"
+  )
   func precedence() throws {
     let scratch = try Scratch()
     _ = try scratch.file("database-url", "from-credential\n")
@@ -178,7 +180,7 @@ struct SourceTests {
     #expect(throws: Never.self) { try Settings.load(environment: [:], standardFile: path) }
   }
 
-  @Test("a flag's file wins over the environment's, and that over the standard one")
+  @Test("the file of a flag wins over the environment's file, and that over the standard file")
   func whichFile() throws {
     let scratch = try Scratch()
     func file(_ burst: Int) throws -> String {

@@ -5,7 +5,7 @@ import Testing
 @Suite("Guessing what was meant")
 struct SpellingTests {
   @Test(
-    "the distance of two texts is what it takes to make one of the other",
+    "the distance of two texts is the number of changes from one to the other",
     arguments: [
       ("", "", 0), ("a", "", 1), ("", "abc", 3), ("kitten", "sitting", 3), ("ab", "ba", 2),
     ]

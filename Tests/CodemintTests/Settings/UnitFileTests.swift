@@ -20,18 +20,18 @@ struct UnitFileTests {
     try #require(try value(key, unit).first.flatMap(Double.init))
   }
 
-  @Test("rule 19: the watchdog bites before the default lease is over, and kills", arguments: units)
+  @Test("rule 19: the watchdog kills before the default lease is over", arguments: units)
   func watchdog(unit: String) throws {
     #expect(try Self.seconds("WatchdogSec", unit) < Settings().lease.seconds)
     #expect(try Self.value("WatchdogSignal", unit) == ["SIGKILL"])
   }
 
-  @Test("stopping has time for the API's answer and five seconds more", arguments: units)
+  @Test("stopping may take as long as the API's answer and five seconds more", arguments: units)
   func stopping(unit: String) throws {
     #expect(try Self.seconds("TimeoutStopSec", unit) > Settings().api.timeout.seconds + 5)
   }
 
-  @Test("a wrong setting is not tried again", arguments: units)
+  @Test("after a wrong setting there is no restart", arguments: units)
   func wrongSetting(unit: String) throws {
     let status = ["\(ExitStatus.config.rawValue)"]
     #expect(try Self.value("RestartPreventExitStatus", unit) == status)
@@ -45,7 +45,7 @@ struct UnitFileTests {
     #expect(Set(passed) == names && Set(missing) == names)
   }
 
-  @Test("an instance differs from the service in its name, its settings and its account only")
+  @Test("an instance differs from the service only in its name, its settings and its account")
   func instance() throws {
     let plain = try Self.lines("codemint.service").map(String.init)
     let instance = try Self.lines("codemint@.service").map {

@@ -3,9 +3,9 @@ import Testing
 
 @testable import codemint
 
-@Suite("What is told to the service manager")
+@Suite("Messages to the service manager")
 struct ServiceManagerTests {
-  @Test("messages arrive at a socket with a path, those told together in one datagram")
+  @Test("messages arrive at a socket with a path, and several at once in one datagram")
   func path() throws {
     let scratch = try Scratch()
     let address = "\(scratch.path)/notify"
@@ -38,7 +38,7 @@ struct ServiceManagerTests {
   }
 
   @Test(
-    "an address that leads nowhere is an error that names it",
+    "a wrong address is an error that names the address",
     arguments: [
       "/nonexistent/notify", "@codemint-nobody-listens", "vsock:2:1234", "relative/path",
       "/" + String(repeating: "x", count: 200),
@@ -60,7 +60,7 @@ struct ServiceManagerTests {
     #expect(socket.receive() == "READY=1")
   }
 
-  @Test("a status stays one line, since a line break would begin another message")
+  @Test("a status stays on one line, because a line break would begin another message")
   func statusLine() {
     let line = ServiceMessage.status("a\nREADY=1\r\nb\u{0}").line
     #expect(line == "STATUS=a READY=1 b ")

@@ -2,7 +2,7 @@ import Testing
 
 @testable import codemint
 
-@Suite("Names of this machine")
+@Suite("Host names of this machine")
 struct LoopbackHostsTests {
   @Test("the name that http.listen gives is the operator's own")
   func configured() {

@@ -20,14 +20,14 @@ struct MetricsTests {
     #expect(lines.contains(#"codemint_call_duration_seconds_bucket{le="+Inf"} 0"#))
   }
 
-  @Test("every meter of the worker is in the catalogue, and the other way round")
+  @Test("the worker and the catalogue have the same metrics")
   func catalogue() {
     let registry = MetricsRegistry()
     _ = WorkerMeters(registry)
     #expect(registry.labels == Set(MetricCatalogue.worker.map(\.name)))
   }
 
-  @Test("a histogram counts each duration in every bucket that it fits in")
+  @Test("a histogram counts each duration in every bucket whose bound it does not exceed")
   func histogram() {
     let registry = MetricsRegistry()
     let timer = registry.makeTimer(label: "codemint_call_duration_seconds", dimensions: [])
@@ -44,7 +44,7 @@ struct MetricsTests {
     ] { #expect(text.text.contains(line + "\n"), "\(line)") }
   }
 
-  @Test("labels and help are escaped as the format asks")
+  @Test("labels and help are escaped as the format requires")
   func escaping() {
     var text = ExpositionText()
     text.begin(MetricFamily(name: "x", kind: .gauge, help: "a\\b\nc"))

@@ -161,7 +161,7 @@ struct ResyncTests {
       #expect(
         try await scene.listWatched(finding: strangers) == .done(issued: 0, surplus: 2)
       )
-      #expect(try await scene.reward().watchAt == nil)
+      #expect(try await scene.watchRow().nextListingAt == nil)
     }
   }
 

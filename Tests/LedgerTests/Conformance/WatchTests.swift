@@ -290,8 +290,8 @@ struct WatchTests {
       let again = try await scene.doubtfulCall()
       let doubt = try await scene.doubt()
       try await scene.decide(doubt) { $0.absent = [again.call.id] }
-      let anew = try await scene.reward()
-      #expect(anew.watchEnded == nil && anew.watchFailures == 0 && anew.watchAt != nil)
+      let anew = try await scene.watchRow()
+      #expect(anew.ended == nil && anew.failures == 0 && anew.nextListingAt != nil)
     }
   }
 }

@@ -73,7 +73,7 @@ struct ConfigurationTests {
     #expect(error?.description.contains("hush") == false)
   }
 
-  @Test("a key without anything, or with what no header takes, is refused without showing it")
+  @Test("a key that is empty or does not fit a header is refused without being shown")
   func keys() throws {
     for bad in ["", " \n", "a b", "abc\u{0}def", "abc\r\nx-evil: 1", "schlüssel", "a\u{7F}"] {
       let error = #expect(throws: ConfigurationError.self) { try APIKey(bad) }
@@ -95,7 +95,7 @@ struct ConfigurationTests {
     }
   }
 
-  @Test("a timeout of nothing, less or too much is refused")
+  @Test("a timeout that is zero, negative or too long is refused")
   func timeouts() throws {
     for bad: Duration in [.zero, .seconds(-1), .seconds(601)] {
       let error = #expect(throws: ConfigurationError.self) { try configuration(timeout: bad) }
@@ -104,7 +104,7 @@ struct ConfigurationTests {
     #expect(try configuration(timeout: .seconds(600)).timeout == .seconds(600))
   }
 
-  @Test("a version that cannot stand in a header is refused")
+  @Test("a version that does not fit a header is refused")
   func versions() {
     for bad in ["", "1 2", "1\r\n"] {
       let error = #expect(throws: ConfigurationError.self) { try configuration(version: bad) }

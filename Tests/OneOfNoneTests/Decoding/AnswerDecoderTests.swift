@@ -41,7 +41,7 @@ struct AnswerDecoderTests {
     #expect(code.syncStatus == .pending)
   }
 
-  @Test("a code with nothing but what it must have")
+  @Test("a code with only the required fields")
   func least() throws {
     let code = try decodeOne(item(""))
     #expect(code.status == "unknown")
@@ -92,7 +92,7 @@ struct AnswerDecoderTests {
     if !external.hasPrefix("{") { #expect(code.externalIDs == Array("{}".utf8)) }
   }
 
-  @Test("nulls are counted, doubled and foreign codes handed on")
+  @Test("nulls are counted, and doubled and foreign codes are returned")
   func oddLists() throws {
     let foreign = RewardID(UniqueID(bits: 99))
     let text = Sample.answerText(
@@ -137,7 +137,7 @@ struct AnswerDecoderTests {
     #expect(throws: JSONFailure.self) { try decode(Sample.answerText(Sample.codeText(), bad)) }
   }
 
-  @Test("keys that stand there twice make it uncertain which code it is")
+  @Test("doubled keys make it uncertain which code it is, so they are refused")
   func doubledKeys() throws {
     let id = UniqueID(bits: 6)
     #expect(throws: JSONFailure.self) { try decodeOne(item(#","code":"Y""#)) }
@@ -165,7 +165,7 @@ struct AnswerDecoderTests {
     }
   }
 
-  @Test("a byte changed at random never brings it down")
+  @Test("a byte changed at random never crashes it")
   func mutated() throws {
     let external = #"{"shopify":{"syncStatus":"pending","n":-1.5e+3,"x":"\ud83d\ude00"}}"#
     let bytes = Array(Sample.answerText(Sample.codeText(externalIDs: external), "null").utf8)

@@ -17,7 +17,7 @@ struct JSONReaderTests {
   }
 
   @Test(
-    "what is JSON is taken",
+    "JSON is accepted",
     arguments: [
       "null", "true", "false", "0", "-0", "-0.5", "1e5", "1E-5", "10.25e+300", "1e999999",
       "\"\"", "\"a\\u00E9\"", "[]", "[ 1 , [ ] , { } ]", "{\"a\":1,\"a\":2}", " [1]\n",
@@ -30,7 +30,7 @@ struct JSONReaderTests {
   }
 
   @Test(
-    "what is not JSON is not taken",
+    "other texts are refused",
     arguments: [
       "", " ", "nul", "nulll", "TRUE", "01", "+1", "1.", ".5", "1e", "1e+", "-", "0x1", "NaN",
       "'a'", "\"", "\"\\\"", "\"\\a\"", "\"\\u00g0\"", "\"\u{1}\"", "\"\n\"", "[", "[1", "[1,]",
@@ -44,7 +44,7 @@ struct JSONReaderTests {
     #expect(!isWhole(Array(text.utf8)))
   }
 
-  @Test("bytes that are no UTF-8 are not taken, wherever they stand")
+  @Test("bytes that are not UTF-8 are refused anywhere")
   func invalidUTF8() {
     for bytes: [UInt8] in [
       [0xFF], [0xC0, 0x80], [0xED, 0xA0, 0x80], [0xF5, 0x80, 0x80, 0x80], [0xE2, 0x82], [0x80],
@@ -54,7 +54,7 @@ struct JSONReaderTests {
     }
   }
 
-  @Test("nesting is taken up to its bound, and beyond it is an error and no crash")
+  @Test("nesting is accepted up to its bound, and beyond it is an error and no crash")
   func nesting() {
     func nested(_ open: String, _ close: String, _ depth: Int) -> [UInt8] {
       Array(String(repeating: open, count: depth).utf8)

@@ -4,14 +4,14 @@ import Testing
 
 @testable import OneOfNone
 
-@Suite("what answers say of the pace")
+@Suite("What answers say about the pace")
 struct FeedbackTests {
   private static func feedback(_ status: Int, _ headers: HTTPHeaders) -> PaceFeedback? {
     let now = Timestamp(microseconds: 1_700_000_000 * 1_000_000)
     return Feedback.of(Reply(status: status, headers: headers, body: [], receivedAt: now))
   }
 
-  @Test("an answer that says nothing of it is no feedback")
+  @Test("an answer without such headers is no feedback")
   func nothing() {
     #expect(Self.feedback(201, [:]) == nil)
     #expect(Self.feedback(500, [:]) == nil)
@@ -27,7 +27,7 @@ struct FeedbackTests {
     #expect(asked == PaceFeedback(isRefusal: true, pause: .seconds(7)))
   }
 
-  @Test("a server that fails and says when to come back is left alone for so long")
+  @Test("Retry-After of a failing server is a pause")
   func overloaded() {
     #expect(Self.feedback(503, ["Retry-After": "30"]) == PaceFeedback(pause: .seconds(30)))
     #expect(Self.feedback(503, ["Retry-After": "-3"]) == nil)
@@ -36,7 +36,7 @@ struct FeedbackTests {
   }
 
   @Test(
-    "a window that is used up is waited for, in every form of the fields",
+    "an exhausted window is a pause, in every form of the fields",
     arguments: [
       ["RateLimit": "\"default\";r=0;t=12"],
       ["RateLimit": "\"a\";r=5;t=90, \"b\";r=0;t=12"],
@@ -52,7 +52,7 @@ struct FeedbackTests {
   }
 
   @Test(
-    "what is left of a short window is spread over it",
+    "the rest of a short window is spread over the window",
     arguments: [
       ["RateLimit": "\"default\";r=30;t=12"],
       ["RateLimit": "\"a\";r=30;t=12, \"b\";r=100;t=10, \"day\";r=100;t=80000"],

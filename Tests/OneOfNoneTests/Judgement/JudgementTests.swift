@@ -74,7 +74,7 @@ struct JudgementTests {
     }
   }
 
-  @Test("rule 5: after the body went out, an ending without an answer proves nothing")
+  @Test("rule 5: after the body was sent, an ending without an answer proves nothing")
   func sent() {
     #expect(outcome(.tooLarge(status: 201)) == .unknown(.tooLarge))
     #expect(outcome(.tooLarge(status: 400)) == .unknown(.tooLarge))
@@ -99,7 +99,9 @@ struct JudgementTests {
     }
   }
 
-  @Test("a body that was never asked for is unsent, but for what the server said to the head")
+  @Test(
+    "a body that was never asked for is unsent, unless the server's answer to the head proves more"
+  )
   func neverAsked() {
     for ending: Ending in [
       .tooLarge(status: 200), .timeout(status: nil), .broken(status: nil, "refused"),

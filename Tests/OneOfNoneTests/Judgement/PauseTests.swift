@@ -28,7 +28,7 @@ struct PauseTests {
   }
 
   @Test(
-    "the three forms of a date are the same moment",
+    "the three forms of a date are the same time",
     arguments: [
       "Sun, 06 Nov 1994 08:49:37 GMT", "Sunday, 06-Nov-94 08:49:37 GMT",
       "Sun Nov  6 08:49:37 1994", "Sun Nov 06 08:49:37 1994",
@@ -39,7 +39,7 @@ struct PauseTests {
   }
 
   @Test(
-    "what is no date of HTTP is not read",
+    "other texts are not read as dates",
     arguments: [
       "", "GMT", "Sun, 06 Nov 1994 08:49:37", "Sun, 06 Nov 1994 08:49:37 CET",
       "Sun, 31 Feb 1994 08:49:37 GMT", "Sun, 06 Nov 1994 25:49:37 GMT",
@@ -53,7 +53,7 @@ struct PauseTests {
     #expect(HTTPDate.read(text, near: Self.noon) == nil)
   }
 
-  @Test("a year of two digits lies at most fifty years ahead")
+  @Test("a year of two digits is at most fifty years ahead")
   func twoDigits() {
     func year(_ digits: String, now: String) -> String? {
       guard let now = Timestamp(rfc3339: now),
@@ -69,7 +69,7 @@ struct PauseTests {
     #expect(year("03", now: "2099-01-01T00:00:00Z") == "2103")
   }
 
-  @Test("a date is measured against the answer's own Date, else against this machine's clock")
+  @Test("a date is compared with the answer's own Date, else with this machine's clock")
   func ownDate() {
     let later = "Sun, 06 Nov 1994 08:50:37 GMT"
     #expect(pause(["Retry-After": later]) == .seconds(60))
@@ -81,7 +81,7 @@ struct PauseTests {
     #expect(pause(["Retry-After": "Sun, 06 Nov 2094 08:50:37 GMT"]) == Bounds.longestPause)
   }
 
-  @Test("without Retry-After the limit that is exhausted says how long")
+  @Test("without Retry-After an exhausted limit gives the pause")
   func rateLimit() {
     #expect(pause(["RateLimit": "\"a\";r=0;t=7"]) == .seconds(7))
     #expect(pause(["RateLimit": "\"a\";r=50;t=90, \"b\";r=0;t=7"]) == .seconds(7))
@@ -95,7 +95,7 @@ struct PauseTests {
     #expect(pause(["RateLimit": "\"a\";r=0;t=999999"]) == Bounds.longestPause)
   }
 
-  @Test("a policy gives its window when nothing says how long")
+  @Test("a policy's window is the pause if nothing else gives one")
   func policy() {
     let policies = "\"burst\";q=10;w=5, \"hour\";q=100;w=1800"
     #expect(pause(["RateLimit-Policy": policies]) == .seconds(5))
@@ -118,7 +118,7 @@ struct PauseTests {
     #expect(reset("-5") == nil)
   }
 
-  @Test("random fields never bring it down, and never ask for more than the longest pause")
+  @Test("random fields never crash it, and never give more than the longest pause")
   func random() {
     var random = SplitMix(state: 42)
     let letters = Array("0123456789-+=;,\" \tGMTadr:rtwqNov")

@@ -49,7 +49,7 @@ struct TextTests {
     #expect(!said("{\"message\":\"\(border)\"}").message.contains("k3y"))
   }
 
-  @Test("bytes that are no UTF-8 are no message")
+  @Test("bytes that are not UTF-8 are not a message")
   func noUTF8() {
     let body = Array(#"{"message":""#.utf8) + [0xFF, 0xFE] + Array(#""}"#.utf8)
     let error = ErrorBody(status: 500, body: body, texts: Texts.public)
@@ -57,7 +57,7 @@ struct TextTests {
   }
 
   @Test(
-    "whatever may be the value of a code is not repeated",
+    "anything that may be the value of a code is not repeated",
     arguments: [
       ("code SUMMER7Q2K exists", "code (code) exists"),
       ("'summer-x' is taken.", "'(code)' is taken."),
@@ -73,7 +73,7 @@ struct TextTests {
   }
 
   @Test(
-    "what is no code stays, with a prefix and without one",
+    "other words stay, with a prefix and without one",
     arguments: [
       "count must be from 1 to 500, not 1000000", "x-api-key is missing or wrong",
       "reward_not_found",
@@ -88,13 +88,13 @@ struct TextTests {
     }
   }
 
-  @Test("a prefix may begin and go on with anything")
+  @Test("a prefix may contain any character")
   func oddPrefix() {
     #expect(Texts.public.about(prefix: "#50% ").quote("x#50% off!") == "x(code)!")
     #expect(Texts.public.about(prefix: "#50% ").quote("a #50% ") == "a #50% ")
   }
 
-  @Test("an answer whose field code holds a customer's code has none of the API's")
+  @Test("a customer's code in the field code is not taken for an error code")
   func codeField() {
     let body = #"{"id":"x","code":"SUMMER-7Q2KX9","status":"available"}"#
     #expect(said(body, status: 200).code == "http_200")
@@ -102,7 +102,7 @@ struct TextTests {
     #expect(said(#"{"code":"ERR_4001","message":"K7Q2KX9!"}"#).message == "(code)!")
   }
 
-  @Test("a code at the border is not cut in two, and long texts take no long time")
+  @Test("a code at the limit is not cut in two, and long texts are fast")
   func border() {
     let long = String(repeating: "x", count: Bounds.messageLength - 3) + " 7Q2KX9AB"
     #expect(Texts.public.quote(long).hasSuffix(" (c"))

@@ -5,7 +5,7 @@ import Testing
 
 @Suite("Answers over a real socket")
 struct AnswerTests {
-  @Test("the request is what the API's contract asks for, and the key goes into one header")
+  @Test("the request follows the API's contract, and the key is in one header")
   func request() async throws {
     let wire = try await trial { peer, moment in
       if case .body = moment { peer.send(Sample.created) }
@@ -44,7 +44,7 @@ struct AnswerTests {
     #expect(wire.posts == 1)
   }
 
-  @Test("rule 8: an answer of success that cannot be read is kept as bytes, up to a bound")
+  @Test("rule 8: a successful answer that cannot be read is kept as bytes, up to a limit")
   func keptBytes() async throws {
     let cut = #"{"codes":[{"id":"#
     let long = cut + String(repeating: " ", count: 2 * Bounds.unreadableAnswerBytes)
@@ -157,7 +157,7 @@ struct AnswerTests {
     }
   }
 
-  @Test("a key check tells accepted, refused and unreachable apart")
+  @Test("a check of the key distinguishes accepted, refused and unreachable")
   func team() async throws {
     let wire = try await trial { peer, moment in
       switch moment {

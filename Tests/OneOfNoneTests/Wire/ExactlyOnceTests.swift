@@ -188,7 +188,7 @@ struct ExactlyOnceTests {
     #expect(wire.posts > 0)
   }
 
-  @Test("rule 4: every ending of many calls at once stands for at most one request each")
+  @Test("rule 4: each of many calls at once is at most one request")
   func manyAtOnce() async throws {
     let wire = try await trial { peer, moment in
       guard case .body(let number) = moment else { return }

@@ -6,7 +6,7 @@ import Testing
 
 @Suite("The gate in the request's body")
 struct GateTests {
-  @Test("rule 3: a lost lease lets out a head at most, and not one byte of the body")
+  @Test("rule 3: after a lost lease at most the head is sent, and no byte of the body")
   func leaseLost() async throws {
     let asked = Mutex(0)
     let wire = try await trial { peer, moment in
@@ -54,7 +54,7 @@ struct GateTests {
     #expect(wire.partialBodyBytes == 0)
   }
 
-  @Test("a call cancelled after its body went out is waited for and issued")
+  @Test("a call cancelled after its body was sent is awaited and issued")
   func cancelledAfter() async throws {
     let task = Mutex<Task<CallReport, Never>?>(nil)
     let wire = try await trial { peer, moment in
@@ -107,7 +107,7 @@ struct GateTests {
     #expect(gate.close() == .leaseLost)
   }
 
-  @Test("of opening and withdrawing at once exactly one succeeds")
+  @Test("if a gate is opened and withdrawn at once, exactly one succeeds")
   func race() async {
     for _ in 0..<200 {
       let gate = BodyGate { true }

@@ -4,7 +4,7 @@ import Testing
 
 @testable import OneOfNone
 
-@Suite("The deadline over head and body, and the bound on the answer's size")
+@Suite("The deadline for head and body, and the limit on the answer's size")
 struct TimeoutTests {
   private let clock = ManualDeadline()
 
@@ -64,7 +64,7 @@ struct TimeoutTests {
     #expect(wire.bodies.count <= 1)
   }
 
-  @Test("a deadline that passes as the body is asked for lets out one request at most")
+  @Test("if the deadline passes while the body is produced, at most one request is sent")
   func atTheGate() async throws {
     let wire = try await trial(deadline: clock.deadline) { peer, moment in
       if case .body = moment { peer.send(Sample.created) }

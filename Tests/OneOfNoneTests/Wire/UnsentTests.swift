@@ -44,7 +44,7 @@ struct UnsentTests {
     try await listener.close().get()
   }
 
-  @Test("a certificate of the private authority is taken, and the call goes out over TLS")
+  @Test("a certificate of the private authority is accepted, and the call is sent over TLS")
   func privateAuthority() async throws {
     try await Certificates.with { certificates in
       let server = try await RawServer.start(tls: certificates.serverContext()) { peer, moment in
@@ -58,7 +58,7 @@ struct UnsentTests {
     }
   }
 
-  @Test("a certificate of another authority, or of an unknown one, is refused before a byte leaves")
+  @Test("a certificate of another or an unknown authority is refused before a byte is sent")
   func wrongAuthority() async throws {
     try await Certificates.with { certificates in
       for caFile in [certificates.otherAuthority, nil] {
@@ -74,7 +74,7 @@ struct UnsentTests {
     }
   }
 
-  @Test("a certificate for another name is refused before a byte leaves")
+  @Test("a certificate for another name is refused before a byte is sent")
   func wrongName() async throws {
     try await Certificates.with { certificates in
       let server = try await RawServer.start(tls: certificates.serverContext()) { _, _ in }
