@@ -247,7 +247,7 @@ struct WatchTests {
   func unstorable(kind: LedgerKind) async throws {
     try await Scene.lend(kind) { scene in
       try await scene.absentCall()
-      let call = try await scene.watchRow().call
+      let call = try #require(try await scene.watchRow().call)
       try await scene.ledger.pass(.seconds(60))
       let bad = scene.badCode()
       let found = scene.mint.make(3, of: Scene.reward) + [bad]

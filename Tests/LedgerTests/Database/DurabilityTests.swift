@@ -25,7 +25,7 @@ struct DurabilityTests {
       let claimed = try await outcome(
         of: """
           SELECT outcome AS value FROM codemint.claim_call(
-            gen_random_uuid(), gen_random_uuid(), interval '60 s', 500, interval '5 s')
+            gen_random_uuid(), gen_random_uuid(), interval '60 s', codemint.code_checksum())
           """,
         setting,
         on: ledger.bystander
@@ -42,10 +42,10 @@ struct DurabilityTests {
       let settled = try await outcome(
         of: """
           SELECT call_state AS value FROM codemint.settle_call(
-            gen_random_uuid(), \(job.number), '\(Scene.reward)', NULL, 10, gen_random_uuid(),
-            'in_doubt', NULL, 'timeout', 'm', NULL, 1, NULL, '{}', '{}', '{}', '{}', '{}', '{}',
-            '{}', '{}', '{}', NULL, false, NULL, NULL, '{}', NULL, NULL, NULL, interval '0', 5,
-            'closed', NULL, 8, 3, 'none', NULL, NULL, NULL, 3)
+            (gen_random_uuid(), \(job.number), '\(Scene.reward)', NULL, 10, gen_random_uuid()),
+            ('in_doubt', NULL, 'timeout', 'm', NULL, 1, NULL),
+            (false, 'closed', 'none', NULL, NULL, NULL, NULL, 0), (false, NULL, NULL, '{}', NULL),
+            '{}', NULL)
           """,
         "off",
         on: ledger.bystander
@@ -54,7 +54,7 @@ struct DurabilityTests {
     }
   }
 
-  @Test("rule 1: what did not wait for the disk is made sure of by a commit that does")
+  @Test("rule 1: what did not wait for the disk is made durable by a commit that does")
   func together() async throws {
     try await RealLedger.lend { ledger in
       try await ledger.announce(Scene.fast)
@@ -62,7 +62,8 @@ struct DurabilityTests {
       let claimed = try await outcome(
         of: """
           SELECT outcome AS value FROM codemint.claim_call(
-            gen_random_uuid(), gen_random_uuid(), interval '60 s', 500, interval '5 s', false)
+            gen_random_uuid(), gen_random_uuid(), interval '60 s', codemint.code_checksum(),
+            false)
           """,
         "on",
         on: ledger.bystander

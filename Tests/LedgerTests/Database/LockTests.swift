@@ -39,7 +39,7 @@ struct LockTests {
       let other = try await Connection.open(ledger.settings)
       try await ledger.bystander.script("BEGIN")
       _ = try await ledger.bystander.query(
-        "SELECT codemint.claim_call($1, $2, interval '10 s', 500, interval '50 ms')",
+        "SELECT codemint.claim_call($1, $2, interval '10 s', codemint.code_checksum())",
         [.uuid(Samples.call(1).id.bits), .uuid(Samples.worker(2).id.bits)]
       )
       async let claim = ledger.store.claim(request(2))
@@ -94,9 +94,9 @@ struct LockTests {
     _ = try await connection.query(
       """
       SELECT codemint.settle_call(
-        $1, $2, $3, NULL, $4, $5, 'in_doubt', NULL, 'timeout', 'm', NULL, 1, NULL, '{}', '{}',
-        '{}', '{}', '{}', '{}', '{}', '{}', '{}', NULL, false, NULL, NULL, '{}', NULL, NULL, NULL,
-        interval '0', 5, 'closed', NULL, 8, 3, 'none', NULL, NULL, NULL, 3)
+        ($1, $2, $3, NULL, $4, $5), ('in_doubt', NULL, 'timeout', 'm', NULL, 1, NULL),
+        (false, 'closed', 'none', NULL, NULL, NULL, NULL, 0), (false, NULL, NULL, '{}', NULL), '{}',
+        NULL)
       """,
       [
         .uuid(claimed.call.id.id.bits), .int8(claimed.call.job.number),

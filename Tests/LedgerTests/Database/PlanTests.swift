@@ -67,11 +67,14 @@ struct PlanTests {
         deadline: .seconds(120)
       )
       let many = try await pagesOfClaim(ledger)
-      // Fewer than a hundred arrivals that cannot be served are stepped over, each with a look at its
+      // Fewer than a hundred placements that cannot be served are stepped over, each with a read of its
       // reward; and the trees of the indexes are higher by a page or two.
       #expect(many < few * 2 + 500, "\(many) pages against \(few)")
       let plans = try await plans(
-        of: "SELECT codemint.claim_call(gen_random_uuid(), gen_random_uuid(), '1 min', 500, '1 s')",
+        of: """
+          SELECT codemint.claim_call(gen_random_uuid(), gen_random_uuid(), '1 min',
+                                     codemint.code_checksum())
+          """,
         ledger.bystander
       )
       #expect(plans.contains("Index") && plans.contains("codemint.rewards"), "\(plans)")
@@ -82,15 +85,15 @@ struct PlanTests {
     }
   }
 
-  @Test("tending reads what falls due, not what waits")
-  func tending() async throws {
+  @Test("a heartbeat reads what falls due, not what waits")
+  func heartbeat() async throws {
     try await RealLedger.lend { ledger in
       try await ledger.announce(Scene.fast)
       _ = try await ledger.insert(100_000, of: Scene.reward)
       try await ledger.bystander.script(Self.backlog(5000), deadline: .seconds(120))
       let plans = try await plans(
         of: """
-          SELECT codemint.place_due_jobs(), codemint.next_tending(), codemint.next_reopening(now()),
+          SELECT codemint.place_due_jobs(), codemint.next_due_at(), codemint.next_reopening(now()),
                  codemint.next_due(now())
           """,
         ledger.bystander
@@ -119,7 +122,8 @@ struct PlanTests {
       let rows = try await ledger.bystander.query(
         """
         EXPLAIN (ANALYZE, BUFFERS)
-        SELECT * FROM codemint.claim_call(gen_random_uuid(), $1, '1 min', 500, '1 s')
+        SELECT *
+        FROM codemint.claim_call(gen_random_uuid(), $1, '1 min', codemint.code_checksum())
         """,
         [.uuid(Samples.worker(1).id.bits)]
       )

@@ -89,7 +89,7 @@ struct PurgeTests {
       try await scene.settle(claimed, scene.answer(claimed))
       try await connection.script(
         """
-        INSERT INTO codemint.unattributed
+        INSERT INTO codemint.unattributed_codes
           (id, call_id, reward_id, code, status, sync_status, external_ids)
           SELECT gen_random_uuid(), c.id, c.reward_id, 'S-1', 'available', 'none', '{"a": 1}'
           FROM codemint.calls c;
@@ -100,7 +100,7 @@ struct PurgeTests {
       _ = try await purge(job, connection)
       let left = try await connection.query(
         """
-        SELECT (SELECT count(*) FROM codemint.unattributed WHERE code = '' AND external_ids = '{}')
+        SELECT (SELECT count(*) FROM codemint.unattributed_codes WHERE code = '' AND external_ids = '{}')
              + (SELECT count(*) FROM codemint.raw_codes WHERE code = '' AND external_ids = '')
         """
       )

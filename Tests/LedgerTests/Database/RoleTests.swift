@@ -29,7 +29,7 @@ struct RoleTests {
         "UPDATE codemint.jobs SET count = 5", "UPDATE codemint.jobs SET state = 'cancelled'",
         "DELETE FROM codemint.jobs", "SELECT id FROM codemint.codes",
         "SELECT id FROM codemint.calls", "SELECT id FROM codemint.call_log",
-        "SELECT call_id FROM codemint.doubts", "SELECT id FROM codemint.unattributed",
+        "SELECT call_id FROM codemint.doubts", "SELECT id FROM codemint.unattributed_codes",
         "SELECT codemint.accept_cluster('mine')", "TRUNCATE codemint.jobs",
         "SELECT codemint.place_due_jobs()", "SELECT nextval('codemint.queue_positions')",
         "CREATE TABLE codemint.mine ()",
@@ -52,8 +52,8 @@ struct RoleTests {
       #expect(try outcome.one().text(0) == "job 1 is cancelled with 0 of 10 codes")
       for statement: Statement in [
         "SELECT code FROM codemint.codes", "SELECT * FROM codemint.codes",
-        "SELECT code FROM codemint.unattributed", "SELECT external_ids FROM codemint.codes",
-        "SELECT external_ids FROM codemint.unattributed", "SELECT body FROM codemint.answers",
+        "SELECT code FROM codemint.unattributed_codes", "SELECT external_ids FROM codemint.codes",
+        "SELECT external_ids FROM codemint.unattributed_codes", "SELECT body FROM codemint.answers",
         "SELECT c FROM codemint.codes c", "UPDATE codemint.codes SET surplus = true",
         "UPDATE codemint.jobs SET priority = 1", "UPDATE codemint.calls SET state = 'absent'",
         "DELETE FROM codemint.calls", "UPDATE codemint.account SET requests_per_second = 1000",
@@ -121,10 +121,10 @@ struct RoleTests {
         "UPDATE codemint.calls SET resolution_note = 'x'",
         "UPDATE codemint.codes SET code = 'X'", "UPDATE codemint.codes SET id = gen_random_uuid()",
         "UPDATE codemint.codes SET reward_id = gen_random_uuid()",
-        "UPDATE codemint.codes SET purged_at = now()", "UPDATE codemint.unattributed SET code = 'X'",
+        "UPDATE codemint.codes SET purged_at = now()", "UPDATE codemint.unattributed_codes SET code = 'X'",
         "UPDATE codemint.answers SET body = ''", "UPDATE codemint.raw_codes SET code = ''",
         "UPDATE codemint.purges SET note = ''", "UPDATE codemint.job_actions SET done_by = 'me'",
-        "INSERT INTO codemint.account (name) VALUES ('mine')",
+        "INSERT INTO codemint.account DEFAULT VALUES",
         "INSERT INTO codemint.job_actions (job_id, action) VALUES (1, 'x')",
       ] {
         #expect(await refusal(of: statement, to: daemon) == Self.denied, "\(statement.sql)")
@@ -248,17 +248,20 @@ struct RoleTests {
 
   /// What runs for every call of the API, and is called by nobody from outside.
   private static let innerFunctions = [
-    "account_proven", "apply_account_effect", "apply_effects", "apply_reward_effect",
-    "close_or_reopen", "set_durability", "conclude_job", "end_call", "track_codes",
-    "insert_call", "is_sync_final", "learn_offset", "lock_reward", "may_send", "may_take",
-    "microseconds", "next_candidate", "next_slot", "place_job", "record_ending", "refresh_queue",
-    "save_account", "save_job", "show_claim", "take_call", "wait_for_slot",
+    "account_failed", "account_proven", "account_throttled", "apply_account_effect",
+    "apply_effects", "apply_reward_effect", "backoff", "backoff_ceiling", "close_or_reopen",
+    "code_checksum", "code_row", "conclude_job", "end_call", "fails_alone", "give_reward",
+    "insert_call", "is_at_home", "is_news", "is_sync_final", "least_pace", "lock_reward",
+    "makes_no_progress", "may_send", "may_take", "microseconds", "next_candidate", "next_slot",
+    "place_job", "record_clock_offset", "record_ending", "record_facts", "refresh_queue",
+    "require_code", "restore_call", "save_account", "save_job", "set_aside", "set_durability",
+    "show_claim", "slow_down", "store_among_known", "store_codes", "store_new_codes",
+    "store_unattributed", "take_answer", "take_call", "track_codes", "wait_for_slot",
   ]
 
   private static let operatorsFunctions = [
-    "accept_cluster", "cancel_job", "count_unattributed", "track_sync", "pause_job", "purge_job",
-    "reserve_slot",
-    "resolve_call", "resume_job", "retry_job", "set_limits", "set_priority",
+    "accept_cluster", "cancel_job", "count_unattributed", "pause_job", "purge_job", "reserve_slot",
+    "resolve_call", "resume_job", "retry_job", "set_limits", "set_priority", "track_sync",
   ]
 
   private static let insert: Statement = """

@@ -170,7 +170,7 @@ struct SyncTests {
       ).map { try $0.text("line") }
       #expect(
         problems == [
-          "klaviyo|queued|1|1|unknown word", "stripe|error|7|5|no such discount|followed",
+          "klaviyo|queued|1|1|unknown word", "stripe|error|7|5|no such discount|tracked",
         ]
       )
     }
@@ -200,8 +200,8 @@ struct SyncTests {
     }
   }
 
-  @Test("an operator has a given-up reward followed once more")
-  func followedAgain() async throws {
+  @Test("an operator has a given-up reward tracked once more")
+  func trackedAgain() async throws {
     try await withScenery { ledger, follow, _ in
       try await ledger.bystander.script(
         "UPDATE codemint.tracked_rewards SET next_pass_at = NULL, given_up_at = now(), worker = NULL"
@@ -210,7 +210,7 @@ struct SyncTests {
         "SELECT codemint.track_sync($1) AS outcome",
         [.uuid(follow.reward.id.bits)]
       ).one()
-      #expect(try row.text("outcome").hasSuffix("is followed for 200 code(s)"))
+      #expect(try row.text("outcome").hasSuffix("is tracked for 200 code(s)"))
       let error = await failure { () throws(PostgresError) in
         try await ledger.bystander.query(
           "SELECT codemint.track_sync($1)",
@@ -238,7 +238,7 @@ struct SyncTests {
       let due = try await plan(
         "SELECT * FROM codemint.tracked_rewards WHERE next_pass_at <= now() ORDER BY next_pass_at LIMIT 1"
       )
-      #expect(due.contains("follows_due") && !due.contains("Seq Scan"), "\(due)")
+      #expect(due.contains("tracked_rewards_due") && !due.contains("Seq Scan"), "\(due)")
       let unsettled = try await plan(
         """
         SELECT count(*) FROM codemint.jobs j

@@ -28,8 +28,8 @@ struct WaitsTests {
     Trouble(
       reason: "held",
       setup: """
-        UPDATE codemint.jobs SET held = true, is_new = false, queue_position = NULL, next_call_at = NULL,
-          error_code = 'forbidden', error_message = 'not this one';
+        UPDATE codemint.jobs SET held = true, is_new = false, queue_position = NULL,
+          next_call_at = NULL, error_code = 'forbidden', error_message = 'not this one';
         """,
       why: "forbidden: not this one",
       help: "SELECT codemint.retry_job("
@@ -37,26 +37,27 @@ struct WaitsTests {
     Trouble(
       reason: "decision",
       setup: """
-        UPDATE codemint.jobs SET held = true, outstanding = 5, is_new = false, queue_position = NULL, next_call_at = NULL,
-          error_code = 'listing_failed';
+        UPDATE codemint.jobs SET held = true, outstanding = 5, is_new = false,
+          queue_position = NULL, next_call_at = NULL, error_code = 'listing_failed';
         \(doubtful)
         UPDATE codemint.calls SET held_at = now(), hold_reason = 'listing_failed';
         """,
-      why: "it cannot be told what 1 of its calls did: listing_failed",
+      why: "codemint cannot tell what 1 of its calls did: listing_failed",
       help: "SELECT codemint.resolve_call("
     ),
     Trouble(
       reason: "time",
       setup: """
-        UPDATE codemint.jobs SET run_at = now() + interval '1 day', is_new = false, queue_position = NULL,
-          next_call_at = now() + interval '1 day'
+        UPDATE codemint.jobs SET run_at = now() + interval '1 day', is_new = false,
+          queue_position = NULL, next_call_at = now() + interval '1 day'
         """,
       why: "its run_at has not come"
     ),
     Trouble(
       reason: "time",
       setup: """
-        UPDATE codemint.jobs SET answers_without_progress = 2, is_new = false, queue_position = NULL, next_call_at = now() + interval '1 min'
+        UPDATE codemint.jobs SET answers_without_progress = 2, is_new = false,
+          queue_position = NULL, next_call_at = now() + interval '1 min'
         """,
       why: "its last 2 answer(s) held no new code"
     ),
@@ -96,7 +97,7 @@ struct WaitsTests {
         UPDATE codemint.rewards SET in_flight = 1, closed_at = now();
         \(doubtful)
         """,
-      why: "a call of it is in doubt; 1 call(s) have to end first"
+      why: "one of its calls is in doubt; 1 call(s) have to end first"
     ),
     Trouble(
       reason: "doubt",
@@ -111,14 +112,17 @@ struct WaitsTests {
     ),
     Trouble(
       reason: "answers",
-      setup: "UPDATE codemint.jobs SET outstanding = 10, is_new = false, queue_position = NULL, next_call_at = NULL",
+      setup: """
+        UPDATE codemint.jobs SET outstanding = 10, is_new = false, queue_position = NULL,
+          next_call_at = NULL
+        """,
       why: "calls for its last 10 codes are out"
     ),
     Trouble(
       reason: "answers",
       setup: """
-        UPDATE codemint.jobs SET outstanding = 5, paused = true, is_new = false, queue_position = NULL, next_call_at = NULL,
-          state = 'ending', ends_as = 'cancelled'
+        UPDATE codemint.jobs SET outstanding = 5, paused = true, is_new = false,
+          queue_position = NULL, next_call_at = NULL, state = 'ending', ends_as = 'cancelled'
         """,
       why: "calls for its last 5 codes are out"
     ),
@@ -178,7 +182,7 @@ struct WaitsTests {
         INSERT INTO codemint.tracked_rewards (reward_id, next_pass_at, failures, error_message)
           SELECT reward_id, now(), 3, 'gone' FROM codemint.jobs
         """,
-      why: "its codes cannot be looked at: gone"
+      why: "its codes cannot be listed: gone"
     ),
     Trouble(
       reason: "sync",
@@ -230,7 +234,8 @@ struct WaitsTests {
           upgrading_until = now() + interval '1 h', paused_until = now() + interval '1 h';
         \(Self.awaiting("short_answer"));
         UPDATE codemint.rewards SET closed_at = now(), paused_until = now() + interval '1 h';
-        UPDATE codemint.jobs SET paused = true, is_new = false, queue_position = NULL, next_call_at = NULL;
+        UPDATE codemint.jobs SET paused = true, is_new = false, queue_position = NULL,
+          next_call_at = NULL;
         """
       )
       for (step, next) in [
@@ -285,8 +290,8 @@ struct WaitsTests {
     """
 
   private static let completed = """
-    UPDATE codemint.jobs SET is_new = false, queue_position = NULL, next_call_at = NULL, issued = count, state = 'completed',
-      finished_at = now();
+    UPDATE codemint.jobs SET is_new = false, queue_position = NULL, next_call_at = NULL,
+      issued = count, state = 'completed', finished_at = now();
     UPDATE codemint.jobs SET sync_done_at = NULL;
     INSERT INTO codemint.codes
       (id, job_id, call_id, reward_id, code, status, sync_status, external_ids)

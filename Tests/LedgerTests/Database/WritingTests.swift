@@ -56,7 +56,7 @@ struct WritingTests {
         "SELECT codemint.resolve_call(gen_random_uuid(), 'adopt', 'mine')",
       ]
       let daemons: [Statement] = [
-        "SELECT codemint.prune_calls('0', 1000000)",
+        "SELECT codemint.prune_calls('0', 1000000, codemint.code_checksum())",
         "SELECT codemint.declare_absent(gen_random_uuid())",
         "SELECT codemint.place_due_jobs()", "SELECT codemint.expire_leases()",
         "SELECT codemint.retire_worker(gen_random_uuid())",
@@ -135,10 +135,10 @@ struct WritingTests {
         "SELECT to_jsonb(c) FROM codemint.codes c", "SELECT code FROM codemint.codes",
         "SELECT max(code) FROM codemint.codes", "SELECT id FROM codemint.codes WHERE code > ''",
         "SELECT id FROM codemint.codes ORDER BY code", "SELECT code FROM codemint.raw_codes",
-        "SELECT length(body) FROM codemint.answers", "SELECT s FROM codemint.unattributed s",
-        "SELECT 1 FROM codemint.codes a JOIN codemint.unattributed b USING (code)",
+        "SELECT length(body) FROM codemint.answers", "SELECT s FROM codemint.unattributed_codes s",
+        "SELECT 1 FROM codemint.codes a JOIN codemint.unattributed_codes b USING (code)",
         "CREATE VIEW pg_temp.v AS SELECT code FROM codemint.codes; SELECT * FROM pg_temp.v",
-        "SELECT codemint.unattributed_codes_for(c) FROM codemint.calls c",
+        "SELECT codemint.unattributed_for(c) FROM codemint.calls c",
       ] {
         let error = await failure { () throws(PostgresError) in
           try await person.script(statement.sql)

@@ -56,7 +56,7 @@ extension Connection {
         expiresAt: try row.timestamptz("expires_at")
       )
     }
-    for row in try await query("SELECT id, call_id FROM codemint.unattributed") {
+    for row in try await query("SELECT id, call_id FROM codemint.unattributed_codes") {
       let id = CodeID(UniqueID(bits: try row.uuid("id")))
       facts.unattributed[id] = CallID(UniqueID(bits: try row.uuid("call_id")))
     }
@@ -203,7 +203,7 @@ extension WatchRow {
   fileprivate init(_ row: Row) throws {
     self.init(
       reason: try row.state("reason"),
-      call: CallID(UniqueID(bits: try row.uuid("call_id")))
+      call: try row.optionalUuid("call_id").map { CallID(UniqueID(bits: $0)) }
     )
     since = try row.optionalTimestamptz("since")
     listingsDone = try row.integer("listings_done")

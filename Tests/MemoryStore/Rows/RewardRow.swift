@@ -67,7 +67,7 @@ public struct WatchRow: Hashable, Sendable {
   /// The reason of the latest call.
   public var reason: Reason
   /// The latest call because of which it is watched.
-  public var call: CallID
+  public var call: CallID?
   /// Since when it is suspected of codes that the ledger does not know; nil once it is listed to the
   /// end.
   public var since: Int64?
@@ -85,7 +85,7 @@ public struct WatchRow: Hashable, Sendable {
   public var ended: String?
 
   /// A watch that has just begun.
-  public init(reason: Reason, call: CallID) {
+  public init(reason: Reason, call: CallID?) {
     self.reason = reason
     self.call = call
   }

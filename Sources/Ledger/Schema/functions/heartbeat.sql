@@ -129,7 +129,7 @@ BEGIN
     v_total := v_total + v_expired;
   END LOOP;
   IF v_total > 0 THEN
-    UPDATE codemint.account a SET in_flight = a.in_flight - v_total WHERE a.name = 'default';
+    UPDATE codemint.account a SET in_flight = a.in_flight - v_total;
   END IF;
 END
 $$;

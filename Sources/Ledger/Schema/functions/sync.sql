@@ -435,7 +435,8 @@ CREATE OR REPLACE TRIGGER note_sync_done BEFORE UPDATE OF finished_at ON codemin
 COMMENT ON TRIGGER note_sync_done ON codemint.jobs IS
   'Tells when a job ends and no code of the job waits for another system.';
 
--- Systems quote the code in letters of either case. '***=' has the code taken as it is.
+-- An error message without the value of the code that it is about. Systems quote the code in letters of
+-- either case. '***=' has the code taken as it is.
 CREATE OR REPLACE FUNCTION codemint.without_code(p_text text, p_code text) RETURNS text
 LANGUAGE plpgsql IMMUTABLE
 SET search_path = pg_catalog, pg_temp
@@ -447,5 +448,3 @@ BEGIN
   RETURN regexp_replace(p_text, '***=' || p_code, '(code)', 'gi');
 END
 $$;
-COMMENT ON FUNCTION codemint.without_code(text, text) IS
-  'An error message without the value of the code that it quotes.';
