@@ -9,7 +9,7 @@ public struct AuditQueries: Sendable {
   ///
   /// Codes have no index by reward, which each would pay for as it is stored: they are found by their
   /// jobs. Beside those there are surplus codes of no job, and the ids of purged jobs' codes, which are
-  /// looked through only where a job of the reward was purged.
+  /// read only where a job of the reward was purged.
   static let codes: Statement = """
     SELECT id, NULL::bigint AS job_id, true AS surplus, true AS unattributed, false AS raw
     FROM codemint.unattributed_codes WHERE reward_id = $1

@@ -9,7 +9,7 @@ extension PostgresStore {
     FROM codemint.heartbeat($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
     """
 
-  /// A worker that stopped no longer counts when the smallest limits are looked for.
+  /// A worker that stopped no longer counts when the smallest limits are found.
   private static let retire: Statement = "SELECT codemint.retire_worker($1)"
 
   /// How often a blocked account is probed, by the fleet together.

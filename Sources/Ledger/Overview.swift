@@ -8,8 +8,8 @@ public struct OverviewQueries: Sendable {
   /// latest that have ended. The pace of a job that runs counts from its start. It is jsonb, which
   /// prints on one line, as an event of the page has to.
   ///
-  /// Rewards whose codes other systems do not take, or that cannot be looked at, come from the few
-  /// rows that say so: `codemint.sync_problems` looks at every code in error, which is too much for
+  /// Rewards whose codes other systems do not take, or that cannot be listed, come from the few
+  /// rows that say so: `codemint.sync_problems` reads every code in error, which is too much for
   /// every second. Up to 100 such codes are counted, and one of them says why.
   private static let page: Statement = """
     WITH chosen AS (

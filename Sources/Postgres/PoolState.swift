@@ -85,7 +85,7 @@ struct PoolState {
   }
 
   mutating func alarmRang(at now: Moment) -> Orders {
-    // An alarm for an earlier pause may ring in a later one, which has an alarm of its own.
+    // An alarm for an earlier pause may fire in a later one, which has an alarm of its own.
     guard let due = notBefore, due <= now else { return Orders() }
     notBefore = nil
     return orders()

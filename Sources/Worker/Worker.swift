@@ -1,7 +1,7 @@
 // Worker is the daemon without its wires: it reaches the database, the API and the time only
 // through the ports of `Provisioning`, so all of it also runs inside a simulation.
 //
-// `Worker` puts the services together. The `Dispatcher` (Dispatch/) decides when to look for work
+// `Worker` puts the services together. The `Dispatcher` (Dispatch/) decides when to claim
 // and fills its lanes. A lane runs one call after another: wait for the slot, send, settle, and
 // claim the next call in the same round trip (Calls/). The `LeaseKeeper` renews the leases of calls
 // in flight and tells the sender when one is lost. The `Reconciler` (Reconciling/) finds out what
@@ -72,7 +72,7 @@ public struct Worker: Sendable {
     await context.retire()
   }
 
-  /// Looks for work now: a NOTIFY has come.
+  /// Claims now: a NOTIFY has come.
   public func wake() {
     context.signals.announceWork()
   }

@@ -14,7 +14,7 @@ public struct WorkerConfiguration: Sendable {
   public var limits: Limits
   /// How long it may act on a call without renewing its lease.
   public var lease: Duration
-  /// How long it waits for a wake before it looks for work all the same.
+  /// How long it waits for a wake before it claims all the same.
   public var poll: Duration
   /// Until an answer of the API must be complete.
   public var apiTimeout: Duration

@@ -21,7 +21,7 @@ struct HouseTests {
   /// Modules of C, whose headers are not Swift.
   private static let foreign: Set<String> = ["CLibPQ", "CMalloc"]
 
-  @Test("the laws look at real files")
+  @Test("the laws read real files")
   func seesSources() {
     let modules = Set(SourceTree.sources.map(\.module))
     #expect(modules.union(Self.foreign) == Set(Self.arrows.keys))

@@ -1,7 +1,7 @@
 import Foundation
 import Testing
 
-/// The repository's files, as the house's laws look at them.
+/// The repository's files, as the house's laws read them.
 struct SourceTree {
   /// One file.
   struct File: Sendable, CustomTestStringConvertible {

@@ -43,7 +43,7 @@ struct ThreadTests {
     while executor != nil { await Task.yield() }
   }
 
-  @Test("alarms ring at their time in the right order, unless cancelled")
+  @Test("alarms fire at their time in the right order, unless cancelled")
   func alarms() async {
     let recorder = Recorder()
     let gate = Gate()

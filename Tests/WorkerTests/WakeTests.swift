@@ -3,7 +3,7 @@ import Provisioning
 import Testing
 import Worker
 
-@Suite("looking for work")
+@Suite("what makes a worker claim")
 struct WakeTests {
   @Test("a wake leads to a claim at once")
   func wake() throws {

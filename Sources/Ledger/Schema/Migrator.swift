@@ -156,8 +156,9 @@ public struct Migrator: Sendable {
       try await connection.script(schema.code)
     } catch {
       guard let state = error.sqlState, Statements.mustBeDropped.contains(state) else { throw error }
-      // A result or a column has changed, which nothing can be replaced with: all is made anew. The
-      // database refuses if something of a user's depends on it, and names that.
+      // The result of a function or a column of a view has changed, so it cannot be replaced: all
+      // objects are dropped and created. If a user's own object depends on one of them, the database
+      // refuses and names that object.
       try await connection.script("ROLLBACK TO SAVEPOINT replacing")
       try await drop(marked: before, on: connection)
       try await connection.script(schema.code)
@@ -216,12 +217,12 @@ extension Migrator {
           );
           COMMENT ON TABLE codemint.migrations IS
             'The migrations of the tables that codemint migrate has applied.';
-          COMMENT ON COLUMN codemint.migrations.number IS 'Its place in the order, from 1.';
-          COMMENT ON COLUMN codemint.migrations.name IS 'What it brought, in one word.';
+          COMMENT ON COLUMN codemint.migrations.number IS 'The place in the order, from 1.';
+          COMMENT ON COLUMN codemint.migrations.name IS 'What the migration brought.';
           COMMENT ON COLUMN codemint.migrations.checksum IS
-            'The checksum of its text; a binary with another text says so and stops.';
-          COMMENT ON COLUMN codemint.migrations.applied_at IS 'When it was applied.';
-          COMMENT ON COLUMN codemint.migrations.applied_by IS 'The role that applied it.';
+            'The checksum of the text. A codemint that has another text refuses to start.';
+          COMMENT ON COLUMN codemint.migrations.applied_at IS 'When the migration was applied.';
+          COMMENT ON COLUMN codemint.migrations.applied_by IS 'Who applied the migration.';
         END IF;
         IF to_regclass('codemint.installed_code') IS NULL THEN
           CREATE TABLE codemint.installed_code (
@@ -236,16 +237,16 @@ extension Migrator {
             CONSTRAINT "there is one version of the functions" CHECK (only_row)
           );
           COMMENT ON TABLE codemint.installed_code IS
-            'Which functions, triggers, views and grants are in the database. One row.';
+            'Which functions, triggers, views and grants the database has. One row.';
           COMMENT ON COLUMN codemint.installed_code.only_row IS 'Always true: there is one row.';
           COMMENT ON COLUMN codemint.installed_code.checksum IS
-            'The checksum of their text; a daemon with another text gets no work.';
+            'The checksum of their text. A daemon with another checksum gets no work.';
           COMMENT ON COLUMN codemint.installed_code.version IS
             'The version of codemint that installed them.';
           COMMENT ON COLUMN codemint.installed_code.objects IS
-            'A fingerprint of each, so that a change by hand is noticed.';
+            'A fingerprint of each object, so that a change by hand is noticed.';
           COMMENT ON COLUMN codemint.installed_code.server IS
-            'The major version of the server then: another one prints views in another way.';
+            'The major version of the server then. Another one may print the same view differently.';
           COMMENT ON COLUMN codemint.installed_code.installed_at IS 'When they were installed.';
           COMMENT ON COLUMN codemint.installed_code.installed_by IS
             'The role that installed them.';

@@ -15,7 +15,7 @@ public enum JobState: String, Sendable, CaseIterable {
   case ending
   /// Holds exactly the codes that it asked for. Terminal.
   case completed
-  /// Cannot go on; `error_code` and `error_message` say why. Codes already issued stay. Terminal,
+  /// Cannot proceed; `error_code` and `error_message` say why. Codes already issued stay. Terminal,
   /// until an operator retries it.
   case failed
   /// Stopped by an operator. Codes already issued stay. Terminal, until an operator retries it.

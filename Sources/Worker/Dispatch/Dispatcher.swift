@@ -2,9 +2,9 @@ import Logging
 import Provisioning
 import Synchronization
 
-/// Decides when to look for work, and runs what it finds in lanes, one call each at a time.
+/// Decides when to claim, and runs what it gets in lanes, one call each at a time.
 ///
-/// It looks when work is announced, when a slot or a due job has come that it was told of, and every
+/// It claims when work is announced, when a slot or a due job has come that it was told of, and every
 /// `poll` besides. A lane that settles a call claims the next in the same round trip, so under load
 /// the dispatcher has nothing to do.
 struct Dispatcher: Sendable {

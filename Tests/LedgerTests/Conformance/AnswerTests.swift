@@ -143,7 +143,7 @@ struct AnswerTests {
   }
 
   @Test(
-    "rule 7: codes of another reward are kept as strays and never counted",
+    "rule 7: codes of another reward are kept as unattributed and never counted",
     arguments: LedgerKind.allCases
   )
   func foreign(kind: LedgerKind) async throws {

@@ -92,7 +92,7 @@ struct ClaimTests {
   }
 
   @Test(
-    "rule 2: a closed reward claims nothing, another one goes on",
+    "rule 2: a closed reward claims nothing, another one proceeds",
     arguments: LedgerKind.allCases
   )
   func closed(kind: LedgerKind) async throws {

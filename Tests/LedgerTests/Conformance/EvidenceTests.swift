@@ -34,8 +34,8 @@ struct EvidenceTests {
       let id = try await scene.insert(600)
       let claimed = try await scene.claim()
       try await scene.ledger.pass(.seconds(11))
-      let tending = try await scene.heartbeat(worker: Scene.otherWorker)
-      #expect(tending.expired.map(\.call) == [claimed.call.id])
+      let heartbeat = try await scene.heartbeat(worker: Scene.otherWorker)
+      #expect(heartbeat.expired.map(\.call) == [claimed.call.id])
       #expect(try await scene.reward().closedAt != nil)
       try await scene.settle(claimed, scene.answer(claimed))
       let facts = try await scene.ledger.facts()
@@ -165,7 +165,7 @@ struct EvidenceTests {
   }
 
   @Test(
-    "the codes of a job that the ledger does not know are kept as strays",
+    "the codes of a job that the ledger does not know are kept as unattributed",
     arguments: LedgerKind.allCases
   )
   func lostJob(kind: LedgerKind) async throws {

@@ -101,8 +101,8 @@ struct HeldTests {
       let unlisted = try await heldCall(scene, .unlistable)
       let found = scene.mint.make(10, of: Scene.reward)
       #expect(try await scene.listWatched(finding: found) == .done(issued: 0, surplus: 0))
-      let strays = try await scene.ledger.facts().unattributed
-      #expect(strays.count == 10 && strays.values.allSatisfy { $0 == unlisted.call.id })
+      let unattributed = try await scene.ledger.facts().unattributed
+      #expect(unattributed.count == 10 && unattributed.values.allSatisfy { $0 == unlisted.call.id })
     }
   }
 

@@ -15,7 +15,7 @@ struct Lockstep {
   private var answers: [String] = []
   var doubts: [(worker: WorkerID, doubt: DoubtCase)] = []
   var watches: [(worker: WorkerID, watch: WatchCase)] = []
-  var follows: [(worker: WorkerID, follow: TrackedReward)] = []
+  var trackedRewards: [(worker: WorkerID, reward: TrackedReward)] = []
   private(set) var claims = 0
   private(set) var settlements = 0
 
@@ -35,13 +35,13 @@ struct Lockstep {
     case 42..<46: try await repeatSettlement()
     case 46..<50: try await lateEvidence()
     case 50..<58: try await pass()
-    case 58..<63: try await tend()
+    case 58..<63: try await heartbeat()
     case 63..<64: try await renew()
     case 64..<65: try await prune()
     case 65..<68: try await probe()
     case 68..<71: try await edit()
     case 71..<74: try await pace()
-    case 74..<82: try await follow()
+    case 74..<82: try await track()
     default: try await reconcile()
     }
   }
@@ -189,7 +189,7 @@ struct Lockstep {
     return .milliseconds(Int.random(in: 1...(isLong ? 40_000 : 2500), using: &random))
   }
 
-  private mutating func tend() async throws -> String {
+  private mutating func heartbeat() async throws -> String {
     let limits = Limits(
       requestsPerSecond: [7, 30, 400].randomElement(using: &random) ?? 1,
       burst: Int.random(in: 1...3, using: &random),
@@ -207,7 +207,7 @@ struct Lockstep {
     compare(one.isReconcilingDue, other.isReconcilingDue)
     compare(one.isAPIFailing, other.isAPIFailing)
     compare(one.maxInFlight, other.maxInFlight)
-    return "tend"
+    return "heartbeat"
   }
 
   /// What only the pace and the limiter are asked.
@@ -228,7 +228,7 @@ struct Lockstep {
     let age = Duration.milliseconds(Int.random(in: 0...2000, using: &random))
     try await memory.store.applyFeedback(feedback, age: age)
     try await postgres.store.applyFeedback(feedback, age: age)
-    return "heed \(feedback)"
+    return "feedback \(feedback)"
   }
 
   private mutating func renew() async throws -> String {

@@ -79,7 +79,7 @@ struct PaceTests {
   }
 
   @Test("what an answer says of the pace slows everybody down", arguments: LedgerKind.allCases)
-  func heeds(kind: LedgerKind) async throws {
+  func feedback(kind: LedgerKind) async throws {
     try await Scene.lend(kind, limits: Self.ten) { scene in
       _ = try await scene.insert(50_000)
       let store = scene.ledger.store

@@ -10,7 +10,7 @@ struct ResyncTests {
     return rules
   }
 
-  private func look(_ scene: Scene, _ rules: SyncRules, showing codes: [IssuedCode] = [])
+  private func pass(_ scene: Scene, _ rules: SyncRules, showing codes: [IssuedCode] = [])
     async throws -> SyncPassAnswer?
   {
     let store = scene.ledger.store
@@ -19,12 +19,12 @@ struct ResyncTests {
       lease: .seconds(60),
       first: rules.first
     )
-    guard case .reward(let follow) = answer else { return nil }
-    _ = try await store.record(codes, of: follow.reward, worker: Scene.worker)
+    guard case .reward(let tracked) = answer else { return nil }
+    _ = try await store.record(codes, of: tracked.reward, worker: Scene.worker)
     let reading = ChangeReader.Reading(mark: nil, order: .unknown, position: nil)
     return try await store.finish(
-      SyncPassReport(reward: follow.reward, ending: .read(reading)),
-      of: follow,
+      SyncPassReport(reward: tracked.reward, ending: .read(reading)),
+      of: tracked,
       worker: Scene.worker,
       rules: rules
     )
@@ -49,16 +49,16 @@ struct ResyncTests {
       let rules = Self.rules(retries: 2)
       _ = try await complete(scene, 3) { $0.inError([.shopify]) }
       try await scene.ledger.pass(.seconds(30))
-      #expect(try await look(scene, rules) == .tracking(resync: [.shopify]))
+      #expect(try await pass(scene, rules) == .tracking(resync: [.shopify]))
       // It has two minutes, in which nothing is asked again.
       try await scene.ledger.pass(.seconds(30))
-      #expect(try await look(scene, rules) == .tracking(resync: []))
+      #expect(try await pass(scene, rules) == .tracking(resync: []))
       try await scene.ledger.pass(.seconds(90))
-      #expect(try await look(scene, rules) == .tracking(resync: [.shopify]))
+      #expect(try await pass(scene, rules) == .tracking(resync: [.shopify]))
       let job = try #require(try await scene.ledger.facts().jobs.values.first)
       #expect(job.syncDoneAt == nil)
       try await scene.ledger.pass(.seconds(480))
-      #expect(try await look(scene, rules) == .givenUp)
+      #expect(try await pass(scene, rules) == .givenUp)
       let facts = try await scene.ledger.facts()
       let resync = try #require(facts.resyncs[ResyncKey(Scene.reward, .shopify)])
       #expect(resync.attempts == 2 && resync.givenUpAt != nil)
@@ -66,12 +66,12 @@ struct ResyncTests {
     }
   }
 
-  @Test("with no attempts allowed an error is settled as it is", arguments: LedgerKind.allCases)
+  @Test("with no attempts allowed an error is final as it is", arguments: LedgerKind.allCases)
   func never(kind: LedgerKind) async throws {
     try await Scene.lend(kind) { scene in
       _ = try await complete(scene, 1) { $0.inError([.stripe, .shopify]) }
       try await scene.ledger.pass(.seconds(30))
-      #expect(try await look(scene, Self.rules(retries: 0)) == .givenUp)
+      #expect(try await pass(scene, Self.rules(retries: 0)) == .givenUp)
       let facts = try await scene.ledger.facts()
       #expect(facts.resyncs.count == 2 && facts.resyncs.values.allSatisfy { $0.attempts == 0 })
     }
@@ -86,13 +86,13 @@ struct ResyncTests {
       let rules = Self.rules(retries: 1)
       let codes = try await complete(scene, 2) { $0.inError([.stripe]) }
       try await scene.ledger.pass(.seconds(30))
-      #expect(try await look(scene, rules) == .tracking(resync: [.stripe]))
+      #expect(try await pass(scene, rules) == .tracking(resync: [.stripe]))
       try await scene.ledger.pass(.seconds(30))
-      #expect(try await look(scene, rules, showing: codes.map { $0.shown(.synced) }) == .final)
+      #expect(try await pass(scene, rules, showing: codes.map { $0.shown(.synced) }) == .final)
       #expect(try await scene.ledger.facts().resyncs.isEmpty)
       _ = try await complete(scene, 2) { $0.inError([.stripe]) }
       try await scene.ledger.pass(.seconds(30))
-      #expect(try await look(scene, rules) == .tracking(resync: [.stripe]))
+      #expect(try await pass(scene, rules) == .tracking(resync: [.stripe]))
     }
   }
 
@@ -106,7 +106,7 @@ struct ResyncTests {
       _ = try await complete(scene, 1) { $0.inError([.shopify]) }
       for wasSent in [false, true] {
         try await scene.ledger.pass(.seconds(30))
-        #expect(try await look(scene, rules) == .tracking(resync: [.shopify]))
+        #expect(try await pass(scene, rules) == .tracking(resync: [.shopify]))
         try await scene.ledger.store.noteResync(
           Scene.reward,
           system: .shopify,
@@ -166,7 +166,7 @@ struct ResyncTests {
   }
 
   @Test(
-    "generate calls go first: while a job waits, a look gets one slot in ten",
+    "generate calls go first: while a job waits, a sync pass gets one slot in ten",
     arguments: LedgerKind.allCases
   )
   func precedence(kind: LedgerKind) async throws {

@@ -82,7 +82,7 @@ struct RetentionTests {
   }
 
   @Test(
-    "a job that was tried again is looked at once more when it ends again",
+    "a job that was tried again is pruned once more when it ends again",
     arguments: LedgerKind.allCases
   )
   func retried(kind: LedgerKind) async throws {

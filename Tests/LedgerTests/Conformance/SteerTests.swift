@@ -58,7 +58,7 @@ struct SteerTests {
     }
   }
 
-  @Test("a paused job goes on where it was, and not before", arguments: LedgerKind.allCases)
+  @Test("a resumed job continues where it was, and not before", arguments: LedgerKind.allCases)
   func pauses(kind: LedgerKind) async throws {
     try await Scene.lend(kind) { scene in
       let id = try await scene.insert(1500)

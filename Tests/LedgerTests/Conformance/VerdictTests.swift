@@ -94,7 +94,7 @@ struct VerdictTests {
   }
 
   @Test(
-    "rule 15: a held call keeps its room, its codes are set aside, and others go on",
+    "rule 15: a held call keeps its room, its codes are set aside, and others proceed",
     arguments: LedgerKind.allCases
   )
   func held(kind: LedgerKind) async throws {
@@ -102,20 +102,22 @@ struct VerdictTests {
       let id = try await scene.insert(10)
       let call = try await scene.doubtfulCall().call
       let other = try await scene.insert(5)
-      let strays = scene.mint.make(3, of: Scene.reward)
+      let unattributed = scene.mint.make(3, of: Scene.reward)
       let doubt = try await scene.doubt()
       try await scene.decide(doubt) {
         $0.held = [call.id]
         $0.holdReason = .unexplained
-        $0.unattributed = strays
+        $0.unattributed = unattributed
       }
       let facts = try await scene.ledger.facts()
       #expect(try facts.call(call.id).state == .inDoubt)
       #expect(try facts.call(call.id).heldAt == startOfTime)
       let job = try facts.job(id)
       #expect(job.held && job.outstanding == 10 && job.errorCode == "number_unexplained")
-      #expect(Set(facts.unattributed.keys) == Set(strays.map(\.id)) && facts.codes.isEmpty)
-      #expect(try await scene.ledger.store.known(strays.map(\.id)) == Set(strays.map(\.id)))
+      #expect(Set(facts.unattributed.keys) == Set(unattributed.map(\.id)) && facts.codes.isEmpty)
+      #expect(
+        try await scene.ledger.store.known(unattributed.map(\.id)) == Set(unattributed.map(\.id))
+      )
       #expect(try facts.reward(Scene.reward).closedAt == nil)
       #expect(try await scene.claim().call.job == other)
       #expect(try await scene.takeDoubt() == nil)

@@ -18,9 +18,9 @@ struct ClusterTests {
         """
       )
       #expect(try await scene.ask() == .nothing(wait: nil, due: .zero))
-      let tending = try await scene.heartbeat()
-      #expect(tending.block?.code == "other_cluster")
-      #expect(tending.block?.probeNow == false)
+      let heartbeat = try await scene.heartbeat()
+      #expect(heartbeat.block?.code == "other_cluster")
+      #expect(heartbeat.block?.probeNow == false)
       #expect(try await scene.ask() == .nothing(wait: nil, due: nil))
 
       try await refusesToAccept(" ", connection)

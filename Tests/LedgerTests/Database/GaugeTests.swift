@@ -8,8 +8,8 @@ struct GaugeTests {
   @Test("the oldest doubt is one that is being found out: those that are held wait for a person")
   func oldestDoubt() async throws {
     try await RealLedger.lend { ledger in
-      let desk = OverviewQueries(pool: ledger.pool)
-      let none = try await desk.gauges()
+      let queries = OverviewQueries(pool: ledger.pool)
+      let none = try await queries.gauges()
       #expect(none.doubts == 0 && none.heldCalls == 0 && none.oldestDoubtSeconds == 0)
 
       _ = try await ledger.insert(40, of: Samples.reward(1))
@@ -23,14 +23,14 @@ struct GaugeTests {
         FROM codemint.jobs j, (VALUES (1, false), (10, false), (60, true)) AS d (minutes, held)
         """
       )
-      let gauges = try await desk.gauges()
+      let gauges = try await queries.gauges()
       #expect(gauges.doubts == 2 && gauges.heldCalls == 1)
       #expect((600..<3600).contains(gauges.oldestDoubtSeconds))
 
       try await ledger.bystander.script(
         "UPDATE codemint.calls SET held_at = now() WHERE held_at IS NULL"
       )
-      let held = try await desk.gauges()
+      let held = try await queries.gauges()
       #expect(held.doubts == 0 && held.heldCalls == 3 && held.oldestDoubtSeconds == 0)
     }
   }

@@ -112,7 +112,10 @@ struct InsertTests {
       #expect(try row.one().bool("own"))
       let job = try #require(try await logins.owner.facts().jobs.values.first)
       #expect(job.state == .queued && !job.paused && !job.held && job.isNew)
-      #expect(job.issued == 0 && job.outstanding == 0 && job.surplus == 0 && job.answersWithoutProgress == 0)
+      #expect(
+        job.issued == 0 && job.outstanding == 0 && job.surplus == 0
+          && job.answersWithoutProgress == 0
+      )
       #expect(job.errorCode == nil && job.errorMessage == nil && job.startedAt == nil)
       #expect(job.finishedAt == nil && job.endsAs == nil)
     }
@@ -128,22 +131,24 @@ struct InsertTests {
         """
       )
       let job = try #require(try await ledger.bystander.facts().jobs.values.first)
-      #expect(job.state == .completed && job.issued == 7 && job.createdAt == 0 && job.isQueued == false)
+      #expect(
+        job.state == .completed && job.issued == 7 && job.createdAt == 0 && job.isQueued == false
+      )
     }
   }
 
   @Test("a dedupe_key is taken once for ever")
   func dedupe() async throws {
     try await RealLedger.lend { ledger in
-      let desk = JobQueries(pool: ledger.pool)
+      let queries = JobQueries(pool: ledger.pool)
       let request = JobRequest(
         reward: Scene.reward.description,
         count: 5,
         dedupeKey: "order-17"
       )
-      _ = try await desk.enqueue(request)
+      _ = try await queries.enqueue(request)
       do {
-        _ = try await desk.enqueue(request)
+        _ = try await queries.enqueue(request)
         Issue.record("inserted twice")
       } catch let error as LedgerError {
         #expect(error.code == .job)
@@ -159,7 +164,8 @@ struct InsertTests {
       let changes = [
         "issued = 11", "issued = 6, outstanding = 5", "outstanding = -1",
         "state = 'completed', issued = 9, is_new = false, queue_position = NULL, finished_at = now()",
-        "state = 'failed', is_new = false, queue_position = NULL", "state = 'ending', is_new = false, queue_position = NULL", "state = 'gone'",
+        "state = 'failed', is_new = false, queue_position = NULL",
+        "state = 'ending', is_new = false, queue_position = NULL", "state = 'gone'",
         "paused = true", "held = true",
       ]
       for change in changes {

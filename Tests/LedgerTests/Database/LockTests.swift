@@ -55,7 +55,7 @@ struct LockTests {
     }
   }
 
-  @Test("tending waits for nobody: what is locked is left for the next time")
+  @Test("a heartbeat waits for nobody: what is locked is left for the next time")
   func tendSkips() async throws {
     try await RealLedger.lend { ledger in
       try await ledger.announce(Scene.fast)

@@ -7,7 +7,7 @@ import Testing
 @Suite("plans")
 struct PlanTests {
   /// Jobs in every place where they could be in the way: ahead of the others on rewards that are
-  /// closed, paused or full, in the line on rewards of their own, and in the waiting room.
+  /// closed, paused or full, in the queue on rewards of their own, and among the waiting.
   ///
   /// Without autovacuum, whose snapshot would keep what is dead in the way for as long as it happens to
   /// run: a matter of the moment and not of the plans.
@@ -55,7 +55,7 @@ struct PlanTests {
       _ = try await ledger.insert(100_000, of: Scene.otherReward)
       let few = try await pagesOfClaim(ledger)
       try await ledger.bystander.script(Self.backlog(5000), deadline: .seconds(120))
-      // Somebody has to set those aside that are in the way, a hundred arrivals at a time.
+      // Somebody has to set those aside that are in the way, a hundred placements at a time.
       var asked = 0
       while case .nothing(wait: .zero, _) = try await ledger.store.claim(request()) {
         asked += 1
@@ -114,7 +114,7 @@ struct PlanTests {
     )
   }
 
-  /// How many pages a claim passes at, once the connection knows the functions: work, not time.
+  /// How many pages a claim reads, once the connection knows the functions: work, not time.
   private func pagesOfClaim(_ ledger: RealLedger) async throws -> Int {
     var pages = 0
     for _ in 0..<8 {

@@ -30,7 +30,7 @@ struct PurgeTests {
       #expect(try kept.text("note") == "the campaign is long over")
       #expect(try kept.text("state") == "completed" && kept.optionalText("done_by") != nil)
 
-      // No listing takes them for new ones, no look writes into them, and no answer that is repeated
+      // No listing takes them for new ones, no sync pass writes into them, and no answer that is repeated
       // counts.
       let store = scene.ledger.store
       #expect(try await store.known(codes.map(\.id)) == Set(codes.map(\.id)))
@@ -72,7 +72,9 @@ struct PurgeTests {
       try await refuses(job, connection, "see codemint.watches")
       // The reward's other job falls in doubt.
       _ = try await scene.insert(5)
-      try await connection.script("UPDATE codemint.reward_watches SET next_listing_at = NULL, ended = 'listed'")
+      try await connection.script(
+        "UPDATE codemint.reward_watches SET next_listing_at = NULL, ended = 'listed'"
+      )
       _ = try await scene.doubtfulCall()
       try await refuses(job, connection, "see codemint.doubts")
       try await connection.script("UPDATE codemint.rewards SET closed_at = NULL")

@@ -29,12 +29,12 @@ struct ResolveTests {
     }
   }
 
-  @Test("codes set aside are nobody's and not followed; adopted, they are until they are settled")
-  func followed() async throws {
+  @Test("codes set aside are nobody's and not tracked; adopted, they are until their sync is final")
+  func tracked() async throws {
     let pending = #"{"shopify": {"syncStatus": "pending"}}"#
-    let strays = CodeMint().make(10, of: Scene.reward)
+    let unattributed = CodeMint().make(10, of: Scene.reward)
       .map { $0.shown(.pending, externalIDs: pending) }
-    try await Held.lend(unattributed: strays) { held in
+    try await Held.lend(unattributed: unattributed) { held in
       #expect(try await held.connection.facts().tracked.isEmpty)
       _ = try await held.resolve(held.calls[0], "adopt", "the vendor's log shows it")
       let adopted = try await held.connection.facts()
@@ -46,24 +46,24 @@ struct ResolveTests {
         lease: .seconds(60),
         first: .seconds(30)
       )
-      guard case .reward(let follow) = answer else {
-        Issue.record("adopted codes are not followed")
+      guard case .reward(let tracked) = answer else {
+        Issue.record("adopted codes are not tracked")
         return
       }
-      let synced = strays.map { $0.shown(.synced, status: "reserved") }
+      let synced = unattributed.map { $0.shown(.synced, status: "reserved") }
       let recorded = try await held.scene.ledger.store.record(
         synced,
-        of: follow.reward,
+        of: tracked.reward,
         worker: Scene.worker
       )
       #expect(recorded.changed == 10 && recorded.unknown == 0)
       let report = SyncPassReport(
-        reward: follow.reward,
+        reward: tracked.reward,
         ending: .read(.init(mark: nil, order: .unknown, position: nil))
       )
       let ended = try await held.scene.ledger.store.finish(
         report,
-        of: follow,
+        of: tracked,
         worker: Scene.worker,
         rules: .standard
       )
@@ -151,8 +151,8 @@ struct ResolveTests {
   @Test("of two calls held together the second finds what the first has left")
   func together() async throws {
     for first in ["absent", "adopt"] {
-      let strays = CodeMint().make(12, of: Scene.reward)
-      try await Held.lend(prefixes: [nil, nil], unattributed: strays) { held in
+      let unattributed = CodeMint().make(12, of: Scene.reward)
+      try await Held.lend(prefixes: [nil, nil], unattributed: unattributed) { held in
         _ = try await held.resolve(held.calls[0], first, "why")
         _ = try await held.resolve(held.calls[1], "adopt", "why")
         let facts = try await held.connection.facts()

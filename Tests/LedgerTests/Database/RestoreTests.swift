@@ -22,8 +22,8 @@ struct RestoreTests {
         }
       }
       try await Self.work(at: original) { scene, _ in
-        let tending = try await scene.heartbeat()
-        #expect(tending.block == nil)
+        let heartbeat = try await scene.heartbeat()
+        #expect(heartbeat.block == nil)
       }
     }
   }

@@ -76,7 +76,7 @@ struct StoreErrorTests {
     }
   }
 
-  /// The kind of failure with which tending fails.
+  /// The kind of failure with which a heartbeat fails.
   private func code(_ store: PostgresStore) async -> StoreError.Code? {
     do throws(StoreError) {
       _ = try await store.heartbeat(Samples.presence(Samples.worker(1), limits: Scene.fast))

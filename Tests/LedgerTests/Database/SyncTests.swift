@@ -4,7 +4,7 @@ import Postgres
 import Provisioning
 import Testing
 
-@Suite("following in a real database")
+@Suite("tracking in a real database")
 struct SyncTests {
   /// A finished job of so many codes, of which every tenth is pending, and its reward taken by a
   /// worker.
@@ -40,18 +40,18 @@ struct SyncTests {
         lease: .seconds(60),
         first: .seconds(30)
       )
-      guard case .reward(let follow) = answer else {
+      guard case .reward(let tracked) = answer else {
         Issue.record("nothing is due")
         return
       }
       let codes = try await ledger.bystander.facts().codes.values.map(\.code)
-      try await body(ledger, follow, codes.sorted { $0.id < $1.id })
+      try await body(ledger, tracked, codes.sorted { $0.id < $1.id })
     }
   }
 
   @Test("codes that are as they were are not written, and those that changed are written once")
   func deadRows() async throws {
-    try await withScenery { ledger, follow, codes in
+    try await withScenery { ledger, tracked, codes in
       func versions() async throws -> [String] {
         try await ledger.bystander.query("SELECT xmin::text AS v FROM codemint.codes ORDER BY id")
           .map { try $0.text("v") }
@@ -60,7 +60,7 @@ struct SyncTests {
       for page in stride(from: 0, to: 2000, by: 1000) {
         let recorded = try await ledger.store.record(
           Array(codes[page..<page + 1000]),
-          of: follow.reward,
+          of: tracked.reward,
           worker: Samples.worker(1)
         )
         #expect(recorded.kept && recorded.changed == 0 && recorded.unknown == 0)
@@ -72,7 +72,7 @@ struct SyncTests {
       }
       let recorded = try await ledger.store.record(
         shown,
-        of: follow.reward,
+        of: tracked.reward,
         worker: Samples.worker(1)
       )
       #expect(recorded.changed == 100)
@@ -82,9 +82,9 @@ struct SyncTests {
     }
   }
 
-  @Test("a job's last code is told of once, when it settles")
+  @Test("a job is told of once, when the sync of its last code is final")
   func told() async throws {
-    try await withScenery { ledger, follow, codes in
+    try await withScenery { ledger, tracked, codes in
       let listener = try await Connection.open(ledger.settings)
       try await listener.script("LISTEN codemint_sync_done; LISTEN test")
       func told() async throws -> [String] {
@@ -97,25 +97,25 @@ struct SyncTests {
           }
         }
       }
-      func look(_ shown: [IssuedCode], _ follow: TrackedReward) async throws -> SyncPassAnswer {
+      func pass(_ shown: [IssuedCode], _ tracked: TrackedReward) async throws -> SyncPassAnswer {
         for page in stride(from: 0, to: shown.count, by: 1000) {
           _ = try await ledger.store.record(
             Array(shown[page..<page + 1000]),
-            of: follow.reward,
+            of: tracked.reward,
             worker: Samples.worker(1)
           )
         }
         return try await ledger.store.finish(
           SyncPassReport(
-            reward: follow.reward,
+            reward: tracked.reward,
             ending: .read(.init(mark: nil, order: .unknown, position: nil))
           ),
-          of: follow,
+          of: tracked,
           worker: Samples.worker(1),
           rules: .standard
         )
       }
-      #expect(try await look(codes, follow) == .tracking(resync: []))
+      #expect(try await pass(codes, tracked) == .tracking(resync: []))
       #expect(try await told() == [])
       try await ledger.bystander.script("UPDATE codemint.tracked_rewards SET next_pass_at = now()")
       let again = try await ledger.store.takeTracked(
@@ -127,7 +127,7 @@ struct SyncTests {
         Issue.record("nothing is due")
         return
       }
-      #expect(try await look(codes.map { $0.shown(.synced) }, next) == .final)
+      #expect(try await pass(codes.map { $0.shown(.synced) }, next) == .final)
       #expect(try await told() == ["1"])
       try await ledger.bystander.script(
         "UPDATE codemint.jobs SET finished_at = clock_timestamp()"
@@ -139,7 +139,7 @@ struct SyncTests {
 
   @Test("operators see counts by system, and problems with ids and the API's own words")
   func views() async throws {
-    try await withScenery { ledger, follow, codes in
+    try await withScenery { ledger, tracked, codes in
       let shown = codes.prefix(20).enumerated().map { place, code in
         switch place {
         case 0..<7: code.inError([.stripe])
@@ -147,7 +147,7 @@ struct SyncTests {
         default: code
         }
       }
-      _ = try await ledger.store.record(shown, of: follow.reward, worker: Samples.worker(1))
+      _ = try await ledger.store.record(shown, of: tracked.reward, worker: Samples.worker(1))
       let status = try await ledger.bystander.query(
         """
         SELECT sync_none, sync_pending, sync_synced, sync_error, sync_systems::text
@@ -178,7 +178,7 @@ struct SyncTests {
 
   @Test("an error that quotes its code shows no code, however it is written")
   func quotedCode() async throws {
-    try await withScenery { ledger, follow, codes in
+    try await withScenery { ledger, tracked, codes in
       try await ledger.bystander.script(
         """
         UPDATE codemint.codes
@@ -186,7 +186,7 @@ struct SyncTests {
             external_ids = jsonb_build_object('stripe', jsonb_build_object('syncStatus', 'error',
               'error', format('code %s exists: SUMMER-+(X%s', 'Summer-+(x' || code, code)));
         INSERT INTO codemint.resyncs (reward_id, system, next_at)
-          VALUES ('\(follow.reward)', 'stripe', now());
+          VALUES ('\(tracked.reward)', 'stripe', now());
         """
       )
       let text = "code (code) exists: (code)"
@@ -202,13 +202,13 @@ struct SyncTests {
 
   @Test("an operator has a given-up reward tracked once more")
   func trackedAgain() async throws {
-    try await withScenery { ledger, follow, _ in
+    try await withScenery { ledger, tracked, _ in
       try await ledger.bystander.script(
         "UPDATE codemint.tracked_rewards SET next_pass_at = NULL, given_up_at = now(), worker = NULL"
       )
       let row = try await ledger.bystander.query(
         "SELECT codemint.track_sync($1) AS outcome",
-        [.uuid(follow.reward.id.bits)]
+        [.uuid(tracked.reward.id.bits)]
       ).one()
       #expect(try row.text("outcome").hasSuffix("is tracked for 200 code(s)"))
       let error = await failure { () throws(PostgresError) in
@@ -221,7 +221,7 @@ struct SyncTests {
     }
   }
 
-  @Test("what is due and what is unsettled is read off indexes")
+  @Test("what is due and what is not final is read off indexes")
   func plans() async throws {
     try await withScenery { ledger, _, _ in
       try await ledger.bystander.script(
@@ -239,14 +239,14 @@ struct SyncTests {
         "SELECT * FROM codemint.tracked_rewards WHERE next_pass_at <= now() ORDER BY next_pass_at LIMIT 1"
       )
       #expect(due.contains("tracked_rewards_due") && !due.contains("Seq Scan"), "\(due)")
-      let unsettled = try await plan(
+      let pending = try await plan(
         """
         SELECT count(*) FROM codemint.jobs j
         JOIN codemint.codes c ON c.job_id = j.id AND c.sync_status = 'error'
         WHERE j.reward_id = '\(Samples.reward(1))' AND j.issued + j.surplus > 0
         """
       )
-      #expect(unsettled.contains("codes_by_job"), "\(unsettled)")
+      #expect(pending.contains("codes_by_job"), "\(pending)")
     }
   }
 }

@@ -2,7 +2,7 @@ import Ledger
 import Postgres
 import Testing
 
-/// An operator with psql alone: why a job does not get on, and what helps.
+/// An operator with psql alone: why a job is stuck, and what helps.
 @Suite("what jobs wait for")
 struct WaitsTests {
   /// How the ledger is, on top of a job 1 that runs, of a daemon that lives and of limits.
@@ -14,7 +14,7 @@ struct WaitsTests {
     var help = "none: "
   }
 
-  /// What comes after what was done, where the job does not go on at once.
+  /// What comes after what was done, where the job does not proceed at once.
   private static let next = ["sync": "sync", "suspended": "listing"]
 
   private static let troubles = [

@@ -12,7 +12,7 @@ struct LedgerFacts: Hashable, Sendable {
   var apiClock = APIClockRow()
   var prunedUntil: PrunedMark?
   var workers: [WorkerID: WorkerRow] = [:]
-  /// Strays by the call that showed them.
+  /// Unattributed codes by the call that showed them.
   var unattributed: [CodeID: CallID] = [:]
   /// Codes kept as bytes by the call that they were found for.
   var rawCodes: [CodeID: CallID] = [:]

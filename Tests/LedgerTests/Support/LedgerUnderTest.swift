@@ -48,7 +48,7 @@ enum LedgerEdit: Hashable, Sendable {
   case cancel(JobID)
   /// An operator pauses a job.
   case pause(JobID)
-  /// An operator lets a paused job go on.
+  /// An operator resumes a paused job.
   case resume(JobID)
   /// An operator opens a job again.
   case retry(JobID)

@@ -14,7 +14,7 @@ extension MemoryLedger {
     if let raw = settlement.rawAnswer, answers[call.id] == nil { answers[call.id] = raw }
     keep(settlement.unattributed, of: call)
     guard var job = jobs[call.job] else {
-      // A failover lost the job itself. Its codes exist, so they are kept where people look.
+      // A failover lost the job itself. Its codes exist, so they are kept for a person to see.
       keep(settlement.codes, of: call)
       return SettleReceipt(issued: 0, surplus: 0, call: nil, jobBefore: nil, job: nil)
     }

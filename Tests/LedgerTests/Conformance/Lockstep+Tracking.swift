@@ -3,12 +3,12 @@ import Provisioning
 
 extension Lockstep {
   /// Does one thing that a worker does to both.
-  mutating func follow() async throws -> String {
+  mutating func track() async throws -> String {
     switch Int.random(in: 0..<10, using: &random) {
     case 0..<4: try await takeTracked()
     case 4: try await syncSlot()
     case 5..<7: try await recordChanges()
-    case 7..<9: try await finishLook()
+    case 7..<9: try await finishPass()
     default: try await noteResync()
     }
   }
@@ -20,27 +20,31 @@ extension Lockstep {
       one,
       try await postgres.store.takeTracked(worker, lease: .seconds(6), first: .seconds(1))
     )
-    if case .reward(let follow) = one { follows.append((worker, follow)) }
-    return "take follow"
+    if case .reward(let tracked) = one { trackedRewards.append((worker, tracked)) }
+    return "take tracked"
   }
 
   private mutating func syncSlot() async throws -> String {
-    guard let (worker, follow) = follows.randomElement(using: &random) else { return "nothing" }
+    guard let (worker, tracked) = trackedRewards.randomElement(using: &random) else {
+      return "nothing"
+    }
     let one = try await memory.store.syncSlot(
-      follow.reward,
+      tracked.reward,
       worker: worker,
       lease: .seconds(6)
     )
     compare(
       one,
-      try await postgres.store.syncSlot(follow.reward, worker: worker, lease: .seconds(6))
+      try await postgres.store.syncSlot(tracked.reward, worker: worker, lease: .seconds(6))
     )
-    return "follow slot"
+    return "sync slot"
   }
 
   /// Codes that were shown before, in another state, and now and then one that is unknown.
   private mutating func recordChanges() async throws -> String {
-    guard let (worker, follow) = follows.randomElement(using: &random) else { return "nothing" }
+    guard let (worker, tracked) = trackedRewards.randomElement(using: &random) else {
+      return "nothing"
+    }
     var seen: Set<CodeID> = []
     var codes = shown.shuffled(using: &random).prefix(8)
       .filter { seen.insert($0.id).inserted }
@@ -51,21 +55,21 @@ extension Lockstep {
           ? code.inError([Bool.random(using: &random) ? .shopify : .stripe])
           : code.shown(sync, updatedAt: updatedAt == 0 ? nil : updatedAt)
       }
-    if Int.random(in: 0..<3, using: &random) == 0 { codes += mint.make(1, of: follow.reward) }
+    if Int.random(in: 0..<3, using: &random) == 0 { codes += mint.make(1, of: tracked.reward) }
     compare(
-      try await memory.store.record(codes, of: follow.reward, worker: worker),
-      try await postgres.store.record(codes, of: follow.reward, worker: worker)
+      try await memory.store.record(codes, of: tracked.reward, worker: worker),
+      try await postgres.store.record(codes, of: tracked.reward, worker: worker)
     )
     return "record \(codes.count) changes"
   }
 
-  private mutating func finishLook() async throws -> String {
-    guard let (worker, follow) = follows.popLast() else { return "nothing" }
+  private mutating func finishPass() async throws -> String {
+    guard let (worker, tracked) = trackedRewards.popLast() else { return "nothing" }
     let position =
       Bool.random(using: &random)
-      ? nil : ScanPosition(offset: 5, anchor: shown.last?.id, newest: follow.mark)
+      ? nil : ScanPosition(offset: 5, anchor: shown.last?.id, newest: tracked.mark)
     let reading = ChangeReader.Reading(
-      mark: follow.mark,
+      mark: tracked.mark,
       order: ListOrder.allCases.randomElement(using: &random) ?? .unknown,
       position: position
     )
@@ -73,7 +77,7 @@ extension Lockstep {
       .read(reading), .read(reading), .failed(message: "no", reading), .interrupted(reading),
     ]
     let report = SyncPassReport(
-      reward: follow.reward,
+      reward: tracked.reward,
       ending: endings.randomElement(using: &random) ?? .read(reading)
     )
     let rules = SyncRules(
@@ -82,12 +86,12 @@ extension Lockstep {
       patience: .seconds(60),
       retries: 1
     )
-    let one = try await memory.store.finish(report, of: follow, worker: worker, rules: rules)
+    let one = try await memory.store.finish(report, of: tracked, worker: worker, rules: rules)
     compare(
       one,
-      try await postgres.store.finish(report, of: follow, worker: worker, rules: rules)
+      try await postgres.store.finish(report, of: tracked, worker: worker, rules: rules)
     )
-    return "finish look \(one)"
+    return "finish pass \(one)"
   }
 
   private mutating func noteResync() async throws -> String {

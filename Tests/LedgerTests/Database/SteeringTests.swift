@@ -5,18 +5,18 @@ import Provisioning
 import Testing
 
 @Suite("steering, in SQL")
-struct SteerDeskTests {
+struct SteeringTests {
   @Test("each says how the job stands, and what was changed is kept with who and why")
   func kept() async throws {
     try await RealLedger.lend { ledger in
-      let desk = JobQueries(pool: ledger.pool)
+      let queries = JobQueries(pool: ledger.pool)
       let id = try await ledger.insert(7, of: Scene.reward).number
       let said = [
-        try await desk.steer(id, .pause, note: "shop is closed"),
-        try await desk.steer(id, .pause, note: "again"),
-        try await desk.steer(id, .resume, note: nil),
-        try await desk.steer(id, .cancel, note: "not wanted"),
-        try await desk.steer(id, .retry, note: " "),
+        try await queries.steer(id, .pause, note: "shop is closed"),
+        try await queries.steer(id, .pause, note: "again"),
+        try await queries.steer(id, .resume, note: nil),
+        try await queries.steer(id, .cancel, note: "not wanted"),
+        try await queries.steer(id, .retry, note: " "),
       ]
       #expect(
         said == [
@@ -39,19 +39,19 @@ struct SteerDeskTests {
   @Test("what cannot be done is refused with a sentence")
   func refused() async throws {
     try await RealLedger.lend { ledger in
-      let desk = JobQueries(pool: ledger.pool)
+      let queries = JobQueries(pool: ledger.pool)
       let id = try await ledger.insert(7, of: Scene.reward).number
       for action in JobAction.allCases {
         do {
-          _ = try await desk.steer(999, action, note: nil)
+          _ = try await queries.steer(999, action, note: nil)
           Issue.record("\(action) of nothing")
         } catch let error as LedgerError {
           #expect(error.description == "there is no job 999")
         }
       }
-      _ = try await desk.steer(id, .cancel, note: nil)
+      _ = try await queries.steer(id, .cancel, note: nil)
       do {
-        _ = try await desk.steer(id, .pause, note: nil)
+        _ = try await queries.steer(id, .pause, note: nil)
         Issue.record("paused")
       } catch let error as LedgerError {
         #expect(

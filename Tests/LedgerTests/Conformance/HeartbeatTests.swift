@@ -2,8 +2,8 @@ import MemoryStore
 import Provisioning
 import Testing
 
-@Suite("tending")
-struct TendTests {
+@Suite("heartbeats")
+struct HeartbeatTests {
   @Test(
     "a worker renews only its own calls that are still sending",
     arguments: LedgerKind.allCases
@@ -58,7 +58,7 @@ struct TendTests {
   }
 
   @Test(
-    "tending says when the next lease runs out or the next job is due",
+    "a heartbeat says when the next lease runs out or the next job is due",
     arguments: LedgerKind.allCases
   )
   func next(kind: LedgerKind) async throws {
@@ -75,7 +75,7 @@ struct TendTests {
   }
 
   @Test(
-    "a job waits for its run_at and is lined up when it has come",
+    "a job waits for its run_at and joins the queue when it has come",
     arguments: LedgerKind.allCases
   )
   func runAt(kind: LedgerKind) async throws {
@@ -89,7 +89,10 @@ struct TendTests {
     }
   }
 
-  @Test("jobs that became due line up in the order of their times", arguments: LedgerKind.allCases)
+  @Test(
+    "jobs that became due join the queue in the order of their times",
+    arguments: LedgerKind.allCases
+  )
   func dueOrder(kind: LedgerKind) async throws {
     try await Scene.lend(kind) { scene in
       var ids: [JobID] = []
@@ -109,21 +112,21 @@ struct TendTests {
     try await withLedger(kind) { ledger in
       let broad = Limits(requestsPerSecond: 50, burst: 1, maxInFlight: 9, maxInFlightPerReward: 9)
       let careful = Limits(requestsPerSecond: 70, burst: 5, maxInFlight: 2, maxInFlightPerReward: 1)
-      func tend(_ worker: WorkerID, _ limits: Limits) async throws -> Limits? {
+      func limits(after worker: WorkerID, _ limits: Limits) async throws -> Limits? {
         let lifetime = Duration.seconds(worker == Scene.worker ? 60 : 10)
         let presence = Samples.presence(worker, limits: limits, lifetime: lifetime)
         _ = try await ledger.store.heartbeat(presence)
         return try await ledger.facts().account.limits
       }
-      #expect(try await tend(Scene.worker, broad) == broad)
-      #expect(try await tend(Scene.otherWorker, careful) == broad.lesser(careful))
+      #expect(try await limits(after: Scene.worker, broad) == broad)
+      #expect(try await limits(after: Scene.otherWorker, careful) == broad.lesser(careful))
       try await ledger.pass(.seconds(10))
-      #expect(try await tend(Scene.worker, broad) == broad.lesser(careful))
+      #expect(try await limits(after: Scene.worker, broad) == broad.lesser(careful))
       try await ledger.pass(.microseconds(1))
-      #expect(try await tend(Scene.worker, broad) == broad)
-      #expect(try await tend(Scene.otherWorker, careful) == broad.lesser(careful))
+      #expect(try await limits(after: Scene.worker, broad) == broad)
+      #expect(try await limits(after: Scene.otherWorker, careful) == broad.lesser(careful))
       try await ledger.store.retire(Scene.otherWorker)
-      #expect(try await tend(Scene.worker, broad) == broad)
+      #expect(try await limits(after: Scene.worker, broad) == broad)
       #expect(try await ledger.facts().workers.count == 1)
     }
   }

@@ -2,8 +2,8 @@ import MemoryStore
 import Provisioning
 import Testing
 
-@Suite("following codes until other systems have them")
-struct FollowTests {
+@Suite("tracking codes until other systems have them")
+struct TrackingTests {
   static let rules = SyncRules.standard
   static let minute: Duration = .seconds(60)
 
@@ -24,36 +24,36 @@ struct FollowTests {
       lease: Self.minute,
       first: Self.rules.first
     )
-    guard case .reward(let follow) = answer else { return nil }
-    return follow
+    guard case .reward(let tracked) = answer else { return nil }
+    return tracked
   }
 
   /// Reads everything, in an order that is certain.
   @discardableResult
-  private func finish(_ scene: Scene, _ follow: TrackedReward) async throws -> SyncPassAnswer {
+  private func finish(_ scene: Scene, _ tracked: TrackedReward) async throws -> SyncPassAnswer {
     let reading = ChangeReader.Reading(
       mark: Timestamp(microseconds: 9),
       order: .honoured,
       position: nil
     )
     return try await scene.ledger.store.finish(
-      SyncPassReport(reward: follow.reward, ending: .read(reading)),
-      of: follow,
+      SyncPassReport(reward: tracked.reward, ending: .read(reading)),
+      of: tracked,
       worker: Scene.worker,
       rules: Self.rules
     )
   }
 
-  /// Looks at what is due and shows it so.
+  /// Takes the reward that is due, and shows its codes so in a complete pass.
   @discardableResult
-  private func look(_ scene: Scene, showing codes: [IssuedCode]) async throws -> SyncPassAnswer? {
-    guard let follow = try await take(scene) else { return nil }
-    _ = try await scene.ledger.store.record(codes, of: follow.reward, worker: Scene.worker)
-    return try await finish(scene, follow)
+  private func pass(_ scene: Scene, showing codes: [IssuedCode]) async throws -> SyncPassAnswer? {
+    guard let tracked = try await take(scene) else { return nil }
+    _ = try await scene.ledger.store.record(codes, of: tracked.reward, worker: Scene.worker)
+    return try await finish(scene, tracked)
   }
 
   @Test(
-    "a reward is looked at from the first pause on, and again until it is settled",
+    "passes begin after the first pause, and end when the sync of every code is final",
     arguments: LedgerKind.allCases
   )
   func settles(kind: LedgerKind) async throws {
@@ -70,7 +70,7 @@ struct FollowTests {
       try await scene.ledger.pass(.milliseconds(59_999))
       #expect(try await take(scene) == nil)
       try await scene.ledger.pass(.milliseconds(1))
-      #expect(try await look(scene, showing: codes.map { $0.shown(.synced) }) == .final)
+      #expect(try await pass(scene, showing: codes.map { $0.shown(.synced) }) == .final)
       try await scene.ledger.pass(.seconds(100_000))
       #expect(try await take(scene) == nil)
       let facts = try await scene.ledger.facts()
@@ -79,7 +79,7 @@ struct FollowTests {
   }
 
   @Test(
-    "a reward of which every code is settled at once is never looked at",
+    "a reward whose codes are all synced at once has no pass",
     arguments: LedgerKind.allCases
   )
   func nothingToDo(kind: LedgerKind) async throws {
@@ -115,16 +115,16 @@ struct FollowTests {
   }
 
   @Test(
-    "more unsettled codes begin the pauses anew, and keep what this look may have missed",
+    "more codes whose sync is not final begin the pauses anew, and keep what this pass may miss",
     arguments: LedgerKind.allCases
   )
   func stirred(kind: LedgerKind) async throws {
     try await Scene.lend(kind) { scene in
       let codes = try await complete(scene, [.pending])
       try await scene.ledger.pass(.seconds(30))
-      let follow = try #require(try await take(scene))
+      let tracked = try #require(try await take(scene))
       _ = try await complete(scene, [.pending])
-      try await finish(scene, follow)
+      try await finish(scene, tracked)
       let row = try #require(try await scene.ledger.facts().tracked[Scene.reward])
       #expect(row.passes == 0 && row.mark == codes[0].createdAt?.microseconds)
       try await scene.ledger.pass(.milliseconds(29_999))
@@ -142,9 +142,9 @@ struct FollowTests {
     try await Scene.lend(kind) { scene in
       let codes = try await complete(scene, [.pending, .pending, .pending])
       try await scene.ledger.pass(.seconds(30))
-      let follow = try #require(try await take(scene))
+      let tracked = try #require(try await take(scene))
       func record(_ codes: [IssuedCode]) async throws -> Int {
-        try await scene.ledger.store.record(codes, of: follow.reward, worker: Scene.worker).changed
+        try await scene.ledger.store.record(codes, of: tracked.reward, worker: Scene.worker).changed
       }
       #expect(try await record(codes) == 0)
       let later = codes[0].shown(.synced, status: "redeemed", updatedAt: 500)
@@ -162,10 +162,10 @@ struct FollowTests {
     try await Scene.lend(kind) { scene in
       let codes = try await complete(scene, [.pending, .pending])
       try await scene.ledger.pass(.seconds(30))
-      let follow = try #require(try await take(scene))
+      let tracked = try #require(try await take(scene))
       let shown = [codes[0].shown(.synced), codes[1].shown(.synced, status: "a\u{0}b")]
       do throws(StoreError) {
-        _ = try await scene.ledger.store.record(shown, of: follow.reward, worker: Scene.worker)
+        _ = try await scene.ledger.store.record(shown, of: tracked.reward, worker: Scene.worker)
         Issue.record("taken")
       } catch {
         #expect(error.code == .contentRefused)
@@ -180,7 +180,7 @@ struct FollowTests {
     try await Scene.lend(kind) { scene in
       let codes = try await complete(scene, [.pending])
       try await scene.ledger.pass(.seconds(30))
-      let follow = try #require(try await take(scene))
+      let tracked = try #require(try await take(scene))
       try await scene.ledger.pass(.seconds(61))
       let store = scene.ledger.store
       let other = try await store.takeTracked(
@@ -192,31 +192,31 @@ struct FollowTests {
         Issue.record("not taken over")
         return
       }
-      #expect(theirs.reward == follow.reward && theirs.pass == 2)
+      #expect(theirs.reward == tracked.reward && theirs.pass == 2)
       let recorded = try await store.record(
         codes.map { $0.shown(.synced) },
-        of: follow.reward,
+        of: tracked.reward,
         worker: Scene.worker
       )
       #expect(!recorded.kept && recorded.changed == 0)
-      #expect(try await finish(scene, follow) == .lost)
+      #expect(try await finish(scene, tracked) == .lost)
       #expect(
-        try await store.syncSlot(follow.reward, worker: Scene.worker, lease: Self.minute) == .lost
+        try await store.syncSlot(tracked.reward, worker: Scene.worker, lease: Self.minute) == .lost
       )
     }
   }
 
   @Test(
-    "a code that stays pending is given up in the end, and taken up again with new ones",
+    "a code that stays pending is given up in the end, and tracked again with new ones",
     arguments: LedgerKind.allCases
   )
   func givesUp(kind: LedgerKind) async throws {
     try await Scene.lend(kind) { scene in
       let codes = try await complete(scene, [.pending])
       try await scene.ledger.pass(.seconds(7 * 86_400 - 1))
-      #expect(try await look(scene, showing: codes) == .tracking(resync: []))
+      #expect(try await pass(scene, showing: codes) == .tracking(resync: []))
       try await scene.ledger.pass(.seconds(3600))
-      #expect(try await look(scene, showing: codes) == .givenUp)
+      #expect(try await pass(scene, showing: codes) == .givenUp)
       let row = try #require(try await scene.ledger.facts().tracked[Scene.reward])
       #expect(row.nextPassAt == nil && row.givenUpAt != nil)
       try await scene.ledger.pass(.seconds(3600))
@@ -227,7 +227,10 @@ struct FollowTests {
     }
   }
 
-  @Test("a look that fails or is cut off goes on where it stopped", arguments: LedgerKind.allCases)
+  @Test(
+    "a pass that fails or is cut off continues where it stopped",
+    arguments: LedgerKind.allCases
+  )
   func interrupted(kind: LedgerKind) async throws {
     try await Scene.lend(kind) { scene in
       let codes = try await complete(scene, [.pending])
@@ -239,12 +242,12 @@ struct FollowTests {
       )
       let reading = ChangeReader.Reading(mark: nil, order: .ignored, position: position)
       for failures in 0..<3 {
-        let follow = try #require(try await take(scene))
-        #expect(follow.failures == failures)
-        if failures > 0 { #expect(follow.position == position && follow.order == .ignored) }
+        let tracked = try #require(try await take(scene))
+        #expect(tracked.failures == failures)
+        if failures > 0 { #expect(tracked.position == position && tracked.order == .ignored) }
         _ = try await scene.ledger.store.finish(
-          SyncPassReport(reward: follow.reward, ending: .failed(message: "http_500", reading)),
-          of: follow,
+          SyncPassReport(reward: tracked.reward, ending: .failed(message: "http_500", reading)),
+          of: tracked,
           worker: Scene.worker,
           rules: Self.rules
         )
@@ -253,8 +256,8 @@ struct FollowTests {
       }
       let row = try #require(try await scene.ledger.facts().tracked[Scene.reward])
       #expect(row.errorMessage == "http_500" && row.failures == 3)
-      let follow = try #require(try await take(scene))
-      try await finish(scene, follow)
+      let tracked = try #require(try await take(scene))
+      try await finish(scene, tracked)
       let after = try #require(try await scene.ledger.facts().tracked[Scene.reward])
       #expect(after.failures == 0 && after.errorMessage == nil && after.scanOffset == nil)
     }

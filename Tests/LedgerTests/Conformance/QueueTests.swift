@@ -2,8 +2,8 @@ import MemoryStore
 import Provisioning
 import Testing
 
-@Suite("the line")
-struct LineTests {
+@Suite("the queue")
+struct QueueTests {
   @Test("jobs go by priority and take turns within one", arguments: LedgerKind.allCases)
   func order(kind: LedgerKind) async throws {
     try await Scene.lend(kind) { scene in
@@ -20,7 +20,7 @@ struct LineTests {
     "a small job waits for two calls of the big ones and no longer",
     arguments: LedgerKind.allCases
   )
-  func newcomer(kind: LedgerKind) async throws {
+  func newJob(kind: LedgerKind) async throws {
     try await Scene.lend(kind) { scene in
       let big = [
         try await scene.insert(1_000_000), try await scene.insert(1_000_000, of: Scene.otherReward),
@@ -56,7 +56,7 @@ struct LineTests {
   }
 
   @Test(
-    "a job that was late, resumed or given back is a newcomer among the newcomers",
+    "a job that was late, resumed or given back is new among the new jobs",
     arguments: LedgerKind.allCases
   )
   func comeBack(kind: LedgerKind) async throws {
@@ -104,7 +104,7 @@ struct LineTests {
   }
 
   @Test(
-    "slots are those of the pure rule, for any arrivals",
+    "slots are those of the reference model, whenever claims come",
     arguments: LedgerKind.allCases,
     [1, 2, 3] as [UInt64]
   )

@@ -4,12 +4,12 @@ import Postgres
 import Provisioning
 import Testing
 
-@Suite("the job desk")
-struct JobDeskTests {
+@Suite("what is asked about jobs")
+struct JobQueryTests {
   @Test("a job is inserted as it was asked for, with the database's defaults")
   func enqueue() async throws {
     try await RealLedger.lend { ledger in
-      let desk = JobQueries(pool: ledger.pool)
+      let queries = JobQueries(pool: ledger.pool)
       let full = JobRequest(
         reward: Scene.reward.description.uppercased(),
         count: 700,
@@ -19,11 +19,11 @@ struct JobDeskTests {
         dedupeKey: "k",
         metadata: #"{"order": 17}"#
       )
-      let first = try await desk.enqueue(full)
-      let second = try await desk.enqueue(
+      let first = try await queries.enqueue(full)
+      let second = try await queries.enqueue(
         JobRequest(reward: Scene.otherReward.description, count: 1)
       )
-      let jobs = try await desk.status(of: [second, first])
+      let jobs = try await queries.status(of: [second, first])
       #expect(jobs.map(\.id) == [first, second])
       #expect(jobs[0].reward == Scene.reward.description && jobs[0].priority == 2)
       #expect(jobs[0].nextCallAt?.hasPrefix("2099-12-24") == true)
@@ -35,7 +35,7 @@ struct JobDeskTests {
   @Test("a refused row says why, in the constraint's or the database's own words")
   func refused() async throws {
     try await RealLedger.lend { ledger in
-      let desk = JobQueries(pool: ledger.pool)
+      let queries = JobQueries(pool: ledger.pool)
       let reward = Scene.reward.description
       let requests: [(JobRequest, String)] = [
         (JobRequest(reward: reward, count: 0), "count must be from 1 to 1000000"),
@@ -46,7 +46,7 @@ struct JobDeskTests {
       ]
       for (request, words) in requests {
         do {
-          _ = try await desk.enqueue(request)
+          _ = try await queries.enqueue(request)
           Issue.record("inserted: \(words)")
         } catch let error as LedgerError {
           #expect(error.code == .job && error.description.contains(words))
@@ -58,10 +58,10 @@ struct JobDeskTests {
   @Test("a job that does not exist is named")
   func missing() async throws {
     try await RealLedger.lend { ledger in
-      let desk = JobQueries(pool: ledger.pool)
+      let queries = JobQueries(pool: ledger.pool)
       let id = try await ledger.insert(5, of: Scene.reward)
       do {
-        _ = try await desk.status(of: [id.number, 77, 78])
+        _ = try await queries.status(of: [id.number, 77, 78])
         Issue.record("found")
       } catch let error as LedgerError {
         #expect(error.code == .job && error.description.contains("77, 78"))
@@ -72,7 +72,7 @@ struct JobDeskTests {
   @Test("open jobs come before finished ones where there is not room for all")
   func recent() async throws {
     try await RealLedger.lend { ledger in
-      let desk = JobQueries(pool: ledger.pool)
+      let queries = JobQueries(pool: ledger.pool)
       var ids: [Int64] = []
       for _ in 0..<4 { ids.append(try await ledger.insert(5, of: Scene.reward).number) }
       _ = try await ledger.bystander.query(
@@ -82,26 +82,26 @@ struct JobDeskTests {
         """,
         [.int8s([ids[2], ids[3]])]
       )
-      #expect(try await desk.recent(limit: 3).map(\.id) == [ids[3], ids[1], ids[0]])
-      #expect(try await desk.recent(limit: 2).map(\.id) == [ids[1], ids[0]])
+      #expect(try await queries.recent(limit: 3).map(\.id) == [ids[3], ids[1], ids[0]])
+      #expect(try await queries.recent(limit: 2).map(\.id) == [ids[1], ids[0]])
     }
   }
 
   @Test("the account says whether calls may be sent, and why not")
   func account() async throws {
     try await RealLedger.lend { ledger in
-      let desk = JobQueries(pool: ledger.pool)
-      let fresh = try await desk.account()
+      let queries = JobQueries(pool: ledger.pool)
+      let fresh = try await queries.account()
       #expect(fresh.state == "open" && fresh.requestsPerSecond == nil && fresh.workers == 0)
       try await ledger.announce(Scene.fast)
-      #expect(try await desk.account().workers == 1)
+      #expect(try await queries.account().workers == 1)
       try await ledger.bystander.script(
         """
         UPDATE codemint.account
         SET paused_until = now() + interval '1 hour', pause_reason = 'throttled'
         """
       )
-      let paused = try await desk.account()
+      let paused = try await queries.account()
       #expect(paused.state == "paused" && paused.reason == "throttled")
       try await ledger.bystander.script(
         """
@@ -109,7 +109,7 @@ struct JobDeskTests {
         SET blocked_at = now(), blocked_code = 'unauthorized', blocked_message = 'no such key'
         """
       )
-      let blocked = try await desk.account()
+      let blocked = try await queries.account()
       #expect(blocked.state == "blocked" && blocked.reason == "unauthorized")
       #expect(blocked.message == "no such key")
     }

@@ -2,8 +2,8 @@ import MemoryStore
 import Provisioning
 import Testing
 
-@Suite("what clean answers teach")
-struct LearnTests {
+@Suite("facts: what clean answers show")
+struct FactTests {
   @Test(
     "rule 10: a fresh listing shows the first and the last code of the newest clean answer",
     arguments: LedgerKind.allCases
