@@ -155,7 +155,9 @@ public struct Migrator: Sendable {
     do throws(PostgresError) {
       try await connection.script(schema.code)
     } catch {
-      guard let state = error.sqlState, Statements.mustBeDropped.contains(state) else { throw error }
+      guard let state = error.sqlState, Statements.mustBeDropped.contains(state) else {
+        throw error
+      }
       // The result of a function or a column of a view has changed, so it cannot be replaced: all
       // objects are dropped and created. If a user's own object depends on one of them, the database
       // refuses and names that object.
