@@ -155,7 +155,9 @@ public struct Migrator: Sendable {
     do throws(PostgresError) {
       try await connection.script(schema.code)
     } catch {
-      guard let state = error.sqlState, Statements.mustBeDropped.contains(state) else { throw error }
+      guard let state = error.sqlState, Statements.mustBeDropped.contains(state) else {
+        throw error
+      }
       // A result or a column has changed, which nothing can be replaced with: all is made anew. The
       // database refuses if something of a user's depends on it, and names that.
       try await connection.script("ROLLBACK TO SAVEPOINT replacing")

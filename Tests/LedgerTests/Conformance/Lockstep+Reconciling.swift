@@ -16,8 +16,16 @@ extension Lockstep {
 
   private mutating func takeDoubt() async throws -> String {
     let worker = worker
-    let one = try await memory.store.takeDoubt(worker, lease: .seconds(8), effectiveFor: .seconds(4))
-    let other = try await postgres.store.takeDoubt(worker, lease: .seconds(8), effectiveFor: .seconds(4))
+    let one = try await memory.store.takeDoubt(
+      worker,
+      lease: .seconds(8),
+      effectiveFor: .seconds(4)
+    )
+    let other = try await postgres.store.takeDoubt(
+      worker,
+      lease: .seconds(8),
+      effectiveFor: .seconds(4)
+    )
     compare(one, other)
     if let one { doubts.append((worker, one)) }
     return "take doubt"

@@ -59,7 +59,8 @@ struct RefusalTests {
       #expect(try await scene.heartbeat().block?.code == "c2")
       try await store.recordProbe(.unreachable("no"), retryAfter: .seconds(30))
       #expect(
-        try await scene.heartbeat().block == AccountBlock(code: "c2", message: "m2", probeNow: false)
+        try await scene.heartbeat().block
+          == AccountBlock(code: "c2", message: "m2", probeNow: false)
       )
       try await store.recordProbe(.accepted, retryAfter: .seconds(30))
       #expect(try await scene.heartbeat().block == nil)

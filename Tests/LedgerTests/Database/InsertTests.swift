@@ -112,7 +112,10 @@ struct InsertTests {
       #expect(try row.one().bool("own"))
       let job = try #require(try await logins.owner.facts().jobs.values.first)
       #expect(job.state == .queued && !job.paused && !job.held && job.isNew)
-      #expect(job.issued == 0 && job.outstanding == 0 && job.surplus == 0 && job.answersWithoutProgress == 0)
+      #expect(
+        job.issued == 0 && job.outstanding == 0 && job.surplus == 0
+          && job.answersWithoutProgress == 0
+      )
       #expect(job.errorCode == nil && job.errorMessage == nil && job.startedAt == nil)
       #expect(job.finishedAt == nil && job.endsAs == nil)
     }
@@ -128,7 +131,9 @@ struct InsertTests {
         """
       )
       let job = try #require(try await ledger.bystander.facts().jobs.values.first)
-      #expect(job.state == .completed && job.issued == 7 && job.createdAt == 0 && job.isQueued == false)
+      #expect(
+        job.state == .completed && job.issued == 7 && job.createdAt == 0 && job.isQueued == false
+      )
     }
   }
 
@@ -159,7 +164,8 @@ struct InsertTests {
       let changes = [
         "issued = 11", "issued = 6, outstanding = 5", "outstanding = -1",
         "state = 'completed', issued = 9, is_new = false, queue_position = NULL, finished_at = now()",
-        "state = 'failed', is_new = false, queue_position = NULL", "state = 'ending', is_new = false, queue_position = NULL", "state = 'gone'",
+        "state = 'failed', is_new = false, queue_position = NULL",
+        "state = 'ending', is_new = false, queue_position = NULL", "state = 'gone'",
         "paused = true", "held = true",
       ]
       for change in changes {

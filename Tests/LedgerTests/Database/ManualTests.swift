@@ -28,9 +28,11 @@ struct ManualTests {
         ORDER BY 1
         """
       ).map { try $0.text("name") }
-      #expect(tuned == [
-        "calls", "codes", "jobs", "pending_placements", "rewards", "tracked_rewards",
-      ])
+      #expect(
+        tuned == [
+          "calls", "codes", "jobs", "pending_placements", "rewards", "tracked_rewards",
+        ]
+      )
       await connection.close()
     }
   }

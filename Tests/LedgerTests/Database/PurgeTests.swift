@@ -72,7 +72,9 @@ struct PurgeTests {
       try await refuses(job, connection, "see codemint.watches")
       // The reward's other job falls in doubt.
       _ = try await scene.insert(5)
-      try await connection.script("UPDATE codemint.reward_watches SET next_listing_at = NULL, ended = 'listed'")
+      try await connection.script(
+        "UPDATE codemint.reward_watches SET next_listing_at = NULL, ended = 'listed'"
+      )
       _ = try await scene.doubtfulCall()
       try await refuses(job, connection, "see codemint.doubts")
       try await connection.script("UPDATE codemint.rewards SET closed_at = NULL")

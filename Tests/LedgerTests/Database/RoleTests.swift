@@ -121,7 +121,8 @@ struct RoleTests {
         "UPDATE codemint.calls SET resolution_note = 'x'",
         "UPDATE codemint.codes SET code = 'X'", "UPDATE codemint.codes SET id = gen_random_uuid()",
         "UPDATE codemint.codes SET reward_id = gen_random_uuid()",
-        "UPDATE codemint.codes SET purged_at = now()", "UPDATE codemint.unattributed_codes SET code = 'X'",
+        "UPDATE codemint.codes SET purged_at = now()",
+        "UPDATE codemint.unattributed_codes SET code = 'X'",
         "UPDATE codemint.answers SET body = ''", "UPDATE codemint.raw_codes SET code = ''",
         "UPDATE codemint.purges SET note = ''", "UPDATE codemint.job_actions SET done_by = 'me'",
         "INSERT INTO codemint.account DEFAULT VALUES",
@@ -205,7 +206,8 @@ struct RoleTests {
       for (role, statement): (Role, Statement) in [
         (.worker, "UPDATE codemint.account SET set_by = 'me'"),
         (.operator, "SELECT code FROM codemint.codes"),
-        (.producer, "SELECT code FROM codemint.codes"), (.reader, "SELECT codemint.place_due_jobs()"),
+        (.producer, "SELECT code FROM codemint.codes"),
+        (.reader, "SELECT codemint.place_due_jobs()"),
       ] {
         let login = try await logins.login(role)
         #expect(await refusal(of: statement, to: login) == Self.denied, "\(statement.sql)")

@@ -68,7 +68,9 @@ extension Connection {
     {
       let hex = Array(try row.text("body"))
       facts.answers[CallID(UniqueID(bits: try row.uuid("call_id")))] =
-        stride(from: 0, to: hex.count, by: 2).compactMap { UInt8(String(hex[$0...($0 + 1)]), radix: 16) }
+        stride(from: 0, to: hex.count, by: 2).compactMap {
+          UInt8(String(hex[$0...($0 + 1)]), radix: 16)
+        }
     }
     for row in try await query("SELECT * FROM codemint.reward_watches") {
       facts.watches[RewardID(UniqueID(bits: try row.uuid("reward_id")))] = try WatchRow(row)
