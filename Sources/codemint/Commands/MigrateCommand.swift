@@ -96,7 +96,7 @@ extension Migrator.Step {
     case .applied(let migration): "applied migration \(migration.number): \(migration.name)"
     case .waiting(let calls): "no new calls; waiting for \(calls) in flight"
     case .stoppedWaiting(let calls):
-      "still \(calls) in flight: going on; what they did is found out by listing"
+      "still \(calls) in flight; continuing, and daemons find out later what they did"
     case .replacedCode: "replaced functions, views and privileges"
     }
   }

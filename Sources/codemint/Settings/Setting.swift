@@ -8,8 +8,8 @@
 // wrong value is an error even if a higher source hides it, because it would take effect on the day
 // that the higher source is removed.
 //
-// A new setting needs a case here, a member in `Settings` with its default, a line in
-// `Settings.read`, and a line in config/codemint.yaml.
+// A new setting needs a case here, a member in `Settings` with its default and a line in its `read`,
+// a line in config/codemint.yaml, and a row in README.md.
 
 import Logging
 import Provisioning

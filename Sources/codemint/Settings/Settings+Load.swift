@@ -66,39 +66,6 @@ extension Settings {
     return SettingsFile(standardFile, named: nil)
   }
 
-  private mutating func read(_ reader: inout SettingsReader) {
-    database.url = reader.secret(.databaseURL)
-    database.listenURL = reader.secret(.databaseListenURL)
-    api.baseURL = reader.text(.apiBaseURL) ?? api.baseURL
-    api.key = reader.secret(.apiKey)
-    api.timeout = reader.whole(.apiTimeout).map { .seconds($0) } ?? api.timeout
-    api.caFile = reader.text(.apiCAFile)
-    let maxInFlight = reader.whole(.maxInFlight) ?? limits.maxInFlight
-    limits = Limits(
-      requestsPerSecond: reader.number(.requestsPerSecond) ?? limits.requestsPerSecond,
-      burst: reader.whole(.burst) ?? limits.burst,
-      maxInFlight: maxInFlight,
-      // To lower max_in_flight below this default, an operator need not set both.
-      maxInFlightPerReward: reader.whole(.maxInFlightPerReward)
-        ?? min(limits.maxInFlightPerReward, maxInFlight)
-    )
-    lease = reader.whole(.lease).map { .seconds($0) } ?? lease
-    poll = reader.number(.poll).map { .seconds($0) } ?? poll
-    listingGap = reader.whole(.listingGap).map { .seconds($0) } ?? listingGap
-    sync.tracks = reader.flag(.syncTrack) ?? sync.tracks
-    sync.rules.retries = reader.whole(.syncRetries) ?? sync.rules.retries
-    sync.rules.first = reader.number(.syncFirst).map { .seconds($0) } ?? sync.rules.first
-    sync.rules.longest = reader.number(.syncLongest).map { .seconds($0) } ?? sync.rules.longest
-    sync.rules.patience =
-      reader.number(.syncDays).map { .seconds($0 * 86_400) } ?? sync.rules.patience
-    if let days = reader.whole(.retentionDays) {
-      callRetention = days == 0 ? nil : .seconds(days * 86_400)
-    }
-    listen = reader.address(.httpListen) ?? listen
-    log.level = reader.choice(.logLevel) ?? log.level
-    log.format = reader.choice(.logFormat) ?? log.format
-  }
-
   private func checkRelations(_ reader: inout SettingsReader, _ environment: [String: String]) {
     if limits.maxInFlightPerReward > limits.maxInFlight {
       reader.refuse(

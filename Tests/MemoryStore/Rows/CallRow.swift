@@ -89,9 +89,6 @@ extension HoldReason {
   /// Whether all that the calls can have made has been set aside, out of a whole listing; if not,
   /// their codes may be upstream and unknown.
   public var hasSeenAll: Bool {
-    switch self {
-    case .unexplained, .indistinct, .late: true
-    case .nulls, .unlistable: false
-    }
+    self != .nulls && self != .unlistable
   }
 }

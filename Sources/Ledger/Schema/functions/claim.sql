@@ -1,21 +1,23 @@
 -- Claiming: the next call is committed as `sending` before a byte of its request leaves.
 --
--- Locks are taken in the order reward, job, call, tracked reward, account, and a function waits only
--- for the first of each kind, so that no two can wait for each other. A claim takes its turn before
--- all. There is one exception: an id that a COPY has inserted before it waits for the reward, and that
--- the reward's holder inserts too. The server then ends one of the two after a second, and it is
--- repeated.
+-- Locks are taken in the order reward, job, call, tracked reward, account. A function waits only
+-- for the first lock of each kind, so no two functions can wait for each other. A claim takes its
+-- turn before any of these locks. There is one exception: a COPY inserts ids before its transaction
+-- waits for the reward. If the holder of the reward's lock inserts one of these ids too, each waits
+-- for the other. The server then ends one of the two after a second, and the worker repeats that
+-- one.
 --
--- A function that is called from outside pins its search_path. One that only such functions call, for
--- every call of the API, inherits it: setting it anew takes a tenth of a claim and of a settlement.
--- All of them are PL/pgSQL even where they are one expression: a function in SQL that cannot be
--- inlined is parsed at every call.
+-- A function that is called from outside pins its search_path. A function that only such functions
+-- call, for every call of the API, inherits the search_path: pinning it again would take a tenth of
+-- the time of a claim or a settlement. These functions are PL/pgSQL even if they are one
+-- expression, because a function in SQL that cannot be inlined is parsed at every call.
 
--- Takes the next call of the job at the head of the queue.
+-- Claims the next call for a worker.
 --
--- The worker makes p_call, so that a claim whose acknowledgement was lost finds itself when it is
--- repeated, unless the call has gone on meanwhile. p_code is the code that the worker knows;
--- p_waits is as in set_durability.
+-- The worker makes p_call, the id of the call. So a claim that is repeated after a lost
+-- acknowledgement finds the call that it made. If that call is not sending any more, nothing is
+-- claimed. p_code is the checksum of the functions that the worker was built with (require_code).
+-- set_durability explains p_waits.
 CREATE OR REPLACE FUNCTION codemint.claim_call(
   p_call uuid, p_worker uuid, p_lease interval, p_code text, p_waits boolean DEFAULT true
 ) RETURNS codemint.claimed
@@ -40,7 +42,7 @@ BEGIN
     v_claim.wait_us := 0;
   ELSE
     IF p_waits THEN
-      -- Nothing is written here that would take to disk what was.
+      -- The first claim may not be on disk yet, and nothing is written here that would wait for it.
       PERFORM codemint.await_durable(p_call);
     END IF;
     v_claim := codemint.show_claim(
@@ -53,12 +55,12 @@ BEGIN
 END
 $$;
 
--- Finds the job at the head of the queue, and takes a call of it.
+-- Finds the job at the head of the queue, and makes a call for that job.
 --
--- Claims take turns, so that two never find the same candidate: the second would wait for the first
--- one's reward for nothing. Whether the reward is closed is read from its row under the lock:
--- reading `calls` would use the snapshot taken before the wait for the lock, and could claim beside a
--- doubtful call.
+-- Claims take turns, so that two claims never find the same candidate; the second claim would wait
+-- for the reward's lock and then find nothing. Whether the reward is closed is read from its row
+-- under the lock. A query on `calls` would use the snapshot from before the wait for the lock, and
+-- the claim could slip in beside a doubtful call.
 CREATE OR REPLACE FUNCTION codemint.take_call(p_call uuid, p_worker uuid, p_lease interval)
 RETURNS codemint.claimed
 LANGUAGE plpgsql
@@ -76,7 +78,7 @@ BEGIN
   v_now := clock_timestamp();
   v_claim.outcome := 'nothing';
   IF NOT codemint.is_at_home() THEN
-    -- A heartbeat finds out where the ledger is, and what has to come first.
+    -- The worker's next heartbeat finds out where the ledger is, and what has to be done first.
     v_claim.due_us := CASE WHEN NOT codemint.is_suspended() THEN 0 END;
     RETURN v_claim;
   END IF;
@@ -105,7 +107,7 @@ BEGIN
   IF NOT codemint.may_take(v_account, v_reward, v_job, v_now)
      OR (v_job.is_new, v_job.queue_position)
         IS DISTINCT FROM (v_candidate.is_new, v_candidate.queue_position) THEN
-    -- Something other than a claim has changed it meanwhile: ask again at once.
+    -- Something other than a claim has changed the job meanwhile: the worker asks again at once.
     PERFORM codemint.refresh_queue(v_reward.reward_id);
     v_claim.wait_us := 0;
     RETURN v_claim;
@@ -121,7 +123,7 @@ BEGIN
 END
 $$;
 
--- What a worker needs to know of a call that it may send.
+-- What a worker needs to know about a call that it may send.
 CREATE OR REPLACE FUNCTION codemint.show_claim(
   p_call codemint.calls, p_next codemint.slot, p_starts_job boolean
 ) RETURNS codemint.claimed
@@ -144,9 +146,9 @@ BEGIN
 END
 $$;
 
--- Whether the account may send a generate call at all, beside its pace. After a failure one call goes
--- out at a time until one is clean (protocol, rule 17), and none while the breaker is open or the
--- functions are about to be replaced.
+-- Whether the account may send a generate call now; the pace is not checked here. After a failure
+-- one call goes out at a time until one is clean (protocol, rule 17). No call goes out while the
+-- key is refused, the breaker is open, or codemint migrate is about to replace the functions.
 CREATE OR REPLACE FUNCTION codemint.may_send(p_account codemint.account, p_now timestamptz)
 RETURNS boolean
 LANGUAGE plpgsql IMMUTABLE
@@ -160,7 +162,7 @@ BEGIN
 END
 $$;
 
--- Whether a call may be taken of this job, its reward and the account, all of them locked.
+-- Whether a call may be made for this job. The job, its reward and the account are locked.
 CREATE OR REPLACE FUNCTION codemint.may_take(
   p_account codemint.account, p_reward codemint.rewards, p_job codemint.jobs, p_now timestamptz
 ) RETURNS boolean
@@ -176,8 +178,8 @@ BEGIN
 END
 $$;
 
--- Inserts a call of this job in this slot; job, reward and account are locked. A call asks for what
--- the job lacks, but for at most 500 codes, the API's maximum.
+-- Inserts a call for this job in this slot. The job, its reward and the account are locked. A call
+-- asks for the codes that the job lacks, but for at most 500, the API's maximum.
 CREATE OR REPLACE FUNCTION codemint.insert_call(
   p_call uuid, p_worker uuid, p_lease interval,
   p_job codemint.jobs, p_next codemint.slot, p_now timestamptz
@@ -211,7 +213,7 @@ BEGIN
 END
 $$;
 
--- Locks a reward's row, which it makes when the reward is met for the first time.
+-- Locks a reward's row. If the reward has no row yet, the function inserts one.
 CREATE OR REPLACE FUNCTION codemint.lock_reward(p_reward uuid) RETURNS codemint.rewards
 LANGUAGE plpgsql
 AS $$
@@ -227,8 +229,8 @@ BEGIN
 END
 $$;
 
--- From p_from to p_to in microseconds, never more than a day: who waits asks again anyway, and a
--- run_at thousands of years ahead must not overflow anything.
+-- Microseconds from p_from to p_to, at most a day. Whoever waits asks again after a day anyway, and
+-- a run_at that is thousands of years ahead must not overflow anything.
 CREATE OR REPLACE FUNCTION codemint.microseconds(p_from timestamptz, p_to timestamptz) RETURNS bigint
 LANGUAGE plpgsql IMMUTABLE STRICT
 AS $$

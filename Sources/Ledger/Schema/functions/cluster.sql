@@ -1,13 +1,12 @@
--- The ledger knows which database it lives in, and notices when that is another.
+-- The ledger knows which database it lives in, and notices when it finds itself in another one.
 --
--- A copy or a restore that was taken for the original would send what the original has sent already,
--- so nothing is sent until an operator says that this is the one. After a failover the new primary may
--- lack the last commits of the old one, so what was asked of the API lately is listed before anything
--- more is asked.
+-- A copy or a restore would send again what the original has sent already. So nothing is sent until
+-- an operator accepts the database. After a failover the new primary may lack the last commits of
+-- the old one. So the rewards of the last day are listed before more codes are asked for.
 
--- The identity of the cluster; of the database, which is another one in a copy; of a table, which is
--- another one after a dump was restored; and the timeline, which every promotion and recovery counts
--- up.
+-- Where the ledger is now. A copy on another server has another system identifier, and a copied
+-- database has another oid. After a dump was restored, the table has another oid. Every promotion
+-- and every recovery counts the timeline up.
 CREATE OR REPLACE FUNCTION codemint.current_cluster(
   OUT system_identifier bigint, OUT database_oid oid, OUT table_oid oid, OUT timeline text
 )
@@ -20,7 +19,7 @@ AS $$
   WHERE d.datname = current_database()
 $$;
 
--- Whether nothing may be sent because this is a copy, or was restored.
+-- Whether nothing may be sent because this database is a copy or was restored.
 CREATE OR REPLACE FUNCTION codemint.is_suspended() RETURNS boolean
 LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp
@@ -30,8 +29,8 @@ BEGIN
 END
 $$;
 
--- Whether the ledger is on the timeline that it knows and is not suspended. Asked with every claim, so
--- it compares no more than that.
+-- Whether the ledger is on the timeline that it knows, and is not suspended. Every claim asks this,
+-- so the function compares nothing else.
 CREATE OR REPLACE FUNCTION codemint.is_at_home() RETURNS boolean
 LANGUAGE plpgsql VOLATILE
 AS $$
@@ -42,12 +41,12 @@ BEGIN
 END
 $$;
 
--- Checks that the ledger is still where it was. Every heartbeat does it, before it says that its
--- worker lives.
+-- Checks that the ledger is still where it was. Every heartbeat calls this function, before it
+-- writes that its worker is alive.
 --
--- A promotion and a base backup that was brought back look the same: another timeline. They differ in
--- how old the ledger is. If its last sign of life is more than an hour old, it is no standby that was
--- promoted in time, so a person has to say what it is.
+-- A promoted standby and a restored base backup look the same: both have another timeline. They
+-- differ in the age of the ledger's last sign of life. If that is more than an hour old, this is
+-- not a standby that was promoted in time, and a person has to say what it is.
 CREATE OR REPLACE FUNCTION codemint.check_cluster() RETURNS void
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
@@ -88,7 +87,7 @@ BEGIN
 END
 $$;
 
--- From now on this is where the ledger lives.
+-- Records that the ledger lives here from now on.
 CREATE OR REPLACE FUNCTION codemint.note_cluster() RETURNS void
 LANGUAGE sql
 SET search_path = pg_catalog, pg_temp
@@ -99,9 +98,10 @@ AS $$
   FROM codemint.current_cluster() c
 $$;
 
--- Every reward of which something was asked since then is listed before anything more is asked: since
--- for ever, every reward, since calls are forgotten in time (codemint.prune_calls). Codes that the
--- ledger does not know go to the latest call, if that call lacks them.
+-- Has each reward with a call since p_since listed before another call of the reward is made. If
+-- p_since is -infinity, this applies to every reward, because old calls are deleted
+-- (codemint.prune_calls). Codes that the ledger does not know go to the reward's latest call, if
+-- that call lacks codes.
 CREATE OR REPLACE FUNCTION codemint.suspect_rewards(p_since timestamptz) RETURNS void
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
@@ -147,5 +147,5 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION codemint.accept_cluster(text) IS
-  'Says that this database is the one to work on and no other one is in use: after a restore, or a '
-  'move to another cluster. Say why; who, when and why are kept.';
+  'Confirms that this database is the one to work on, and that no other copy of it is in use: after '
+  'a restore, or a move to another server. The note is required; who, when and why are kept.';

@@ -1,11 +1,11 @@
--- When what a transaction did is on disk, and which code the database has.
+-- Which commits wait for the disk, and which functions the database has.
 
--- What this transaction does must be on disk, and with a standby that is waited for there too, before
--- anybody is told, whatever the database's own setting: a claim that a crash took back would be sent
--- again. Settings that ask for more stay.
+-- With p_waits, the commit of this transaction waits for the disk, and for a synchronous standby,
+-- whatever the database's own setting is. Otherwise a crash could take back a claim, and its job
+-- would ask for the codes again. A setting that waits for more stays as it is.
 --
--- Without p_waits the commit does not wait, so that no lock is held until it is on disk; then
--- await_durable has to follow before anything of it is believed.
+-- Without p_waits the commit does not wait, so that no lock is held until the commit is on disk.
+-- The worker must call await_durable before it believes anything that the transaction said.
 CREATE OR REPLACE FUNCTION codemint.set_durability(p_waits boolean) RETURNS void
 LANGUAGE plpgsql
 AS $$
@@ -18,9 +18,9 @@ BEGIN
 END
 $$;
 
--- Commits something that means nothing. When that is on disk, everything that was committed before is
--- as well, by whomever: the log is one sequence. Says whether the call that was claimed is still being
--- sent: behind a pooler this may be another server, or the same after a crash.
+-- Commits an empty log record and waits for it. The log is one sequence, so everything that anybody
+-- committed before is then on disk too. Returns whether the claimed call is still sending: behind a
+-- pooler this may be another server, or the same server after a crash.
 CREATE OR REPLACE FUNCTION codemint.await_durable(p_call uuid) RETURNS boolean
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
@@ -32,8 +32,8 @@ BEGIN
 END
 $$;
 
--- Refuses to give work to a worker that was built with other functions than those in this database.
--- The functions that give work call it first. What a worker has already taken, it may finish.
+-- Refuses a worker that was built with other functions than this database has. Every function that
+-- gives work to a worker calls this one first. A worker may still finish the work that it has.
 CREATE OR REPLACE FUNCTION codemint.require_code(p_code text) RETURNS void
 LANGUAGE plpgsql
 AS $$

@@ -1,7 +1,8 @@
--- Facts: what clean answers have shown of the API, and how far that can be believed now.
+-- Facts: what clean answers have shown about the API, and how far to believe that now.
 
--- What a clean answer shows of its reward: the codes that every fresh listing has to show, and
--- whether a prefix is literally what codes begin with. One answer to the contrary decides that.
+-- Records what a clean answer shows about its reward: two codes that every fresh listing has to
+-- show, and whether codes begin with the prefix asked for. One answer to the contrary decides that
+-- they do not.
 CREATE OR REPLACE FUNCTION codemint.record_facts(
   p_reward codemint.rewards, p_facts codemint.answer_facts
 ) RETURNS codemint.rewards
@@ -16,10 +17,11 @@ BEGIN
 END
 $$;
 
--- What a clean answer shows of the API's clock: createdAt lies between the moment of sending and now,
--- so the earliest and the latest narrow down how far that clock is ahead. An answer that lacks one, or
--- contradicts what was measured before, makes createdAt unbelievable for a day. Both ends drift apart
--- by one in a thousand. An answer that tells nothing more is not written down: nearly all are such.
+-- Records what a clean answer shows about the API's clock. Each createdAt lies between the time of
+-- sending and now, so the earliest and the latest limit how far the API's clock is ahead. If a code
+-- has no createdAt, or the answer contradicts earlier answers, createdAt is not believed for a day.
+-- The range widens by one microsecond in a thousand. Nearly all answers show nothing new, and then
+-- nothing is written.
 CREATE OR REPLACE FUNCTION codemint.record_clock_offset(
   p_sent_at timestamptz, p_first timestamptz, p_last timestamptz
 ) RETURNS void
@@ -34,7 +36,7 @@ DECLARE
   v_drift  bigint;
 BEGIN
   IF p_sent_at IS NULL THEN
-    -- A failover lost the claim, and with it the moment of sending.
+    -- A failover lost the claim, and with it the time of sending.
     RETURN;
   END IF;
   SELECT c.* INTO v_clock FROM codemint.api_clock c;
@@ -61,7 +63,7 @@ BEGIN
 END
 $$;
 
--- How far two clocks can have drifted apart since p_from, in microseconds: by one in a thousand.
+-- Microseconds by which two clocks can have drifted apart since p_from: one in a thousand.
 CREATE OR REPLACE FUNCTION codemint.clock_drift(p_from timestamptz, p_to timestamptz)
 RETURNS bigint
 LANGUAGE sql IMMUTABLE STRICT
@@ -70,8 +72,8 @@ AS $$
   SELECT greatest(codemint.microseconds(p_from, p_to), 0) / 1000
 $$;
 
--- How far the API's clock is ahead of this one, in microseconds: the longer ago it was measured, the
--- wider the range. No row if createdAt is not believed now.
+-- How far the API's clock is ahead of the database's, in microseconds. The older the measurement,
+-- the wider the range. Returns no row if createdAt is not believed now.
 CREATE OR REPLACE FUNCTION codemint.clock_offset(OUT low_us bigint, OUT high_us bigint)
 LANGUAGE sql VOLATILE
 SET search_path = pg_catalog, pg_temp

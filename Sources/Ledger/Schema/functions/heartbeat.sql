@@ -1,9 +1,10 @@
--- The heartbeat: a worker shows that it lives, and does what falls due by the passing of time alone.
--- Any worker may do it at any moment.
+-- The heartbeat: a worker shows that it is alive, and does whatever has fallen due with time. Any
+-- worker may send a heartbeat at any time.
 
--- All of it in one round trip: a row for each call that became doubtful and for each thing that an
--- operator did, then one row without a job that says when to come back and whether the account is
--- blocked. p_code is the code that the worker knows.
+-- Does all of that in one round trip. Returns a row for each call that became doubtful, and a row
+-- for each action of an operator. The last row has no job: it says when the next heartbeat is due
+-- and whether the account is blocked. p_code is the checksum of the functions that the worker was
+-- built with (require_code).
 CREATE OR REPLACE FUNCTION codemint.heartbeat(
   p_worker uuid, p_host text, p_process integer, p_version text, p_draining boolean,
   p_requests_per_second double precision, p_burst integer, p_max_in_flight integer,
@@ -30,7 +31,7 @@ BEGIN
   END LOOP;
   call_id := NULL;
   reward_id := NULL;
-  -- Not to a worker that is stopping: it may have no time to say so.
+  -- A worker that is stopping is not told of actions: it may have no time left to log them.
   IF NOT p_draining THEN
     FOR job_id, action, done_by, state_before, state_after IN
       SELECT t.job_id, t.action, t.done_by, t.state_before, t.state_after
@@ -51,7 +52,8 @@ BEGIN
 END
 $$;
 
--- Announces a worker. The limits in force are the smallest of those that living workers bring.
+-- Records that a worker is alive, and its limits. Then puts the smallest limits of all living
+-- workers in force.
 CREATE OR REPLACE FUNCTION codemint.announce_worker(
   p_worker uuid, p_host text, p_process integer, p_version text, p_draining boolean,
   p_requests_per_second double precision, p_burst integer, p_max_in_flight integer,
@@ -77,7 +79,7 @@ BEGIN
 END
 $$;
 
--- Takes a worker that stopped off the list: its limits no longer count.
+-- Removes a worker that has stopped, so that its limits no longer count.
 CREATE OR REPLACE FUNCTION codemint.retire_worker(p_worker uuid) RETURNS void
 LANGUAGE sql
 SET search_path = pg_catalog, pg_temp
@@ -86,8 +88,8 @@ AS $$
   SELECT pg_notify('codemint_jobs', '');
 $$;
 
--- Calls whose lease ran out become doubtful and their rewards close. One reward at a time, in
--- order; a reward that somebody has locked is left for the next time.
+-- Puts calls whose lease has run out in doubt, and closes their rewards. Rewards are locked one at
+-- a time, in order. A reward that somebody else has locked is left for the next heartbeat.
 CREATE OR REPLACE FUNCTION codemint.expire_leases(
   OUT call_id uuid, OUT job_id bigint, OUT reward_id uuid
 ) RETURNS SETOF record
@@ -134,8 +136,8 @@ BEGIN
 END
 $$;
 
--- Why the account may not send, if so. At most one caller every p_probe_every is told to probe, and
--- the probe takes a slot like any other request.
+-- Why the account may not send; null if it may. In each p_probe_every, at most one worker is told
+-- to probe the API. The probe takes a slot like any other request.
 CREATE OR REPLACE FUNCTION codemint.account_block(
   p_probe_every interval, OUT code text, OUT message text, OUT probe_now boolean
 )
@@ -174,7 +176,7 @@ BEGIN
 END
 $$;
 
--- What the open breaker waits for, in words.
+-- Says in words what the open breaker waits for.
 CREATE OR REPLACE FUNCTION codemint.describe_failures(p_account codemint.account) RETURNS text
 LANGUAGE sql STABLE
 SET search_path = pg_catalog, pg_temp
@@ -182,8 +184,8 @@ AS $$
   SELECT p_account.failures || ' failures in a row; GET /v1/team is asked until it answers'
 $$;
 
--- Records what a probe showed. An accepted key unblocks the account, and any answer ends what the
--- breaker waited for: from then on one call goes out at a time until one is clean.
+-- Records what a probe showed. If the API accepts the key, the account is no longer blocked. Any
+-- answer puts an open breaker on trial: one call goes out at a time until one is clean.
 CREATE OR REPLACE FUNCTION codemint.record_probe(
   p_accepted boolean, p_code text, p_message text, p_again interval
 ) RETURNS void
@@ -220,7 +222,8 @@ BEGIN
 END
 $$;
 
--- Microseconds until something falls due: a lease, a waiting job, a probe, a reward to reconcile.
+-- Microseconds until the next thing falls due: a lease, a waiting job, a probe, or a reward to
+-- reconcile.
 CREATE OR REPLACE FUNCTION codemint.next_due_at() RETURNS bigint
 LANGUAGE sql VOLATILE
 SET search_path = pg_catalog, pg_temp

@@ -1,11 +1,10 @@
 -- What an INSERT of jobs does beside inserting: it places each job, and wakes the daemons.
 --
--- A trigger's function belongs to nobody: whoever may execute one could hang it on a table of their
--- own, and have it write what they like.
+-- Nobody may execute the function of a trigger. Otherwise a role could put the trigger on a table
+-- of its own, and have the function write what the role likes.
 
--- A new job takes its place: in the queue if it is due, else among the waiting. codemint alone writes
--- the other columns, so their values are set here, whatever the producer wrote. But a row from
--- somebody who may update jobs is a restored one, and stays as it is.
+-- Sets the columns that belong to codemint, whatever the producer wrote. But if a role that may
+-- update jobs inserts other values, the row comes from a backup and stays as it is.
 CREATE OR REPLACE FUNCTION codemint.place_new_job() RETURNS trigger
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
@@ -51,7 +50,8 @@ CREATE OR REPLACE TRIGGER place_new_job BEFORE INSERT ON codemint.jobs
 COMMENT ON TRIGGER place_new_job ON codemint.jobs IS
   'Puts a new job into the queue, or among the waiting if it is not due.';
 
--- One pending placement for each reward and one wake for each INSERT, however many rows it has.
+-- Adds one pending placement for each reward, and sends one notification for each INSERT, however
+-- many rows the INSERT has.
 CREATE OR REPLACE FUNCTION codemint.wake_workers() RETURNS trigger
 LANGUAGE plpgsql
 SECURITY DEFINER
@@ -73,15 +73,15 @@ CREATE OR REPLACE TRIGGER wake_workers AFTER INSERT ON codemint.jobs
   FOR EACH STATEMENT EXECUTE FUNCTION codemint.wake_workers();
 COMMENT ON TRIGGER wake_workers ON codemint.jobs IS 'Tells every daemon that there is work.';
 
--- A key is unique for ever, so it outlives its job. Else a producer that asks again after years, as
--- the key allows it to, would get codes twice.
+-- A producer may ask again with the same key after years, and must not get codes twice. So the key
+-- stays taken after its job was purged.
 CREATE OR REPLACE FUNCTION codemint.refuse_purged_key() RETURNS trigger
 LANGUAGE plpgsql
 SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
-  -- After the insert, which has waited for whoever was purging a job with this key.
+  -- This runs after the insert, which has waited for anybody who was purging a job with this key.
   IF EXISTS (SELECT FROM codemint.purges p WHERE p.dedupe_key = NEW.dedupe_key) THEN
     RAISE EXCEPTION 'dedupe_key must be unique: this job was inserted before, and purged'
       USING ERRCODE = 'unique_violation';

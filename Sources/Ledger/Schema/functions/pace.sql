@@ -1,8 +1,8 @@
--- Pace: how fast the account is used. What operators set, what slots there are, and what answers of
--- the API mean for everybody.
+-- Pace: how fast the account is used. The limits that operators set, the slots, and what the API's
+-- answers mean for all workers.
 
--- Requests per second that are sent now. A pace that was lowered comes back by the passing of time
--- alone: as much as is configured, in five minutes.
+-- Requests per second that are sent now. A lowered pace rises by itself: in five minutes, by the
+-- configured pace.
 CREATE OR REPLACE FUNCTION codemint.current_pace(p_account codemint.account, p_now timestamptz)
 RETURNS double precision
 LANGUAGE plpgsql IMMUTABLE
@@ -16,18 +16,18 @@ BEGIN
 END
 $$;
 
--- The account's next slot, should somebody take it now: the generic cell rate algorithm in its
--- virtual scheduling form (ITU-T I.371). Slots lie 1 % further apart than the pace asks for, since
--- otherwise the first and the last request of a window can fall into the same second at the server.
--- A request whose slot is at once may leave as late as the leeway, so the slot behind it is reckoned
--- from there.
+-- The account's next slot, if it were taken now: the generic cell rate algorithm in its virtual
+-- scheduling form (ITU-T I.371). Slots are 1 % further apart than the pace asks for. Otherwise the
+-- first and the last request of a window could fall into the same second at the server. A request
+-- whose slot is free at once may leave late, by up to the leeway. So the next slot is computed from
+-- the end of the leeway.
 CREATE OR REPLACE FUNCTION codemint.next_slot(p_account codemint.account, p_now timestamptz)
 RETURNS codemint.slot
 LANGUAGE plpgsql IMMUTABLE
 AS $$
 DECLARE
   v_pace  double precision := codemint.current_pace(p_account, p_now);
-  -- Below the configured pace nothing is saved up for a burst.
+  -- Below the configured pace there is no burst.
   v_burst integer := CASE WHEN v_pace < p_account.requests_per_second
                           THEN 1 ELSE p_account.burst END;
   v_next  codemint.slot;
@@ -43,9 +43,9 @@ BEGIN
 END
 $$;
 
--- Microseconds until a slot may be taken; null if it may now. No slot is taken further ahead than one
--- spacing, or 50 ms if that is longer, so that the way to the database does not hold up a fast pace;
--- and never further than a lease.
+-- Microseconds until the slot may be taken; null if it may be taken now. A slot may be taken at
+-- most one spacing ahead, or 50 ms if that is longer, so that the round trip to the database does
+-- not slow down a fast pace. A slot is never taken further ahead than a lease.
 CREATE OR REPLACE FUNCTION codemint.wait_for_slot(
   p_next codemint.slot, p_now timestamptz, p_lease interval
 ) RETURNS bigint
@@ -59,8 +59,8 @@ BEGIN
 END
 $$;
 
--- Whether any request may leave now: not while the API refuses the key, the breaker is open, or the
--- ledger is suspended.
+-- Whether any request may leave now. None may while the API refuses the key, the breaker is open,
+-- or the ledger is suspended.
 CREATE OR REPLACE FUNCTION codemint.may_ask(p_account codemint.account) RETURNS boolean
 LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp
@@ -71,10 +71,10 @@ BEGIN
 END
 $$;
 
--- A new slot for a call that has missed its own; the call keeps its lease and its row. A call that
--- was late once is likely to be late again, so the slot behind the new one leaves the leeway for it.
--- Microseconds until the slot; null if the call is not this worker's to send any more, or no slot is
--- near.
+-- Gives a new slot to a call that has missed its slot; the call keeps its lease and its row. A call
+-- that was late once is likely to be late again, so the next slot comes after the leeway of the new
+-- one. Returns the microseconds until the slot. Returns null if the worker may no longer send the
+-- call, or no slot is near.
 CREATE OR REPLACE FUNCTION codemint.move_slot(p_call uuid, p_worker uuid, OUT slot_us bigint)
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
@@ -84,7 +84,8 @@ DECLARE
   v_account codemint.account;
   v_next    codemint.slot;
 BEGIN
-  -- Losing this to a crash moves a slot back by milliseconds; waiting for the disk may cost another.
+  -- If a crash loses this commit, a slot moves back by milliseconds. If the commit waited for the
+  -- disk, the call could miss the new slot too.
   PERFORM set_config('synchronous_commit', 'off', true);
   PERFORM FROM codemint.calls c
   WHERE c.id = p_call AND c.worker = p_worker AND c.state = 'sending' FOR UPDATE;
@@ -104,10 +105,10 @@ BEGIN
 END
 $$;
 
--- None is given further ahead than five seconds, so that a worker that lists a reward neither loses it
--- while it waits nor takes slots for nothing. At a slow pace the limit is two spacings, else there would
--- never be a second page. An operator's audit needs slots as well, so the function runs with its owner's
--- rights.
+-- No slot is given more than five seconds ahead. Otherwise a worker that lists a reward could lose
+-- the reward while it waits, and take slots for nothing. At a slow pace the limit is two spacings;
+-- otherwise no listing would get a second page. An operator's audit needs slots too, so the
+-- function runs with its owner's rights.
 CREATE OR REPLACE FUNCTION codemint.reserve_slot(OUT slot_us bigint)
 LANGUAGE plpgsql
 SECURITY DEFINER
@@ -136,7 +137,7 @@ COMMENT ON FUNCTION codemint.reserve_slot() IS
   'Takes a slot of the shared rate limit for a request that makes no codes. Returns the microseconds '
   'until the slot; null if nothing may be sent now.';
 
--- The ceiling of a pause after this many failures in a row, in microseconds: it doubles with each
+-- The longest pause after p_failures failures in a row, in microseconds. It doubles with each
 -- failure, from p_base up to p_longest.
 CREATE OR REPLACE FUNCTION codemint.backoff_ceiling(
   p_base interval, p_longest interval, p_failures integer
@@ -149,8 +150,8 @@ BEGIN
 END
 $$;
 
--- A pause after this many failures in a row, from nothing up to the ceiling (full jitter), so that
--- many workers that failed together do not come back together.
+-- The pause after p_failures failures in a row: between nothing and the ceiling (full jitter), so
+-- that calls that failed together are not repeated together.
 CREATE OR REPLACE FUNCTION codemint.backoff(
   p_base interval, p_longest interval, p_failures integer, p_jitter double precision
 ) RETURNS interval
@@ -208,11 +209,11 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION codemint.set_limits(double precision, integer, integer, integer) IS
-  'Sets limits for the whole fleet, over the daemons'' settings. A limit that is not named, or null, '
-  'goes back to the settings: set_limits() takes all of them back.';
+  'Sets limits for all daemons, over their settings. A limit that is not named, or null, goes back to '
+  'the settings: set_limits() takes all limits back.';
 
--- Puts the limits in force: what an operator has set, else the smallest that living workers bring.
--- Every worker is told if that changes anything.
+-- Puts the limits in force: what an operator has set, else the smallest limits of the living
+-- workers. If that changes a limit, every worker is notified.
 CREATE OR REPLACE FUNCTION codemint.apply_limits() RETURNS void
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
@@ -232,7 +233,7 @@ BEGIN
                      min(w.max_in_flight) AS max_in_flight,
                      min(w.max_in_flight_per_reward) AS max_in_flight_per_reward
               FROM codemint.workers w WHERE w.expires_at >= clock_timestamp()) l) n
-  -- Nothing is in force before all of it is.
+  -- No limit is in force before all four are known.
   WHERE num_nulls(n.requests_per_second, n.burst, n.max_in_flight, n.max_in_flight_per_reward) = 0
     AND (a.requests_per_second, a.burst, a.max_in_flight, a.max_in_flight_per_reward)
         IS DISTINCT FROM
@@ -243,9 +244,9 @@ BEGIN
 END
 $$;
 
--- What a call's ending means for everybody. p_effect is that of p_effects, unless the failure is the
--- reward's own. p_sent_at is when the call left; a call that did not land (its ending was repeated, or
--- came late) only brings the API's wishes.
+-- Applies what a call's ending means for the account. p_effect is p_effects.account, or 'none' if
+-- the failure is the reward's own. p_sent_at is when the call left. If the ending did not land,
+-- because it was repeated or came late, only the API's wishes are applied.
 CREATE OR REPLACE FUNCTION codemint.apply_account_effect(
   p_landed boolean, p_sent_at timestamptz, p_effect text, p_effects codemint.call_effects
 ) RETURNS void
@@ -285,9 +286,9 @@ BEGIN
 END
 $$;
 
--- The API answered as it should: failures in a row are forgotten, and a pause that was made because
--- there was no answer ends; a pause that the API asked for stays. After an outage the fleet does not
--- come back all at once: it starts slowly.
+-- The API gave a clean answer. Failures in a row are forgotten, and a pause because of failures
+-- ends. A pause that the API asked for stays. After an outage the pace starts at a tenth, so that
+-- the whole fleet does not come back at once.
 CREATE OR REPLACE FUNCTION codemint.account_proven(p_account codemint.account, p_now timestamptz)
 RETURNS codemint.account
 LANGUAGE plpgsql
@@ -313,8 +314,8 @@ BEGIN
 END
 $$;
 
--- Whether an ending says something new. A call that failed and had left before the last failure was
--- known is the same failure again: otherwise a short outage would look like a long one.
+-- Whether a call's ending is news. A call that left before the last failure was known shows the
+-- same failure again. If it counted, a short outage would look like a long one.
 CREATE OR REPLACE FUNCTION codemint.is_news(p_account codemint.account, p_sent_at timestamptz)
 RETURNS boolean
 LANGUAGE plpgsql IMMUTABLE
@@ -324,8 +325,8 @@ BEGIN
 END
 $$;
 
--- The lowest that a pace comes down to: a twentieth of what is configured, or one request in two
--- seconds if that is less.
+-- The lowest pace: a twentieth of the configured pace, or one request in two seconds if that is
+-- less.
 CREATE OR REPLACE FUNCTION codemint.least_pace(p_account codemint.account) RETURNS double precision
 LANGUAGE plpgsql IMMUTABLE
 AS $$
@@ -334,8 +335,8 @@ BEGIN
 END
 $$;
 
--- The API asked for less (429): everybody pauses for as long as it says, an hour at most, and the pace
--- is halved.
+-- The API asked for fewer requests (429). All workers pause for as long as the API says, at most an
+-- hour, and the pace is halved.
 CREATE OR REPLACE FUNCTION codemint.account_throttled(
   p_account codemint.account, p_now timestamptz, p_sent_at timestamptz, p_pause interval
 ) RETURNS codemint.account
@@ -353,8 +354,8 @@ BEGIN
 END
 $$;
 
--- What an answer of the API asks for: p_pause if it names a time to wait, an hour at most; p_ceiling
--- if it names requests per second that are left.
+-- Applies what an answer asks for. p_pause is the time to wait, of which at most an hour is
+-- granted. p_ceiling is the number of requests per second that are left. Either may be null.
 CREATE OR REPLACE FUNCTION codemint.slow_down(
   p_account codemint.account, p_now timestamptz, p_pause interval, p_ceiling double precision
 ) RETURNS codemint.account
@@ -375,10 +376,10 @@ BEGIN
 END
 $$;
 
--- The API failed, or could not be reached: everybody pauses, ever longer. With the third failure in a
--- row the breaker opens: no call is claimed before the harmless request that is made at the end of
--- the pause is answered. From then on the number of attempts has a bound, so that a pause is at least
--- half of its ceiling.
+-- The API failed, or could not be reached. All workers pause, longer with each failure. The third
+-- failure in a row opens the breaker: at the end of the pause a harmless request is sent, and no
+-- call is claimed until it is answered. From then on a pause is at least half of its ceiling, which
+-- limits the number of attempts.
 CREATE OR REPLACE FUNCTION codemint.account_failed(
   p_account codemint.account, p_now timestamptz, p_sent_at timestamptz, p_reason text,
   p_jitter double precision
@@ -413,8 +414,8 @@ BEGIN
 END
 $$;
 
--- What an answer to a request that makes no codes says of the pace. p_refused if it was a 429; p_age
--- is how long ago the request left.
+-- Applies what the answer to a request that makes no codes says about the pace. p_refused: the
+-- answer was a 429. p_age: how long ago the request left.
 CREATE OR REPLACE FUNCTION codemint.apply_feedback(
   p_refused boolean, p_pause interval, p_ceiling double precision, p_age interval
 ) RETURNS void
@@ -435,7 +436,7 @@ BEGIN
 END
 $$;
 
--- Writes back what an answer changes of the account.
+-- Writes the columns of the account that an answer can change.
 CREATE OR REPLACE FUNCTION codemint.save_account(p_account codemint.account) RETURNS void
 LANGUAGE plpgsql
 AS $$

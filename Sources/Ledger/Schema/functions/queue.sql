@@ -1,18 +1,20 @@
 -- The queue: whose call is next.
 --
--- Fairness. Priority goes first. Within a priority, new jobs and jobs with a place alternate if there
--- are both. A job is new while it has had no call since it became due; the new job that has waited
--- longest goes first. After each call a job takes a new place at the end (queue_position), so jobs
--- with a place get one call each in turn. So a new job waits for two calls at most, however many jobs
--- have a place, and new jobs, however many come, leave every other call to the rest.
+-- Fairness. Priority goes first. Within a priority, new jobs and jobs with a place alternate if
+-- there are both. A job is new while it has had no call since it became due; the new job that has
+-- waited longest goes first. After each call a job takes a new place at the end (queue_position),
+-- so the jobs with a place get one call each in turn. So a single new job waits for two calls at
+-- most, however many jobs have a place. However many new jobs come, every other call goes to a job
+-- with a place.
 --
--- Each reward has a queue of its own (the indexes jobs_new and jobs_queue), and its row knows the
--- heads. A claim compares the heads of open rewards and never steps over a job that cannot be served:
--- rewards that are closed or await a listing are not in the indexes of heads, and rewards that are
--- paused or full are never more than the calls that made them so. Whoever takes a job out of the queue
--- or moves it calls refresh_queue under the reward's lock. A job joins without that lock, since an
--- INSERT must wait for nobody: it leaves a pending placement, which is as good as a head until somebody
--- who has the lock finds it.
+-- Each reward has a queue of its own (the indexes jobs_new and jobs_queue), and the reward's row
+-- holds the heads of that queue. A claim compares the heads of open rewards. Rewards that are
+-- closed or await a listing are not in the indexes of heads. Rewards that are paused or full are,
+-- but there are never more of them than calls that made them so. So a claim steps over few rewards.
+--
+-- A function that takes a job out of the queue, or moves it, calls refresh_queue under the reward's
+-- lock. A job joins the queue without that lock, because an INSERT must wait for nobody. It adds a
+-- pending placement, which counts as a head until somebody who has the lock calls refresh_queue.
 
 -- Microseconds until the next waiting job is due; null if none waits.
 CREATE OR REPLACE FUNCTION codemint.next_due(p_now timestamptz) RETURNS bigint
@@ -29,7 +31,7 @@ BEGIN
 END
 $$;
 
--- Microseconds until the first pause of an open reward ends; null if none is paused.
+-- Microseconds until the first pause of an open reward ends; null if no open reward is paused.
 CREATE OR REPLACE FUNCTION codemint.next_reopening(p_now timestamptz) RETURNS bigint
 LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp
@@ -41,9 +43,10 @@ BEGIN
 END
 $$;
 
--- Jobs whose time has come join the queue; returns how many. Nobody is waited for, so they leave
--- pending placements as new jobs do. Whatever statistics say, only what is due is read: hence the
--- plan, and the moment as a variable, which an index can be searched for.
+-- Puts jobs whose time has come into the queue, and returns how many. The function waits for
+-- nobody, so it adds pending placements, as an INSERT does. It must read only jobs that are due,
+-- whatever the statistics say. So sequential scans are off, and the time is a variable that an
+-- index can be searched for.
 CREATE OR REPLACE FUNCTION codemint.place_due_jobs() RETURNS integer
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
@@ -76,11 +79,11 @@ BEGIN
 END
 $$;
 
--- Finds the heads of a reward's queue again; the reward is locked. p_claimed more calls of the reward
--- are in flight: its row is written once for both.
+-- Finds the heads of a reward's queue and writes them to the reward's row; the reward is locked.
+-- Also adds p_claimed to the calls in flight, so that a claim writes the row only once.
 --
--- The plans are pinned to the indexes: statistics that are out of date, as after a large INSERT, must
--- not make it sort a backlog.
+-- The plans are pinned to the indexes. Otherwise outdated statistics, as after a large INSERT,
+-- could make the function sort a backlog.
 CREATE OR REPLACE FUNCTION codemint.refresh_queue(p_reward uuid, p_claimed integer DEFAULT 0)
 RETURNS void
 LANGUAGE plpgsql
@@ -93,8 +96,8 @@ DECLARE
   v_next     record;
   v_priority smallint;
 BEGIN
-  -- First of all: a placement that is seen here has been committed, so the next statement sees its
-  -- job. A few at a time; those that are left do no harm.
+  -- This comes first: the job of a placement that is seen here has been committed, so the next
+  -- statement sees the job. The number is limited, and placements that are left over do no harm.
   DELETE FROM codemint.pending_placements p
   WHERE p.ctid = ANY (ARRAY(
     SELECT s.ctid FROM codemint.pending_placements s WHERE s.reward_id = p_reward LIMIT 10000));
@@ -124,8 +127,9 @@ BEGIN
 END
 $$;
 
--- The job whose call is next, of those whose reward is open; none if there is none. Only a hint,
--- found without a lock: the rows are read again under their locks. The plans are pinned as well.
+-- The job whose call is next; job_id is null if no job can be served. This is a hint, found without
+-- a lock, and the caller reads the rows again under their locks. The plans are pinned as in
+-- refresh_queue.
 CREATE OR REPLACE FUNCTION codemint.next_candidate(p_account codemint.account, p_now timestamptz)
 RETURNS codemint.candidate
 LANGUAGE plpgsql STABLE
@@ -191,8 +195,9 @@ BEGIN
 END
 $$;
 
--- The placements at the front cannot be served: they are taken into their rewards' queues, so that
--- nobody steps over them again. Waits for nobody; says whether it placed one.
+-- Takes the first placements into their rewards' queues. Called if none of them can be served, so
+-- that no claim steps over them again. Skips rewards that are locked. Returns whether it placed a
+-- job.
 CREATE OR REPLACE FUNCTION codemint.place_pending() RETURNS boolean
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
@@ -216,8 +221,8 @@ BEGIN
 END
 $$;
 
--- Where a job stands after its counters or flags changed: in the queue, waiting for p_pause, or in
--- neither because it needs no call. This is decided in no other place.
+-- Decides where a job stands after its counters or flags changed: in the queue, waiting for
+-- p_pause, or neither because it needs no call. No other function decides this.
 CREATE OR REPLACE FUNCTION codemint.place_job(p_job codemint.jobs, p_pause interval)
 RETURNS codemint.jobs
 LANGUAGE plpgsql
@@ -235,7 +240,7 @@ BEGIN
     p_job.queue_position := NULL;
     p_job.next_call_at := greatest(p_job.next_call_at, v_now + p_pause);
   ELSIF NOT p_job.is_new AND p_job.queue_position IS NULL THEN
-    -- A job that was paused, held or had ended still has its run_at.
+    -- The job was paused, was held or had ended. Its run_at may still be ahead.
     p_job.next_call_at := coalesce(p_job.next_call_at, p_job.run_at);
     IF p_job.next_call_at <= v_now THEN
       p_job.is_new := true;
@@ -246,8 +251,8 @@ BEGIN
 END
 $$;
 
--- The state of a job after its counters changed or it was refused (p_code). Tells who waits for its
--- end.
+-- Decides the state of a job after its counters changed, or after the job was refused (p_code).
+-- Notifies those who listen for the end of jobs.
 CREATE OR REPLACE FUNCTION codemint.conclude_job(
   p_job codemint.jobs, p_code text, p_message text
 ) RETURNS codemint.jobs
@@ -272,7 +277,7 @@ BEGIN
   END IF;
   IF p_job.state IN ('completed', 'failed', 'cancelled') THEN
     p_job.finished_at := clock_timestamp();
-    -- Nobody has to decide anything about the job any more.
+    -- No person has to decide anything about the job any more.
     p_job.held := false;
     PERFORM pg_notify('codemint_job_done', p_job.id::text);
   END IF;
@@ -280,8 +285,8 @@ BEGIN
 END
 $$;
 
--- Writes back what the daemon's functions change of a job; its reward is locked. p_moved says whether
--- its place in the queue, or its being there, may have changed.
+-- Writes the columns of a job that codemint's functions can change; the reward is locked. p_moved
+-- says whether the job may have joined, left or moved in the queue.
 CREATE OR REPLACE FUNCTION codemint.save_job(p_job codemint.jobs, p_moved boolean DEFAULT true)
 RETURNS void
 LANGUAGE plpgsql
@@ -302,7 +307,7 @@ BEGIN
 END
 $$;
 
--- Every open job of a reward waits for a person; the reward is locked.
+-- Holds every open job of a reward for a person; the reward is locked.
 CREATE OR REPLACE FUNCTION codemint.hold_jobs(p_reward uuid, p_code text, p_message text)
 RETURNS void
 LANGUAGE plpgsql

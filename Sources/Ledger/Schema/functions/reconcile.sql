@@ -1,8 +1,9 @@
--- Reconciling: what doubtful calls did is found out by listing upstream, and decided here, in one
--- transaction under the reward's lock.
+-- Reconciling: a worker lists a reward to find out what its doubtful calls did. The functions here
+-- give the reward to the worker, and record the decision in one transaction under the reward's
+-- lock.
 
--- Whether all that a call held for this reason can have made has been set aside, out of a whole
--- listing. If not, its codes may be upstream and unknown.
+-- Whether a call that is held for this reason was judged by a whole listing. If so, every code that
+-- the call can have made was set aside. If not, its codes may be upstream and unknown.
 CREATE OR REPLACE FUNCTION codemint.has_seen_all(p_reason text) RETURNS boolean
 LANGUAGE sql IMMUTABLE
 SET search_path = pg_catalog, pg_temp
@@ -10,9 +11,9 @@ AS $$
   SELECT p_reason IN ('number_unexplained', 'prefixes_indistinct', 'codes_made_late')
 $$;
 
--- Whether a call takes part in its reward's doubt. A held call is judged again with the others, unless
--- a whole listing has shown all that it made: its codes may be there by now, and would be taken for
--- another's.
+-- Whether a call takes part when its reward is judged. A held call is judged again with the others,
+-- unless a whole listing has shown all that it made. Its codes may have turned up since, and would
+-- otherwise be taken for the codes of another call.
 CREATE OR REPLACE FUNCTION codemint.is_in_doubt(p_call codemint.calls) RETURNS boolean
 LANGUAGE sql IMMUTABLE
 SET search_path = pg_catalog, pg_temp
@@ -21,7 +22,8 @@ AS $$
          AND (p_call.held_at IS NULL OR NOT codemint.has_seen_all(p_call.hold_reason))
 $$;
 
--- Whether a worker may take a reward, to reconcile or to list it: none has it, and its pause is over.
+-- Whether a worker may take a reward, to reconcile it or to list it: no worker has it, and the
+-- pause of the reward is over.
 CREATE OR REPLACE FUNCTION codemint.is_free(p_reward codemint.rewards, p_now timestamptz)
 RETURNS boolean
 LANGUAGE plpgsql IMMUTABLE
@@ -33,7 +35,7 @@ BEGIN
 END
 $$;
 
--- Whether the API may be asked to list, so that many closed rewards do not try in vain, each every
+-- Whether the API may be asked to list now. Otherwise every closed reward would try in vain every
 -- few seconds.
 CREATE OR REPLACE FUNCTION codemint.may_list() RETURNS boolean
 LANGUAGE sql STABLE
@@ -42,7 +44,7 @@ AS $$
   SELECT codemint.may_ask(a) FROM codemint.account a
 $$;
 
--- Whether a reward is due to be reconciled, or a watched one to be listed again.
+-- Whether a closed reward is due to be reconciled, or a watched reward to be listed again.
 CREATE OR REPLACE FUNCTION codemint.is_reconciling_due() RETURNS boolean
 LANGUAGE sql VOLATILE
 SET search_path = pg_catalog, pg_temp
@@ -57,12 +59,11 @@ AS $$
       AND codemint.is_free(r, clock_timestamp())))
 $$;
 
--- Takes a closed reward whose doubt can be worked on: nothing of it is in flight, and no other worker
--- has it. One reconciler a reward at a time; its lease runs out with it. p_code is the code that the
--- worker knows.
---
--- One row for each doubtful call. p_effective_for is how long after its lease a call may still take
--- effect.
+-- Gives a closed reward to a worker that will reconcile it: no call of the reward is sending, and
+-- no other worker has it. The worker has the reward for p_lease, and may extend that. Returns one
+-- row for each doubtful call. p_effective_for is how long after the end of its lease a call may
+-- still take effect. p_code is the checksum of the functions that the worker was built with
+-- (require_code).
 CREATE OR REPLACE FUNCTION codemint.take_doubt(
   p_worker uuid, p_lease interval, p_effective_for interval, p_code text,
   OUT reward_id uuid, OUT call_id uuid, OUT job_id bigint, OUT prefix text, OUT size integer,
@@ -97,8 +98,8 @@ BEGIN
   failing_since := v_reward.listing_failing_since;
   SELECT o.low_us, o.high_us INTO offset_low_us, offset_high_us FROM codemint.clock_offset() o;
   FOR call_id, job_id, prefix, size, earliest, effective_until IN
-    -- A call that a failover lost and its settlement brought back has no slot: it was sent at any
-    -- time since its job was inserted.
+    -- A failover lost this call, and its settlement brought it back without a slot. It can have
+    -- been sent at any time since its job was inserted.
     SELECT c.id, c.job_id, c.prefix, c.size, coalesce(c.send_at, j.created_at),
            coalesce(c.lease_expires_at, c.updated_at) + p_effective_for
     FROM codemint.calls c
@@ -117,7 +118,7 @@ BEGIN
 END
 $$;
 
--- A worker has a reward until then without a word; the reward is locked.
+-- Gives a reward to a worker until p_until; the reward is locked.
 CREATE OR REPLACE FUNCTION codemint.give_reward(p_reward uuid, p_worker uuid, p_until timestamptz)
 RETURNS void
 LANGUAGE plpgsql
@@ -128,7 +129,7 @@ BEGIN
 END
 $$;
 
--- No worker has the reward any more; the reward is locked.
+-- Takes a reward back from its worker; the reward is locked.
 CREATE OR REPLACE FUNCTION codemint.give_back_reward(p_reward uuid) RETURNS void
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
@@ -139,7 +140,7 @@ BEGIN
 END
 $$;
 
--- Extends a reconciler's lease on its reward; false if it has lost it.
+-- Extends a worker's lease on its reward. Returns false if the worker has lost the reward.
 CREATE OR REPLACE FUNCTION codemint.keep_reward(p_reward uuid, p_worker uuid, p_lease interval)
 RETURNS boolean
 LANGUAGE plpgsql
@@ -153,8 +154,8 @@ BEGIN
 END
 $$;
 
--- Gives a reward back undecided, to be taken again after p_pause. A listing that failed is remembered
--- with the time since when it has.
+-- Takes a reward back undecided. It can be taken again after p_pause. p_failed: the listing failed,
+-- and the time of the first failure in a row is kept.
 CREATE OR REPLACE FUNCTION codemint.leave_reward(
   p_reward uuid, p_worker uuid, p_pause interval, p_failed boolean
 ) RETURNS void
@@ -168,12 +169,12 @@ AS $$
   WHERE r.reward_id = p_reward AND r.reconciler = p_worker
 $$;
 
--- Decides doubtful calls as a whole: adopts, declares absent, or holds them for a person.
+-- Records the decision on all doubtful calls of a reward: adopts them, declares them absent, or
+-- holds them for a person. p_unattributed are codes that may belong to the held calls.
 --
--- p_judged is the set of calls that was judged, in order. If it is not the set of calls in doubt any
--- more, if a call is in flight, if the reconciler lost the reward, or if the ledger has come to know
--- one of the codes meanwhile, nothing is changed and the answer is 'changed'. p_unattributed are codes
--- that may be those of the held calls.
+-- p_judged are the calls that were judged, in order. Nothing is changed and the answer is 'changed'
+-- in these cases: other calls are in doubt by now, a call is sending, the worker has lost the
+-- reward, or one of the codes has become known meanwhile.
 CREATE OR REPLACE FUNCTION codemint.decide_doubt(
   p_reward uuid, p_worker uuid, p_judged uuid[], p_adopted codemint.adoption[], p_absent uuid[],
   p_held uuid[], p_hold_reason text, p_unattributed codemint.received_code[],
@@ -208,7 +209,8 @@ BEGIN
   END LOOP;
   PERFORM codemint.hold_calls(p_held, p_hold_reason, p_unattributed);
   IF NOT codemint.has_seen_all(p_hold_reason) THEN
-    -- What they made may be upstream and unknown: a listing that succeeds sets it aside for them.
+    -- The codes of these calls may be upstream and unknown. A later listing sets them aside for the
+    -- calls.
     PERFORM codemint.watch_reward(p_reward, h.call, 'held_call') FROM unnest(p_held) AS h (call);
   END IF;
   PERFORM codemint.give_back_reward(p_reward);
@@ -224,8 +226,8 @@ BEGIN
 END
 $$;
 
--- Records the codes of one doubtful call that were found upstream. Fewer than it asked for leave room
--- to be asked for again, and the reward watched.
+-- Records the codes of one doubtful call that were found upstream. If there are fewer than the call
+-- asked for, the job asks for the rest, and the reward is watched.
 CREATE OR REPLACE FUNCTION codemint.adopt_call(p_call uuid, p_found codemint.received_code[])
 RETURNS void
 LANGUAGE plpgsql
@@ -250,8 +252,8 @@ BEGIN
 END
 $$;
 
--- Stores codes that were found for a call: up to p_room of the new ones count for its job, the rest is
--- surplus. p_reserved is what the call gives back of its job's room.
+-- Stores codes that were found for a call. Up to p_room of the new codes count for the job, and the
+-- rest is surplus. p_reserved is the room that the call gives back to the job.
 CREATE OR REPLACE FUNCTION codemint.credit_call(
   p_call codemint.calls, p_reserved integer, p_room integer, p_found codemint.received_code[],
   OUT issued integer, OUT surplus integer
@@ -269,7 +271,7 @@ BEGIN
   DELETE FROM codemint.unattributed_codes u WHERE u.id IN (SELECT f.id FROM unnest(p_found) AS f);
   issued := v_stored.issued + v_stored.returned;
   surplus := v_stored.surplus;
-  -- Codes that came back from surplus, this job's own perhaps, no longer count as such.
+  -- store_codes may have taken codes out of this job's surplus and written that to the row.
   SELECT j.surplus + v_stored.surplus INTO v_job.surplus
     FROM codemint.jobs j WHERE j.id = v_job.id;
   v_job.outstanding := v_job.outstanding - p_reserved;
@@ -284,8 +286,8 @@ BEGIN
 END
 $$;
 
--- A doubtful call is judged not to have happened: its room is free again, and because that is a
--- judgement and not a proof, the reward is watched.
+-- Records that a doubtful call is judged not to have happened. The room of the call is free again.
+-- This is a judgement and not a proof, so the reward is watched.
 CREATE OR REPLACE FUNCTION codemint.declare_absent(p_call uuid) RETURNS void
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
@@ -312,8 +314,9 @@ BEGIN
 END
 $$;
 
--- Doubtful calls that cannot be decided wait for a person, and their jobs with them. The codes that
--- may be theirs are set aside for all of them together: found_at is what they have in common.
+-- Holds doubtful calls that cannot be decided, and their jobs, for a person. The codes that may
+-- belong to these calls are set aside for all of them together: the held_at of the calls is the
+-- found_at of the codes.
 CREATE OR REPLACE FUNCTION codemint.hold_calls(
   p_calls uuid[], p_reason text, p_found codemint.received_code[]
 ) RETURNS void
@@ -346,7 +349,7 @@ BEGIN
 END
 $$;
 
--- Sets codes aside for a held call and those that are held with it.
+-- Sets codes aside for a held call and the calls that are held with it.
 CREATE OR REPLACE FUNCTION codemint.keep_for_held(p_call uuid, p_found codemint.received_code[])
 RETURNS void
 LANGUAGE sql
@@ -363,8 +366,8 @@ AS $$
   ON CONFLICT (id) DO UPDATE SET found_at = excluded.found_at
 $$;
 
--- A held call has got its outcome: its job proceeds, unless another of its calls is held, or it is
--- held for another reason.
+-- A held call has got its outcome. Its job is no longer held, unless another call of the job is
+-- held, or the job is held for another reason.
 CREATE OR REPLACE FUNCTION codemint.release_job(p_job codemint.jobs, p_call uuid)
 RETURNS codemint.jobs
 LANGUAGE plpgsql
@@ -388,9 +391,10 @@ BEGIN
 END
 $$;
 
--- Keeps codes that no text or jsonb column can hold, and that a listing showed: their fields as bytes.
--- A call of which nothing else was found made no progress for its job: else it would be asked again
--- for ever. All of this only if what it belongs to was done; p_outcome says so, and is handed on.
+-- Stores listed codes that no text or jsonb column can hold, with their fields as bytes. If nothing
+-- else was found for a call, the call counts as an answer without progress. Otherwise its job would
+-- ask again for ever. Nothing is stored unless p_outcome, the outcome of the decision, is 'done'.
+-- Returns p_outcome.
 CREATE OR REPLACE FUNCTION codemint.store_raw_codes(
   p_outcome text, p_reward uuid, p_codes codemint.raw_code[]
 ) RETURNS text
@@ -428,8 +432,8 @@ BEGIN
 END
 $$;
 
--- Which of these jobs have ended, if what was to be done was done (p_outcome). None had before: each
--- had a call in doubt, or lacked codes that it was given.
+-- Which of these jobs have ended with a decision; none if p_outcome is not 'done'. No job had ended
+-- before: each had a call in doubt, or lacked codes that it has got now.
 CREATE OR REPLACE FUNCTION codemint.ended_jobs(
   p_outcome text, p_jobs bigint[], OUT job_id bigint, OUT job_state text
 ) RETURNS SETOF record

@@ -1,9 +1,10 @@
--- Retention: the daemon forgets requests of jobs that ended long ago; jobs and codes only when an
--- operator says so.
+-- Retention: the daemon deletes requests of jobs that ended long ago. Jobs and codes are removed
+-- only when an operator says so.
 
--- Whether nobody needs a call any more. Only what was proven is forgotten. What was judged (adopted,
--- absent) is the reason why codes that come late are still looked for; what a person decided is kept
--- with who and why; and codes, answers and watches must find the call that they name.
+-- Whether nobody needs a call any more. Only calls with a proven outcome are deleted. Calls that
+-- were judged (adopted, absent) are the reason why codemint still watches for codes that come late.
+-- A call that a person decided stays, with who and why. Unattributed codes, answers and watches
+-- must find the call that they name.
 CREATE OR REPLACE FUNCTION codemint.may_forget(p_call codemint.calls, p_before timestamptz)
 RETURNS boolean
 LANGUAGE sql STABLE
@@ -18,12 +19,12 @@ AS $$
                      WHERE w.reward_id = p_call.reward_id AND w.call_id = p_call.id)
 $$;
 
--- Deletes a batch of old calls, of jobs in the order in which they ended. It reads p_limit jobs and
--- deletes p_limit calls at most; is_last says that there is nothing more for now. p_code is the code
--- that the worker knows.
+-- Deletes a batch of old calls, of jobs in the order in which they ended. The batch reads at most
+-- p_limit jobs and deletes at most p_limit calls. is_last says that nothing more can be deleted
+-- now. p_code is the checksum of the functions that the worker was built with (require_code).
 --
--- A settlement that is repeated after its call is gone counts nothing twice: counters move by codes
--- that are inserted, and ids of codes stay.
+-- If a settlement is repeated after its call was deleted, it counts nothing twice: counters move by
+-- the codes that are inserted, and the ids of codes stay.
 CREATE OR REPLACE FUNCTION codemint.prune_calls(
   p_age interval, p_limit integer, p_code text, OUT pruned integer, OUT is_last boolean
 )
@@ -40,7 +41,7 @@ BEGIN
   PERFORM codemint.require_code(p_code);
   pruned := 0;
   is_last := true;
-  -- One at a time: whoever comes second has nothing to do.
+  -- One worker deletes at a time. A second worker has nothing to do.
   SELECT * INTO v_progress FROM codemint.retention_progress p FOR UPDATE SKIP LOCKED;
   IF NOT FOUND THEN
     RETURN;
@@ -62,7 +63,7 @@ BEGIN
       LIMIT p_limit - pruned));
     GET DIAGNOSTICS v_number = ROW_COUNT;
     pruned := pruned + v_number;
-    -- The job may have more.
+    -- This job may have more old calls, so the next batch begins with it.
     EXIT WHEN pruned >= p_limit;
     v_progress.calls_pruned_until := v_job.finished_at;
     v_progress.calls_pruned_job := v_job.id;
@@ -76,7 +77,7 @@ BEGIN
 END
 $$;
 
--- Refuses to purge a job of which something is still to be found out.
+-- Refuses to purge a job that has not ended, or whose codes may not all be known.
 CREATE OR REPLACE FUNCTION codemint.check_purge(p_job codemint.jobs) RETURNS void
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
@@ -101,8 +102,8 @@ BEGIN
 END
 $$;
 
--- Only the job is locked and not its reward, which a large job would keep from everybody for seconds.
--- No code is waited for, since whoever changes some holds the reward's lock meanwhile.
+-- Only the job is locked: the purge of a large job would hold the reward's lock for seconds. The
+-- function waits for no row of codes either, because whoever changes codes holds the reward's lock.
 CREATE OR REPLACE FUNCTION codemint.purge_job(p_job bigint, p_note text DEFAULT NULL) RETURNS text
 LANGUAGE plpgsql
 SECURITY DEFINER
@@ -147,5 +148,5 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION codemint.purge_job(bigint, text) IS
-  'Removes a job that has ended, its requests, and its codes but for their bare ids. There is no way '
-  'back. Refused while anything of the job is unfinished, in doubt, held or watched.';
+  'Removes a job that has ended, its requests, and its codes; only the ids of the codes stay. There '
+  'is no way back. Refused while the job is held or in doubt, or its reward is closed or watched.';

@@ -1,13 +1,14 @@
--- Settling: what a call's ending proved is recorded, once, however often it is asked for.
+-- Settling: what a call's ending proved is recorded once, however often a worker repeats it.
 
--- Records the ending of one call. Keyed by the call and idempotent: asked twice, it changes nothing
--- the second time. It carries the whole call, so that a database which lost the claim in a failover
--- can take it in. Evidence beats lease: an answer is recorded whatever became of the call meanwhile,
--- into the job while the job is open and has room, else as surplus.
+-- Records the ending of one call. The settlement is keyed by the call and idempotent: the second
+-- time it changes nothing. It carries the whole call, so that a database that lost the claim in a
+-- failover can restore the call. Evidence beats lease: an answer is recorded whatever has become of
+-- the call. Its codes go to the job while the job is open and has room, otherwise to surplus.
 --
--- Either p_codes has the codes; those that name another reward are kept as unattributed. Or p_copied
--- of them are in the table already, by a COPY of this very transaction that waited for no lock: then
--- all of them have to fit, or all of it is refused. p_waits is as in set_durability.
+-- The codes come in one of two ways. Either p_codes has them, and those that name another reward
+-- are kept as unattributed. Or a COPY in this transaction has inserted p_copied codes, before any
+-- lock. All of these have to fit; otherwise the whole settlement is refused. set_durability
+-- explains p_waits.
 CREATE OR REPLACE FUNCTION codemint.settle_call(
   p_call codemint.sent_call, p_ending codemint.call_ending, p_effects codemint.call_effects,
   p_facts codemint.answer_facts, p_codes codemint.received_code[], p_copied integer,
@@ -37,7 +38,7 @@ BEGIN
     RAISE EXCEPTION 'codes were copied that this call has no room for'
       USING ERRCODE = 'object_not_in_prerequisite_state';
   ELSIF v_job.id IS NULL THEN
-    -- A failover lost the job itself. Its codes exist, so they are kept where people look.
+    -- A failover lost the job itself. The codes exist, so they are kept for a person to see.
     PERFORM codemint.store_unattributed(p_call.id, p_codes);
     SELECT 0, 0 INTO issued, surplus;
     RETURN;
@@ -50,7 +51,7 @@ BEGIN
     END IF;
   END IF;
 
-  -- What the call still holds of its job's room.
+  -- The room in the job that the call still holds.
   v_reserved := CASE WHEN v_call.state IN ('sending', 'in_doubt') THEN v_call.size ELSE 0 END;
   v_end := codemint.end_call(v_job, v_call, v_reserved, p_ending, p_effects, p_facts, p_codes,
                              p_copied);
@@ -67,8 +68,8 @@ BEGIN
 END
 $$;
 
--- Keeps the parts of an answer that are no rows of codes of this call: its body, if it could not be
--- read or stored, and codes that name another reward. Returns the codes of this reward.
+-- Keeps what cannot become codes of this call: the body of an answer that could not be read or
+-- stored, and codes that name another reward. Returns the codes of this reward.
 CREATE OR REPLACE FUNCTION codemint.set_aside(
   p_call codemint.sent_call, p_raw bytea, p_codes codemint.received_code[]
 ) RETURNS codemint.received_code[]
@@ -88,9 +89,9 @@ BEGIN
 END
 $$;
 
--- What the ending of a call means for its job, and the state that the call has from now on.
--- p_reserved is what the call still holds of the job's room. A job fails after so many answers in a
--- row without one new code, instead of asking for ever.
+-- Applies what the ending of a call means for its job, and decides the new state of the call.
+-- p_reserved is the room in the job that the call still holds. After several answers in a row
+-- without one new code the job fails, instead of asking for ever.
 CREATE OR REPLACE FUNCTION codemint.end_call(
   p_job codemint.jobs, p_call codemint.calls, p_reserved integer, p_ending codemint.call_ending,
   p_effects codemint.call_effects, p_facts codemint.answer_facts,
@@ -145,7 +146,7 @@ BEGIN
 END
 $$;
 
--- Whether a job's answers have brought nothing new for too long.
+-- Whether too many answers in a row have brought the job no new code.
 CREATE OR REPLACE FUNCTION codemint.makes_no_progress(p_job codemint.jobs) RETURNS boolean
 LANGUAGE plpgsql IMMUTABLE
 AS $$
@@ -154,7 +155,7 @@ BEGIN
 END
 $$;
 
--- Takes in the codes of an answer, and gives back what the call held of its job's room.
+-- Stores the codes of an answer, and gives back the room in the job that the call held.
 CREATE OR REPLACE FUNCTION codemint.take_answer(
   p_job codemint.jobs, p_call codemint.calls, p_reserved integer, p_facts codemint.answer_facts,
   p_codes codemint.received_code[], p_copied integer,
@@ -178,7 +179,7 @@ BEGIN
                                 THEN job.count - job.issued - job.outstanding ELSE 0 END;
     SELECT * INTO v_stored FROM codemint.store_codes(job.id, p_call.id, p_call.reward_id, v_room,
                                                      p_codes);
-    -- Codes that came back from surplus, this job's own perhaps, no longer count as such.
+    -- store_codes may have taken codes out of this job's surplus and written that to the row.
     SELECT j.surplus INTO job.surplus FROM codemint.jobs j WHERE j.id = job.id;
     issued := v_stored.issued + v_stored.returned;
     surplus := v_stored.surplus;
@@ -187,15 +188,15 @@ BEGIN
   job.issued := job.issued + issued;
   job.surplus := job.surplus + surplus;
   IF p_call.hold_reason IS NOT NULL THEN
-    -- What was set aside for the call and for a person is accounted for now.
+    -- These codes had been set aside for a person while the call was held. The call has them now.
     DELETE FROM codemint.unattributed_codes u
     WHERE u.id IN (SELECT s.id FROM unnest(p_codes) s);
   END IF;
 END
 $$;
 
--- Records on a call's row how its request ended. p_short says that its answer was not what was asked
--- for.
+-- Records on a call's row how its request ended. p_short says that the answer was not what was
+-- asked for.
 CREATE OR REPLACE FUNCTION codemint.record_ending(
   p_call uuid, p_state text, p_ending codemint.call_ending, p_short boolean
 ) RETURNS void
@@ -219,8 +220,9 @@ BEGIN
 END
 $$;
 
--- What the ending of a call means for its reward and for everybody. p_call is its row as it was
--- before, p_state its state now, p_reserved what it held of its job's room.
+-- Applies what the ending of a call means for its reward and for the account. p_call is the row of
+-- the call as it was before, p_state the new state, p_reserved the room in the job that the call
+-- held.
 CREATE OR REPLACE FUNCTION codemint.apply_effects(
   p_reward codemint.rewards, p_call codemint.calls, p_state text, p_reserved integer,
   p_ending codemint.call_ending, p_effects codemint.call_effects, p_facts codemint.answer_facts
@@ -229,7 +231,7 @@ LANGUAGE plpgsql
 AS $$
 DECLARE
   v_landed boolean := p_call.state = 'sending';
-  -- Only the ending that lands shows facts: an answer that is repeated or comes late is not the newest.
+  -- Only an ending that lands shows facts: an answer that is repeated or late is not the newest.
   v_clean  boolean := v_landed AND p_ending.result = 'issued' AND p_effects.reward = 'proven';
   v_alone  boolean := v_landed AND p_effects.reward = 'failed' AND codemint.fails_alone(p_reward);
 BEGIN
@@ -241,10 +243,10 @@ BEGIN
     p_reward, v_landed, CASE WHEN v_alone THEN 'refused' ELSE p_effects.reward END, p_ending,
     p_effects.jitter);
   IF p_effects.reward = 'watched' AND p_reserved > 0 THEN
-    -- The answer was not what was asked for: it is listed once before anything is asked again.
+    -- The answer was not what was asked for: the reward is listed before its next call.
     PERFORM codemint.watch_reward(p_call.reward_id, p_call.id, 'short_answer');
   ELSIF p_ending.result = 'in_doubt' AND p_call.state = 'absent' THEN
-    -- It holds no room that could be kept for it, and may have made codes all the same.
+    -- An absent call holds no room any more, but it may have made codes all the same.
     PERFORM codemint.watch_reward(p_call.reward_id, p_call.id, 'late_doubt');
   END IF;
   PERFORM codemint.apply_account_effect(
@@ -254,14 +256,14 @@ BEGIN
                                          p_facts.last_made_at);
   END IF;
   IF p_reserved > 0 AND p_ending.result = 'unsent' AND p_effects.account = 'none' THEN
-    -- Its worker stops, or was too late: the others need not wait for their next poll.
+    -- The worker is stopping, or was too late. The other workers need not wait for their next poll.
     PERFORM pg_notify('codemint_jobs', '');
   END IF;
 END
 $$;
 
--- What a call's ending means for its reward. 'failed' is counted here; apply_effects has found out
--- whether the failure is the reward's own.
+-- Applies what a call's ending means for its reward. A 'failed' is only counted. A failure that is
+-- the reward's own comes as 'refused' (apply_effects).
 CREATE OR REPLACE FUNCTION codemint.apply_reward_effect(
   p_reward codemint.rewards, p_landed boolean, p_effect text, p_ending codemint.call_ending,
   p_jitter double precision
@@ -269,13 +271,13 @@ CREATE OR REPLACE FUNCTION codemint.apply_reward_effect(
 LANGUAGE plpgsql
 AS $$
 DECLARE
-  -- So many refusals and failures in a row that belong to one reward, and its jobs are held.
+  -- After this many refusals and failures of its own in a row, a reward's jobs are held.
   c_holds constant integer := 8;
   v_now   timestamptz := clock_timestamp();
 BEGIN
   p_reward.in_flight := p_reward.in_flight - CASE WHEN p_landed THEN 1 ELSE 0 END;
-  -- Only the ending that lands says how the reward is now: one that is repeated, or comes late, is
-  -- older than what has been refused meanwhile.
+  -- Only an ending that lands says how the reward is now. An ending that is repeated or late is
+  -- older than what has happened meanwhile.
   IF p_effect = 'proven' AND p_landed THEN
     p_reward.failures := 0;
     p_reward.failing_since := NULL;
@@ -309,8 +311,8 @@ BEGIN
 END
 $$;
 
--- Whether a failure is its reward's own: it is the third in a row, and other calls of the account have
--- been answered as they should be since the first of them (protocol, rule 17).
+-- Whether a failure is the reward's own: it is at least the third in a row, and another call of the
+-- account has got a clean answer since the first (protocol, rule 17).
 CREATE OR REPLACE FUNCTION codemint.fails_alone(p_reward codemint.rewards) RETURNS boolean
 LANGUAGE plpgsql STABLE
 AS $$
@@ -320,7 +322,8 @@ BEGIN
 END
 $$;
 
--- A reward closes with a call that falls in doubt, and reopens with the last one that is decided.
+-- Closes a reward when one of its calls falls in doubt, and opens it again when no call is in
+-- doubt.
 CREATE OR REPLACE FUNCTION codemint.close_or_reopen(p_reward codemint.rewards, p_doubted boolean)
 RETURNS codemint.rewards
 LANGUAGE plpgsql
@@ -338,8 +341,8 @@ BEGIN
 END
 $$;
 
--- A call that this database does not know: a failover lost its claim. It is taken in again as
--- `sending` where its job still has the room, else as `absent`, which holds none.
+-- Inserts a call that this database does not know, because a failover lost its claim. If the job
+-- still has the room, the call is `sending`. Otherwise the call is `absent`, which holds no room.
 CREATE OR REPLACE FUNCTION codemint.restore_call(
   p_job codemint.jobs, p_call codemint.sent_call
 ) RETURNS codemint.calls
@@ -360,8 +363,8 @@ BEGIN
 END
 $$;
 
--- Inserts the codes of one answer. New ones count for the job up to p_room, the rest is surplus; a
--- code that somebody recorded before this answer came stays where it is, except that an answer takes
+-- Inserts the codes of one answer. Up to p_room new codes count for the job, and the rest is
+-- surplus. A code that is known already stays where it is. There is one exception: an answer takes
 -- its own codes back from surplus.
 CREATE OR REPLACE FUNCTION codemint.store_codes(
   p_job bigint, p_call uuid, p_reward uuid, p_room integer, p_codes codemint.received_code[],
@@ -379,7 +382,7 @@ BEGIN
   END IF;
   PERFORM FROM unnest(p_codes) s WHERE s.sync_status IN ('pending', 'error') LIMIT 1;
   IF FOUND THEN
-    -- Where the time of one code is not known, the oldest is not known either.
+    -- If the time of one code is not known, the time of the oldest is not known either.
     PERFORM codemint.track_codes(p_reward, (
       SELECT CASE WHEN count(*) = count(s.created_at) THEN min(s.created_at) END
       FROM unnest(p_codes) s));
@@ -387,8 +390,8 @@ BEGIN
 END
 $$;
 
--- A row of codes for a code that was received: every column of the same name, so that a column which
--- both have needs no line here.
+-- Turns a received code into a row of codes. Fields go to the columns of the same name, so a column
+-- that both types have needs no line here.
 CREATE OR REPLACE FUNCTION codemint.code_row(
   p_code codemint.received_code, p_job bigint, p_call uuid, p_surplus boolean
 ) RETURNS codemint.codes
@@ -406,8 +409,8 @@ BEGIN
 END
 $$;
 
--- Inserts the codes of one answer that has room for all of them, if nobody has recorded any of them
--- before; else nothing, and the answer is false.
+-- Inserts the codes of an answer if none of them is known yet; the job has room for all. If one is
+-- known, inserts nothing and returns false.
 CREATE OR REPLACE FUNCTION codemint.store_new_codes(
   p_job bigint, p_call uuid, p_codes codemint.received_code[]
 ) RETURNS boolean
@@ -423,8 +426,8 @@ EXCEPTION
 END
 $$;
 
--- Stores an answer with codes among its own that are known, or with more of them than there is room
--- for. The other answers, which is nearly all, go the way of store_new_codes.
+-- Stores an answer with codes that are known already, or with more codes than the job has room for.
+-- Nearly all answers are stored by store_new_codes instead.
 CREATE OR REPLACE FUNCTION codemint.store_among_known(
   p_job bigint, p_call uuid, p_reward uuid, p_room integer, p_codes codemint.received_code[],
   OUT issued integer, OUT surplus integer, OUT returned integer
@@ -435,7 +438,7 @@ DECLARE
   v_returned uuid[];
 BEGIN
   returned := 0;
-  -- Only where more came than there is room for must the new ones be told from the known first.
+  -- New codes must be told from known ones before the insert only if there is not room for all.
   WITH shown AS (
     SELECT s.code, s.place,
            CASE WHEN cardinality(p_codes) > p_room
@@ -475,7 +478,7 @@ BEGIN
 END
 $$;
 
--- Keeps codes whose owner is not proven.
+-- Sets aside codes whose owner is not proven.
 CREATE OR REPLACE FUNCTION codemint.store_unattributed(
   p_call uuid, p_codes codemint.received_code[]
 ) RETURNS void

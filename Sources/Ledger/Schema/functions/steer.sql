@@ -1,10 +1,11 @@
--- Steering: what an operator does to a job, or decides about a call. It takes effect with the next
--- claim and never in the middle of a call: a call that was claimed before is made, and its codes count.
+-- Steering: what an operator does to a job, or decides about a call. An action takes effect with
+-- the next claim, never in the middle of a call. A call that was claimed before is made, and its
+-- codes count.
 --
--- Asked again, each function finds what it did and says so. What it changed is kept with who, when and
--- why (job_actions).
+-- An action that is repeated changes nothing and returns the same sentence. Each change is kept
+-- with who, when and why (job_actions).
 
--- A job's row, locked after its reward's.
+-- Locks a job's row, after its reward's row.
 CREATE OR REPLACE FUNCTION codemint.lock_job(p_job bigint) RETURNS codemint.jobs
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
@@ -24,7 +25,8 @@ BEGIN
 END
 $$;
 
--- Saves a steered job where it belongs now, and keeps what was done. Says how the job stands.
+-- Saves a steered job, in the place where it belongs now, and keeps the action. Returns a sentence
+-- on how the job stands.
 CREATE OR REPLACE FUNCTION codemint.steer_job(
   p_job codemint.jobs, p_action text, p_note text
 ) RETURNS text
@@ -42,8 +44,8 @@ BEGIN
 END
 $$;
 
--- Keeps what somebody did to a job, which has been saved, and wakes the workers: there may be work
--- again, and one of them says in its log what was done.
+-- Keeps an operator's action; the job has been saved. Wakes the workers, because there may be work
+-- again and one of them writes the action to its log.
 CREATE OR REPLACE FUNCTION codemint.keep_action(
   p_job codemint.jobs, p_before text, p_action text, p_note text
 ) RETURNS void
@@ -58,8 +60,8 @@ BEGIN
 END
 $$;
 
--- Actions that no worker has been told of, each to one worker and once. Up to a thousand: the rest
--- the next time.
+-- Actions that no worker has logged yet. Each is given to one worker, once. At most a thousand at a
+-- time; the rest comes with the next heartbeat.
 CREATE OR REPLACE FUNCTION codemint.tell_actions() RETURNS SETOF codemint.job_actions
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
@@ -92,7 +94,7 @@ AS $$
          THEN format('; %s more were asked for and count if they come', p_job.outstanding) END)
 $$;
 
--- Refuses what cannot be done to a job as it stands.
+-- Refuses an action that the state of the job does not allow.
 CREATE OR REPLACE FUNCTION codemint.refuse(p_job codemint.jobs, p_why text) RETURNS void
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
@@ -125,8 +127,8 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION codemint.cancel_job(bigint, text) IS
-  'Stops a job for good. Codes already issued stay. The job ends when its calls that are out have '
-  'their outcome.';
+  'Stops a job for good. Codes already issued stay. The job ends when its last call has its '
+  'outcome.';
 
 CREATE OR REPLACE FUNCTION codemint.pause_job(p_job bigint, p_note text DEFAULT NULL) RETURNS text
 LANGUAGE plpgsql
@@ -147,7 +149,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION codemint.pause_job(bigint, text) IS
-  'Lets a job take no new call until resume_job.';
+  'Pauses a job: it gets no new call until resume_job.';
 
 CREATE OR REPLACE FUNCTION codemint.resume_job(p_job bigint, p_note text DEFAULT NULL) RETURNS text
 LANGUAGE plpgsql
@@ -167,8 +169,9 @@ $$;
 COMMENT ON FUNCTION codemint.resume_job(bigint, text) IS
   'Lets a paused job proceed. A job that is held stays held: resuming resolves nothing.';
 
--- Whether a code can be what a job asked for: it begins with the job's prefix, unless the API is known
--- not to take that literally. A watch finds codes of other jobs of the reward too.
+-- Whether a surplus code can be one that the job asked for: it begins with the job's prefix, or the
+-- API is known not to take prefixes literally. A watch also finds codes of other jobs of the
+-- reward.
 CREATE OR REPLACE FUNCTION codemint.may_be_of(p_job codemint.jobs, p_code text) RETURNS boolean
 LANGUAGE sql STABLE
 SET search_path = pg_catalog, pg_temp
@@ -215,8 +218,8 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION codemint.retry_job(bigint, text) IS
-  'Opens a failed or cancelled job for what it lacks, or one held because its reward was refused or '
-  'could not be listed. Codes that are its surplus are taken first; only the rest is asked for.';
+  'Opens a failed or cancelled job again, or a job that is held because its reward was refused or '
+  'could not be listed. The job takes its own surplus first, and asks only for the rest.';
 
 CREATE OR REPLACE FUNCTION codemint.set_priority(
   p_job bigint, p_priority integer, p_note text DEFAULT NULL
@@ -295,10 +298,10 @@ END
 $$;
 COMMENT ON FUNCTION codemint.resolve_call(uuid, text, text) IS
   'Decides a held call: adopt takes the codes that were found for the call, absent frees its room. '
-  'Say why; who, when and why are kept.';
+  'The note is required; who, when and why are kept.';
 
--- Nothing was found for a held call that is to be adopted. If its reward could never be listed as a
--- whole, it is listed now, since what the call made may be there.
+-- An operator wants to adopt a held call, and no codes were found for it. If the reward has never
+-- been listed as a whole, it is listed now, because the codes of the call may be there.
 CREATE OR REPLACE FUNCTION codemint.look_for_codes(p_call codemint.calls) RETURNS text
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
@@ -319,7 +322,7 @@ BEGIN
 END
 $$;
 
--- Refuses what an operator cannot mean.
+-- Refuses a decision that makes no sense, a missing note, and an unknown call.
 CREATE OR REPLACE FUNCTION codemint.check_resolution(p_call uuid, p_decision text, p_note text)
 RETURNS void
 LANGUAGE plpgsql
@@ -340,9 +343,10 @@ BEGIN
 END
 $$;
 
--- The codes that were set aside for a held call and for those held with it, as many as it asked for:
--- those that begin with its prefix or, where none does and the prefix is not known to be literal,
--- those that begin with no other call's.
+-- The codes that a held call may adopt, at most as many as it asked for. They were set aside for
+-- the call and the calls that are held with it. Codes that begin with the call's prefix are taken.
+-- If none does, and the prefix is not known to be literal, codes that begin with no other call's
+-- prefix are.
 CREATE OR REPLACE FUNCTION codemint.unattributed_for(p_call codemint.calls)
 RETURNS codemint.received_code[]
 LANGUAGE sql STABLE
@@ -365,14 +369,14 @@ AS $$
                             WHERE r.reward_id = p_call.reward_id), false)
     ORDER BY f.is_others, f.id
     LIMIT p_call.size)
-  SELECT coalesce(array_agg(ROW(o.id, o.reward_id, o.code, o.status, o.sync_status,
-                                o.external_ids, o.created_at, o.expires_at, o.updated_at)::codemint.received_code
-                            ORDER BY o.id), '{}')
+  SELECT coalesce(
+    array_agg(ROW(o.id, o.reward_id, o.code, o.status, o.sync_status, o.external_ids, o.created_at,
+                  o.expires_at, o.updated_at)::codemint.received_code ORDER BY o.id), '{}')
   FROM own o
 $$;
 
--- Operators may know how many, not which: so it runs with its owner's rights, and only for a call as
--- the ledger has it.
+-- Operators may know how many codes there are, but not which. So this function runs with its
+-- owner's rights, and takes the id of a call and not a row that the caller makes up.
 CREATE OR REPLACE FUNCTION codemint.count_unattributed(p_call uuid) RETURNS bigint
 LANGUAGE plpgsql STABLE
 SECURITY DEFINER
@@ -383,7 +387,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION codemint.count_unattributed(uuid) IS
-  'How many codes adopt would take for a held call.';
+  'Returns how many codes adopt would take for a held call.';
 
 CREATE OR REPLACE FUNCTION codemint.track_sync(p_reward uuid) RETURNS text
 LANGUAGE plpgsql
@@ -412,4 +416,4 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION codemint.track_sync(uuid) IS
-  'Tracks the codes of a reward once more that are pending or in error, with all attempts again.';
+  'Tracks a reward again whose codes are pending or in error, with all attempts to have them copied.';

@@ -1,11 +1,12 @@
--- Tracking: codes that other systems (Shopify, Stripe) have yet to take are listed again with growing
--- pauses, one sync pass after another, until the sync of every code is final or is given up.
+-- Tracking: a reward is listed again and again until other systems (Shopify, Stripe) have its
+-- codes. Each listing is a sync pass, and the pauses between passes grow. Tracking ends when the
+-- sync of every code is final or is given up.
 
--- Codes of a reward were stored, and the sync of some is not final: the reward is tracked from now on,
--- with the first pause again. Called under the reward's lock.
+-- Tracks a reward from now on, beginning with the first pause again. Called under the reward's lock
+-- when codes were stored whose sync is not final.
 --
--- Nothing before the oldest of these codes was made (p_mark) matters. Where that is not known, p_mark
--- is null, and the whole list is read.
+-- p_mark is when the oldest of these codes was made: earlier changes do not matter. If that time is
+-- not known, p_mark is null and the whole list is read.
 CREATE OR REPLACE FUNCTION codemint.track_codes(p_reward uuid, p_mark timestamptz) RETURNS void
 LANGUAGE plpgsql
 AS $$
@@ -21,16 +22,17 @@ BEGIN
       given_up_at = NULL,
       mark = CASE WHEN t.next_pass_at IS NULL THEN p_mark
                   WHEN t.mark IS NOT NULL AND p_mark IS NOT NULL THEN least(t.mark, p_mark) END,
-      -- A reading that has gone past the new codes does not count.
+      -- A pass that has already read past the place of the new codes begins anew.
       scan_offset = CASE WHEN p_mark >= t.mark THEN t.scan_offset END
   WHERE t.next_pass_at IS NULL OR t.passes > 0
      OR (t.mark IS NOT NULL AND (p_mark >= t.mark) IS NOT TRUE);
 END
 $$;
 
--- Takes the reward whose pass has been due for the longest time. One worker a reward at a time; its
--- lease runs out with it. Without a reward, wait_us says when the next pass is due. p_first is the
--- time from storing a code to the first pass; p_code is the code that the worker knows.
+-- Gives a worker the reward whose sync pass has been due longest. The worker has the reward for
+-- p_lease, and sync_slot extends that. If no pass is due, wait_us is the time until the next one.
+-- p_first is the time from storing a code to the first pass. p_code is the checksum of the
+-- functions that the worker was built with (require_code).
 CREATE OR REPLACE FUNCTION codemint.take_tracked(
   p_worker uuid, p_lease interval, p_first interval, p_code text,
   OUT reward_id uuid, OUT pass integer, OUT failures integer, OUT mark timestamptz,
@@ -73,10 +75,12 @@ BEGIN
 END
 $$;
 
--- A slot for a page of a tracked reward, whose lease it extends. While a job is in the queue, at most
--- one slot in ten is given: generate calls go first, and tracking never comes to a stop.
+-- Takes a slot for a page of a tracked reward, and extends the worker's lease on the reward. While
+-- a job is in the queue, at most one slot in ten is given. So generate calls go first, and tracking
+-- never stops altogether.
 --
--- outcome: 'slot' or 'wait' with delay_us, 'closed' if the account may not send now, 'lost'.
+-- outcome is 'slot' or 'wait', both with delay_us; 'closed' if the account may not send now; or
+-- 'lost' if the worker has lost the reward.
 CREATE OR REPLACE FUNCTION codemint.sync_slot(
   p_reward uuid, p_worker uuid, p_lease interval, OUT outcome text, OUT delay_us bigint
 )
@@ -114,9 +118,9 @@ BEGIN
 END
 $$;
 
--- Records how a page showed codes of a tracked reward, in one statement that touches only rows that
--- differ. What is shown with an older change than is known comes from the past and is left. The codes
--- come without their values, which never change.
+-- Records how a page showed the codes of a tracked reward. One statement writes only rows that
+-- differ. A code that is shown with an older change than the known one is out of date, and is left
+-- alone. The codes come without their values, which never change.
 CREATE OR REPLACE FUNCTION codemint.record_changes(
   p_reward uuid, p_worker uuid, p_codes codemint.received_code[],
   OUT kept boolean, OUT changed integer, OUT unknown integer, OUT raises_watch boolean
@@ -131,7 +135,7 @@ BEGIN
   changed := 0;
   unknown := 0;
   raises_watch := false;
-  -- Whoever stores codes of the reward holds this lock too, and waits for rows of codes under it.
+  -- Whoever stores codes of the reward holds this lock too, and waits for rows of codes meanwhile.
   PERFORM FROM codemint.rewards r WHERE r.reward_id = p_reward FOR UPDATE;
   kept := EXISTS (
     SELECT FROM codemint.tracked_rewards t
@@ -163,10 +167,10 @@ BEGIN
 END
 $$;
 
--- Codes were listed that the ledger does not know. Where a call of the reward was judged absent before
--- they were made, and nothing is in flight or in doubt that explains them, the reward is watched once
--- more, and the watch records what is still unknown then as surplus. Not more than once an hour: codes
--- that somebody else makes stay unknown.
+-- Watches a reward once more because a page showed codes that the ledger does not know. This
+-- happens only if a call of the reward was judged absent before the codes were made, and no call in
+-- flight or in doubt explains the codes. The watch records codes that are then still unknown as
+-- surplus. It is begun at most once an hour, because codes that somebody else makes stay unknown.
 CREATE OR REPLACE FUNCTION codemint.watch_for_late_codes(p_reward uuid, p_newest timestamptz)
 RETURNS boolean
 LANGUAGE plpgsql
@@ -178,7 +182,7 @@ DECLARE
 BEGIN
   SELECT c.id INTO v_call FROM codemint.calls c
   WHERE c.reward_id = p_reward AND c.state = 'absent'
-    -- The API's clock may differ from this one.
+    -- The API's clock may differ from the database's.
     AND (p_newest IS NULL OR c.created_at <= p_newest + interval '5 minutes')
   ORDER BY c.created_at, c.id
   LIMIT 1;
@@ -202,12 +206,14 @@ BEGIN
 END
 $$;
 
--- Ends a pass and gives the reward back. p_outcome is 'read', 'failed' (p_error says why) or
--- 'interrupted'; a reading with a scan_offset was not complete and continues there.
+-- Ends a sync pass and gives the reward back. p_outcome is 'read', 'failed' (p_error says why) or
+-- 'interrupted'. If p_reading has a scan_offset, the pass was not complete, and the next one
+-- continues there.
 --
--- p_resync_us holds for each time that the API may be asked to copy the reward once more how long it
--- then has. outcome: 'tracking' (systems are those to ask for now), 'final', 'given_up', or 'lost', and
--- then nothing was changed.
+-- p_resync_us has one element for each attempt to have the reward copied once more: the
+-- microseconds that the system has after the attempt. outcome is 'tracking' (systems names those to
+-- ask for now), 'final', 'given_up', or 'lost' if the worker has lost the reward and nothing was
+-- changed.
 CREATE OR REPLACE FUNCTION codemint.finish_sync_pass(
   p_reward uuid, p_worker uuid, p_outcome text, p_error text, p_reading codemint.list_reading,
   p_pause interval, p_first interval, p_patience interval, p_resync_us bigint[],
@@ -234,7 +240,7 @@ BEGIN
   v_tracked.scan_offset := NULL;
   v_tracked.scan_anchor := p_reading.scan_anchor;
   v_tracked.scan_newest := p_reading.scan_newest;
-  -- With passes = 0 more was stored meanwhile, which this pass may have missed.
+  -- With passes = 0 more codes were stored meanwhile, and this pass may have missed them.
   IF v_tracked.passes > 0 THEN
     v_tracked.next_pass_at := v_now + p_pause;
     v_tracked.mark := p_reading.mark;
@@ -259,9 +265,9 @@ BEGIN
 END
 $$;
 
--- After a complete pass: whether another one follows and when, or the sync of every code is final, or
--- the reward is given up because every code that is still pending was stored longer than p_patience
--- ago.
+-- Decides what follows a complete pass: another pass and when, or the sync of every code is final,
+-- or the reward is given up. It is given up when every code that is still pending was stored longer
+-- than p_patience ago.
 CREATE OR REPLACE FUNCTION codemint.judge_tracked(
   p_tracked codemint.tracked_rewards, p_first interval, p_patience interval, p_resync_us bigint[],
   OUT next_pass_at timestamptz, OUT given_up_at timestamptz, OUT outcome text, OUT systems text[]
@@ -297,9 +303,10 @@ BEGIN
 END
 $$;
 
--- What is to be done about the codes of a reward that are in error: asked for once more (asked, which
--- is counted before it is done), waited for until next_at (is_open), or given up. Other systems
--- than these two cannot be asked for.
+-- Decides what to do about the codes of a reward that are in error. asked are the systems for which
+-- the API is asked now to copy the reward once more; the attempt is counted before it is made.
+-- is_open says that a system still has time, until next_at. gave_up says that a system is given up.
+-- The API cannot be asked for any other system than these two.
 CREATE OR REPLACE FUNCTION codemint.judge_resyncs(
   p_reward uuid, p_pauses_us bigint[],
   OUT asked text[], OUT is_open boolean, OUT gave_up boolean, OUT next_at timestamptz
@@ -318,7 +325,7 @@ BEGIN
   IF NOT EXISTS (SELECT FROM codemint.jobs j
                  JOIN codemint.codes c ON c.job_id = j.id AND c.sync_status IN ('pending', 'error')
                  WHERE j.reward_id = p_reward AND j.issued + j.surplus > 0) THEN
-    -- All went well in the end: what may fail later begins anew.
+    -- No code is pending or in error any more, so a later error has all its attempts again.
     DELETE FROM codemint.resyncs r WHERE r.reward_id = p_reward;
     RETURN;
   END IF;
@@ -353,8 +360,8 @@ BEGIN
 END
 $$;
 
--- Notes why the API was not asked to copy a reward once more, or why it refused. What was never
--- sent does not count.
+-- Records why the API was not asked to copy a reward once more, or why it refused. A request that
+-- was never sent does not count as an attempt.
 CREATE OR REPLACE FUNCTION codemint.note_resync(
   p_reward uuid, p_system text, p_failure text, p_sent boolean
 ) RETURNS void
@@ -368,8 +375,8 @@ AS $$
   WHERE r.reward_id = p_reward AND r.system = p_system
 $$;
 
--- Whether the sync of every code of a job is final. A code in error waits as long as its reward is
--- tracked: it may be copied once more.
+-- Whether the sync of every code of a job is final. A code in error is not final while its reward
+-- is tracked, because the system may still take it.
 CREATE OR REPLACE FUNCTION codemint.is_sync_final(p_job bigint, p_reward uuid) RETURNS boolean
 LANGUAGE plpgsql STABLE
 AS $$
@@ -387,8 +394,8 @@ BEGIN
 END
 $$;
 
--- Tells, once, of every finished job of a reward whose sync has become final. A job without a code
--- was told of when it ended.
+-- Notifies, once, of every finished job of a reward whose sync has become final. A job without a
+-- code was notified of when it ended (note_sync_done).
 CREATE OR REPLACE FUNCTION codemint.conclude_sync(p_reward uuid) RETURNS void
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
@@ -413,7 +420,7 @@ BEGIN
 END
 $$;
 
--- The same at the moment when a job ends: often nothing is left to wait for.
+-- Notifies when a job ends and the sync of its codes is final already.
 CREATE OR REPLACE FUNCTION codemint.note_sync_done() RETURNS trigger
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
@@ -433,10 +440,10 @@ CREATE OR REPLACE TRIGGER note_sync_done BEFORE UPDATE OF finished_at ON codemin
   FOR EACH ROW WHEN ((OLD.finished_at IS NULL) <> (NEW.finished_at IS NULL))
   EXECUTE FUNCTION codemint.note_sync_done();
 COMMENT ON TRIGGER note_sync_done ON codemint.jobs IS
-  'Tells when a job ends and no code of the job waits for another system.';
+  'Notifies when a job ends and no code of the job waits for another system.';
 
--- An error message without the value of the code that it is about. Systems quote the code in letters of
--- either case. '***=' has the code taken as it is.
+-- An error message with (code) in place of the code. Systems quote the code in capitals or small
+-- letters. '***=' makes the rest of the pattern plain text.
 CREATE OR REPLACE FUNCTION codemint.without_code(p_text text, p_code text) RETURNS text
 LANGUAGE plpgsql IMMUTABLE
 SET search_path = pg_catalog, pg_temp

@@ -1,5 +1,6 @@
--- Why a job waits: first what somebody can do something about for this job, then what keeps everybody
--- waiting, then its reward, then what passes by itself. The conditions are those of codemint.may_take.
+-- Why a job waits; the view waits shows it. Reasons of the job that need a person come first. Then
+-- come the reasons that stop every job, then those of the reward, then those that pass by
+-- themselves. The conditions are those of codemint.may_take.
 CREATE OR REPLACE FUNCTION codemint.reason_to_wait(
   p_job codemint.jobs, p_reward codemint.rewards, p_account codemint.account,
   p_suspended boolean, p_now timestamptz

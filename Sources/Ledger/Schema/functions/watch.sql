@@ -1,10 +1,11 @@
--- Watching: rewards whose codes may yet come to light are listed again, after 1 minute, 10 minutes,
--- 1 hour and 24 hours. After a short answer or a failover, calls of the reward await a listing that
--- comes first of all (rewards.awaits_listing).
+-- Watching: a reward is listed again if more of its codes may turn up, after 1 minute, 10 minutes,
+-- 1 hour and 24 hours. After a short answer or a failover one more listing comes first, and calls
+-- of the reward await it (rewards.awaits_listing).
 
--- A reward is watched because of this call, for this reason. A listing that is awaited still comes
--- first when another reason arises. A listing that runs has not seen what this call made, and is void.
--- How long a list has failed is counted anew where calls begin to await it.
+-- Watches a reward because of this call, for this reason. If calls await a listing already, they
+-- still await it whatever the new reason is. A listing that is running has not seen what this call
+-- made, so it is void. The time for which listing has failed is counted anew when calls begin to
+-- await it.
 CREATE OR REPLACE FUNCTION codemint.watch_reward(p_reward uuid, p_call uuid, p_reason text)
 RETURNS void
 LANGUAGE plpgsql
@@ -15,7 +16,8 @@ DECLARE
   v_begins  boolean := p_reason IN ('short_answer', 'failover');
   v_awaited boolean := (SELECT r.awaits_listing FROM codemint.rewards r
                         WHERE r.reward_id = p_reward);
-  -- A call that has no slot was lost by a failover: it was sent at any time since its job came.
+  -- A failover lost the claim of a call without a slot. The call can have been sent at any time
+  -- since its job was inserted.
   v_since   timestamptz := (
     SELECT CASE WHEN c.send_at IS NULL THEN j.created_at ELSE c.created_at END
     FROM codemint.calls c JOIN codemint.jobs j ON j.id = c.job_id WHERE c.id = p_call);
@@ -29,7 +31,7 @@ BEGIN
     (p_reward, p_reason, p_call, v_since, CASE WHEN p_reason = 'late_codes' THEN 3 ELSE 0 END,
      v_now + CASE WHEN v_begins THEN interval '0' ELSE interval '1 minute' END)
   ON CONFLICT (reward_id) DO UPDATE
-  -- The codes that a failover lost are the latest call's of its time, if anybody's.
+  -- Codes that a failover lost go to the latest call before the failover, so that call stays.
   SET reason = CASE WHEN v_awaited AND w.reason = 'failover' THEN w.reason ELSE excluded.reason END,
       call_id = CASE WHEN v_awaited AND w.reason = 'failover' THEN w.call_id
                      ELSE excluded.call_id END,
@@ -47,7 +49,8 @@ BEGIN
 END
 $$;
 
--- Takes a reward whose watch is due. p_code is the code that the worker knows.
+-- Gives a worker a reward whose watch is due. p_code is the checksum of the functions that the
+-- worker was built with (require_code).
 CREATE OR REPLACE FUNCTION codemint.take_watch(
   p_worker uuid, p_lease interval, p_code text,
   OUT reward_id uuid, OUT since timestamptz, OUT known_first uuid, OUT known_last uuid,
@@ -86,9 +89,9 @@ BEGIN
 END
 $$;
 
--- Puts a listing of a watch off because the list could not be had. With no p_pause, calls that awaited
--- the listing await it no longer: their jobs are held for a person, and the watch continues. A watch
--- whose listing no call awaited is given up.
+-- Puts off the listing of a watch, because listing failed. If p_pause is null, listing has failed
+-- for too long. If calls await the listing, they await it no longer: their jobs are held for a
+-- person, and the watch continues. If no call awaits it, the watch is given up.
 CREATE OR REPLACE FUNCTION codemint.put_off_watch(
   p_reward uuid, p_worker uuid, p_pause interval, p_error text
 ) RETURNS void
@@ -122,13 +125,14 @@ BEGIN
 END
 $$;
 
--- Concludes one listing of a watch with the codes that it showed and the ledger did not know.
+-- Concludes one listing of a watch. p_found are the listed codes that the ledger did not know,
+-- p_raw is the number of unknown codes that only bytes can hold. credited are the jobs that codes
+-- count for.
 --
--- They are recorded only when every call that was in flight while the listing ran (made before
--- p_listed_until) has its outcome: until then the answer is 'wait', and the same codes are brought
--- again. If one fell in doubt, the listing is void and the reward is left to its reconciler.
--- p_listed_until is the database's clock at the listing's end, or later. p_raw is how many codes were
--- found beside these that only bytes can hold. credited are the jobs that codes counted for.
+-- Codes are recorded only when every call that was in flight during the listing has its outcome:
+-- every call made before p_listed_until, the database's time at the end of the listing or later.
+-- Until then the answer is 'wait', and the worker brings the same codes again. If a call of the
+-- reward has fallen in doubt, the listing is void and the doubt is reconciled first.
 CREATE OR REPLACE FUNCTION codemint.conclude_watch(
   p_reward uuid, p_worker uuid, p_listed_until timestamptz, p_found codemint.received_code[],
   p_raw integer,
@@ -151,7 +155,8 @@ BEGIN
     RETURN;
   END IF;
   IF v_found AND v_reward.closed_at IS NOT NULL THEN
-    -- A doubt comes first: what was found may be its, and its reconciler needs the reward.
+    -- The doubt comes first: the codes may belong to the doubtful call, and the worker that
+    -- reconciles it needs the reward.
     PERFORM codemint.give_back_reward(p_reward);
     outcome := 'changed';
     RETURN;
@@ -174,9 +179,9 @@ BEGIN
 END
 $$;
 
--- Gives codes that were found to the calls whose answers kept them back: each as many as it lacks and
--- its job has room for, and only such as begin with its prefix. What is left, or comes to light later,
--- is surplus. After a failover the latest call is given them.
+-- Gives found codes to the calls whose answers kept them back. Each call gets as many codes as it
+-- lacks and its job has room for, and only codes that begin with its prefix. After a failover the
+-- latest call gets codes too. The rest is returned.
 CREATE OR REPLACE FUNCTION codemint.take_kept_back(
   p_reward codemint.rewards, p_found codemint.received_code[],
   OUT rest codemint.received_code[], OUT issued integer, OUT credited bigint[]
@@ -196,7 +201,8 @@ BEGIN
   rest := p_found;
   issued := 0;
   credited := '{}';
-  -- The longest prefix chooses first: a code that begins with it begins with each shorter prefix too.
+  -- The longest prefix chooses first: a code that begins with it begins with each shorter prefix
+  -- too.
   FOR v_call IN
     SELECT c.* FROM codemint.calls c
     WHERE c.reward_id = p_reward.reward_id AND (c.is_short OR c.id = v_latest)
@@ -227,8 +233,9 @@ BEGIN
 END
 $$;
 
--- Keeps what a watch found and no answer had kept back: for a held call of the reward, which has no
--- outcome yet and may have made it, else as surplus. Returns how many are surplus.
+-- Keeps found codes that no answer had kept back. If a call of the reward is held, the codes are
+-- set aside for that call, because it may have made them. Otherwise they are surplus. Returns how
+-- many are surplus.
 CREATE OR REPLACE FUNCTION codemint.keep_rest(p_reward uuid, p_rest codemint.received_code[])
 RETURNS integer
 LANGUAGE plpgsql
@@ -245,7 +252,7 @@ BEGIN
     PERFORM codemint.keep_for_held(v_call.id, p_rest);
     RETURN 0;
   END IF;
-  -- A call that was forgotten leaves the reward itself: the surplus is then no job's.
+  -- If the call was deleted meanwhile, the surplus belongs to the reward and to no job.
   SELECT c.* INTO v_call
   FROM codemint.reward_watches w JOIN codemint.calls c ON c.id = w.call_id
   WHERE w.reward_id = p_reward;
@@ -254,8 +261,8 @@ BEGIN
 END
 $$;
 
--- One listing of a watch is done: the next is due later, or the watch has ended. Calls no longer await
--- one that was to come first, which is not one of the four.
+-- Ends one listing of a watch: the next listing is due later, or the watch has ended. Calls no
+-- longer await a listing. A listing that calls awaited is not counted as one of the four.
 CREATE OR REPLACE FUNCTION codemint.end_listing(p_reward codemint.rewards) RETURNS void
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp

@@ -1,9 +1,9 @@
--- Who may do what. It may run as often as wanted: the result is the same, whatever these roles had
--- before.
+-- Who may do what. This script may run as often as you like: the result is the same, whatever
+-- rights these roles had before.
 --
--- Nothing is granted to PUBLIC. A function that is SECURITY DEFINER is an operator's; every other one
--- belongs to the daemon, which runs it with its own rights. What both need is at the end. A trigger's
--- function is nobody's.
+-- Nothing is granted to PUBLIC. Operators may execute the functions that are SECURITY DEFINER. The
+-- daemon may execute all others, which run with the daemon's own rights. A function that both need
+-- is granted at the end. Nobody may execute the function of a trigger.
 
 REVOKE ALL ON SCHEMA codemint
   FROM PUBLIC, codemint_producer, codemint_operator, codemint_reader, codemint_worker;
@@ -16,11 +16,12 @@ REVOKE ALL ON ALL FUNCTIONS IN SCHEMA codemint
 GRANT USAGE ON SCHEMA codemint
   TO codemint_producer, codemint_operator, codemint_reader, codemint_worker;
 
--- Producers: their own columns of jobs, and rows that are their own.
+-- Producers: the columns of jobs that are theirs to write, and their own rows.
 GRANT INSERT (reward_id, count, prefix, priority, run_at, dedupe_key, metadata), SELECT
   ON codemint.jobs TO codemint_producer;
 GRANT SELECT ON codemint.job_status, codemint.account_status TO codemint_producer;
--- Views call these, and a view's functions run with the rights of whoever reads the view.
+-- Views call these functions. A function in a view runs with the rights of the role that reads the
+-- view.
 GRANT EXECUTE
   ON FUNCTION codemint.current_pace(codemint.account, timestamptz),
      codemint.describe_failures(codemint.account)
@@ -35,7 +36,7 @@ GRANT SELECT ON codemint.jobs, codemint.codes, codemint.unattributed_codes,
                 codemint.raw_codes, codemint.answers, codemint.job_status
   TO codemint_reader;
 
--- The daemon. It never deletes a job or a code: an id that was seen once is known for ever.
+-- The daemon. It never deletes a job or a code, so an id that was seen once is known for ever.
 GRANT SELECT ON ALL TABLES IN SCHEMA codemint TO codemint_worker;
 GRANT INSERT
   ON codemint.calls, codemint.codes, codemint.rewards, codemint.reward_watches, codemint.workers,
@@ -48,8 +49,8 @@ GRANT DELETE
   TO codemint_worker;
 GRANT USAGE ON SEQUENCE codemint.queue_positions TO codemint_worker;
 
--- The daemon never changes what a producer asked for, what a code is, what an operator set, accepted or
--- decided, and who did it.
+-- The daemon never changes what a producer asked for or what a code is. Nor does it change what an
+-- operator set, accepted or decided, and who that was.
 DO $$
 DECLARE
   v_table record;
@@ -89,8 +90,8 @@ BEGIN
 END
 $$;
 
--- Operators: everything but what a code is worth, which is in the columns `code`, in bodies that are
--- kept byte for byte, and in `external_ids`, where other systems' errors quote it.
+-- Operators: everything except the codes themselves. These are in the columns `code`, in bodies
+-- that are kept byte for byte, and in `external_ids`, where the errors of other systems quote them.
 DO $$
 DECLARE
   v_table   record;
@@ -121,8 +122,8 @@ $$;
 GRANT EXECUTE ON FUNCTION codemint.reserve_slot(), codemint.count_unattributed(uuid)
   TO codemint_worker;
 
--- A producer has its own rows of jobs; whoever else may read the table has all of them. Done once,
--- since it needs the table to itself.
+-- A producer sees its own rows of jobs; other roles that may read the table see all rows. This is
+-- done only once, because it locks the table against all others.
 DO $$
 BEGIN
   IF EXISTS (SELECT FROM pg_policies p WHERE p.schemaname = 'codemint' AND p.tablename = 'jobs') THEN

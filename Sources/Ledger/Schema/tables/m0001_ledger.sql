@@ -1,7 +1,7 @@
--- The ledger: what was asked for (jobs), every request that was made for it (calls), every code
--- that came of it (codes), and what the daemon keeps beside them.
+-- The ledger: what was asked for (jobs), every request that was made for a job (calls), every code
+-- that a request made (codes), and what the daemon keeps beside them.
 --
--- The name of a CHECK constraint is the sentence that people see when it refuses a row.
+-- The name of a CHECK constraint is the sentence that people see when the constraint refuses a row.
 
 COMMENT ON SCHEMA codemint IS
   'codemint provisions reward codes in bulk: insert into jobs, read codes, watch job_status.';
@@ -60,7 +60,8 @@ CREATE TABLE codemint.jobs (
     CHECK (state IN ('queued', 'running', 'ending', 'completed', 'failed', 'cancelled')),
   CONSTRAINT "a job never holds more codes than it asked for"
     CHECK (issued >= 0 AND outstanding >= 0 AND surplus >= 0
-           -- Another sentence refuses a count below 0: of several, the first name is shown.
+           -- A count below 0 breaks several constraints, and Postgres shows the first name.
+           -- greatest keeps this one out, so that people read the sentence about count.
            AND issued + outstanding <= greatest(count, 0)),
   CONSTRAINT "a completed job holds exactly what it asked for"
     CHECK (state <> 'completed' OR issued = count),
@@ -87,13 +88,13 @@ CREATE INDEX jobs_waiting ON codemint.jobs (next_call_at)
   WHERE NOT is_new AND queue_position IS NULL AND next_call_at IS NOT NULL;
 CREATE INDEX jobs_open_by_reward ON codemint.jobs (reward_id)
   WHERE state IN ('queued', 'running', 'ending');
--- What is read again and again, and must not be scanned for.
+-- Jobs that are read again and again. Without these indexes each reading would scan the table.
 CREATE INDEX jobs_running ON codemint.jobs (id) WHERE state IN ('running', 'ending');
 CREATE INDEX jobs_held ON codemint.jobs (id) WHERE held;
 CREATE INDEX jobs_finished ON codemint.jobs (finished_at, id) WHERE finished_at IS NOT NULL;
--- Codes of a reward are found by its jobs (codes_by_job), so that storing a code needs no further
--- index entry. A job has its entry from its first code on: an index of all jobs would add 5 % to an
--- INSERT.
+-- The codes of a reward are found by the reward's jobs (codes_by_job), so that storing a code needs
+-- no index entry more. A job enters this index with its first code: an index of all jobs would make
+-- an INSERT 5 % slower.
 CREATE INDEX jobs_with_codes ON codemint.jobs (reward_id) WHERE issued + surplus > 0;
 
 COMMENT ON SEQUENCE codemint.jobs_id_seq IS 'Numbers of jobs.';
@@ -102,43 +103,50 @@ COMMENT ON TABLE codemint.jobs IS
   'priority, run_at, dedupe_key and metadata, and nothing else.';
 COMMENT ON COLUMN codemint.jobs.id IS 'The job''s number, given by the database.';
 COMMENT ON COLUMN codemint.jobs.reward_id IS 'The reward of the API to generate codes for.';
-COMMENT ON COLUMN codemint.jobs.count IS 'How many codes, 1 to 1000000. Never more are counted.';
-COMMENT ON COLUMN codemint.jobs.prefix IS 'What the codes are to begin with, 1 to 32 characters.';
-COMMENT ON COLUMN codemint.jobs.priority IS '0 goes first, 9 last; 5 if not given.';
+COMMENT ON COLUMN codemint.jobs.count IS
+  'How many codes to make, 1 to 1000000. The job never holds more.';
+COMMENT ON COLUMN codemint.jobs.prefix IS 'How the codes are to begin, 1 to 32 characters.';
+COMMENT ON COLUMN codemint.jobs.priority IS '0 goes first, 9 goes last; 5 if not given.';
 COMMENT ON COLUMN codemint.jobs.run_at IS 'Nothing is sent for the job before this time.';
 COMMENT ON COLUMN codemint.jobs.dedupe_key IS
   'Unique for ever among all producers: a second job with the same key is refused.';
-COMMENT ON COLUMN codemint.jobs.metadata IS 'A JSON object of the producer''s own; kept as it is.';
+COMMENT ON COLUMN codemint.jobs.metadata IS
+  'A JSON object of the producer''s own; codemint does not read it.';
 COMMENT ON COLUMN codemint.jobs.state IS
   'queued, running, ending (waits for outstanding calls), completed, failed or cancelled.';
-COMMENT ON COLUMN codemint.jobs.paused IS 'An operator paused the job: no new call.';
+COMMENT ON COLUMN codemint.jobs.paused IS
+  'Whether an operator paused the job: it gets no new call.';
 COMMENT ON COLUMN codemint.jobs.held IS
-  'The job waits for an operator to decide; see codemint.waits.';
+  'Whether the job waits for an operator''s decision; see codemint.waits.';
 COMMENT ON COLUMN codemint.jobs.issued IS 'Codes in codemint.codes that count for the job.';
 COMMENT ON COLUMN codemint.jobs.outstanding IS
   'Codes asked for by calls that are sending or in doubt.';
 COMMENT ON COLUMN codemint.jobs.surplus IS
-  'Codes that exist upstream because of the job, and that it had no room for.';
+  'Codes that exist upstream because of the job, but that the job has no room for.';
 COMMENT ON COLUMN codemint.jobs.error_code IS
-  'Why it failed, was cancelled or is held: the API''s own code, or codemint''s.';
+  'Why the job failed, was cancelled or is held: the API''s own code, or codemint''s.';
 COMMENT ON COLUMN codemint.jobs.error_message IS
-  'The message that goes with error_code; (code) stands where it may have quoted a code.';
+  'The message that goes with error_code. (code) stands in place of what may be a code.';
 COMMENT ON COLUMN codemint.jobs.next_call_at IS
-  'When the next call may be claimed; null if the job needs none.';
-COMMENT ON COLUMN codemint.jobs.created_by IS 'The role that inserted it.';
-COMMENT ON COLUMN codemint.jobs.created_at IS 'When it was inserted.';
-COMMENT ON COLUMN codemint.jobs.started_at IS 'When its first call was claimed.';
-COMMENT ON COLUMN codemint.jobs.finished_at IS 'When it became completed, failed or cancelled.';
+  'When the next call may be claimed; null if the job needs no call.';
+COMMENT ON COLUMN codemint.jobs.created_by IS 'The role that inserted the job.';
+COMMENT ON COLUMN codemint.jobs.created_at IS 'When the job was inserted.';
+COMMENT ON COLUMN codemint.jobs.started_at IS 'When the first call of the job was claimed.';
+COMMENT ON COLUMN codemint.jobs.finished_at IS
+  'When the job became completed, failed or cancelled.';
 COMMENT ON COLUMN codemint.jobs.updated_at IS 'When codemint last wrote to the row.';
-COMMENT ON COLUMN codemint.jobs.ends_as IS 'While ending: what it will be, failed or cancelled.';
+COMMENT ON COLUMN codemint.jobs.ends_as IS
+  'The state that an ending job will have, failed or cancelled; else null.';
 COMMENT ON COLUMN codemint.jobs.is_new IS
-  'Whether it is due and has had no call since: its place in the queue is next_call_at.';
+  'Whether the job is in the queue and has had no call since it became due. New jobs are served in '
+  'the order of next_call_at.';
 COMMENT ON COLUMN codemint.jobs.queue_position IS
-  'Its place in the queue after its last call; null if it is new or not in the queue.';
+  'The place in the queue that the job got with its last call; null if the job is new or not in '
+  'the queue.';
 COMMENT ON COLUMN codemint.jobs.answers_without_progress IS
-  'Answers in a row that held no new code.';
+  'How many answers in a row had no new code.';
 COMMENT ON COLUMN codemint.jobs.sync_done_at IS
-  'When the job had ended and no code of the job waited for another system any more.';
+  'When the job had ended and none of its codes waited for another system any more.';
 
 CREATE TABLE codemint.calls (
   id               uuid        PRIMARY KEY,
@@ -188,45 +196,47 @@ CREATE INDEX calls_absent ON codemint.calls (reward_id, created_at) WHERE state 
 COMMENT ON TABLE codemint.calls IS
   'Every request to generate codes, committed as sending before it was sent.';
 COMMENT ON COLUMN codemint.calls.id IS
-  'Made by the worker before it claims, so that asking twice is harmless.';
-COMMENT ON COLUMN codemint.calls.job_id IS 'The job that it asks for.';
-COMMENT ON COLUMN codemint.calls.reward_id IS 'The reward that it asks of.';
-COMMENT ON COLUMN codemint.calls.prefix IS 'The prefix that it asks with; null for none.';
-COMMENT ON COLUMN codemint.calls.size IS 'How many codes it asks for, 1 to 500.';
+  'The worker makes the id before it claims, so that a repeated claim finds the same call.';
+COMMENT ON COLUMN codemint.calls.job_id IS 'The job that the codes are for.';
+COMMENT ON COLUMN codemint.calls.reward_id IS 'The reward that the codes belong to.';
+COMMENT ON COLUMN codemint.calls.prefix IS 'How the codes are to begin; null for no prefix.';
+COMMENT ON COLUMN codemint.calls.size IS 'How many codes the call asks for, 1 to 500.';
 COMMENT ON COLUMN codemint.calls.state IS
   'sending; issued, rejected, unsent (proven); in_doubt; adopted, absent (decided by listing).';
-COMMENT ON COLUMN codemint.calls.worker IS 'The start of the worker that claimed it.';
+COMMENT ON COLUMN codemint.calls.worker IS
+  'The worker that claimed the call. Each start of a daemon is a worker of its own.';
 COMMENT ON COLUMN codemint.calls.lease_expires_at IS
-  'Until then its worker may act on the call; after that it is in_doubt.';
+  'Until then the worker may act on the call; after that the call is in_doubt.';
 COMMENT ON COLUMN codemint.calls.send_at IS
-  'The slot that the rate limit gave to the call; a later slot if it missed the first.';
+  'The slot that the rate limit gave to the call; the latest slot if the call missed one.';
 COMMENT ON COLUMN codemint.calls.http_status IS
-  'The status of the API''s answer; null without one.';
+  'The status of the API''s answer; null without an answer.';
 COMMENT ON COLUMN codemint.calls.error_code IS
-  'Why it made no codes, or why nobody knows: the API''s own code, or codemint''s.';
+  'Why the call made no codes, or why its outcome is unknown: the API''s own code, or codemint''s.';
 COMMENT ON COLUMN codemint.calls.error_message IS
-  'The message that goes with error_code, at most 2000 characters; (code) stands where it may '
-  'have quoted a code.';
-COMMENT ON COLUMN codemint.calls.received IS 'Items in the answer, nulls and doubles included.';
+  'The message that goes with error_code, at most 2000 characters. (code) stands in place of what '
+  'may be a code.';
+COMMENT ON COLUMN codemint.calls.received IS
+  'How many items the answer had, nulls and doubles included.';
 COMMENT ON COLUMN codemint.calls.duration_ms IS
-  'From the request to the end of its answer, in milliseconds.';
-COMMENT ON COLUMN codemint.calls.created_at IS 'When it was claimed.';
+  'Milliseconds from the request to the end of the answer.';
+COMMENT ON COLUMN codemint.calls.created_at IS 'When the call was claimed.';
 COMMENT ON COLUMN codemint.calls.settled_at IS
-  'When its outcome was recorded; null while it is sending or in doubt.';
+  'When the outcome was recorded; null while the call is sending or in doubt.';
 COMMENT ON COLUMN codemint.calls.updated_at IS 'When codemint last wrote to the row.';
 COMMENT ON COLUMN codemint.calls.held_at IS
-  'Since when the call waits for a person, because listing could not decide it.';
+  'Since when the call waits for a person, because listing could not decide what it did.';
 COMMENT ON COLUMN codemint.calls.hold_reason IS
   'Why listing could not decide the call; docs/protocol.md explains each reason (rule 15).';
 COMMENT ON COLUMN codemint.calls.resolution IS 'What a person decided: adopt or absent.';
 COMMENT ON COLUMN codemint.calls.resolved_by IS 'The login of the person who decided.';
 COMMENT ON COLUMN codemint.calls.resolved_at IS 'When that person decided.';
-COMMENT ON COLUMN codemint.calls.resolution_note IS 'Why, in the person''s words.';
+COMMENT ON COLUMN codemint.calls.resolution_note IS 'The reason, in the person''s words.';
 COMMENT ON COLUMN codemint.calls.is_short IS
-  'Whether its answer was not what was asked for, and its reward has not been listed since.';
+  'Whether the answer was not what was asked for, and the reward has not been listed since.';
 
--- Codes have no foreign keys: 500 rows a call would each look up their job and call again. What is
--- inserted here is committed only with both rows locked.
+-- Codes have no foreign keys: each of the 500 rows of a call would look up the same job and the
+-- same call again. A transaction that inserts codes has both rows locked when it commits.
 CREATE TABLE codemint.codes (
   id           uuid        PRIMARY KEY,
   job_id       bigint,
@@ -240,12 +250,12 @@ CREATE TABLE codemint.codes (
   created_at   timestamptz,
   expires_at   timestamptz,
   updated_at   timestamptz,
-  -- Of the statement, not of the moment: a COPY then inserts its rows in batches.
+  -- The time of the statement and not of the row, so that a COPY can insert its rows in batches.
   stored_at    timestamptz NOT NULL DEFAULT statement_timestamp(),
   synced_at    timestamptz,
   purged_at    timestamptz,
 
-  -- The most frequent value comes first: it is compared for every code.
+  -- The most frequent value comes first, because it is compared for every code.
   CONSTRAINT "sync_status is none, pending, synced or error"
     CHECK (sync_status IN ('synced', 'pending', 'none', 'error')),
   CONSTRAINT "a code that counts belongs to a job and a call"
@@ -256,33 +266,32 @@ CREATE TABLE codemint.codes (
 );
 
 CREATE INDEX codes_by_job ON codemint.codes (job_id, sync_status);
--- Codes that no job has room for: few, and asked for by themselves.
+-- Codes that no job has room for. They are few, and some queries ask for nothing else.
 CREATE INDEX codes_surplus ON codemint.codes (reward_id, job_id) WHERE surplus;
 
 COMMENT ON TABLE codemint.codes IS 'Every code that exists upstream because of codemint.';
 COMMENT ON COLUMN codemint.codes.id IS 'The API''s own id of the code.';
 COMMENT ON COLUMN codemint.codes.job_id IS
-  'The job that the code counts for, or was made for; null if that is not known, or the job was '
-  'purged.';
+  'The job that the code counts for, or was made for; null if the job is not known or was purged.';
 COMMENT ON COLUMN codemint.codes.call_id IS
-  'The call that made the code. codemint may have forgotten the call since '
+  'The call that made the code. The row of the call may have been deleted since '
   '(retention.calls_days).';
-COMMENT ON COLUMN codemint.codes.reward_id IS 'The reward that it belongs to.';
+COMMENT ON COLUMN codemint.codes.reward_id IS 'The reward that the code belongs to.';
 COMMENT ON COLUMN codemint.codes.code IS
-  'What a customer types in. It is worth money: only codemint_reader and the daemon may see it.';
+  'What a customer types in. A code is worth money: only codemint_reader and the daemon may see it.';
 COMMENT ON COLUMN codemint.codes.status IS
-  'The API''s status: available, reserved, redeemed, expired, revoked, or what it says.';
+  'The API''s status: available, reserved, redeemed, expired, revoked, or a new word of the API.';
 COMMENT ON COLUMN codemint.codes.sync_status IS
-  'none, pending, synced or error: the worst of the systems in external_ids.';
+  'none, pending, synced or error: the worst status of the systems in external_ids.';
 COMMENT ON COLUMN codemint.codes.external_ids IS 'The API''s externalIds, as received.';
-COMMENT ON COLUMN codemint.codes.surplus IS 'True if no job has room for it.';
+COMMENT ON COLUMN codemint.codes.surplus IS 'Whether no job has room for the code.';
 COMMENT ON COLUMN codemint.codes.created_at IS 'The API''s createdAt.';
 COMMENT ON COLUMN codemint.codes.expires_at IS 'The API''s expiresAt.';
 COMMENT ON COLUMN codemint.codes.updated_at IS 'The API''s updatedAt.';
-COMMENT ON COLUMN codemint.codes.stored_at IS 'When codemint recorded it.';
-COMMENT ON COLUMN codemint.codes.synced_at IS 'When codemint first saw it synced.';
+COMMENT ON COLUMN codemint.codes.stored_at IS 'When codemint recorded the code.';
+COMMENT ON COLUMN codemint.codes.synced_at IS 'When codemint first saw the code synced.';
 COMMENT ON COLUMN codemint.codes.purged_at IS
-  'When its job was purged; the id alone is left, so that no listing takes it for a new code.';
+  'When the job was purged. Only the id is left, so that no listing takes the code for a new one.';
 
 CREATE TABLE codemint.rewards (
   reward_id             uuid        PRIMARY KEY,
@@ -320,35 +329,38 @@ CREATE INDEX rewards_closed ON codemint.rewards (closed_at) WHERE closed_at IS N
 COMMENT ON TABLE codemint.rewards IS 'What the daemon knows of each reward.';
 COMMENT ON COLUMN codemint.rewards.reward_id IS 'The API''s id of the reward.';
 COMMENT ON COLUMN codemint.rewards.closed_at IS
-  'Since when no new call is claimed, because a call of it is in doubt.';
+  'Since when no new call is claimed, because one of the reward''s calls is in doubt.';
 COMMENT ON COLUMN codemint.rewards.awaits_listing IS
   'Whether no call is claimed before the reward has been listed: after a short answer or a '
   'failover.';
-COMMENT ON COLUMN codemint.rewards.in_flight IS 'Calls of it that are sending.';
-COMMENT ON COLUMN codemint.rewards.queue_priority IS 'The best priority in its queue.';
+COMMENT ON COLUMN codemint.rewards.in_flight IS 'How many calls of the reward are sending.';
+COMMENT ON COLUMN codemint.rewards.queue_priority IS 'The best priority in the reward''s queue.';
 COMMENT ON COLUMN codemint.rewards.new_since IS
   'Since when the first new job of that priority has waited.';
 COMMENT ON COLUMN codemint.rewards.new_job IS 'The first new job of that priority.';
-COMMENT ON COLUMN codemint.rewards.queue_head IS 'The first place of that priority in its queue.';
+COMMENT ON COLUMN codemint.rewards.queue_head IS
+  'The first queue_position of that priority in the reward''s queue.';
 COMMENT ON COLUMN codemint.rewards.failures IS
-  'Refusals (403) and failures (5xx) of its calls in a row.';
-COMMENT ON COLUMN codemint.rewards.failing_since IS 'When the first failure (5xx) of the row was.';
-COMMENT ON COLUMN codemint.rewards.paused_until IS 'No call before this time.';
-COMMENT ON COLUMN codemint.rewards.error_code IS 'Why its last call was refused, if it was.';
+  'How many calls of the reward in a row were refused (403) or failed (5xx).';
+COMMENT ON COLUMN codemint.rewards.failing_since IS
+  'When the first of the failures (5xx) in a row was.';
+COMMENT ON COLUMN codemint.rewards.paused_until IS 'No call is claimed before this time.';
+COMMENT ON COLUMN codemint.rewards.error_code IS
+  'Why the last call was refused; null if it was not.';
 COMMENT ON COLUMN codemint.rewards.error_message IS 'The message that goes with error_code.';
 COMMENT ON COLUMN codemint.rewards.reconciler IS
-  'The worker that is finding out what doubtful calls did, until reconciler_until.';
+  'The worker that has taken the reward to list it; null if no worker has.';
 COMMENT ON COLUMN codemint.rewards.reconciler_until IS
-  'Until when the worker in reconciler has it without a word.';
+  'When the lease of that worker on the reward runs out.';
 COMMENT ON COLUMN codemint.rewards.reconcile_at IS
-  'No worker takes the reward to reconcile it before this time.';
+  'No worker takes the reward to list it before this time.';
 COMMENT ON COLUMN codemint.rewards.listing_failing_since IS
-  'Since when its codes cannot be listed.';
+  'Since when the codes of the closed reward cannot be listed.';
 COMMENT ON COLUMN codemint.rewards.newest_known IS
-  'Codes of its newest clean answer: a listing that lacks them is stale.';
+  'Codes of the newest clean answer: a listing that lacks them is stale.';
 COMMENT ON COLUMN codemint.rewards.prefix_literal IS
   'Whether clean answers have shown that codes begin with the prefix asked for.';
-COMMENT ON COLUMN codemint.rewards.created_at IS 'When codemint met it first.';
+COMMENT ON COLUMN codemint.rewards.created_at IS 'When codemint first met the reward.';
 
 CREATE TABLE codemint.reward_watches (
   reward_id       uuid        PRIMARY KEY REFERENCES codemint.rewards (reward_id),
@@ -375,11 +387,10 @@ CREATE INDEX reward_watches_unlistable ON codemint.reward_watches (reward_id)
   WHERE ended = 'unlistable';
 
 COMMENT ON TABLE codemint.reward_watches IS
-  'Rewards that are or were listed again, because codes may come to light that the ledger does '
-  'not know.';
+  'Rewards that are or were listed again, because codes that the ledger does not know may turn up.';
 COMMENT ON COLUMN codemint.reward_watches.reward_id IS 'The reward.';
 COMMENT ON COLUMN codemint.reward_watches.reason IS
-  'Why: absent_call, partial_call or held_call (a doubt was decided so), short_answer, '
+  'Why: absent_call, partial_call or held_call (how a doubt was decided), short_answer, '
   'late_doubt (an absent call ended in doubt), late_codes (a sync pass showed unknown codes) or '
   'failover.';
 COMMENT ON COLUMN codemint.reward_watches.call_id IS
@@ -387,20 +398,21 @@ COMMENT ON COLUMN codemint.reward_watches.call_id IS
 COMMENT ON COLUMN codemint.reward_watches.since IS
   'Since when codes that the ledger does not know may have been made.';
 COMMENT ON COLUMN codemint.reward_watches.listings_done IS
-  'Listings of this watch so far, of four. A listing that calls await is not counted.';
+  'How many of the four listings of this watch are done. A listing that calls await is not '
+  'counted.';
 COMMENT ON COLUMN codemint.reward_watches.next_listing_at IS
   'When the reward is listed next; null if the watch has ended.';
 COMMENT ON COLUMN codemint.reward_watches.failures IS
-  'How often in a row the reward could not be listed.';
+  'How many listings in a row have failed.';
 COMMENT ON COLUMN codemint.reward_watches.failing_since IS
   'Since when the reward cannot be listed.';
 COMMENT ON COLUMN codemint.reward_watches.error_message IS
-  'Why the reward could not be listed last.';
+  'Why the last listing failed.';
 COMMENT ON COLUMN codemint.reward_watches.ended IS
-  'How the watch ended: listed, or unlistable if the list could not be had for too long.';
+  'How the watch ended: listed, or unlistable if listing failed for too long.';
 
--- The one row of limits and pace. Every claim and every settlement writes it, so it holds what they
--- write and what they have to read with it, and nothing else.
+-- The one row of limits and pace. Every claim and every settlement writes the row. So it holds what
+-- they write and what they have to read together with that, and nothing else.
 CREATE TABLE codemint.account (
   only_row                 boolean          PRIMARY KEY DEFAULT true,
   requests_per_second      double precision,
@@ -443,12 +455,13 @@ COMMENT ON TABLE codemint.account IS
   'The API account: limits in force, pace, and why it may be waiting. One row.';
 COMMENT ON COLUMN codemint.account.only_row IS 'Always true: there is one row.';
 COMMENT ON COLUMN codemint.account.requests_per_second IS
-  'In force: what set_limits says, else the smallest of the living daemons'' settings.';
+  'The limit in force: what set_limits says, else the smallest of the living daemons'' settings.';
 COMMENT ON COLUMN codemint.account.burst IS
-  'In force: requests that may go at once after a quiet time.';
-COMMENT ON COLUMN codemint.account.max_in_flight IS 'In force: calls that may be sending.';
+  'The limit in force: how many requests may go at once after a quiet time.';
+COMMENT ON COLUMN codemint.account.max_in_flight IS
+  'The limit in force: how many calls may be sending.';
 COMMENT ON COLUMN codemint.account.max_in_flight_per_reward IS
-  'In force: calls of one reward that may be sending.';
+  'The limit in force: how many calls of one reward may be sending.';
 COMMENT ON COLUMN codemint.account.set_requests_per_second IS 'What set_limits says; else null.';
 COMMENT ON COLUMN codemint.account.set_burst IS 'What set_limits says; else null.';
 COMMENT ON COLUMN codemint.account.set_max_in_flight IS 'What set_limits says; else null.';
@@ -456,36 +469,38 @@ COMMENT ON COLUMN codemint.account.set_max_in_flight_per_reward IS
   'What set_limits says; else null.';
 COMMENT ON COLUMN codemint.account.set_by IS 'Who set limits; null if nothing is set.';
 COMMENT ON COLUMN codemint.account.set_at IS 'When limits were last set or taken back.';
-COMMENT ON COLUMN codemint.account.in_flight IS 'Calls that are sending.';
-COMMENT ON COLUMN codemint.account.next_slot_at IS 'The rate limiter''s one number of state.';
+COMMENT ON COLUMN codemint.account.in_flight IS 'How many calls are sending.';
+COMMENT ON COLUMN codemint.account.next_slot_at IS
+  'The state of the rate limiter: when the next slot comes if there is no burst.';
 COMMENT ON COLUMN codemint.account.sync_slot_at IS 'The last slot that a page of a sync pass took.';
 COMMENT ON COLUMN codemint.account.pace IS
-  'Requests per second that the pace was last lowered to; it has come back since pace_at.';
+  'Requests per second that the pace was last lowered to. The pace rises again from pace_at on.';
 COMMENT ON COLUMN codemint.account.pace_at IS 'When the pace was last lowered.';
 COMMENT ON COLUMN codemint.account.pace_reason IS
-  'Why: throttled (a 429), announced (the API told how much is left) or recovering (an outage).';
+  'Why: throttled (a 429), announced (the API said how much is left) or recovering (after an '
+  'outage).';
 COMMENT ON COLUMN codemint.account.new_job_last IS
-  'Whether the last call was of a new job, so that the next is of a job with a place in the '
-  'queue.';
+  'Whether the last call was for a new job. The next call is then for a job that has a '
+  'queue_position.';
 COMMENT ON COLUMN codemint.account.failures IS
-  'Failures of the API in a row; while there are any, one call goes out at a time.';
+  'Failures of the API in a row. While there are any, one call goes out at a time.';
 COMMENT ON COLUMN codemint.account.failed_at IS
-  'When the last of them, or of the 429s, was counted. Calls that left before are no news.';
-COMMENT ON COLUMN codemint.account.proven_at IS 'When a call was last answered as it should be.';
+  'When the last failure or 429 was counted. A call that left before then is not counted again.';
+COMMENT ON COLUMN codemint.account.proven_at IS 'When a call last got a clean answer.';
 COMMENT ON COLUMN codemint.account.breaker IS
-  'open: no call before GET /v1/team is answered; trial: it is answered, and one call goes out '
-  'at a time.';
-COMMENT ON COLUMN codemint.account.paused_until IS 'Nobody sends before this time.';
+  'open: no call goes out until GET /v1/team is answered. trial: GET /v1/team was answered, and '
+  'one call goes out at a time. null: closed.';
+COMMENT ON COLUMN codemint.account.paused_until IS 'No worker sends a call before this time.';
 COMMENT ON COLUMN codemint.account.pause_reason IS
   'Why: throttled (the API asked for it), failing or unreachable.';
 COMMENT ON COLUMN codemint.account.blocked_at IS
-  'Since when the API refuses the key; probed with GET /v1/team.';
+  'Since when the API refuses the key. GET /v1/team is asked until the API accepts the key.';
 COMMENT ON COLUMN codemint.account.blocked_code IS 'The API''s code for refusing the key.';
 COMMENT ON COLUMN codemint.account.blocked_message IS 'The message that goes with blocked_code.';
 COMMENT ON COLUMN codemint.account.probe_at IS 'When GET /v1/team is asked next.';
 COMMENT ON COLUMN codemint.account.upgrading_until IS
-  'Until then no call is claimed: codemint migrate waits for calls in flight, to replace the '
-  'functions.';
+  'Until then no call is claimed: codemint migrate waits for calls in flight before it replaces '
+  'the functions.';
 
 CREATE TABLE codemint.api_clock (
   only_row          boolean     PRIMARY KEY DEFAULT true,
@@ -500,16 +515,17 @@ CREATE TABLE codemint.api_clock (
 INSERT INTO codemint.api_clock DEFAULT VALUES;
 
 COMMENT ON TABLE codemint.api_clock IS
-  'How far the clock of the API is ahead of the databases, as clean answers have shown. One row.';
+  'How far the API''s clock is ahead of the database''s, as clean answers have shown. One row.';
 COMMENT ON COLUMN codemint.api_clock.only_row IS 'Always true: there is one row.';
 COMMENT ON COLUMN codemint.api_clock.ahead_at_least_us IS
-  'The APIs clock is ahead of this one by at least so many microseconds.';
+  'The API''s clock is ahead of the database''s by at least this many microseconds.';
 COMMENT ON COLUMN codemint.api_clock.ahead_at_most_us IS
-  'The APIs clock is ahead of this one by at most so many microseconds.';
+  'The API''s clock is ahead of the database''s by at most this many microseconds.';
 COMMENT ON COLUMN codemint.api_clock.measured_at IS
-  'When an answer last narrowed the range; it has widened since by one in a thousand.';
+  'When an answer last narrowed the range. Since then the range widens by one microsecond in a '
+  'thousand.';
 COMMENT ON COLUMN codemint.api_clock.distrusted_until IS
-  'Until then the APIs createdAt is not believed, because answers contradict each other.';
+  'Until then the API''s createdAt is not believed, because answers contradicted each other.';
 
 CREATE TABLE codemint.cluster_identity (
   only_row          boolean     PRIMARY KEY DEFAULT true,
@@ -529,23 +545,23 @@ CREATE TABLE codemint.cluster_identity (
 INSERT INTO codemint.cluster_identity DEFAULT VALUES;
 
 COMMENT ON TABLE codemint.cluster_identity IS
-  'Where the ledger lives, so that it notices a copy, a restore and a failover. One row.';
+  'Where the ledger lives, so that codemint notices a copy, a restore or a failover. One row.';
 COMMENT ON COLUMN codemint.cluster_identity.only_row IS 'Always true: there is one row.';
 COMMENT ON COLUMN codemint.cluster_identity.system_identifier IS
   'The database cluster that the ledger lives in.';
 COMMENT ON COLUMN codemint.cluster_identity.database_oid IS
-  'The database that the ledger lives in: another one means a copy.';
+  'The oid of the ledger''s database. Another oid means that this is a copy.';
 COMMENT ON COLUMN codemint.cluster_identity.table_oid IS
-  'This table in that database; another one means that a dump was restored.';
+  'The oid of this table. Another oid means that a dump was restored.';
 COMMENT ON COLUMN codemint.cluster_identity.timeline IS
-  'The timeline of the cluster. Another one means a failover, and recent rewards are listed '
-  'first, or a restored base backup.';
+  'The timeline of the cluster. Another timeline means a failover or a restored base backup.';
 COMMENT ON COLUMN codemint.cluster_identity.suspended_at IS
-  'Since when nothing is sent, because this is a copy, or was restored.';
+  'Since when nothing is sent, because this database is a copy or was restored.';
 COMMENT ON COLUMN codemint.cluster_identity.suspended_reason IS 'What was noticed then.';
-COMMENT ON COLUMN codemint.cluster_identity.accepted_by IS 'Who accepted this database cluster.';
-COMMENT ON COLUMN codemint.cluster_identity.accepted_at IS 'When it was accepted.';
-COMMENT ON COLUMN codemint.cluster_identity.accepted_note IS 'Why, in the person''s words.';
+COMMENT ON COLUMN codemint.cluster_identity.accepted_by IS 'Who accepted this database.';
+COMMENT ON COLUMN codemint.cluster_identity.accepted_at IS 'When this database was accepted.';
+COMMENT ON COLUMN codemint.cluster_identity.accepted_note IS
+  'The reason, in the person''s words.';
 
 CREATE TABLE codemint.retention_progress (
   only_row           boolean     PRIMARY KEY DEFAULT true,
@@ -558,12 +574,12 @@ CREATE TABLE codemint.retention_progress (
 INSERT INTO codemint.retention_progress DEFAULT VALUES;
 
 COMMENT ON TABLE codemint.retention_progress IS
-  'How far the daemon has forgotten old calls. One row.';
+  'How far the daemon has deleted old calls. One row.';
 COMMENT ON COLUMN codemint.retention_progress.only_row IS 'Always true: there is one row.';
 COMMENT ON COLUMN codemint.retention_progress.calls_pruned_until IS
-  'Old calls of jobs that ended up to this moment have been forgotten.';
+  'Old calls of jobs that ended up to this time have been deleted.';
 COMMENT ON COLUMN codemint.retention_progress.calls_pruned_job IS
-  'The last of the jobs that ended at calls_pruned_until and whose calls have been forgotten.';
+  'The last job that ended at calls_pruned_until and whose old calls have been deleted.';
 
 CREATE TABLE codemint.workers (
   id                       uuid             PRIMARY KEY,
@@ -580,20 +596,23 @@ CREATE TABLE codemint.workers (
   expires_at               timestamptz      NOT NULL
 );
 
-COMMENT ON TABLE codemint.workers IS 'Daemons that live, or died without a word.';
-COMMENT ON COLUMN codemint.workers.id IS 'This start of the daemon.';
-COMMENT ON COLUMN codemint.workers.host IS 'The name of its host.';
-COMMENT ON COLUMN codemint.workers.process IS 'Its process id on that host.';
-COMMENT ON COLUMN codemint.workers.version IS 'Its version of codemint.';
-COMMENT ON COLUMN codemint.workers.draining IS 'Whether it is stopping.';
-COMMENT ON COLUMN codemint.workers.requests_per_second IS 'The limit in its settings.';
-COMMENT ON COLUMN codemint.workers.burst IS 'The limit in its settings.';
-COMMENT ON COLUMN codemint.workers.max_in_flight IS 'The limit in its settings.';
-COMMENT ON COLUMN codemint.workers.max_in_flight_per_reward IS 'The limit in its settings.';
-COMMENT ON COLUMN codemint.workers.started_at IS 'When it announced itself first.';
-COMMENT ON COLUMN codemint.workers.seen_at IS 'When it last did.';
+COMMENT ON TABLE codemint.workers IS
+  'Daemons that are alive, and daemons that ended in the last day without saying so.';
+COMMENT ON COLUMN codemint.workers.id IS
+  'The worker. Each start of a daemon is a worker of its own.';
+COMMENT ON COLUMN codemint.workers.host IS 'The name of the daemon''s host.';
+COMMENT ON COLUMN codemint.workers.process IS 'The daemon''s process id on that host.';
+COMMENT ON COLUMN codemint.workers.version IS 'The daemon''s version of codemint.';
+COMMENT ON COLUMN codemint.workers.draining IS 'Whether the daemon is stopping.';
+COMMENT ON COLUMN codemint.workers.requests_per_second IS 'The limit in the daemon''s settings.';
+COMMENT ON COLUMN codemint.workers.burst IS 'The limit in the daemon''s settings.';
+COMMENT ON COLUMN codemint.workers.max_in_flight IS 'The limit in the daemon''s settings.';
+COMMENT ON COLUMN codemint.workers.max_in_flight_per_reward IS
+  'The limit in the daemon''s settings.';
+COMMENT ON COLUMN codemint.workers.started_at IS 'When the worker sent its first heartbeat.';
+COMMENT ON COLUMN codemint.workers.seen_at IS 'When the worker sent its last heartbeat.';
 COMMENT ON COLUMN codemint.workers.expires_at IS
-  'It counts as dead after this time without a word.';
+  'The worker counts as dead after this time unless it sends another heartbeat.';
 
 CREATE TABLE codemint.unattributed_codes (
   id           uuid        PRIMARY KEY,
@@ -615,21 +634,21 @@ CREATE INDEX unattributed_codes_by_call ON codemint.unattributed_codes (call_id)
 COMMENT ON TABLE codemint.unattributed_codes IS 'Codes found upstream whose owner is not proven.';
 COMMENT ON COLUMN codemint.unattributed_codes.id IS 'The API''s own id of the code.';
 COMMENT ON COLUMN codemint.unattributed_codes.call_id IS
-  'The call whose answer showed it, or the held call that it was set aside for.';
-COMMENT ON COLUMN codemint.unattributed_codes.reward_id IS 'The reward that it belongs to.';
+  'The call whose answer showed the code, or the held call that the code was set aside for.';
+COMMENT ON COLUMN codemint.unattributed_codes.reward_id IS 'The reward that the code belongs to.';
 COMMENT ON COLUMN codemint.unattributed_codes.code IS
-  'What a customer types in: worth money, so that only codemint_reader and the daemon may see it.';
+  'What a customer types in. A code is worth money: only codemint_reader and the daemon may see it.';
 COMMENT ON COLUMN codemint.unattributed_codes.status IS
-  'The API''s status: available, reserved, redeemed, expired, revoked, or what it says.';
+  'The API''s status: available, reserved, redeemed, expired, revoked, or a new word of the API.';
 COMMENT ON COLUMN codemint.unattributed_codes.sync_status IS
-  'none, pending, synced or error: the worst of the systems in external_ids.';
+  'none, pending, synced or error: the worst status of the systems in external_ids.';
 COMMENT ON COLUMN codemint.unattributed_codes.external_ids IS
   'The API''s externalIds, as received.';
 COMMENT ON COLUMN codemint.unattributed_codes.created_at IS 'The API''s createdAt.';
 COMMENT ON COLUMN codemint.unattributed_codes.expires_at IS 'The API''s expiresAt.';
 COMMENT ON COLUMN codemint.unattributed_codes.updated_at IS 'The API''s updatedAt.';
 COMMENT ON COLUMN codemint.unattributed_codes.found_at IS
-  'When it was found; the same as held_at of the calls that it was set aside for.';
+  'When the code was found; for a code set aside for held calls, the same as their held_at.';
 
 CREATE TABLE codemint.answers (
   call_id   uuid        PRIMARY KEY,
@@ -638,12 +657,12 @@ CREATE TABLE codemint.answers (
 );
 
 COMMENT ON TABLE codemint.answers IS
-  'Answers that could not be read or not be stored as rows: their bytes, for a person to look at.';
-COMMENT ON COLUMN codemint.answers.call_id IS 'The call whose answer it is.';
+  'The bytes of answers that could not be read, or not be stored as rows.';
+COMMENT ON COLUMN codemint.answers.call_id IS 'The call that the answer belongs to.';
 COMMENT ON COLUMN codemint.answers.body IS
-  'The answer as it came, cut off after 1 MiB; may hold codes, so only codemint_reader may see '
-  'it.';
-COMMENT ON COLUMN codemint.answers.stored_at IS 'When it was kept.';
+  'The answer as it came, cut off after 1 MiB. It may hold codes: only codemint_reader and the '
+  'daemon may see it.';
+COMMENT ON COLUMN codemint.answers.stored_at IS 'When the answer was stored.';
 
 CREATE TABLE codemint.raw_codes (
   id           uuid        PRIMARY KEY,
@@ -661,16 +680,18 @@ CREATE INDEX raw_codes_by_call ON codemint.raw_codes (call_id);
 COMMENT ON TABLE codemint.raw_codes IS
   'Codes found upstream that no text column can hold (U+0000), as bytes. They count for no job.';
 COMMENT ON COLUMN codemint.raw_codes.id IS 'The API''s own id of the code.';
-COMMENT ON COLUMN codemint.raw_codes.reward_id IS 'The reward that it belongs to.';
-COMMENT ON COLUMN codemint.raw_codes.call_id IS 'The call that made it, as far as listing tells.';
-COMMENT ON COLUMN codemint.raw_codes.code IS 'The code''s text in UTF-8; only for codemint_reader.';
+COMMENT ON COLUMN codemint.raw_codes.reward_id IS 'The reward that the code belongs to.';
+COMMENT ON COLUMN codemint.raw_codes.call_id IS
+  'The call that the code was found for; null if there is none.';
+COMMENT ON COLUMN codemint.raw_codes.code IS
+  'The code''s text in UTF-8: only codemint_reader and the daemon may see it.';
 COMMENT ON COLUMN codemint.raw_codes.status IS 'The API''s status in UTF-8.';
 COMMENT ON COLUMN codemint.raw_codes.external_ids IS
   'The API''s externalIds in UTF-8, as received.';
-COMMENT ON COLUMN codemint.raw_codes.found_at IS 'When a listing showed it.';
+COMMENT ON COLUMN codemint.raw_codes.found_at IS 'When a listing first showed the code.';
 
--- An INSERT of jobs leaves a row here for each reward. So it waits for no lock, and nobody waits for
--- the end of a producer's transaction.
+-- An INSERT of jobs adds a row here for each reward and locks no reward. So the INSERT waits for
+-- nobody, and no worker waits for the end of a producer's transaction.
 CREATE TABLE codemint.pending_placements (
   reward_id uuid        NOT NULL,
   priority  smallint    NOT NULL,
@@ -682,12 +703,12 @@ CREATE INDEX pending_placements_order ON codemint.pending_placements (priority, 
 CREATE INDEX pending_placements_by_reward ON codemint.pending_placements (reward_id);
 
 COMMENT ON TABLE codemint.pending_placements IS
-  'Rewards whose queue has new jobs that no claim has placed yet.';
-COMMENT ON COLUMN codemint.pending_placements.reward_id IS 'The reward that the new jobs are of.';
+  'Rewards with new jobs that no claim has put into the reward''s queue yet.';
+COMMENT ON COLUMN codemint.pending_placements.reward_id IS 'The reward of the new jobs.';
 COMMENT ON COLUMN codemint.pending_placements.priority IS
   'The priority of the first of the new jobs.';
 COMMENT ON COLUMN codemint.pending_placements.due_at IS
-  'Since when the first of the new jobs waits.';
+  'Since when the first of the new jobs has waited.';
 COMMENT ON COLUMN codemint.pending_placements.job_id IS 'The first of the new jobs.';
 
 CREATE TABLE codemint.tracked_rewards (
@@ -716,33 +737,33 @@ CREATE INDEX tracked_rewards_in_trouble ON codemint.tracked_rewards (reward_id)
   WHERE given_up_at IS NOT NULL OR failures > 0;
 
 COMMENT ON TABLE codemint.tracked_rewards IS
-  'Rewards with codes that other systems have yet to take, and how they are tracked.';
+  'Rewards with codes that other systems have not taken yet, and how far sync passes have come.';
 COMMENT ON COLUMN codemint.tracked_rewards.reward_id IS 'The reward.';
 COMMENT ON COLUMN codemint.tracked_rewards.next_pass_at IS
-  'When the next sync pass is due; with passes = 0 the first pause is counted from here. Null '
-  'when there is nothing to wait for.';
+  'When the next sync pass is due; null if no pass will come. With passes = 0 the first pass comes '
+  'sync.first_seconds later.';
 COMMENT ON COLUMN codemint.tracked_rewards.passes IS
-  'Sync passes since codes were last stored whose sync was not final.';
-COMMENT ON COLUMN codemint.tracked_rewards.failures IS 'Passes in a row that failed.';
+  'How many sync passes there were since a code was last stored whose sync was not final.';
+COMMENT ON COLUMN codemint.tracked_rewards.failures IS 'How many passes in a row have failed.';
 COMMENT ON COLUMN codemint.tracked_rewards.error_message IS 'Why the last pass failed.';
 COMMENT ON COLUMN codemint.tracked_rewards.mark IS
-  'Changes up to this moment of the API''s clock are known.';
+  'Every change up to this time is known, by the API''s clock. Null: read the whole list.';
 COMMENT ON COLUMN codemint.tracked_rewards.list_order IS
   'Whether the API lists the newest change first: unknown, honoured or ignored.';
 COMMENT ON COLUMN codemint.tracked_rewards.scan_offset IS
-  'Where a pass continues that was not complete.';
+  'Where the next pass continues; null if the last pass was complete.';
 COMMENT ON COLUMN codemint.tracked_rewards.scan_anchor IS
-  'The last code that was read there, to notice a list that has shifted.';
+  'The last code that the incomplete pass read. It shows whether the list has shifted since.';
 COMMENT ON COLUMN codemint.tracked_rewards.scan_newest IS
-  'The newest change that this pass has shown; it becomes the mark when the pass is complete.';
+  'The newest change that the incomplete pass has shown: the next mark, once the pass is complete.';
 COMMENT ON COLUMN codemint.tracked_rewards.worker IS
-  'The worker that has the reward, until worker_until.';
+  'The worker that is reading the reward''s list; null if no worker is.';
 COMMENT ON COLUMN codemint.tracked_rewards.worker_until IS
-  'Until when that worker has the reward without a word.';
+  'When the lease of that worker on the reward runs out.';
 COMMENT ON COLUMN codemint.tracked_rewards.given_up_at IS
-  'Since when codes that are still pending are no longer waited for.';
+  'Since when codemint no longer waits for the codes that are still pending.';
 COMMENT ON COLUMN codemint.tracked_rewards.late_codes_at IS
-  'When codes that the ledger does not know last led to a watch.';
+  'When a sync pass last showed unknown codes and so began a watch.';
 
 CREATE TABLE codemint.resyncs (
   reward_id     uuid        NOT NULL,
@@ -757,15 +778,17 @@ CREATE TABLE codemint.resyncs (
 );
 
 COMMENT ON TABLE codemint.resyncs IS
-  'How often the API was asked to copy a reward to a system once more, because of codes in error.';
+  'Rewards with codes in error that the API was asked to copy to a system once more.';
 COMMENT ON COLUMN codemint.resyncs.reward_id IS 'The reward.';
-COMMENT ON COLUMN codemint.resyncs.system IS 'shopify or stripe.';
-COMMENT ON COLUMN codemint.resyncs.attempts IS 'Counted before each request is made.';
+COMMENT ON COLUMN codemint.resyncs.system IS 'The system: shopify or stripe.';
+COMMENT ON COLUMN codemint.resyncs.attempts IS
+  'How often the API was asked. An attempt is counted before its request is sent.';
 COMMENT ON COLUMN codemint.resyncs.asked_at IS 'When the API was last asked.';
-COMMENT ON COLUMN codemint.resyncs.next_at IS 'Until then what is in error has time to be copied.';
+COMMENT ON COLUMN codemint.resyncs.next_at IS 'Until then the system has time to take the codes.';
 COMMENT ON COLUMN codemint.resyncs.given_up_at IS
   'Since when the API is not asked any more; see codemint.sync_problems.';
-COMMENT ON COLUMN codemint.resyncs.error_message IS 'Why the last request itself failed.';
+COMMENT ON COLUMN codemint.resyncs.error_message IS
+  'Why the last request itself failed; null if it did not.';
 
 CREATE TABLE codemint.job_actions (
   id           bigint      GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
@@ -784,19 +807,20 @@ CREATE TABLE codemint.job_actions (
 CREATE INDEX job_actions_by_job ON codemint.job_actions (job_id, id);
 CREATE INDEX job_actions_untold ON codemint.job_actions (id) WHERE told_at IS NULL;
 
-COMMENT ON SEQUENCE codemint.job_actions_id_seq IS 'Numbers of what operators did to jobs.';
+COMMENT ON SEQUENCE codemint.job_actions_id_seq IS 'Numbers of operators'' actions.';
 COMMENT ON TABLE codemint.job_actions IS 'What operators did to jobs: who, when and why.';
-COMMENT ON COLUMN codemint.job_actions.id IS 'In the order in which things were done.';
-COMMENT ON COLUMN codemint.job_actions.job_id IS 'The job that it was done to.';
+COMMENT ON COLUMN codemint.job_actions.id IS
+  'The action''s number: later actions have higher ones.';
+COMMENT ON COLUMN codemint.job_actions.job_id IS 'The job.';
 COMMENT ON COLUMN codemint.job_actions.action IS
   'cancel, pause, resume, retry, resolve adopt, resolve absent, or a priority.';
-COMMENT ON COLUMN codemint.job_actions.note IS 'Why, in the person''s words.';
-COMMENT ON COLUMN codemint.job_actions.done_by IS 'The role that was logged in.';
-COMMENT ON COLUMN codemint.job_actions.done_at IS 'When it was done.';
-COMMENT ON COLUMN codemint.job_actions.state_before IS 'The job''s state before.';
-COMMENT ON COLUMN codemint.job_actions.state_after IS 'The job''s state afterwards.';
+COMMENT ON COLUMN codemint.job_actions.note IS 'The reason, in the operator''s words.';
+COMMENT ON COLUMN codemint.job_actions.done_by IS 'The operator''s login.';
+COMMENT ON COLUMN codemint.job_actions.done_at IS 'When the operator did it.';
+COMMENT ON COLUMN codemint.job_actions.state_before IS 'The job''s state before the action.';
+COMMENT ON COLUMN codemint.job_actions.state_after IS 'The job''s state after the action.';
 COMMENT ON COLUMN codemint.job_actions.told_at IS
-  'When a daemon took it up to say so in its log; null until one does.';
+  'When a daemon fetched the action to write it to its log; null before that.';
 
 CREATE TABLE codemint.purges (
   job_id     bigint      PRIMARY KEY,
@@ -813,21 +837,21 @@ CREATE TABLE codemint.purges (
 );
 
 COMMENT ON TABLE codemint.purges IS
-  'Jobs that an operator removed with codemint.purge_job: what they were, who, when and why.';
+  'Jobs that an operator removed with codemint.purge_job: which, who, when and why.';
 COMMENT ON COLUMN codemint.purges.job_id IS 'The number that the job had.';
-COMMENT ON COLUMN codemint.purges.reward_id IS 'Its reward.';
-COMMENT ON COLUMN codemint.purges.count IS 'How many codes it had asked for.';
-COMMENT ON COLUMN codemint.purges.state IS 'How it had ended: completed, failed or cancelled.';
+COMMENT ON COLUMN codemint.purges.reward_id IS 'The reward of the job.';
+COMMENT ON COLUMN codemint.purges.count IS 'How many codes the job had asked for.';
+COMMENT ON COLUMN codemint.purges.state IS 'How the job had ended: completed, failed or cancelled.';
 COMMENT ON COLUMN codemint.purges.codes IS
-  'How many codes of it, surplus included, are known by their bare ids only.';
-COMMENT ON COLUMN codemint.purges.dedupe_key IS 'Its key, which stays taken for ever.';
-COMMENT ON COLUMN codemint.purges.note IS 'Why, in the person''s words.';
-COMMENT ON COLUMN codemint.purges.done_by IS 'The login that removed it.';
-COMMENT ON COLUMN codemint.purges.done_at IS 'When it was removed.';
+  'How many codes of the job, surplus included, were reduced to their ids.';
+COMMENT ON COLUMN codemint.purges.dedupe_key IS 'The job''s key, which stays taken for ever.';
+COMMENT ON COLUMN codemint.purges.note IS 'The reason, in the operator''s words.';
+COMMENT ON COLUMN codemint.purges.done_by IS 'The login that removed the job.';
+COMMENT ON COLUMN codemint.purges.done_at IS 'When the job was removed.';
 
--- The rows that are served first also die first: without vacuuming, every search for a head steps
--- over the rows that were served before. The default, a share of the table, would let their number
--- grow with the backlog.
+-- The first rows of a queue are also the first to become dead rows. Until they are vacuumed, every
+-- search for the head of the queue steps over them. So these tables are vacuumed after a number of
+-- dead rows; after a share of the table, the default, the number would grow with the backlog.
 ALTER TABLE codemint.jobs SET (
   fillfactor = 80, autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 10000);
 ALTER TABLE codemint.rewards SET (
@@ -835,23 +859,24 @@ ALTER TABLE codemint.rewards SET (
 ALTER TABLE codemint.pending_placements SET (
   autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 2000);
 ALTER TABLE codemint.account SET (fillfactor = 10);
--- Every call is updated when it is settled, and every heartbeat steps over dead entries in the small
--- indexes of open calls.
+-- Every call is updated when it is settled. Every heartbeat steps over the dead entries in the
+-- small indexes of open calls.
 ALTER TABLE codemint.calls SET (
   autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 10000);
--- Codes are mostly inserted: often enough for counts by index alone, and after a share that a large
--- ledger reaches while sync passes are at work.
+-- Codes are mostly inserted. They are vacuumed often enough to be counted by index alone, and after
+-- a share of the table that sync passes reach even in a large ledger.
 ALTER TABLE codemint.codes SET (
   autovacuum_vacuum_scale_factor = 0.05, autovacuum_vacuum_insert_scale_factor = 0.05);
--- One row for each tracked reward, rewritten with every page of a pass: versions stay on their page.
+-- Every page of a sync pass rewrites the row of its reward, so each page of the table has space for
+-- new versions.
 ALTER TABLE codemint.tracked_rewards SET (
   fillfactor = 50, autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 2000);
 ALTER TABLE codemint.workers SET (fillfactor = 50);
 
 
--- What functions take and return.
+-- Types that functions take and return.
 
--- A code as an answer or a listing showed it.
+-- A code as an answer or a listing showed it. codemint.code_row turns it into a row of codes.
 CREATE TYPE codemint.received_code AS (
   id           uuid,
   reward_id    uuid,
@@ -864,8 +889,8 @@ CREATE TYPE codemint.received_code AS (
   updated_at   timestamptz
 );
 
--- A code that no text or jsonb column can hold: its fields in UTF-8. call_id is null for the call
--- because of which the reward is watched.
+-- A code that no text or jsonb column can hold, with its fields as UTF-8. If call_id is null, the
+-- code goes to the call because of which the reward is watched.
 CREATE TYPE codemint.raw_code AS (
   id           uuid,
   call_id      uuid,
@@ -874,23 +899,23 @@ CREATE TYPE codemint.raw_code AS (
   external_ids bytea
 );
 
--- A call and the codes that a listing showed to be its own.
+-- A call, and the codes that a listing showed to be the call's own.
 CREATE TYPE codemint.adoption AS (
   call_id uuid,
   codes   codemint.received_code[]
 );
 
--- The job whose call is next, as seen without a lock; no job if none can be served.
+-- The job whose call is next, as read without a lock; job_id is null if no job can be served.
 CREATE TYPE codemint.candidate AS (
   job_id         bigint,
   reward_id      uuid,
   is_new         boolean,
   queue_position bigint,
-  -- Whether so many pending placements cannot be served that others may be behind them.
+  -- Whether none of the first pending placements can be served, so that others may be behind them.
   is_crowded     boolean
 );
 
--- A slot that can be had, and the limiter's one number of state once it is taken.
+-- The next free slot, and the limiter's state once the slot is taken (account.next_slot_at).
 CREATE TYPE codemint.slot AS (
   spacing   interval,
   leeway    interval,
@@ -898,9 +923,10 @@ CREATE TYPE codemint.slot AS (
   following timestamptz
 );
 
--- The answer to a claim. outcome is 'call', or 'nothing' with wait_us (microseconds until time alone
--- may bring a slot or end a pause) and due_us (until the next waiting job is due). slot_us counts from
--- answered_at. starts_job says that the job was queued before.
+-- The answer to a claim. outcome is 'call' or 'nothing'. With 'call', slot_us is the time from
+-- answered_at to the slot, and starts_job says whether this is the job's first call. With
+-- 'nothing', wait_us is the time until a slot comes or a pause ends, and due_us the time until a
+-- waiting job is due. All of these are in microseconds.
 CREATE TYPE codemint.claimed AS (
   outcome     text,
   job_id      bigint,
@@ -916,7 +942,7 @@ CREATE TYPE codemint.claimed AS (
   starts_job  boolean
 );
 
--- A call as its worker knows it: enough to insert it again where a failover lost the claim.
+-- A call as its worker knows it: enough to insert the call again if a failover lost the claim.
 CREATE TYPE codemint.sent_call AS (
   id        uuid,
   job_id    bigint,
@@ -926,7 +952,8 @@ CREATE TYPE codemint.sent_call AS (
   worker    uuid
 );
 
--- How a request ended. raw_answer is the body of an answer that cannot be read or stored as rows.
+-- How a request ended. raw_answer is the body of an answer that cannot be read, or not be stored as
+-- rows.
 CREATE TYPE codemint.call_ending AS (
   result        text,
   http_status   integer,
@@ -938,9 +965,9 @@ CREATE TYPE codemint.call_ending AS (
 );
 
 -- What the ending of a call means for its job, its reward and the account, beside its codes.
--- account_code and account_message say why the account is blocked, which after a 403 is what
--- GET /v1/team was told. asked_pause and ceiling (requests per second) are the API's wishes. Every
--- pause is drawn with jitter, one random number from 0 to 1.
+-- account_code and account_message say why the account is blocked; after a 403 they come from the
+-- answer to GET /v1/team. asked_pause and ceiling (requests per second) are what the API asked for.
+-- jitter is one random number from 0 to 1, and every pause is drawn with it.
 CREATE TYPE codemint.call_effects AS (
   job_fails       boolean,
   reward          text,
@@ -952,9 +979,9 @@ CREATE TYPE codemint.call_effects AS (
   jitter          double precision
 );
 
--- What the codes of an answer show of the API: whether the sync of some is not final, when the
--- oldest and the newest were made, the ids of two that every fresh listing shows, and whether all
--- begin with the prefix.
+-- What the codes of an answer show: whether the sync of one of them is not final, when the oldest
+-- and the newest were made, the ids of two codes that every fresh listing shows, and whether all
+-- codes begin with the prefix.
 CREATE TYPE codemint.answer_facts AS (
   needs_tracking boolean,
   first_made_at  timestamptz,

@@ -31,11 +31,11 @@ CROSS JOIN codemint.cluster_identity i
 CROSS JOIN LATERAL (SELECT codemint.current_pace(a, clock_timestamp()) AS pace) p;
 
 COMMENT ON VIEW codemint.account_status IS
-  'Whether calls may be sent now, how fast, and if not, why.';
+  'Whether calls may be sent now, and how fast; if not, why.';
 COMMENT ON COLUMN codemint.account_status.requests_per_second IS
-  'What is configured: the pace when nothing is wrong.';
+  'The configured pace, which holds when nothing is wrong.';
 COMMENT ON COLUMN codemint.account_status.current_requests_per_second IS
-  'Requests per second that are sent now. A pace that was lowered comes back within five minutes.';
+  'Requests per second that are sent now. A lowered pace rises again within five minutes.';
 COMMENT ON COLUMN codemint.account_status.pace_reason IS
   'Why the pace is low: throttled, announced or recovering; null if it is not low.';
 COMMENT ON COLUMN codemint.account_status.limits_from IS
@@ -45,6 +45,6 @@ COMMENT ON COLUMN codemint.account_status.state IS
   'calls in flight), failing (no call until the API answers), blocked (the API refuses the key) or '
   'suspended (another database cluster).';
 COMMENT ON COLUMN codemint.account_status.reason IS
-  'Why nothing is sent, or little; null if all is well.';
-COMMENT ON COLUMN codemint.account_status.message IS 'The same in words, with what to do.';
-COMMENT ON COLUMN codemint.account_status.workers IS 'Daemons that live.';
+  'Why nothing is sent, or less than usual; null if all is well.';
+COMMENT ON COLUMN codemint.account_status.message IS 'The reason in words, and what to do.';
+COMMENT ON COLUMN codemint.account_status.workers IS 'How many daemons are alive.';

@@ -6,4 +6,4 @@ FROM codemint.calls c
 ORDER BY c.created_at DESC, c.id;
 
 COMMENT ON VIEW codemint.call_log IS 'Every request, newest first.';
-COMMENT ON COLUMN codemint.call_log.id IS 'The call.';
+COMMENT ON COLUMN codemint.call_log.id IS 'The call''s id.';

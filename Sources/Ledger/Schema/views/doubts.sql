@@ -10,11 +10,13 @@ FROM codemint.calls c
 JOIN codemint.rewards r ON r.reward_id = c.reward_id
 WHERE c.state = 'in_doubt';
 
-COMMENT ON VIEW codemint.doubts IS 'Calls of which nobody knows whether they made codes.';
-COMMENT ON COLUMN codemint.doubts.call_id IS 'The call: the argument of codemint.resolve_call.';
+COMMENT ON VIEW codemint.doubts IS 'Calls that may or may not have made codes.';
+COMMENT ON COLUMN codemint.doubts.call_id IS
+  'The call''s id, for codemint.resolve_call.';
 COMMENT ON COLUMN codemint.doubts.reward_closed_at IS
-  'Since when its reward takes no new call because of a doubt; null if it takes calls.';
+  'Since when the reward takes no new call because of a doubt; null if it takes calls.';
 COMMENT ON COLUMN codemint.doubts.since IS 'How long the call has been in doubt, or held.';
-COMMENT ON COLUMN codemint.doubts.codes_found IS 'How many codes adopt would take for the call now.';
+COMMENT ON COLUMN codemint.doubts.codes_found IS
+  'How many codes resolve_call(..., ''adopt'', ...) would take for the call now.';
 COMMENT ON COLUMN codemint.doubts.what_to_do IS
   'The statement that decides the call, if it waits for a person.';

@@ -1,4 +1,5 @@
--- A column of a view that has the name of a table's column means the same.
+-- If a column of a view has no comment, and a table behind the view has a column of the same name,
+-- the view's column gets the comment of the table's column.
 DO $$
 DECLARE
   v_column record;

@@ -1,8 +1,9 @@
--- A producer sees its own jobs here; whoever may read calls or codes sees every job. The view reads
--- with its owner's rights, so row security does not choose for it.
+-- A producer sees its own jobs here; a role that may read calls or codes sees every job. The view
+-- reads with its owner's rights, so row security does not choose the rows.
 --
--- The newest job comes first: a query for the latest few then reads them off the primary key. Behind a
--- security barrier another order would count the codes of every job before it can be cut.
+-- The newest job comes first, so a query for the latest few jobs reads them off the primary key.
+-- With another order behind the security barrier, the query would count the codes of every job
+-- first.
 CREATE OR REPLACE VIEW codemint.job_status WITH (security_barrier) AS
 SELECT j.id, j.reward_id, j.state, j.count, j.issued, j.outstanding, j.surplus,
        round(100.0 * j.issued / j.count, 1) AS percent,
@@ -21,7 +22,7 @@ SELECT j.id, j.reward_id, j.state, j.count, j.issued, j.outstanding, j.surplus,
         WHERE c.job_id = j.id AND c.sync_status = 'synced' AND NOT c.surplus) AS sync_synced,
        (SELECT count(*) FROM codemint.codes c
         WHERE c.job_id = j.id AND c.sync_status = 'error' AND NOT c.surplus) AS sync_error,
-       -- By system: {"shopify": {"none": 2, "synced": 98}}. Reads every code, if it is asked for.
+       -- This reads every code of the job, but only if the query asks for the column.
        (SELECT jsonb_object_agg(s.system, s.counts || CASE WHEN j.issued > s.codes
                  THEN jsonb_build_object('none', j.issued - s.codes) ELSE '{}' END)
         FROM (SELECT w.system, sum(w.codes) AS codes, jsonb_object_agg(w.word, w.codes) AS counts
@@ -39,7 +40,7 @@ SELECT j.id, j.reward_id, j.state, j.count, j.issued, j.outstanding, j.surplus,
        j.created_by, j.created_at, j.started_at, j.finished_at
 FROM codemint.jobs j
 CROSS JOIN LATERAL (
-  -- Null before the start, which greatest alone would take for the shortest of times.
+  -- greatest ignores nulls, so a job that has not started needs a null of its own.
   SELECT CASE WHEN j.started_at IS NOT NULL THEN
            greatest(extract(epoch FROM coalesce(j.finished_at, clock_timestamp()) - j.started_at),
                     0.001) END AS seconds) p
@@ -48,18 +49,23 @@ WHERE j.created_by = current_user
               OR has_table_privilege('codemint.codes', 'SELECT'))
 ORDER BY j.id DESC;
 
-COMMENT ON VIEW codemint.job_status IS 'Every job with progress, pace, doubts, sync and last error.';
-COMMENT ON COLUMN codemint.job_status.percent IS 'How much of count is issued.';
+COMMENT ON VIEW codemint.job_status IS
+  'Every job, with its progress, pace, doubts, sync and last error.';
+COMMENT ON COLUMN codemint.job_status.percent IS 'How many per cent of count are issued.';
 COMMENT ON COLUMN codemint.job_status.codes_per_second IS
   'Codes per second from the first call until now, or until the end.';
 COMMENT ON COLUMN codemint.job_status.time_left IS
-  'Until the job is complete, at the pace so far; null unless it runs and has codes.';
+  'The time until the job is complete, at the pace so far; null unless the job runs and has codes.';
 COMMENT ON COLUMN codemint.job_status.in_doubt IS
-  'Calls of the job of which nobody knows whether they made codes; see codemint.doubts.';
-COMMENT ON COLUMN codemint.job_status.sync_none IS 'Codes that no other system is to have.';
-COMMENT ON COLUMN codemint.job_status.sync_pending IS 'Codes that some system has yet to take.';
-COMMENT ON COLUMN codemint.job_status.sync_synced IS 'Codes that all their systems have.';
+  'How many calls of the job may or may not have made codes; see codemint.doubts.';
+COMMENT ON COLUMN codemint.job_status.sync_none IS
+  'How many codes of the job go to no other system.';
+COMMENT ON COLUMN codemint.job_status.sync_pending IS
+  'How many codes of the job a system has not taken yet.';
+COMMENT ON COLUMN codemint.job_status.sync_synced IS
+  'How many codes of the job are in all their systems.';
 COMMENT ON COLUMN codemint.job_status.sync_error IS
-  'Codes that some system has refused; see codemint.sync_problems.';
+  'How many codes of the job a system has refused; see codemint.sync_problems.';
 COMMENT ON COLUMN codemint.job_status.sync_systems IS
-  'Codes by system and the API''s own word, such as {"shopify": {"pending": 3, "synced": 97}}.';
+  'How many codes of the job have which status in which system, in the API''s own words, such as '
+  '{"shopify": {"pending": 3, "synced": 97}}.';

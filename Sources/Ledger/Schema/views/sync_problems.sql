@@ -1,4 +1,3 @@
--- What is wrong with codes in other systems, by reward and system, and what is being done about it.
 CREATE OR REPLACE VIEW codemint.sync_problems AS
 SELECT p.reward_id, p.system, p.sync_status, p.codes, p.sample, p.error_text,
        coalesce(r.attempts, 0) AS resyncs,
@@ -12,7 +11,7 @@ SELECT p.reward_id, p.system, p.sync_status, p.codes, p.sample, p.error_text,
        t.next_pass_at AS next_pass_at, coalesce(r.given_up_at, t.given_up_at) AS given_up_at,
        coalesce(r.error_message, t.error_message) AS request_error
 FROM (
-  -- By the job's reward, which is each code's too, so that asking for one reward passes at its jobs only.
+  -- Codes are found by the reward of their job, so that a query for one reward reads only its jobs.
   SELECT j.reward_id, e.key AS system, coalesce(e.value ->> 'syncStatus', '') AS sync_status,
          count(*) AS codes, (array_agg(c.id ORDER BY c.id))[1:5] AS sample,
          mode() WITHIN GROUP (ORDER BY codemint.without_code(e.value ->> 'error', c.code)) AS error_text
@@ -28,11 +27,14 @@ WHERE p.sync_status = 'error' OR p.sync_status NOT IN ('pending', 'synced')
    OR (p.sync_status = 'pending' AND (t.given_up_at IS NOT NULL OR t.failures > 0));
 
 COMMENT ON VIEW codemint.sync_problems IS
-  'Codes in error or given up, by reward and system, with some ids and the API''s own words.';
+  'Codes in error, with an unknown status, or given up, by reward and system, and what codemint does '
+  'about them.';
 COMMENT ON COLUMN codemint.sync_problems.reward_id IS 'The reward.';
-COMMENT ON COLUMN codemint.sync_problems.system IS 'The system, as the API names it: shopify, stripe.';
-COMMENT ON COLUMN codemint.sync_problems.sync_status IS 'The API''s own word for these codes.';
-COMMENT ON COLUMN codemint.sync_problems.codes IS 'How many codes.';
+COMMENT ON COLUMN codemint.sync_problems.system IS
+  'The system, as the API names it: shopify, stripe.';
+COMMENT ON COLUMN codemint.sync_problems.sync_status IS
+  'The status of these codes, in the API''s own word.';
+COMMENT ON COLUMN codemint.sync_problems.codes IS 'How many codes there are.';
 COMMENT ON COLUMN codemint.sync_problems.sample IS 'The ids of up to five of these codes.';
 COMMENT ON COLUMN codemint.sync_problems.error_text IS
   'The error that most of these codes have, in the API''s own words, with (code) for the code itself.';
@@ -42,6 +44,6 @@ COMMENT ON COLUMN codemint.sync_problems.state IS
   'tracked, asked again, cannot be asked again, given up, or unknown word.';
 COMMENT ON COLUMN codemint.sync_problems.next_pass_at IS 'When the reward is listed next.';
 COMMENT ON COLUMN codemint.sync_problems.given_up_at IS
-  'Since when nothing more happens by itself; codemint.track_sync takes it up again.';
+  'Since when nothing more happens by itself; codemint.track_sync starts again.';
 COMMENT ON COLUMN codemint.sync_problems.request_error IS
-  'Why the last request itself, to list or to copy once more, failed.';
+  'Why the last request failed, if the request itself failed: to list, or to copy once more.';

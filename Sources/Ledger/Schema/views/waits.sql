@@ -1,4 +1,3 @@
--- Jobs that have not ended, and those whose codes other systems have yet to take.
 CREATE OR REPLACE VIEW codemint.waits AS
 SELECT (s.job).id AS job_id, (s.job).reward_id, (s.job).state, w.reason,
        CASE w.reason
@@ -21,7 +20,8 @@ SELECT (s.job).id AS job_id, (s.job).reward_id, (s.job).state, w.reason,
                    THEN ', and the reward cannot be listed since ' || r.listing_failing_since
                    WHEN r.in_flight > 0 THEN '; ' || r.in_flight || ' call(s) have to end first'
                    ELSE '' END
-         WHEN 'upgrade' THEN 'codemint migrate waits for calls in flight, and then replaces the functions'
+         WHEN 'upgrade'
+         THEN 'codemint migrate waits for calls in flight, and then replaces the functions'
          WHEN 'answers' THEN 'calls for its last ' || (s.job).outstanding || ' codes are out'
          WHEN 'listing' THEN
            CASE h.reason WHEN 'failover' THEN 'the database failed over'
@@ -66,14 +66,14 @@ SELECT (s.job).id AS job_id, (s.job).reward_id, (s.job).state, w.reason,
          WHEN 'sync' THEN CASE
            WHEN f.given_up_at IS NOT NULL
            THEN format('SELECT codemint.track_sync(%L); -- when that has been mended', (s.job).reward_id)
-           ELSE 'none: codemint passes at them again' END
+           ELSE 'none: codemint lists the reward again' END
          WHEN 'turn' THEN format('none, or SELECT codemint.set_priority(%s, 0)', (s.job).id)
          ELSE 'none: it proceeds by itself'
        END AS what_to_do
 FROM (
   SELECT o AS job FROM codemint.jobs o WHERE o.state IN ('queued', 'running', 'ending')
   UNION ALL
-  -- By their rewards, since finished jobs are many.
+  -- Finished jobs are many, so these are found by the tracked rewards, which are few.
   SELECT o FROM codemint.tracked_rewards t
   JOIN codemint.jobs o ON o.reward_id = t.reward_id AND o.issued + o.surplus > 0
   WHERE (t.next_pass_at IS NOT NULL OR t.given_up_at IS NOT NULL)
@@ -101,17 +101,17 @@ LEFT JOIN LATERAL (
 ) p ON w.reason = 'paused';
 
 COMMENT ON VIEW codemint.waits IS
-  'Why each job that has not ended waits, or whose codes other systems have yet to take, and what to '
-  'do about it. If several reasons apply, the most urgent is shown.';
+  'Every job that has not ended, or whose codes other systems have not taken yet: why it waits, and '
+  'what to do. If several reasons apply, the most urgent is shown.';
 COMMENT ON COLUMN codemint.waits.job_id IS 'The job.';
-COMMENT ON COLUMN codemint.waits.reward_id IS 'Its reward.';
+COMMENT ON COLUMN codemint.waits.reward_id IS 'The reward of the job.';
 COMMENT ON COLUMN codemint.waits.state IS 'The job''s state.';
 COMMENT ON COLUMN codemint.waits.reason IS
-  'A person has to act: decision (a held call), held, paused, suspended, daemon (none lives), blocked '
-  '(the key). It passes by itself: time (not yet due), failing (the breaker), doubt, answers (calls '
-  'are out), upgrade, listing, refused (the reward backs off), pause (everybody does), reward or slots '
-  '(enough calls are out), sync, turn.';
-COMMENT ON COLUMN codemint.waits.why IS 'The same in words.';
+  'A person has to act: decision (a held call), held, paused, suspended, daemon (none is alive), '
+  'blocked (the key). The job proceeds by itself: time (not yet due), failing (the breaker), doubt, '
+  'answers (calls are out), upgrade, listing, refused (the reward backs off), pause (all workers '
+  'wait), reward or slots (enough calls are out), sync, turn (it runs, or others go first).';
+COMMENT ON COLUMN codemint.waits.why IS 'The reason in words.';
 COMMENT ON COLUMN codemint.waits.until IS
   'When the job proceeds, or is tried again; null if that is not known.';
 COMMENT ON COLUMN codemint.waits.what_to_do IS

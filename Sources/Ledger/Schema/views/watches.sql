@@ -1,4 +1,3 @@
--- Watches that are under way, and those that were given up.
 CREATE OR REPLACE VIEW codemint.watches AS
 SELECT w.reward_id,
        CASE WHEN w.next_listing_at IS NULL THEN w.ended
@@ -15,12 +14,11 @@ JOIN codemint.rewards r ON r.reward_id = w.reward_id
 WHERE w.next_listing_at IS NOT NULL OR w.ended = 'unlistable';
 
 COMMENT ON VIEW codemint.watches IS
-  'Rewards that are listed again because codes may yet come to light, and those given up.';
+  'Rewards that are listed again because more of their codes may turn up, and watches given up.';
 COMMENT ON COLUMN codemint.watches.state IS
-  'waiting for the next listing, listing (due at once, and calls await it), failing (the list cannot '
-  'be had), unlistable (given up).';
+  'waiting (for the next listing), listing (calls await it), failing (listing fails) or unlistable '
+  '(listing failed for too long, and the watch was given up).';
 COMMENT ON COLUMN codemint.watches.watched_since IS
   'Since when codes that the ledger does not know may have been made.';
-COMMENT ON COLUMN codemint.watches.listings_done IS 'Listings of this watch so far, of four.';
-COMMENT ON COLUMN codemint.watches.error IS 'Why the list could not be had last.';
-COMMENT ON COLUMN codemint.watches.what_to_do IS 'What is left for a person to do, if anything.';
+COMMENT ON COLUMN codemint.watches.error IS 'Why the last listing failed; null if it did not.';
+COMMENT ON COLUMN codemint.watches.what_to_do IS 'What a person has to do; none if nothing.';
