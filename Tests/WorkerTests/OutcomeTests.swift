@@ -153,7 +153,7 @@ struct OutcomeTests {
       trial.worker.wake()
       try await trial.untilAllCompleted()
       #expect(trial.issuer.requests.count == 1 && trial.issuer.codesMade == 500)
-      // reconcile.settle_seconds is 10 here.
+      // reconcile.listing_gap_seconds is 10 here.
       #expect(trial.time.now - trial.start >= .seconds(10))
     }
   }

@@ -54,18 +54,22 @@ extension FileDescriptor {
 }
 
 /// A file that is written under another name and renamed when it is complete, so that nobody finds a
-/// part of it. Only its owner may read it, because codes are worth money.
+/// part of it. Only its owner may read it, because codes are worth money. A path that is not a regular
+/// file, such as `/dev/stdout` or a named pipe, is written to directly: a rename would replace it.
 struct OutputFile {
   private let path: String
-  private let draft: String
+  /// The name until the file is complete; nil if it is written to in place.
+  private let draft: String?
   private let descriptor: FileDescriptor
 
-  /// Creates the draft beside the final path.
+  /// Creates the draft beside the final path, or opens the path if it is not a regular file.
   /// - Throws: `CommandError` with the reason.
   init(_ path: String) throws(CommandError) {
     self.path = path
-    draft = "\(path).\(getpid()).partial"
-    let number = open(draft, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o600)
+    draft = Self.isSpecial(path) ? nil : "\(path).\(getpid()).partial"
+    let number =
+      draft.map { open($0, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o600) }
+      ?? open(path, O_WRONLY | O_CLOEXEC)
     guard number >= 0 else { throw Self.failure(path) }
     descriptor = FileDescriptor(number: number)
   }
@@ -77,6 +81,7 @@ struct OutputFile {
 
   /// Writes everything to disk and renames the draft.
   func finish() throws(CommandError) {
+    guard let draft else { return _ = close(descriptor.number) }
     guard fsync(descriptor.number) == 0, close(descriptor.number) == 0, rename(draft, path) == 0
     else { throw Self.failure(path) }
   }
@@ -84,7 +89,12 @@ struct OutputFile {
   /// Removes the draft.
   func abandon() {
     close(descriptor.number)
-    unlink(draft)
+    if let draft { unlink(draft) }
+  }
+
+  private static func isSpecial(_ path: String) -> Bool {
+    var status = stat()
+    return stat(path, &status) == 0 && status.st_mode & S_IFMT != S_IFREG
   }
 
   fileprivate static func failure(_ name: String) -> CommandError {

@@ -16,9 +16,4 @@ public enum CallPlan {
     let room = count - issued - outstanding
     return room == 0 ? nil : min(room, largest)
   }
-
-  /// How many calls a job needs if every one of them is answered in full.
-  public static func calls(count: Int, largest: Int = Bounds.callSize.upperBound) -> Int {
-    (count + largest - 1) / largest
-  }
 }

@@ -90,13 +90,11 @@ BEGIN
   IF NOT FOUND THEN
     RETURN;
   END IF;
-  PERFORM codemint.give_reward(v_reward.reward_id, p_worker, now + p_lease);
   reward_id := v_reward.reward_id;
-  known_first := v_reward.newest_known[1];
-  known_last := v_reward.newest_known[2];
+  SELECT l.* INTO known_first, known_last, offset_low_us, offset_high_us
+  FROM codemint.lend_reward(v_reward, p_worker, now + p_lease) l;
   prefix_literal := coalesce(v_reward.prefix_literal, false);
   failing_since := v_reward.listing_failing_since;
-  SELECT o.low_us, o.high_us INTO offset_low_us, offset_high_us FROM codemint.clock_offset() o;
   FOR call_id, job_id, prefix, size, earliest, effective_until IN
     -- A failover lost this call, and its settlement brought it back without a slot. It can have
     -- been sent at any time since its job was inserted.
@@ -118,18 +116,25 @@ BEGIN
 END
 $$;
 
--- Gives a reward to a worker until p_until; the reward is locked.
-CREATE OR REPLACE FUNCTION codemint.give_reward(p_reward uuid, p_worker uuid, p_until timestamptz)
-RETURNS void
+-- Gives a reward to a worker until p_until; the reward is locked. Returns what the worker needs to
+-- judge a listing: two codes that every fresh listing shows, and how far the API's clock is ahead.
+CREATE OR REPLACE FUNCTION codemint.lend_reward(
+  p_reward codemint.rewards, p_worker uuid, p_until timestamptz,
+  OUT known_first uuid, OUT known_last uuid, OUT offset_low_us bigint, OUT offset_high_us bigint
+)
 LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
   UPDATE codemint.rewards r SET reconciler = p_worker, reconciler_until = p_until
-  WHERE r.reward_id = p_reward;
+  WHERE r.reward_id = p_reward.reward_id;
+  known_first := p_reward.newest_known[1];
+  known_last := p_reward.newest_known[2];
+  SELECT o.low_us, o.high_us INTO offset_low_us, offset_high_us FROM codemint.clock_offset() o;
 END
 $$;
 
--- Takes a reward back from its worker; the reward is locked.
+-- Takes a reward back from its worker. The reward is locked.
 CREATE OR REPLACE FUNCTION codemint.give_back_reward(p_reward uuid) RETURNS void
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp

@@ -77,15 +77,13 @@ BEGIN
   IF NOT FOUND THEN
     RETURN;
   END IF;
-  PERFORM codemint.give_reward(v_reward.reward_id, p_worker, now + p_lease);
   reward_id := v_reward.reward_id;
-  known_first := v_reward.newest_known[1];
-  known_last := v_reward.newest_known[2];
+  SELECT l.* INTO known_first, known_last, offset_low_us, offset_high_us
+  FROM codemint.lend_reward(v_reward, p_worker, now + p_lease) l;
   awaited := v_reward.awaits_listing;
   SELECT coalesce(w.since, v_reward.created_at), w.next_listing_at, w.failures, w.failing_since
     INTO since, due_at, failures, failing_since
   FROM codemint.reward_watches w WHERE w.reward_id = v_reward.reward_id;
-  SELECT o.low_us, o.high_us INTO offset_low_us, offset_high_us FROM codemint.clock_offset() o;
 END
 $$;
 
