@@ -7,9 +7,9 @@ public struct AuditQueries: Sendable {
 
   /// The order makes a code that is stored win over an unattributed code of the same id.
   ///
-  /// Codes have no index by reward, which each would pay for as it is stored: they are found by their
-  /// jobs. Beside those there are surplus codes of no job, and the ids of purged jobs' codes, which are
-  /// read only where a job of the reward was purged.
+  /// Codes have no index by reward, because storing a code would then cost more: they are found by
+  /// their jobs. Surplus codes without a job are found by an index of their own. The ids of purged
+  /// codes are read only if a job of the reward was purged.
   static let codes: Statement = """
     SELECT id, NULL::bigint AS job_id, true AS surplus, true AS unattributed, false AS raw
     FROM codemint.unattributed_codes WHERE reward_id = $1

@@ -45,8 +45,7 @@ public struct JobQueries: Sendable {
     ORDER BY id DESC
     """
 
-  /// A statement of its own, since it reads codes: whoever asks every moment how jobs stand does not
-  /// need it.
+  /// A statement of its own, because it reads codes: a progress display does not need that each time.
   private static let sync: Statement = """
     SELECT id, sync_pending, sync_error, sync_done_at::text
     FROM codemint.job_status

@@ -156,7 +156,7 @@ public struct OverviewQueries: Sendable {
 
 /// How the ledger stands, in numbers that go up and down.
 public struct LedgerGauges: Hashable, Sendable {
-  /// Jobs of which nothing has been asked yet.
+  /// Jobs that have had no call yet.
   public let queued: Int
   /// Jobs that calls are made for.
   public let running: Int

@@ -71,7 +71,7 @@ extension StoreError {
   /// What `codemint.require_code` raises.
   private static let otherCode = "CM001"
 
-  /// A claim of which it is not known whether it stands: asked for again, it is found or made.
+  /// A claim whose commit is not known. If it is repeated, the call is found or made.
   static let unsure = StoreError(.unavailable, "it is not known whether the claim was committed")
 
   /// A warning on a statement that commits counts as a lost acknowledgement (protocol, rule 1): it can

@@ -106,8 +106,8 @@ public struct Migrator: Sendable {
     }
   }
 
-  /// Stops claims and waits until no call is in flight. Nobody claims for a moment after this process
-  /// dies, and then everybody does.
+  /// Stops claims and waits until no call is in flight. If this process dies, claims go out again after
+  /// ten seconds.
   private func drain(_ patience: Duration, _ report: (Step) -> Void) async throws {
     guard try await connection.query(Statements.hasAccount).one().bool("found") else { return }
     let end = ContinuousClock.now + patience
@@ -123,7 +123,7 @@ public struct Migrator: Sendable {
     }
   }
 
-  /// Applies and replaces what another migrator has not meanwhile; the lock is held.
+  /// Applies and replaces what another migrator has not done meanwhile; the lock is held.
   private func bringForward(on connection: Connection) async throws(PostgresError) -> [Step] {
     var steps: [Step] = []
     let before = try await state(on: connection)

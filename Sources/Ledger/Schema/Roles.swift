@@ -14,7 +14,7 @@ public enum Role: String, CaseIterable, Sendable {
   /// The daemon.
   case worker = "codemint_worker"
 
-  /// What makes it, for whoever may make roles.
+  /// The statement that creates the role.
   public var statement: String { "CREATE ROLE \(rawValue) NOLOGIN" }
 }
 
@@ -55,7 +55,7 @@ public struct RoleSetup: Sendable {
     return .done
   }
 
-  /// Makes the roles that are missing, as far as this login may.
+  /// Creates the roles that are missing, if this login may create roles.
   public func create() async throws(PostgresError) {
     for role in try await missing() { try await make(role) }
   }

@@ -6,8 +6,8 @@ public struct CallReport: Hashable, Sendable {
   public let httpStatus: Int?
   /// From handing the request to the client until the end.
   public let duration: Duration
-  /// The body of an answer of success out of which no codes could be read, at most
-  /// `Bounds.unreadableAnswerBytes`: it may be all that ever tells of them (protocol, rule 8).
+  /// The body of a successful answer from which no codes could be read, at most
+  /// `Bounds.unreadableAnswerBytes`. It may be the only trace of these codes (protocol, rule 8).
   public let rawAnswer: [UInt8]?
   /// The pause and the ceiling that the answer's headers ask for, if any. Nil for a 429, whose
   /// pause is part of the outcome.

@@ -53,9 +53,8 @@ public enum DecisionAnswer: Hashable, Sendable {
 
 /// What became of a watch's finding.
 public enum WatchAnswer: Hashable, Sendable {
-  /// It is recorded: so many of its codes were new and had been kept back by the answer that the
-  /// watch is about, so that they count for its job; and so many are surplus. Jobs that have got all
-  /// their codes by that have ended.
+  /// The finding is recorded. `issued` codes had been kept back by an answer, and count for its job
+  /// now; `surplus` codes count for none. `ended` are the jobs that have all their codes now.
   case done(issued: Int, surplus: Int, ended: [EndedJob] = [])
   /// Calls that were in flight during the listing have no outcome yet: bring the finding again.
   case wait

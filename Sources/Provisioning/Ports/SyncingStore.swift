@@ -62,8 +62,8 @@ public struct RecordedChanges: Hashable, Sendable {
   public let changed: Int
   /// Codes that the ledger does not know.
   public let unknown: Int
-  /// Whether such a code may be a late one of a call that was judged absent, and the reward is
-  /// watched because of that from now on.
+  /// Whether one of these codes may be a late code of an absent call. The reward is then watched from
+  /// now on.
   public let raisesWatch: Bool
 
   /// What a page changed.

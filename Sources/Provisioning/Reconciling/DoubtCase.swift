@@ -79,7 +79,7 @@ public struct ClockOffset: Hashable, Sendable {
   }
 }
 
-/// A call of which nobody knows whether it made codes, with the times that bound when it can have.
+/// A call that may or may not have made codes, and the times between which it can have made them.
 ///
 /// All times are the database's.
 public struct DoubtfulCall: Hashable, Sendable {

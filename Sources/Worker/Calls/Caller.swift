@@ -58,8 +58,8 @@ struct Caller: Sendable {
     }
   }
 
-  /// A machine that is late every time is late by about the same, so that its calls do not bunch up:
-  /// after so many new slots a call goes.
+  /// After this many new slots a call is sent even if it is late. A machine that is late every time is
+  /// late by about the same time, so its calls do not bunch up.
   private static let mostMoves = 3
 
   private func send(_ call: Call) async -> CallReport {

@@ -5,7 +5,7 @@ import Provisioning
 /// with a generate call.
 struct Prober: Sendable {
   private let context: WorkerContext
-  /// Whether it is asked because of an outage; the dispatcher logs that one's end.
+  /// Whether the probe is because of an outage. The dispatcher then logs the end of the outage.
   private let isOutage: Bool
 
   init(_ context: WorkerContext, isOutage: Bool) {

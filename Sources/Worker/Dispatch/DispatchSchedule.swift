@@ -3,7 +3,7 @@ import Provisioning
 /// When the dispatcher sends a heartbeat and when it asks for a call: a value, without any waiting.
 struct DispatchSchedule {
   private var nextHeartbeat: Instant
-  /// A heartbeat before this is of no use: what was due and was left, somebody else has locked.
+  /// A heartbeat before this is useless: somebody else has locked what was due and was left.
   private var heartbeatNotBefore: Instant
   private var nextClaim: Instant
   /// After a claim in vain there is none before this, however often work is announced: a flood of

@@ -4,9 +4,9 @@ import Synchronization
 
 /// Decides when to claim, and runs what it gets in lanes, one call each at a time.
 ///
-/// It claims when work is announced, when a slot or a due job has come that it was told of, and every
-/// `poll` besides. A lane that settles a call claims the next in the same round trip, so under load
-/// the dispatcher has nothing to do.
+/// It claims when work is announced, when a slot or a waiting job is due, and at least every `poll`. A
+/// lane that settles a call claims the next in the same round trip, so under load the dispatcher has
+/// nothing to do.
 struct Dispatcher: Sendable {
   private let context: WorkerContext
   private let caller: Caller

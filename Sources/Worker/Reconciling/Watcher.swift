@@ -98,7 +98,7 @@ struct Watcher: Sendable {
     try await context.leave(finding.reward, for: watch.retry)
   }
 
-  /// After so many waits the reward is given back, and listed anew later.
+  /// After this many waits the reward is given back, and listed again later.
   private static let mostWaits = 12
 }
 

@@ -63,7 +63,7 @@ final class OutageRecord: Sendable {
     signals.beginDrain()
   }
 
-  /// Notes that it did.
+  /// Notes that the database answered.
   func succeeded() {
     let before = state.withLock { state in
       defer { state = State(isSuperseded: state.isSuperseded) }
