@@ -370,8 +370,7 @@ AS $$
     ORDER BY f.is_others, f.id
     LIMIT p_call.size)
   SELECT coalesce(
-    array_agg(ROW(o.id, o.reward_id, o.code, o.status, o.sync_status, o.external_ids, o.created_at,
-                  o.expires_at, o.updated_at)::codemint.received_code ORDER BY o.id), '{}')
+    array_agg(jsonb_populate_record(NULL::codemint.received_code, to_jsonb(o)) ORDER BY o.id), '{}')
   FROM own o
 $$;
 
