@@ -56,8 +56,9 @@ final class OutageRecord: Sendable {
 
   private func supersede(_ error: StoreError) {
     let isFirst = state.withLock { state in
-      defer { state.isSuperseded = true }
-      return !state.isSuperseded
+      guard !state.isSuperseded else { return false }
+      state = State(isSuperseded: true)
+      return true
     }
     guard isFirst else { return }
     logger.warning(
@@ -67,10 +68,12 @@ final class OutageRecord: Sendable {
     signals.beginDrain()
   }
 
-  /// Notes that it did.
+  /// Notes that it did. While this worker drains because of functions that it does not know, some are
+  /// refused and others are not: that is one failure.
   func succeeded() {
     let before = state.withLock { state in
-      defer { state = State(isSuperseded: state.isSuperseded) }
+      guard !state.isSuperseded else { return 0 }
+      defer { state = State() }
       return state.failures
     }
     if before > 0 {
