@@ -225,7 +225,7 @@ let package = Package(
     .testTarget(
       name: "EndToEndTests",
       dependencies: [
-        "Backstage", "codemint", "LocalPostgres", "Postgres", "Sandbox", "TestSupport",
+        "Backstage", "codemint", "Ledger", "LocalPostgres", "Postgres", "Sandbox", "TestSupport",
         asyncHTTPClient, logging, nioCore,
       ],
       swiftSettings: strictBesideNIO

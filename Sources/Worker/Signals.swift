@@ -110,7 +110,8 @@ final class Signal: Sendable {
     }
   }
 
-  private func wait() async {
+  /// Waits until it is set, or until the task is cancelled.
+  func wait() async {
     let number = state.withLock { state in
       state.nextWaiter += 1
       return state.nextWaiter

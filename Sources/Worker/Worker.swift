@@ -94,6 +94,11 @@ public struct Worker: Sendable {
     context.signals.beginDrain()
   }
 
+  /// Waits until the worker drains, for whatever reason, or the task is cancelled.
+  public func awaitDrain() async {
+    await context.signals.drain.wait()
+  }
+
   /// Whether the worker drained by itself, because the ledger has the functions of another version.
   public var isSuperseded: Bool {
     context.outage.isSuperseded

@@ -57,7 +57,7 @@ struct DoctorTests {
     }
   }
 
-  @Test("wrong settings are findings beside what can still be looked at")
+  @Test("wrong settings are findings beside what can still be checked")
   func wrongSettings() async throws {
     try await Stage.play { stage in
       let file = "\(stage.directory)/codemint.yaml"
@@ -73,9 +73,9 @@ struct DoctorTests {
       let wrong = findings.filter { $0.subject == "settings" }
       #expect(wrong.count == 4 && wrong.allSatisfy { $0.verdict == "failed" })
       for (name, remedy) in [
-        ("limits.burst (", "mend \(file), line 2"), ("limits.pace (", "mend \(file), line 3"),
-        ("api.key (", "mend \(file), line 5"),
-        ("lease.seconds (", "mend or unset CODEMINT_LEASE_SECONDS in the environment"),
+        ("limits.burst (", "correct \(file), line 2"), ("limits.pace (", "correct \(file), line 3"),
+        ("api.key (", "correct \(file), line 5"),
+        ("lease.seconds (", "correct or unset CODEMINT_LEASE_SECONDS in the environment"),
       ] {
         #expect(wrong.contains { $0.observation.hasPrefix(name) && $0.remedy == remedy }, "\(name)")
       }
@@ -83,7 +83,7 @@ struct DoctorTests {
         #expect(findings.contains { $0.subject == subject && $0.verdict == "ok" }, "\(subject)")
       }
       // The key would be shown to whoever is there.
-      #expect(findings.last?.observation == "not looked at: api.key is wrong")
+      #expect(findings.last?.observation == "not checked: api.key is wrong")
     }
   }
 

@@ -1,4 +1,5 @@
 import Backstage
+import Ledger
 import Testing
 
 @Suite("codemint migrate", .timeLimit(Patience.limit))
@@ -13,12 +14,12 @@ struct MigrateTests {
       let first = try stage.codemint(["migrate"])
       #expect(try await first.end() == .status(0))
       let lines = try await first.output.whole()
-      #expect(lines.first == "applying migration 1: ledger")
-      #expect(lines.last == "the schema is up to date, \(lines.count - 1) applied")
+      #expect(lines.first == "applied migration 1: ledger")
       let recorded = try await stage.database.texts(
         "SELECT number || ': ' || name FROM codemint.migrations ORDER BY number"
       )
-      #expect(lines.dropLast() == recorded.map { "applying migration \($0)" }[...])
+      let replaced = ["replaced functions, views and privileges", "the schema is up to date now"]
+      #expect(lines == recorded.map { "applied migration \($0)" } + replaced)
 
       for arguments in [["migrate"], ["migrate", "--check"]] {
         let again = try stage.codemint(arguments)
@@ -37,10 +38,10 @@ struct MigrateTests {
         #expect(try await process.end() == .status(0))
         let lines = try await process.output.whole()
         #expect(lines.last?.hasPrefix("the schema is up to date") == true)
-        applied += lines.filter { $0.hasPrefix("applying migration") }
+        applied += lines.filter { $0.hasPrefix("applied migration") }
       }
       let recorded = try await stage.database.texts(
-        "SELECT 'applying migration ' || number || ': ' || name FROM codemint.migrations"
+        "SELECT 'applied migration ' || number || ': ' || name FROM codemint.migrations"
       )
       #expect(applied.sorted() == recorded.sorted())
     }
@@ -58,12 +59,13 @@ struct MigrateTests {
     }
   }
 
-  @Test("--print shows the SQL of every migration, and needs no database")
+  @Test("--print shows the SQL of the whole schema, and needs no database")
   func prints() async throws {
     let process = try CodemintProcess(["migrate", "--print"], environment: [:])
     #expect(try await process.end() == .status(0))
     let lines = try await process.output.whole()
-    #expect(lines.first == "-- migration 1: ledger")
+    #expect(lines.joined(separator: "\n") + "\n" == Schema.current.script)
+    #expect(lines.contains("-- migration 1: ledger"))
     #expect(lines.contains { $0.hasPrefix("CREATE TABLE codemint.jobs") })
   }
 }

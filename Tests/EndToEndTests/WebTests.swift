@@ -9,7 +9,7 @@ struct WebTests {
     try await Stage.play { stage in
       let web = try Web()
       let daemon = try stage.daemon(["CODEMINT_HTTP_LISTEN": web.address])
-      try await daemon.errors.line("web surface")
+      try await daemon.errors.line("web server listens")
       try await stage.database.insert(
         Job(Reward.first, 700, prefix: "SUMMER"),
         Job(Reward.unknown, 5)
@@ -61,7 +61,7 @@ struct WebTests {
     try await Stage.play { stage in
       let web = try Web()
       let daemon = try stage.daemon(["CODEMINT_HTTP_LISTEN": web.address])
-      try await daemon.errors.line("web surface")
+      try await daemon.errors.line("web server listens")
       for host in ["localhost", "LOCALHOST:80", "127.0.0.1:9420", "[::1]:1", "127.1.2.3"] {
         #expect(try await web.get("/", host: host).status == 200, "\(host)")
       }
@@ -83,7 +83,7 @@ struct WebTests {
       let web = try Web()
       let everywhere = web.address.replacing("127.0.0.1", with: "0.0.0.0")
       let daemon = try stage.daemon(["CODEMINT_HTTP_LISTEN": everywhere])
-      try await daemon.errors.line("web surface")
+      try await daemon.errors.line("web server listens")
       #expect(try await web.get("/metrics", host: "shop-1.example:9420").status == 200)
     }
   }
@@ -120,7 +120,7 @@ struct WebTests {
     try await Stage.play { stage in
       let web = try Web()
       let daemon = try stage.daemon(["CODEMINT_HTTP_LISTEN": web.address])
-      try await daemon.errors.line("web surface")
+      try await daemon.errors.line("web server listens")
       for _ in 1...60 { #expect(try await web.head("/events") == 200) }
       #expect(try await web.firstEvent().hasPrefix("event: status\n"))
     }
@@ -161,7 +161,7 @@ struct WebTests {
     try await Stage.play { stage in
       let web = try Web()
       let daemon = try stage.daemon(["CODEMINT_HTTP_LISTEN": web.address])
-      try await daemon.errors.line("web surface")
+      try await daemon.errors.line("web server listens")
       try await stage.database.run(
         """
         INSERT INTO codemint.jobs (reward_id, count, run_at)

@@ -20,7 +20,8 @@ public struct Migrator: Sendable {
     case applied(Migration)
     /// Claims are stopped, and so many calls are waited for.
     case waiting(inFlight: Int)
-    /// These calls are still in flight after the patience; their outcome may have to be found out.
+    /// So many calls are still in flight, and the patience is over or no worker is alive: their
+    /// outcome may have to be found out.
     case stoppedWaiting(inFlight: Int)
     /// Functions, triggers, views and grants were replaced.
     case replacedCode
@@ -115,8 +116,10 @@ public struct Migrator: Sendable {
     while true {
       let row = try await connection.query(Statements.stopClaims).one()
       let inFlight = try row.integer("in_flight")
-      guard inFlight > 0, try row.bool("is_worker_alive") else { return }
-      guard ContinuousClock.now < end else { return report(.stoppedWaiting(inFlight: inFlight)) }
+      guard inFlight > 0 else { return }
+      guard try row.bool("is_worker_alive"), ContinuousClock.now < end else {
+        return report(.stoppedWaiting(inFlight: inFlight))
+      }
       if told != inFlight { report(.waiting(inFlight: inFlight)) }
       told = inFlight
       try await Task.sleep(for: .milliseconds(100))
@@ -265,6 +268,14 @@ extension Migrator {
       INSERT INTO codemint.migrations (number, name, checksum) VALUES ($1, $2, $3)
       """
 
+    /// Those that call a function of the schema: a user's trigger that calls a function of the user's
+    /// own is left alone.
+    private static let triggers = """
+      pg_trigger t JOIN pg_class c ON c.oid = t.tgrelid JOIN pg_proc f ON f.oid = t.tgfoid
+      WHERE c.relnamespace = 'codemint'::regnamespace
+        AND f.pronamespace = 'codemint'::regnamespace AND NOT t.tgisinternal
+      """
+
     /// Functions, triggers and views of the schema, each with what makes it what it is.
     private static let objects = """
       SELECT format('%I(%s)', p.proname, pg_get_function_identity_arguments(p.oid)) AS name,
@@ -274,8 +285,7 @@ extension Migrator {
       FROM pg_proc p WHERE p.pronamespace = 'codemint'::regnamespace
       UNION ALL
       SELECT format('trigger %I', t.tgname), md5(pg_get_triggerdef(t.oid))
-      FROM pg_trigger t JOIN pg_class c ON c.oid = t.tgrelid
-      WHERE c.relnamespace = 'codemint'::regnamespace AND NOT t.tgisinternal
+      FROM \(triggers)
       UNION ALL
       SELECT format('view %I', c.relname), md5(pg_get_viewdef(c.oid))
       FROM pg_class c WHERE c.relnamespace = 'codemint'::regnamespace AND c.relkind = 'v'
@@ -314,8 +324,7 @@ extension Migrator {
       UNION ALL
       SELECT format('%s/%s', t.oid, t.xmin), 1,
              format('DROP TRIGGER %I ON %s', t.tgname, t.tgrelid::regclass)
-      FROM pg_trigger t JOIN pg_class c ON c.oid = t.tgrelid
-      WHERE c.relnamespace = 'codemint'::regnamespace AND NOT t.tgisinternal
+      FROM \(triggers)
       UNION ALL
       SELECT format('%s/%s', c.oid, c.xmin), 2, format('DROP VIEW %s', c.oid::regclass)
       FROM pg_class c WHERE c.relnamespace = 'codemint'::regnamespace AND c.relkind = 'v'

@@ -25,10 +25,14 @@ final class OutageRecord: Sendable {
   }
 
   /// Notes that the database did not do what it was asked. Services that fail side by side have met
-  /// one failure, or a short outage would make all of them pause as after a long one.
-  /// - Returns: How often in a row it has not.
+  /// one failure, or a short outage would make all of them pause as after a long one. That it has the
+  /// functions of another version is no failure: this worker then drains.
+  /// - Returns: How often in a row it has not; 1 at least.
   func failed(_ error: StoreError) -> Int {
-    if error.code == .superseded { supersede(error) }
+    if error.code == .superseded {
+      supersede(error)
+      return 1
+    }
     meters.databaseFailed()
     let now = clock.now
     let (count, isFirst) = state.withLock { state in
@@ -37,7 +41,7 @@ final class OutageRecord: Sendable {
       state.countedUntil = now + Backoff.database.ceiling(failures: state.failures)
       return (state.failures, state.failures == 1)
     }
-    if isFirst, error.code != .superseded {
+    if isFirst {
       let message: Logger.Message =
         error.code == .failed
         ? "the database refuses; trying until somebody has repaired it"
@@ -52,8 +56,9 @@ final class OutageRecord: Sendable {
 
   private func supersede(_ error: StoreError) {
     let isFirst = state.withLock { state in
-      defer { state.isSuperseded = true }
-      return !state.isSuperseded
+      guard !state.isSuperseded else { return false }
+      state = State(isSuperseded: true)
+      return true
     }
     guard isFirst else { return }
     logger.warning(
@@ -63,10 +68,12 @@ final class OutageRecord: Sendable {
     signals.beginDrain()
   }
 
-  /// Notes that the database answered.
+  /// Notes that the database answered. While a superseded worker drains, some statements are refused
+  /// and others are not: all of that is one failure.
   func succeeded() {
     let before = state.withLock { state in
-      defer { state = State(isSuperseded: state.isSuperseded) }
+      guard !state.isSuperseded else { return 0 }
+      defer { state = State() }
       return state.failures
     }
     if before > 0 {

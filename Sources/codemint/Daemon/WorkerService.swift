@@ -5,7 +5,8 @@ import Provisioning
 import ServiceLifecycle
 import Worker
 
-/// Runs the worker, and drains it within a limited time on graceful shutdown.
+/// Runs the worker until it has drained, on graceful shutdown or because the database has the functions
+/// of another version. A drain has a limited time.
 struct WorkerService: Service {
   let worker: Worker
   let gate: DatabaseGate
@@ -27,9 +28,7 @@ struct WorkerService: Service {
         await worker.run()
       } onGracefulShutdown: {
         logger.info("draining")
-        health.drains()
-        watch.tell(.stopping)
-        watch.tell(.extendTimeout(drainLimit))
+        announceDrain()
         worker.drain()
       }
       group.cancelAll()
@@ -44,11 +43,18 @@ struct WorkerService: Service {
     }
   }
 
-  /// Ends the process when a drain takes too long. The database cannot be reached then, so the calls
-  /// in flight cannot be settled; they are named in the log.
+  private func announceDrain() {
+    health.drains()
+    watch.tell(.stopping)
+    watch.tell(.extendTimeout(drainLimit))
+  }
+
+  /// Ends the process when a drain takes too long. The calls in flight cannot be settled then, because
+  /// the database cannot be reached or has other functions for that; they are named in the log.
   private func limitDrain() async {
+    await worker.awaitDrain()
+    if worker.isSuperseded { announceDrain() }
     do {
-      try await gracefulShutdown()
       try await Task.sleep(for: drainLimit)
     } catch {
       return
@@ -61,6 +67,7 @@ struct WorkerService: Service {
     let calls = worker.callsInFlight.map(\.description).joined(separator: " ")
     logger.error(reason, metadata: ["calls_not_settled": "\(calls.isEmpty ? "none" : calls)"])
     // If no call is in flight, the drain was complete.
-    _exit((calls.isEmpty ? ExitStatus.ok : .temporaryFailure).rawValue)
+    let isComplete = calls.isEmpty && !worker.isSuperseded
+    _exit((isComplete ? ExitStatus.ok : .temporaryFailure).rawValue)
   }
 }

@@ -48,7 +48,7 @@ struct WebService: Service {
       configuration: .init(address: .hostname(host, port: port), serverName: "codemint"),
       onServerRunning: { channel in
         logger.info(
-          "web surface",
+          "web server listens",
           metadata: [
             "address":
               "\(host.contains(":") ? "[\(host)]" : host):\(channel.localAddress?.port ?? port)"

@@ -207,6 +207,29 @@ struct MigratorTests {
     }
   }
 
+  @Test("a trigger that calls a function of the user's own is no drift, and is left alone")
+  func ownTrigger() async throws {
+    try await TestServer.lend(.migrated) { settings in
+      let connection = try await Connection.open(settings)
+      try await connection.script(
+        """
+        CREATE FUNCTION public.mine() RETURNS trigger
+        LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END';
+        CREATE TRIGGER mine AFTER INSERT ON codemint.jobs
+          FOR EACH ROW EXECUTE FUNCTION public.mine();
+        """
+      )
+      #expect(try await Migrator(connection).state() == .current)
+      let other = Self.changed(code: "-- another version\n")
+      #expect(try await Self.migrate(Migrator(connection, schema: other)) == [.replacedCode])
+      let found = try await connection.query(
+        "SELECT count(*) FROM pg_trigger WHERE tgname = 'mine'"
+      )
+      #expect(try found.one().int64(0) == 1)
+      await connection.close()
+    }
+  }
+
   @Test("roles have what they need from the transaction on in which it is made")
   func grants() async throws {
     try await Logins.lend { logins in
