@@ -62,7 +62,8 @@ $$;
 -- worker knows.
 --
 -- One row for each doubtful call. p_effective_for is how long after its lease a call may still take
--- effect.
+-- effect. Behind them one row for each call whose answer was short, with the size that it lacks and no
+-- effective_until: a listing may show what the answer kept back.
 CREATE OR REPLACE FUNCTION codemint.take_doubt(
   p_worker uuid, p_lease interval, p_effective_for interval, p_code text,
   OUT reward_id uuid, OUT call_id uuid, OUT job_id bigint, OUT prefix text, OUT size integer,
@@ -113,7 +114,21 @@ BEGIN
     PERFORM codemint.give_back_reward(v_reward.reward_id);
     UPDATE codemint.rewards r SET closed_at = NULL, reconcile_at = NULL
     WHERE r.reward_id = v_reward.reward_id;
+    RETURN;
   END IF;
+  earliest := NULL;
+  effective_until := NULL;
+  FOR call_id, job_id, prefix, size IN
+    SELECT s.id, s.job_id, s.prefix, s.lacking
+    FROM (SELECT c.*, c.size - (SELECT count(*)::integer FROM codemint.codes k
+                                WHERE k.job_id = c.job_id AND k.call_id = c.id) AS lacking
+          FROM codemint.calls c
+          WHERE c.reward_id = v_reward.reward_id AND c.is_short) s
+    WHERE s.lacking > 0
+    ORDER BY s.created_at, s.id
+  LOOP
+    RETURN NEXT;
+  END LOOP;
 END
 $$;
 
