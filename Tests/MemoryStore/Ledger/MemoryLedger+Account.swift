@@ -74,7 +74,8 @@ extension MemoryLedger {
   }
 
   /// Takes the next slot, if it is within so many microseconds.
-  private mutating func takeSlot(now: Int64, within horizon: Int64, isLate: Bool = false) -> Int64? {
+  private mutating func takeSlot(now: Int64, within horizon: Int64, isLate: Bool = false) -> Int64?
+  {
     guard let limiter = limiter(now: now) else { return nil }
     let nextSlot = account.nextSlot ?? now
     let slot = limiter.slot(now: now, nextSlot: nextSlot, pausedUntil: account.pausedUntil)
