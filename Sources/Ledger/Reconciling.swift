@@ -144,11 +144,12 @@ extension PostgresStore {
 }
 
 extension DoubtCase {
-  /// A row for each doubtful call; nil if there is none.
+  /// A row for each doubtful call, then one for each call whose answer was short; nil if there is none.
   fileprivate init?(_ rows: Rows) throws(PostgresError) {
     guard let first = rows.first else { return nil }
     let reward: RewardID = try first.id("reward_id")
     var calls: [DoubtfulCall] = []
+    var keptBack: [Call] = []
     for row in rows {
       let call = Call(
         id: try row.id("call_id"),
@@ -157,17 +158,22 @@ extension DoubtCase {
         prefix: try row.optionalText("prefix"),
         size: try row.integer("size")
       )
+      guard let effectiveUntil = try row.optionalTimestamp("effective_until") else {
+        keptBack.append(call)
+        continue
+      }
       calls.append(
         DoubtfulCall(
           call: call,
           earliest: try row.timestamp("earliest"),
-          effectiveUntil: try row.timestamp("effective_until")
+          effectiveUntil: effectiveUntil
         )
       )
     }
     self.init(
       reward: reward,
       calls: calls,
+      keptBack: keptBack,
       newestKnown: try first.newestKnown(),
       prefixIsLiteral: try first.bool("prefix_literal"),
       offset: try first.clockOffset(),

@@ -15,8 +15,7 @@ public enum Attribution {
     isFinal: Bool
   ) -> [(pool: CallPool, verdict: Verdict)] {
     let (inTime, late) = doubt.parted(unknown)
-    return CallPool.pools(of: doubt.calls, prefixIsLiteral: doubt.prefixIsLiteral)
-      .map { ($0, judge($0, inTime, late: late, isFinal: isFinal)) }
+    return CallPool.pools(of: doubt).map { ($0, judge($0, inTime, late: late, isFinal: isFinal)) }
   }
 
   private static func judge(
@@ -28,7 +27,7 @@ public enum Attribution {
     let found = unknown.codes.filter(pool.fits)
     let late = late.filter(pool.fits)
     let calls = pool.calls.map(\.call)
-    if found.count == pool.size, unknown.nulls == 0, let all = explain(found, by: pool) {
+    if found.count == pool.most, unknown.nulls == 0, let all = explain(found, by: pool) {
       return .decided(adopted: all, absent: [])
     }
     guard isFinal else { return .open }
@@ -50,7 +49,7 @@ public enum Attribution {
   }
 
   /// Calls of a pool that together asked for exactly these codes, with the codes of each; nil if
-  /// there are none.
+  /// there are none. Codes that only an answer can have kept back are left to it.
   ///
   /// Calls that asked for the same prefix, or all for none, have interchangeable codes: which of
   /// several explanations is taken does not matter. If prefixes differ, a call is given only codes
@@ -58,10 +57,13 @@ public enum Attribution {
   /// and a person has to say which call made what (protocol, rule 15).
   private static func explain(_ codes: [IssuedCode], by pool: CallPool) -> [Adoption]? {
     let calls = pool.calls.map(\.call)
-    guard pool.isMixed else {
-      return subset(of: calls, summingTo: codes.count).map { assign(codes, to: $0) }
-    }
-    return PrefixTree(calls).explain(codes)
+    let makers = calls + pool.keptBack.flatMap(\.portions)
+    let made =
+      pool.isMixed
+      ? PrefixTree(makers).explain(codes)
+      : subset(of: makers, summingTo: codes.count).map { assign(codes, to: $0) }
+    let doubtful = Set(calls.map(\.id))
+    return made?.filter { doubtful.contains($0.call.id) }
   }
 
   /// Calls whose sizes add up to exactly this number, oldest first; empty for zero, nil if there
@@ -99,41 +101,62 @@ public enum Attribution {
   }
 }
 
+extension Call {
+  /// Parts of a call of which some add up to any number up to its size.
+  fileprivate var portions: [Call] {
+    var portions: [Call] = []
+    var rest = size
+    while rest > 0 {
+      let half = (rest + 1) / 2
+      portions.append(Call(id: id, job: job, reward: reward, prefix: prefix, size: half))
+      rest -= half
+    }
+    return portions
+  }
+}
+
 /// Doubtful calls whose codes cannot be told apart (protocol, rule 11).
 public struct CallPool: Hashable, Sendable {
   /// The calls, oldest first.
   public let calls: [DoubtfulCall]
+  /// Calls whose codes cannot be told from theirs, and whose answers may have kept some back.
+  public let keptBack: [Call]
   /// What every code of the pool begins with, one of these; empty if any code fits.
   public let prefixes: [String]
 
-  /// How many codes its calls asked for together.
-  public var size: Int { calls.reduce(0) { $0 + $1.call.size } }
+  /// The most codes that a listing can show of it.
+  public var most: Int { makers.reduce(0) { $0 + $1.size } }
 
   /// Whether its calls asked for different prefixes, so that it matters which of them a code is
   /// given to.
-  public var isMixed: Bool { Set(calls.map(\.call.prefix)).count > 1 }
+  public var isMixed: Bool { Set(makers.map(\.prefix)).count > 1 }
+
+  private var makers: [Call] { calls.map(\.call) + keptBack }
 
   /// Whether one of the calls can have made a code.
   public func fits(_ code: IssuedCode) -> Bool {
     prefixes.isEmpty || prefixes.contains { code.hasPrefix($0) }
   }
 
-  /// Sorts calls into pools. A prefix tells pools apart only where it is known to be literal, and
-  /// not where one prefix begins another or a call has none: overlapping pools count as one.
-  public static func pools(of calls: [DoubtfulCall], prefixIsLiteral: Bool) -> [CallPool] {
-    guard prefixIsLiteral, calls.allSatisfy({ $0.call.prefix != nil }) else {
-      return [CallPool(calls: calls, prefixes: [])]
+  /// Sorts the calls of a case into pools. A prefix tells pools apart only where it is known to be
+  /// literal, and not where one prefix begins another or a call has none: overlapping pools count as
+  /// one.
+  public static func pools(of doubt: DoubtCase) -> [CallPool] {
+    let asked = (doubt.calls.map(\.call) + doubt.keptBack).map(\.prefix)
+    guard doubt.prefixIsLiteral, !asked.contains(nil) else {
+      return [CallPool(calls: doubt.calls, keptBack: doubt.keptBack, prefixes: [])]
     }
-    var groups: [(prefixes: [String], calls: [DoubtfulCall])] = []
-    for call in calls {
-      let prefix = call.call.prefix ?? ""
-      let overlapping = groups.filter { $0.prefixes.contains { overlap($0, prefix) } }
-      groups.removeAll { $0.prefixes.contains { overlap($0, prefix) } }
-      let prefixes = Set(overlapping.flatMap(\.prefixes) + [prefix])
-      groups.append((prefixes.sorted(), overlapping.flatMap(\.calls) + [call]))
+    var groups: [[String]] = []
+    for prefix in asked.compactMap(\.self) {
+      let overlapping = groups.filter { $0.contains { overlap($0, prefix) } }
+      groups.removeAll { $0.contains { overlap($0, prefix) } }
+      groups.append(Set(overlapping.joined() + [prefix]).sorted())
     }
-    return groups.map { group in
-      CallPool(calls: group.calls.sorted { $0.earliest < $1.earliest }, prefixes: group.prefixes)
+    return groups.compactMap { prefixes in
+      func isOf(_ call: Call) -> Bool { call.prefix.map(prefixes.contains) ?? false }
+      let calls = doubt.calls.filter { isOf($0.call) }.sorted { $0.earliest < $1.earliest }
+      guard !calls.isEmpty else { return nil }
+      return CallPool(calls: calls, keptBack: doubt.keptBack.filter(isOf), prefixes: prefixes)
     }
   }
 

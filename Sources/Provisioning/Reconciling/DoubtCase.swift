@@ -5,6 +5,9 @@ public struct DoubtCase: Hashable, Sendable {
   public let reward: RewardID
   /// Its doubtful calls, oldest first; at least one.
   public let calls: [DoubtfulCall]
+  /// Calls whose answers were short, since the reward was listed last, each with the size that it
+  /// lacks: a listing may show what the answers kept back (protocol, rule 7).
+  public let keptBack: [Call]
   /// Codes of the reward's newest clean answer: a listing that lacks one of them is stale.
   public let newestKnown: [CodeID]
   /// Whether a clean answer has shown that codes begin with the prefix that was asked for.
@@ -17,10 +20,11 @@ public struct DoubtCase: Hashable, Sendable {
   /// Since when the listing has failed without a break, if it has.
   public let failingSince: Timestamp?
 
-  /// A case of at least one doubtful call.
+  /// A case of at least one doubtful call; by default no answer kept codes back.
   public init(
     reward: RewardID,
     calls: [DoubtfulCall],
+    keptBack: [Call] = [],
     newestKnown: [CodeID],
     prefixIsLiteral: Bool,
     offset: ClockOffset?,
@@ -30,6 +34,7 @@ public struct DoubtCase: Hashable, Sendable {
     precondition(!calls.isEmpty, "a case without a doubtful call is none")
     self.reward = reward
     self.calls = calls
+    self.keptBack = keptBack
     self.newestKnown = newestKnown
     self.prefixIsLiteral = prefixIsLiteral
     self.offset = offset

@@ -54,6 +54,51 @@ struct BreakerTests {
   }
 
   @Test(
+    "calls that fail together pause no longer than one failure does",
+    arguments: LedgerKind.allCases
+  )
+  func sharedPause(kind: LedgerKind) async throws {
+    try await Scene.lend(kind) { scene in
+      try await Self.insertMany(scene)
+      var calls: [ClaimedCall] = []
+      for _ in 0..<6 { calls.append(try await scene.claim()) }
+      for claimed in calls {
+        let unknown = CallOutcome.unknown(.timeout)
+        try await scene.settle(scene.settlement(claimed, unknown, jitter: 0.75))
+        // One second at most after the first failure.
+        #expect(try await scene.ledger.facts().account.pausedUntil == startOfTime + 750_000)
+      }
+      #expect(try await scene.ledger.facts().account.failures == 1)
+    }
+  }
+
+  @Test(
+    "a straggler of the failure before the breaker opens does not pause like an open breaker",
+    arguments: LedgerKind.allCases
+  )
+  func straggler(kind: LedgerKind) async throws {
+    try await Scene.lend(kind) { scene in
+      try await Self.insertMany(scene)
+      let early = try await scene.claim()
+      let straggler = try await scene.claim()
+      try await scene.settle(early, .unknown(.timeout))
+      // Nothing more is sent while a call is in flight, so the straggler's failure is not the second.
+      try await scene.ledger.pass(.seconds(4))
+      try await scene.settle(straggler, .unknown(.timeout))
+      try await scene.ledger.pass(.seconds(4))
+      let second = try await scene.claim()
+      try await scene.settle(second, .unknown(.timeout))
+      let account = try await scene.ledger.facts().account
+      #expect(account.failures == 2 && account.breaker == nil)
+      #expect(account.pausedUntil == startOfTime + 9_000_000)
+      // What is settled again says nothing new either.
+      let settled = try await scene.settle(scene.settlement(second, .unknown(.timeout)))
+      #expect(settled.issued == 0)
+      #expect(try await scene.ledger.facts().account == account)
+    }
+  }
+
+  @Test(
     "after a failure one call goes out at a time until one is clean",
     arguments: LedgerKind.allCases
   )

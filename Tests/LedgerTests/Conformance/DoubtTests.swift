@@ -74,6 +74,37 @@ struct DoubtTests {
   }
 
   @Test(
+    "rule 7: a doubt comes with what short answers of the reward lack, until it has been listed",
+    arguments: LedgerKind.allCases
+  )
+  func keptBack(kind: LedgerKind) async throws {
+    try await Scene.lend(kind) { scene in
+      _ = try await scene.insert(10, prefix: "CODE-")
+      _ = try await scene.insert(20)
+      let (short, whole) = (try await scene.claim(), try await scene.claim())
+      _ = try await scene.insert(30, of: Samples.reward(2))
+      let other = try await scene.claim()
+      let doubtful = try await {
+        _ = try await scene.insert(5)
+        return try await scene.claim()
+      }()
+      try await scene.settle(short, scene.answer(short, codes: 3))
+      try await scene.settle(whole, scene.answer(whole, codes: 20, nulls: 1))
+      try await scene.settle(other, scene.answer(other, codes: 1))
+      try await scene.doubt(doubtful)
+      let doubt = try await scene.doubt()
+      #expect(doubt.calls.map(\.call) == [doubtful.call])
+      #expect(doubt.keptBack.map(\.id) == [short.call.id])
+      #expect(doubt.keptBack.map(\.size) == [7] && doubt.keptBack.map(\.prefix) == ["CODE-"])
+      #expect(doubt.keptBack.map(\.job) == [short.call.job])
+      try await scene.decide(doubt) { $0.absent = [doubtful.call.id] }
+      _ = try await scene.conclude(scene.watch())
+      _ = try await scene.doubtfulCall()
+      #expect(try await scene.doubt().keptBack.isEmpty)
+    }
+  }
+
+  @Test(
     "the reward that was closed first is taken first; what late answers have settled is not taken",
     arguments: LedgerKind.allCases
   )

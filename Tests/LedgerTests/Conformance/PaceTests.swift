@@ -16,23 +16,38 @@ struct PaceTests {
     return facts.account.currentPace(now: try await scene.now())
   }
 
+  private static let slow = Limits(
+    requestsPerSecond: 0.1,
+    burst: 1,
+    maxInFlight: 100,
+    maxInFlightPerReward: 100
+  )
+
   @Test(
-    "at a pace of some requests a minute the next page of a listing has its slot as well",
+    "at a pace of some requests a minute each page of a listing has its slot, whoever lists as well",
     arguments: LedgerKind.allCases
   )
   func slowPages(kind: LedgerKind) async throws {
-    let slow = Limits(
-      requestsPerSecond: 0.1,
-      burst: 1,
-      maxInFlight: 100,
-      maxInFlightPerReward: 100
-    )
-    try await Scene.lend(kind, limits: slow) { scene in
+    try await Scene.lend(kind, limits: Self.slow) { scene in
       let store = scene.ledger.store
-      let page = try await store.reserveSlot()
-      let next = try await store.reserveSlot()
-      let afterThat = try await store.reserveSlot()
-      #expect(page == .zero && next == .milliseconds(10_150) && afterThat == nil)
+      var pages: [Duration?] = []
+      for _ in 1...4 { pages.append(try await store.reserveSlot()) }
+      let expected = [0, 10_150, 20_250, 30_350].map { Duration.milliseconds($0) }
+      #expect(pages == expected)
+    }
+  }
+
+  @Test("in a longer pause no page has a slot", arguments: LedgerKind.allCases)
+  func pausedPages(kind: LedgerKind) async throws {
+    try await Scene.lend(kind, limits: Self.ten) { scene in
+      let store = scene.ledger.store
+      try await store.applyFeedback(PaceFeedback(pause: .seconds(6)), age: .zero)
+      #expect(try await store.reserveSlot() == nil)
+      try await scene.ledger.pass(.seconds(1))
+      #expect(try await store.reserveSlot() == .seconds(5))
+      #expect(try await store.reserveSlot() == .milliseconds(5101))
+      try await scene.ledger.pass(.seconds(5))
+      #expect(try await store.reserveSlot() == .milliseconds(202))
     }
   }
 

@@ -59,7 +59,7 @@ extension MemoryLedger {
   public mutating func moveSlot(_ call: CallID, worker: WorkerID, now: Int64) -> Duration? {
     guard let row = calls[call], row.worker == worker, row.state == .sending,
       account.blockedAt == nil, account.breaker != .open,
-      let slot = takeSlot(now: now, isLate: true)
+      let slot = takeSlot(now: now, within: Self.nearby, isLate: true)
     else { return nil }
     calls[call]?.sendAt = slot
     return .microseconds(slot - now)
@@ -67,17 +67,15 @@ extension MemoryLedger {
 
   /// A slot for a request that is no call: `codemint.reserve_slot`.
   public mutating func reserveSlot(now: Int64) -> Duration? {
-    guard account.mayList, let limiter = limiter(now: now) else { return nil }
-    return takeSlot(now: now, within: max(5_000_000, limiter.spacing * 2))
-      .map { .microseconds($0 - now) }
+    guard account.mayList, account.pausedUntil.map({ $0 - now <= Self.nearby }) ?? true else {
+      return nil
+    }
+    return takeSlot(now: now, within: .max).map { .microseconds($0 - now) }
   }
 
   /// Takes the next slot, if it is within so many microseconds.
-  private mutating func takeSlot(
-    now: Int64,
-    within horizon: Int64 = 5_000_000,
-    isLate: Bool = false
-  ) -> Int64? {
+  private mutating func takeSlot(now: Int64, within horizon: Int64, isLate: Bool = false) -> Int64?
+  {
     guard let limiter = limiter(now: now) else { return nil }
     let nextSlot = account.nextSlot ?? now
     let slot = limiter.slot(now: now, nextSlot: nextSlot, pausedUntil: account.pausedUntil)
@@ -85,6 +83,9 @@ extension MemoryLedger {
     account.nextSlot = limiter.following(slot, now: now, nextSlot: nextSlot, isLate: isLate)
     return slot
   }
+
+  /// What is worth waiting for, in microseconds.
+  private static let nearby: Int64 = 5_000_000
 
   /// The limiter at the present pace; nil until a worker announces itself.
   func limiter(

@@ -26,6 +26,7 @@ extension MemoryLedger {
     return DoubtCase(
       reward: id,
       calls: calls,
+      keptBack: keptBack(of: id),
       newestKnown: reward.newestKnown,
       prefixIsLiteral: reward.prefixLiteral ?? false,
       offset: offset(now: now),
@@ -117,6 +118,24 @@ extension MemoryLedger {
           && (row.heldAt == nil || !row.hasSeenAll)
       }
       .sorted { ($0.createdAt, $0.call.id) < ($1.createdAt, $1.call.id) }
+  }
+
+  /// Calls whose answers may have kept codes back, each with the size that it lacks.
+  private func keptBack(of reward: RewardID) -> [Call] {
+    let short = calls.values
+      .filter { $0.isShort && $0.call.reward == reward }
+      .sorted { ($0.createdAt, $0.call.id) < ($1.createdAt, $1.call.id) }
+    return short.map(\.call).compactMap { call in
+      let shown = codes.values.count { $0.call == call.id }
+      guard shown < call.size else { return nil }
+      return Call(
+        id: call.id,
+        job: call.job,
+        reward: reward,
+        prefix: call.prefix,
+        size: call.size - shown
+      )
+    }
   }
 }
 

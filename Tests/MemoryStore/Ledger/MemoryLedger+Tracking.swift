@@ -84,6 +84,7 @@ extension MemoryLedger {
     }
     guard let delay = reserveSlot(now: now) else { return .closed }
     account.syncSlot = now + delay.microseconds
+    tracked[reward]?.workerUntil = now + lease.microseconds + delay.microseconds
     return .slot(delay)
   }
 

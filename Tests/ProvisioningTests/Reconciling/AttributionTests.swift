@@ -21,9 +21,27 @@ struct AttributionTests {
       let time = Timestamp(microseconds: Int64(place))
       return DoubtfulCall(call: call, earliest: time, effectiveUntil: time)
     }
-    return DoubtCase(
+    return doubt(calls, isLiteral: isLiteral, offset: offset)
+  }
+
+  private func doubt(
+    _ calls: [DoubtfulCall],
+    keptBack: [(size: Int, prefix: String?)] = [],
+    isLiteral: Bool,
+    offset: ClockOffset? = nil
+  ) -> DoubtCase {
+    DoubtCase(
       reward: Samples.reward,
       calls: calls,
+      keptBack: keptBack.enumerated().map { place, call in
+        Call(
+          id: CallID(Samples.id(200 + place)),
+          job: JobID(9),
+          reward: Samples.reward,
+          prefix: call.prefix,
+          size: call.size
+        )
+      },
       newestKnown: [],
       prefixIsLiteral: isLiteral,
       offset: offset,
@@ -115,6 +133,7 @@ struct AttributionTests {
   /// Calls with these sizes and prefixes, and what is decided once these texts are found.
   private func decide(
     _ calls: [(size: Int, prefix: String?)],
+    keptBack: [(size: Int, prefix: String?)] = [],
     finding texts: [String],
     isLiteral: Bool = false,
     isFinal: Bool = true
@@ -134,16 +153,7 @@ struct AttributionTests {
         )
       }
     }
-    let model = doubt([1])
-    let mixed = DoubtCase(
-      reward: model.reward,
-      calls: doubtful,
-      newestKnown: [],
-      prefixIsLiteral: isLiteral,
-      offset: nil,
-      now: model.now,
-      failingSince: nil
-    )
+    let mixed = doubt(doubtful, keptBack: keptBack, isLiteral: isLiteral)
     let codes = texts.enumerated().map { Samples.code($0, value: $1) }
     let unknown = Listing(codes: codes, nulls: 0)
     return DoubtDecision(mixed, Attribution.judge(mixed, unknown: unknown, isFinal: isFinal))
@@ -170,6 +180,55 @@ struct AttributionTests {
     let all = ["SUMMER1", "SPRING1", "SUMMER2", "SPRING2"]
     let decision = decide(calls, finding: all, isFinal: false)
     #expect(given(decision) == [0: ["SPRING1", "SPRING2"], 1: ["SUMMER1", "SUMMER2"]])
+  }
+
+  @Test(
+    "rules 7 and 12: what an answer kept back is not taken for a call that may still take effect"
+  )
+  func keptBack() {
+    for found in 0...9 {
+      let texts = (0..<found).map { "a\($0)" }
+      let early = decide([(5, nil)], keptBack: [(3, nil)], finding: texts, isFinal: false)
+      // Eight is all that there can be.
+      #expect(given(early)[0]?.count == (found == 8 ? 5 : nil) && early.absent.isEmpty)
+      let decision = decide([(5, nil)], keptBack: [(3, nil)], finding: texts)
+      switch found {
+      case 0...3: #expect(decision.absent.count == 1 && decision.adopted.isEmpty)
+      case 5...8: #expect(given(decision)[0]?.count == 5 && decision.held.isEmpty)
+      default: #expect(decision.held.count == 1 && decision.holdReason == .unexplained)
+      }
+    }
+  }
+
+  @Test(
+    "rules 7 and 11: no call is given a code that only another prefix's answer can have kept back"
+  )
+  func keptBackPrefix() {
+    let texts = ["SUMMER1", "SPRING1", "SUMMER2", "SPRING2"]
+    let short: [(Int, String?)] = [(2, "SPRING")]
+    for isLiteral in [false, true] {
+      let both = decide(
+        [(2, "SUMMER")],
+        keptBack: short,
+        finding: texts,
+        isLiteral: isLiteral,
+        isFinal: false
+      )
+      #expect(given(both) == [0: ["SUMMER1", "SUMMER2"]])
+      let one = decide([(2, "SUMMER")], keptBack: short, finding: ["SPRING1"], isLiteral: isLiteral)
+      #expect(one.absent.count == 1 && one.adopted.isEmpty)
+    }
+    // What a pool of another literal prefix keeps back is no reason to wait.
+    let own = ["SUMMER1", "SUMMER2"]
+    let early = decide(
+      [(2, "SUMMER")],
+      keptBack: short,
+      finding: own,
+      isLiteral: true,
+      isFinal: false
+    )
+    #expect(given(early) == [0: own])
+    #expect(decide([(2, "SUMMER")], keptBack: short, finding: own, isFinal: false).isEmpty)
   }
 
   @Test("rules 11 and 15: codes that do not tell calls of different prefixes apart are a person's")
@@ -250,7 +309,7 @@ struct AttributionTests {
   func pools() {
     func count(_ prefixes: [String?], isLiteral: Bool = true) -> Int {
       let calls = prefixes.flatMap { doubt([1], prefix: $0).calls }
-      return CallPool.pools(of: calls, prefixIsLiteral: isLiteral).count
+      return CallPool.pools(of: doubt(calls, isLiteral: isLiteral)).count
     }
     #expect(count(["A", "B"]) == 2)
     #expect(count(["A", "B"], isLiteral: false) == 1)

@@ -19,7 +19,7 @@ struct Chaos {
   var listStale = 0.0
   /// A page has a null in the place of a code.
   var listNull = 0.0
-  /// A code is shown as a null as long as there is chaos.
+  /// A code is shown as a null for a while, or all that one call makes are.
   var codeIsNull = 0.0
   /// A page takes seconds.
   var listSlow = 0.0

@@ -45,7 +45,7 @@ extension FaultyIssuer {
     let codes = page.filter { !hidden.contains($0.id) }
     let nulls = page.count - codes.count
     // What stands behind a null cannot be found for as long as it does.
-    if nulls > 0 { stage.amiss.insert(reward) }
+    if nulls > 0 { stage.unseen.insert(reward) }
     let trailing = page.reversed().prefix { hidden.contains($0.id) }.count
     let isCached = world.happens(chaos.listFails / 10)
     let marks = "\(nulls > 0 ? ", \(nulls) null" : "")\(isCached ? ", cached" : "")"

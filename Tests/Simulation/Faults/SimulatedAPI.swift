@@ -15,7 +15,7 @@ final class SimulatedAPI: @unchecked Sendable {
   private(set) var codes: [RewardID: [Made]] = [:]
   /// The call that each code was made for, as far as it was one of ours.
   private(set) var maker: [CodeID: CallID] = [:]
-  /// Codes in whose place a listing shows a null, until all is calm.
+  /// Codes in whose place a listing shows a null.
   var nulls: Set<CodeID> = []
   /// Calls whose body has arrived.
   private(set) var handedOver: Set<CallID> = []
@@ -75,13 +75,22 @@ final class SimulatedAPI: @unchecked Sendable {
       return Made(code: code, call: call, at: world.now)
     }
     codes[reward, default: []] += made
-    for code in made {
-      maker[code.code.id] = call
-      if world.happens(chaos.codeIsNull) { nulls.insert(code.code.id) }
+    let areAllNull = world.happens(chaos.codeIsNull)
+    for code in made.map(\.code.id) {
+      maker[code] = call
+      if areAllNull || world.happens(chaos.codeIsNull) { showNull(for: code) }
     }
     world.note("API makes \(number) for \(call?.short ?? "somebody else")")
     if let call { stage.made(made.map(\.code.id), for: call) } else { stage.rivals += number }
     return made.map(\.code)
+  }
+
+  /// A listing shows a null in the place of a code, for long enough that its call is held for it.
+  private func showNull(for code: CodeID) {
+    nulls.insert(code)
+    stage.world.at(stage.world.now + stage.world.draw(.seconds(60)...(.seconds(120)))) { [self] in
+      nulls.remove(code)
+    }
   }
 
   /// What a call has made so far.

@@ -15,9 +15,11 @@ final class Stage: @unchecked Sendable {
   var isDatabaseDown = false
   /// How far the API's clock has been set ahead, in nanoseconds.
   var apiAhead: Int64 = 0
-  /// Rewards of which a call made another number of codes than it was asked for, or whose list had a
-  /// null, or of which a person has decided to ask for more though it could not be listed.
-  var amiss: Set<RewardID> = []
+  /// Rewards of which a call made another number of codes than it was asked for.
+  private var miscounted: Set<RewardID> = []
+  /// Rewards whose list had a null, or of which a person has decided to ask for more though it could
+  /// not be listed.
+  var unseen: Set<RewardID> = []
   /// Rewards of which an answer did not show what was made.
   var veiled: Set<RewardID> = []
   /// Codes that somebody else made.
@@ -84,7 +86,7 @@ final class Stage: @unchecked Sendable {
 
   /// The API is going to make so many codes for a call.
   func expects(_ number: Int, of call: Call) {
-    if number != 0, number != call.size { amiss.insert(call.reward) }
+    if number != 0, number != call.size { miscounted.insert(call.reward) }
     if number > call.size { excess[call.reward, default: 0] += number - call.size }
   }
 
@@ -98,7 +100,16 @@ final class Stage: @unchecked Sendable {
     if call.state == .absent, chaos.bounds.isJudgementExact {
       world.fail("call \(id.short) made codes after it was judged absent")
     }
+    if call.state == .adopted, chaos.bounds.isJudgementExact, isAttributionExact(call.call.reward) {
+      world.fail("call \(id.short) made codes after it was adopted with another's")
+    }
     checkCodes()
+  }
+
+  /// Whether a doubtful call is adopted only once it has made its codes. Codes that an answer kept back
+  /// can be taken for a call's if the list hid them as nulls when it was read for them.
+  private func isAttributionExact(_ reward: RewardID) -> Bool {
+    !miscounted.contains(reward) && !(veiled.contains(reward) && unseen.contains(reward))
   }
 
   /// Something was committed, or refused.
@@ -201,7 +212,9 @@ final class Stage: @unchecked Sendable {
     let moved = history.compare(ledger, Array(ledger.codes.keys), Array(ledger.calls.keys))
     if let moved { world.fail(moved) }
     for row in ledger.codes.values where row.isSurplus && chaos.bounds.isJudgementExact {
-      guard let call = api?.maker[row.code.id], !amiss.contains(row.code.reward) else { continue }
+      guard let call = api?.maker[row.code.id], !miscounted.contains(row.code.reward),
+        !unseen.contains(row.code.reward)
+      else { continue }
       // A job that ended before a listing showed what an answer had kept back has no room for it.
       let job = ledger.calls[call].flatMap { ledger.jobs[$0.call.job]?.state }
       // Where prefixes are not taken literally, nothing tells whose it is.

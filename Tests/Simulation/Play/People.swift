@@ -40,7 +40,7 @@ struct Operator {
   /// Opening a job again whose reward could not be listed means to ask for more unseen.
   private func retry(_ id: JobID, _ ledger: inout MemoryLedger, _ now: Int64) {
     if let job = ledger.jobs[id], job.errorCode == HoldReason.unlistable.rawValue {
-      stage.amiss.insert(job.reward)
+      stage.unseen.insert(job.reward)
     }
     _ = ledger.retry(id, now: now)
   }

@@ -105,10 +105,11 @@ BEGIN
 END
 $$;
 
--- No slot is given more than five seconds ahead. Otherwise a worker that lists a reward could lose
--- the reward while it waits, and take slots for nothing. At a slow pace the limit is two spacings;
--- otherwise no listing would get a second page. An operator's audit needs slots too, so the
--- function runs with its owner's rights.
+-- No slot is given during a pause that lasts longer than five seconds: the API may ask for another
+-- pause, and the slots would be lost. The number of those that wait for a slot has no bound. Each
+-- waits for one slot at a time. If it were refused one, a listing would begin anew, and at a slow
+-- pace with several workers no listing would come to its end. An operator's audit needs slots too,
+-- so the function runs with its owner's rights.
 CREATE OR REPLACE FUNCTION codemint.reserve_slot(OUT slot_us bigint)
 LANGUAGE plpgsql
 SECURITY DEFINER
@@ -125,10 +126,10 @@ BEGIN
     RETURN;
   END IF;
   v_now := clock_timestamp();
-  v_next := codemint.next_slot(v_account, v_now);
-  IF v_next.slot - v_now > greatest(interval '5 seconds', v_next.spacing * 2) THEN
+  IF v_account.paused_until - v_now > interval '5 seconds' THEN
     RETURN;
   END IF;
+  v_next := codemint.next_slot(v_account, v_now);
   UPDATE codemint.account a SET next_slot_at = v_next.following;
   slot_us := codemint.microseconds(clock_timestamp(), v_next.slot);
 END
@@ -376,10 +377,11 @@ BEGIN
 END
 $$;
 
--- The API failed, or could not be reached. All workers pause, longer with each failure. The third
--- failure in a row opens the breaker: at the end of the pause a harmless request is sent, and no
--- call is claimed until it is answered. From then on a pause is at least half of its ceiling, which
--- limits the number of attempts.
+-- The API failed, or could not be reached. All workers pause, longer with each failure. Calls that
+-- fail together are one failure, and they pause for no longer than one. The third failure in a row
+-- opens the breaker: at the end of the pause a harmless request is sent, and no call is claimed
+-- until it is answered. From then on a pause is at least half of its ceiling, which limits the
+-- number of attempts.
 CREATE OR REPLACE FUNCTION codemint.account_failed(
   p_account codemint.account, p_now timestamptz, p_sent_at timestamptz, p_reason text,
   p_jitter double precision
@@ -387,28 +389,29 @@ CREATE OR REPLACE FUNCTION codemint.account_failed(
 LANGUAGE plpgsql
 AS $$
 DECLARE
-  c_opens  constant integer := 3;
-  v_beyond integer := p_account.failures + 1 - c_opens;
-  v_half   double precision;
-  v_pause  interval;
+  c_opens constant integer := 3;
+  v_news  boolean := codemint.is_news(p_account, p_sent_at);
+  v_half  double precision;
+  v_pause interval;
 BEGIN
-  IF v_beyond < 0 THEN
-    v_pause := codemint.backoff('1 second', '1 minute', p_account.failures + 1, p_jitter);
+  IF v_news THEN
+    p_account.failures := p_account.failures + 1;
+    p_account.failed_at := p_now;
+  END IF;
+  IF p_account.failures < c_opens THEN
+    v_pause := codemint.backoff('1 second', '1 minute', greatest(p_account.failures, 1), p_jitter);
   ELSE
-    v_half := codemint.backoff_ceiling('15 seconds', '10 minutes', v_beyond + 1) / 2;
+    v_half := codemint.backoff_ceiling('15 seconds', '10 minutes',
+                                       p_account.failures - c_opens + 1) / 2;
     v_pause := interval '1 microsecond' * floor(v_half + v_half * p_jitter);
   END IF;
   p_account.pause_reason := CASE WHEN p_account.paused_until > p_now
                                       AND p_account.pause_reason = 'throttled'
                                  THEN 'throttled' ELSE p_reason END;
   p_account.paused_until := greatest(p_account.paused_until, p_now + v_pause);
-  IF codemint.is_news(p_account, p_sent_at) THEN
-    p_account.failures := p_account.failures + 1;
-    p_account.failed_at := p_now;
-    IF p_account.failures >= c_opens THEN
-      p_account.breaker := 'open';
-      p_account.probe_at := p_account.paused_until;
-    END IF;
+  IF v_news AND p_account.failures >= c_opens THEN
+    p_account.breaker := 'open';
+    p_account.probe_at := p_account.paused_until;
   END IF;
   RETURN p_account;
 END

@@ -60,10 +60,13 @@ AS $$
 $$;
 
 -- Gives a closed reward to a worker that will reconcile it: no call of the reward is sending, and
--- no other worker has it. The worker has the reward for p_lease, and may extend that. Returns one
--- row for each doubtful call. p_effective_for is how long after the end of its lease a call may
--- still take effect. p_code is the checksum of the functions that the worker was built with
--- (require_code).
+-- no other worker has it. The worker has the reward for p_lease, and may extend that. p_code is the
+-- checksum of the functions that the worker was built with (require_code).
+--
+-- Returns one row for each doubtful call. p_effective_for is how long after the end of its lease a
+-- call may still take effect. Then one row follows for each call whose answer was short, with the
+-- number of codes that it lacks and no effective_until: a listing may show what the answer kept
+-- back.
 CREATE OR REPLACE FUNCTION codemint.take_doubt(
   p_worker uuid, p_lease interval, p_effective_for interval, p_code text,
   OUT reward_id uuid, OUT call_id uuid, OUT job_id bigint, OUT prefix text, OUT size integer,
@@ -112,7 +115,21 @@ BEGIN
     PERFORM codemint.give_back_reward(v_reward.reward_id);
     UPDATE codemint.rewards r SET closed_at = NULL, reconcile_at = NULL
     WHERE r.reward_id = v_reward.reward_id;
+    RETURN;
   END IF;
+  earliest := NULL;
+  effective_until := NULL;
+  FOR call_id, job_id, prefix, size IN
+    SELECT s.id, s.job_id, s.prefix, s.lacking
+    FROM (SELECT c.*, c.size - (SELECT count(*)::integer FROM codemint.codes k
+                                WHERE k.job_id = c.job_id AND k.call_id = c.id) AS lacking
+          FROM codemint.calls c
+          WHERE c.reward_id = v_reward.reward_id AND c.is_short) s
+    WHERE s.lacking > 0
+    ORDER BY s.created_at, s.id
+  LOOP
+    RETURN NEXT;
+  END LOOP;
 END
 $$;
 

@@ -114,6 +114,9 @@ BEGIN
   END IF;
   UPDATE codemint.account a
   SET sync_slot_at = clock_timestamp() + interval '1 microsecond' * greatest(delay_us, 0);
+  UPDATE codemint.tracked_rewards t
+  SET worker_until = v_now + p_lease + interval '1 microsecond' * greatest(delay_us, 0)
+  WHERE t.reward_id = p_reward;
   outcome := 'slot';
 END
 $$;
