@@ -2,7 +2,12 @@ import Postgres
 
 /// The row of `codemint.account_status`: whether calls may be sent now, and if not, why.
 public struct AccountStatus: Hashable, Sendable, Encodable {
-  /// open, trying, paused, upgrading, failing, blocked or suspended.
+  /// The states that the view knows.
+  public static let states = [
+    "open", "trying", "paused", "upgrading", "failing", "blocked", "suspended",
+  ]
+
+  /// One of `states`.
   public let state: String
   /// Why it is not open.
   public let reason: String?

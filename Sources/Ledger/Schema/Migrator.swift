@@ -54,19 +54,33 @@ public struct Migrator: Sendable {
     async throws -> Bool
   {
     try await prepare()
-    let before = try await state()
-    switch before {
-    case .current: return false
-    case .ahead, .altered: throw LedgerError(.schema, before.remedy)
-    case .behind, .otherCode, .drifted: break
+    guard try needsChange(await state()) else { return false }
+    let end = ContinuousClock.now + patience
+    do {
+      while true {
+        let isDrained = try await drain(until: end, report)
+        switch try await attempt(mayHaveInFlight: !isDrained) {
+        case .callsInFlight: continue
+        case .refused(let state): return try needsChange(state)
+        case .done(let steps):
+          for step in steps { report(step) }
+          return true
+        }
+      }
+    } catch {
+      _ = try? await connection.query(Statements.resumeClaims)
+      throw error
     }
-    try await drain(patience, report)
-    let steps = try await connection.transaction { (connection) throws(PostgresError) in
-      _ = try await connection.query(Statements.lock)
-      return try await bringForward(on: connection)
+  }
+
+  /// Whether a schema in this state has to be changed.
+  /// - Throws: `LedgerError` if it has to be left alone.
+  private func needsChange(_ state: SchemaState) throws -> Bool {
+    switch state {
+    case .current: false
+    case .ahead, .altered: throw LedgerError(.schema, state.remedy)
+    case .behind, .otherCode, .drifted: true
     }
-    for step in steps { report(step) }
-    return !steps.isEmpty
   }
 
   private func state(on connection: Connection) async throws(PostgresError) -> SchemaState {
@@ -88,11 +102,9 @@ public struct Migrator: Sendable {
     }
     let missing = schema.migrations.filter { applied[$0.number] == nil }
     guard missing.isEmpty else { return .behind(missing: missing) }
-    guard let installed = try await connection.query(Statements.installed).first,
-      try installed.text("checksum") == schema.checksum
-    else {
-      let version = try await connection.query(Statements.installed).first?.text("version")
-      return .otherCode(version: version)
+    let installed = try await connection.query(Statements.installed).first
+    guard try installed?.text("checksum") == schema.checksum else {
+      return .otherCode(version: try installed?.text("version"))
     }
     let drifted = try await connection.query(Statements.drifted)
     var names: [String] = []
@@ -109,16 +121,20 @@ public struct Migrator: Sendable {
 
   /// Stops claims and waits until no call is in flight. If this process dies, claims go out again after
   /// ten seconds.
-  private func drain(_ patience: Duration, _ report: (Step) -> Void) async throws {
-    guard try await connection.query(Statements.hasAccount).one().bool("found") else { return }
-    let end = ContinuousClock.now + patience
+  /// - Returns: False if there are calls in flight that need not be waited for any longer.
+  private func drain(
+    until end: ContinuousClock.Instant,
+    _ report: (Step) -> Void
+  ) async throws -> Bool {
+    guard try await connection.query(Statements.hasAccount).one().bool("found") else { return true }
     var told: Int?
     while true {
       let row = try await connection.query(Statements.stopClaims).one()
       let inFlight = try row.integer("in_flight")
-      guard inFlight > 0 else { return }
+      guard inFlight > 0 else { return true }
       guard try row.bool("is_worker_alive"), ContinuousClock.now < end else {
-        return report(.stoppedWaiting(inFlight: inFlight))
+        report(.stoppedWaiting(inFlight: inFlight))
+        return false
       }
       if told != inFlight { report(.waiting(inFlight: inFlight)) }
       told = inFlight
@@ -126,10 +142,43 @@ public struct Migrator: Sendable {
     }
   }
 
-  /// Applies and replaces what another migrator has not done meanwhile; the lock is held.
-  private func bringForward(on connection: Connection) async throws(PostgresError) -> [Step] {
+  private enum Attempt {
+    case done([Step])
+    /// Nothing was changed, because there is nothing to change, or this binary must not.
+    case refused(SchemaState)
+    /// Nothing was changed, because calls were claimed meanwhile.
+    case callsInFlight
+  }
+
+  /// Does, in one transaction, what another migrator has not done meanwhile.
+  private func attempt(mayHaveInFlight: Bool) async throws(PostgresError) -> Attempt {
+    try await connection.transaction { (connection) throws(PostgresError) in
+      _ = try await connection.query(Statements.lock)
+      let before = try await state(on: connection)
+      switch before {
+      case .current, .ahead, .altered:
+        _ = try await connection.query(Statements.resumeClaims)
+        return .refused(before)
+      case .behind, .otherCode, .drifted: break
+      }
+      try await connection.script("SAVEPOINT unchanged")
+      let steps = try await bringForward(before, on: connection)
+      // This locks the account until the commit, so no call is claimed after its calls in flight are
+      // counted. A claim that waits for the lock finds the new functions.
+      let inFlight = try await connection.query(Statements.resumeClaims).one().integer("in_flight")
+      guard mayHaveInFlight || inFlight == 0 else {
+        try await connection.script("ROLLBACK TO SAVEPOINT unchanged")
+        return .callsInFlight
+      }
+      return .done(steps)
+    }
+  }
+
+  private func bringForward(
+    _ before: SchemaState,
+    on connection: Connection
+  ) async throws(PostgresError) -> [Step] {
     var steps: [Step] = []
-    let before = try await state(on: connection)
     if case .behind(let missing) = before {
       for migration in missing {
         try await connection.script(migration.sql)
@@ -143,7 +192,6 @@ public struct Migrator: Sendable {
         steps.append(.applied(migration))
       }
     }
-    if before == .current { return [] }
     try await replaceCode(on: connection)
     steps.append(.replacedCode)
     return steps
@@ -168,16 +216,12 @@ public struct Migrator: Sendable {
       try await drop(marked: before, on: connection)
       try await connection.script(schema.code)
     }
-    try await connection.script(
-      Statements.checksum.replacing("CHECKSUM", with: schema.checksum)
-    )
     try await drop(marked: before, on: connection)
     try await connection.script(Statements.close)
     if try await RoleSetup(connection).missing().isEmpty {
       try await connection.script(schema.grants)
     }
     _ = try await connection.query(Statements.noteCode, [.text(schema.checksum), .text(version)])
-    try await connection.script(Statements.resumeClaims)
   }
 
   /// Drops those functions, triggers and views that nothing has replaced since they were marked.
@@ -185,12 +229,6 @@ public struct Migrator: Sendable {
     for row in try await connection.query(Statements.unreplaced, [.texts(marked)]) {
       try await connection.script(try row.text("drop"))
     }
-  }
-}
-
-extension String {
-  fileprivate func replacing(_ mark: String, with text: String) -> String {
-    split(separator: mark, omittingEmptySubsequences: false).joined(separator: text)
   }
 }
 
@@ -242,14 +280,14 @@ extension Migrator {
             CONSTRAINT "there is one version of the functions" CHECK (only_row)
           );
           COMMENT ON TABLE codemint.installed_code IS
-            'Which functions, triggers, views and grants the database has. One row.';
+            'Which version of the functions, triggers, views and grants the database has. One row.';
           COMMENT ON COLUMN codemint.installed_code.only_row IS 'Always true: there is one row.';
           COMMENT ON COLUMN codemint.installed_code.checksum IS
             'The checksum of their text. A daemon with another checksum gets no work.';
           COMMENT ON COLUMN codemint.installed_code.version IS
             'The version of codemint that installed them.';
           COMMENT ON COLUMN codemint.installed_code.objects IS
-            'A fingerprint of each object, so that a change by hand is noticed.';
+            'A fingerprint of each function, trigger and view, so that a change by hand is noticed.';
           COMMENT ON COLUMN codemint.installed_code.server IS
             'The major version of the server then. Another one may print the same view differently.';
           COMMENT ON COLUMN codemint.installed_code.installed_at IS 'When they were installed.';
@@ -340,12 +378,6 @@ extension Migrator {
     /// view.
     static let mustBeDropped: Set<String> = ["42P13", "42P16"]
 
-    static let checksum = """
-      CREATE OR REPLACE FUNCTION codemint.code_checksum() RETURNS text
-      LANGUAGE sql IMMUTABLE
-      AS $$ SELECT 'CHECKSUM' $$;
-      """
-
     /// A new function is everybody's to execute, also one that runs with its owner's rights, for as
     /// long as the roles have not been set up. (Default privileges cannot do that for one schema
     /// alone.)
@@ -365,10 +397,9 @@ extension Migrator {
       FROM stopped s
       """
 
-    static let resumeClaims = """
-      UPDATE codemint.account SET upgrading_until = NULL;
-      NOTIFY codemint_control;
-      NOTIFY codemint_jobs;
+    static let resumeClaims: Statement = """
+      UPDATE codemint.account SET upgrading_until = NULL
+      RETURNING in_flight, pg_notify('codemint_control', ''), pg_notify('codemint_jobs', '')
       """
   }
 }

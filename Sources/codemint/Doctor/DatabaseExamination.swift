@@ -133,9 +133,9 @@ struct DatabaseExamination {
 
 /// What connecting shows of the database's server.
 struct ServerExamination {
-  /// The oldest server that codemint supports. It needs `starts_with`, identity columns and
-  /// `pg_control_system`.
-  static let oldest = 130_000
+  /// The oldest server that codemint supports. It needs `CREATE OR REPLACE TRIGGER`, which came with
+  /// 14, and is tested with 15.
+  static let oldest = 150_000
 
   /// The server's version number, for example 150004 for 15.4.
   let version: Int
@@ -152,7 +152,7 @@ struct ServerExamination {
     let name = "PostgreSQL \(version / 10_000).\(version % 10_000)"
     let seen = "\(name), \(way), connected in \(took.milliseconds) ms"
     guard version >= Self.oldest else {
-      return .failed(subject, seen, "use PostgreSQL 13 or later")
+      return .failed(subject, seen, "use PostgreSQL 15 or later")
     }
     if isHere || usesTLS && isVerified { return .ok(subject, seen) }
     let danger =

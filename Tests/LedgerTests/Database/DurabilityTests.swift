@@ -25,7 +25,7 @@ struct DurabilityTests {
       let claimed = try await outcome(
         of: """
           SELECT outcome AS value FROM codemint.claim_call(
-            gen_random_uuid(), gen_random_uuid(), interval '60 s', codemint.code_checksum())
+            gen_random_uuid(), gen_random_uuid(), interval '60 s', (SELECT checksum FROM codemint.installed_code))
           """,
         setting,
         on: ledger.bystander
@@ -62,7 +62,7 @@ struct DurabilityTests {
       let claimed = try await outcome(
         of: """
           SELECT outcome AS value FROM codemint.claim_call(
-            gen_random_uuid(), gen_random_uuid(), interval '60 s', codemint.code_checksum(),
+            gen_random_uuid(), gen_random_uuid(), interval '60 s', (SELECT checksum FROM codemint.installed_code),
             false)
           """,
         "on",

@@ -39,7 +39,9 @@ struct LockTests {
       let other = try await Connection.open(ledger.settings)
       try await ledger.bystander.script("BEGIN")
       _ = try await ledger.bystander.query(
-        "SELECT codemint.claim_call($1, $2, interval '10 s', codemint.code_checksum())",
+        """
+        SELECT codemint.claim_call($1, $2, interval '10 s', i.checksum) FROM codemint.installed_code i
+        """,
         [.uuid(Samples.call(1).id.bits), .uuid(Samples.worker(2).id.bits)]
       )
       async let claim = ledger.store.claim(request(2))
@@ -51,6 +53,27 @@ struct LockTests {
       }
       #expect(wait == nil)
       #expect(try await other.facts().calls.count == 1)
+      await other.close()
+    }
+  }
+
+  @Test("a claim that waits while functions are replaced is refused")
+  func functionsReplaced() async throws {
+    try await RealLedger.lend { ledger in
+      try await ledger.announce(Scene.fast)
+      _ = try await ledger.insert(100, of: Scene.reward)
+      let other = try await Connection.open(ledger.settings)
+      try await ledger.bystander.script(
+        "BEGIN; UPDATE codemint.account SET upgrading_until = NULL"
+      )
+      async let claim = ledger.store.claim(request(1))
+      try await untilSomebodyWaits(other)
+      try await ledger.bystander.script(
+        "UPDATE codemint.installed_code SET checksum = 'other'; COMMIT"
+      )
+      let refused = await #expect(throws: StoreError.self) { try await claim }
+      #expect(refused?.code == .superseded)
+      #expect(try await other.facts().calls.isEmpty)
       await other.close()
     }
   }

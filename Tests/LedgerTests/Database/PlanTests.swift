@@ -73,7 +73,7 @@ struct PlanTests {
       let plans = try await plans(
         of: """
           SELECT codemint.claim_call(gen_random_uuid(), gen_random_uuid(), '1 min',
-                                     codemint.code_checksum())
+                                     (SELECT checksum FROM codemint.installed_code))
           """,
         ledger.bystander
       )
@@ -123,7 +123,7 @@ struct PlanTests {
         """
         EXPLAIN (ANALYZE, BUFFERS)
         SELECT *
-        FROM codemint.claim_call(gen_random_uuid(), $1, '1 min', codemint.code_checksum())
+        FROM codemint.claim_call(gen_random_uuid(), $1, '1 min', (SELECT checksum FROM codemint.installed_code))
         """,
         [.uuid(Samples.worker(1).id.bits)]
       )

@@ -32,6 +32,8 @@ struct RestoreTests {
     #expect(try await scene.heartbeat().block?.code == "other_cluster")
     #expect(try await scene.ask() == .nothing(wait: nil, due: nil))
     #expect(try await scene.listWatched() == nil)
+    let slot = try await connection.query("SELECT codemint.reserve_slot()").one()
+    #expect(try slot.optionalInt64(0) == nil)
     let status = try await connection.query("SELECT * FROM codemint.account_status").one()
     #expect(try status.text("state") == "suspended")
     #expect(try status.text("message").contains("restored: SELECT codemint.accept_cluster"))

@@ -252,7 +252,7 @@ struct RoleTests {
   private static let innerFunctions = [
     "account_failed", "account_proven", "account_throttled", "apply_account_effect",
     "apply_effects", "apply_reward_effect", "backoff", "backoff_ceiling", "close_or_reopen",
-    "code_checksum", "code_row", "conclude_job", "end_call", "fails_alone",
+    "code_row", "conclude_job", "end_call", "fails_alone",
     "insert_call", "is_at_home", "is_news", "is_sync_final", "least_pace", "lock_reward",
     "makes_no_progress", "may_send", "may_take", "microseconds", "next_candidate", "next_slot",
     "place_job", "record_clock_offset", "record_ending", "record_facts", "refresh_queue",

@@ -56,7 +56,7 @@ struct WritingTests {
         "SELECT codemint.resolve_call(gen_random_uuid(), 'adopt', 'mine')",
       ]
       let daemons: [Statement] = [
-        "SELECT codemint.prune_calls('0', 1000000, codemint.code_checksum())",
+        "SELECT codemint.prune_calls('0', 1000000, (SELECT checksum FROM codemint.installed_code))",
         "SELECT codemint.declare_absent(gen_random_uuid())",
         "SELECT codemint.place_due_jobs()", "SELECT codemint.expire_leases()",
         "SELECT codemint.retire_worker(gen_random_uuid())",

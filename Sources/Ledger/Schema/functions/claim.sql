@@ -33,7 +33,7 @@ BEGIN
   PERFORM codemint.set_durability(p_waits);
   SELECT * INTO v_call FROM codemint.calls c WHERE c.id = p_call;
   IF NOT FOUND THEN
-    v_claim := codemint.take_call(p_call, p_worker, p_lease);
+    v_claim := codemint.take_call(p_call, p_worker, p_lease, p_code);
     IF v_claim.outcome = 'nothing' AND v_claim.due_us IS NULL THEN
       v_claim.due_us := codemint.next_due(v_now);
     END IF;
@@ -61,8 +61,9 @@ $$;
 -- for the reward's lock and then find nothing. Whether the reward is closed is read from its row
 -- under the lock. A query on `calls` would use the snapshot from before the wait for the lock, and
 -- the claim could slip in beside a doubtful call.
-CREATE OR REPLACE FUNCTION codemint.take_call(p_call uuid, p_worker uuid, p_lease interval)
-RETURNS codemint.claimed
+CREATE OR REPLACE FUNCTION codemint.take_call(
+  p_call uuid, p_worker uuid, p_lease interval, p_code text
+) RETURNS codemint.claimed
 LANGUAGE plpgsql
 AS $$
 DECLARE
@@ -103,6 +104,8 @@ BEGIN
   v_reward := codemint.lock_reward(v_candidate.reward_id);
   SELECT * INTO v_job FROM codemint.jobs j WHERE j.id = v_candidate.job_id FOR UPDATE;
   SELECT * INTO v_account FROM codemint.account a FOR UPDATE;
+  -- codemint migrate holds the account when it commits: the functions may be others since the wait.
+  PERFORM codemint.require_code(p_code);
   v_now := clock_timestamp();
   IF NOT codemint.may_take(v_account, v_reward, v_job, v_now)
      OR (v_job.is_new, v_job.queue_position)

@@ -34,11 +34,13 @@ $$;
 
 -- Refuses a worker that was built with other functions than this database has. Every function that
 -- gives work to a worker calls this one first. A worker may still finish the work that it has.
+-- The checksum is read from a table, so that a function that began before codemint migrate committed
+-- sees the new one as well.
 CREATE OR REPLACE FUNCTION codemint.require_code(p_code text) RETURNS void
 LANGUAGE plpgsql
 AS $$
 BEGIN
-  IF p_code IS DISTINCT FROM codemint.code_checksum() THEN
+  IF NOT EXISTS (SELECT FROM codemint.installed_code i WHERE i.checksum = p_code) THEN
     RAISE EXCEPTION 'the database has the functions of another version of codemint'
       USING ERRCODE = 'CM001';
   END IF;

@@ -121,8 +121,7 @@ DECLARE
   v_next    codemint.slot;
 BEGIN
   SELECT * INTO v_account FROM codemint.account a FOR UPDATE;
-  IF v_account.blocked_at IS NOT NULL OR v_account.breaker = 'open'
-     OR v_account.requests_per_second IS NULL THEN
+  IF v_account.requests_per_second IS NULL OR NOT codemint.may_ask(v_account) THEN
     RETURN;
   END IF;
   v_now := clock_timestamp();

@@ -103,7 +103,7 @@ enum MetricCatalogue {
     text.single(unattributed, Double(gauges.unattributedCodes))
     text.single(syncGivenUp, Double(gauges.syncGivenUp))
     text.begin(account)
-    for state in ["open", "trying", "paused", "failing", "blocked", "suspended"] {
+    for state in AccountStatus.states {
       text.sample(account.name, [("state", state)], state == gauges.accountState ? 1 : 0)
     }
     text.single(pace, gauges.requestsPerSecond ?? 0)
