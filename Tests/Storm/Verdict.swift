@@ -62,7 +62,7 @@ struct Verdict: Encodable {
 
   var text: String {
     rows.map { name, value in
-      name.padding(toLength: 34, withPad: " ", startingAt: 0) + value
+      name.padding(toLength: 36, withPad: " ", startingAt: 0) + value
     }.joined(separator: "\n")
   }
 

@@ -314,32 +314,51 @@ extension Migrator {
         AND f.pronamespace = 'codemint'::regnamespace AND NOT t.tgisinternal
       """
 
-    /// Functions, triggers and views of the schema, each with what makes it what it is.
+    /// Functions, triggers and views of the schema, each with a fingerprint of its catalog entry. That
+    /// is read without a lock, so that a daemon starts while somebody has locked a table. Entries of
+    /// triggers and views name others by number.
     private static let objects = """
       SELECT format('%I(%s)', p.proname, pg_get_function_identity_arguments(p.oid)) AS name,
              md5(concat_ws('|', p.prosrc, p.prolang, p.prosecdef, p.provolatile, p.proisstrict,
                            p.proconfig::text, pg_get_function_arguments(p.oid),
-                           pg_get_function_result(p.oid))) AS fingerprint
+                           pg_get_function_result(p.oid))) AS fingerprint,
+             NULL::oid AS trigger, NULL::oid AS view
       FROM pg_proc p WHERE p.pronamespace = 'codemint'::regnamespace
       UNION ALL
-      SELECT format('trigger %I', t.tgname), md5(pg_get_triggerdef(t.oid))
+      SELECT format('trigger %I', t.tgname),
+             md5(concat_ws('|', t.tgrelid, t.tgfoid, t.tgtype, t.tgattr, t.tgargs, t.tgqual,
+                           t.tgoldtable, t.tgnewtable)),
+             t.oid, NULL
       FROM \(triggers)
       UNION ALL
-      SELECT format('view %I', c.relname), md5(pg_get_viewdef(c.oid))
-      FROM pg_class c WHERE c.relnamespace = 'codemint'::regnamespace AND c.relkind = 'v'
+      SELECT format('view %I', c.relname),
+             md5(concat_ws('|', r.ev_action::text,
+                           (SELECT string_agg(a.attname, '|' ORDER BY a.attnum)
+                            FROM pg_attribute a WHERE a.attrelid = c.oid))),
+             NULL, c.oid
+      FROM pg_class c JOIN pg_rewrite r ON r.ev_class = c.oid
+      WHERE c.relnamespace = 'codemint'::regnamespace AND c.relkind = 'v'
+      """
+
+    /// A trigger or a view as it is written, which needs a lock on its tables; null for a function.
+    private static let definition = """
+      md5(coalesce(pg_get_triggerdef(n.trigger), pg_get_viewdef(n.view)))
       """
 
     private static let server = "current_setting('server_version_num')::integer / 10000"
 
+    /// In a database that was restored from a dump every object has another number, and then what is
+    /// written is compared. Another major version of the server prints the same view in another way.
     static let drifted = Statement(
       """
       SELECT coalesce(n.name, o.key) AS name
       FROM codemint.installed_code i
       CROSS JOIN LATERAL jsonb_each_text(i.objects) o
       FULL JOIN (\(objects)) n ON n.name = o.key
-      WHERE n.fingerprint IS DISTINCT FROM o.value
-        -- Another major version of the server prints the same view in another way.
-        AND NOT coalesce(n.name = o.key AND n.name LIKE 'view %' AND i.server <> \(server), false)
+      WHERE CASE WHEN n.fingerprint = split_part(o.value, ' ', 1) THEN false
+                 WHEN o.key IS NULL OR coalesce(n.trigger, n.view) IS NULL THEN true
+                 WHEN n.view IS NOT NULL AND i.server <> \(server) THEN false
+                 ELSE \(definition) <> split_part(o.value, ' ', 2) END
       ORDER BY 1
       """
     )
@@ -347,7 +366,8 @@ extension Migrator {
     static let noteCode = Statement(
       """
       INSERT INTO codemint.installed_code AS i (checksum, version, objects, server)
-      SELECT $1, $2, jsonb_object_agg(o.name, o.fingerprint), \(server) FROM (\(objects)) o
+      SELECT $1, $2, jsonb_object_agg(n.name, concat_ws(' ', n.fingerprint, \(definition))), \(server)
+      FROM (\(objects)) n
       ON CONFLICT (only_row) DO UPDATE
       SET checksum = excluded.checksum, version = excluded.version, objects = excluded.objects,
           server = excluded.server, installed_at = clock_timestamp(), installed_by = current_user

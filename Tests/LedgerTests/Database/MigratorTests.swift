@@ -193,6 +193,15 @@ struct MigratorTests {
       ("CREATE FUNCTION codemint.mine() RETURNS integer LANGUAGE sql AS 'SELECT 1'", "mine()"),
       ("CREATE VIEW codemint.mine AS SELECT 1 AS one", "view mine"),
       ("DROP TRIGGER wake_workers ON codemint.jobs", "trigger wake_workers"),
+      ("ALTER VIEW codemint.doubts RENAME COLUMN size TO much", "view doubts"),
+      (
+        """
+        DO $$ BEGIN
+          EXECUTE 'CREATE OR REPLACE VIEW codemint.doubts AS '
+            || rtrim(pg_get_viewdef('codemint.doubts'), ';') || ' LIMIT 1';
+        END $$
+        """, "view doubts"
+      ),
     ]
   )
   func drift(change: String, name: String) async throws {
@@ -203,6 +212,21 @@ struct MigratorTests {
       #expect(state == .drifted([name]) && state.remedy.contains(name))
       #expect(try await Self.migrate(Migrator(connection)) == [.replacedCode])
       #expect(try await Migrator(connection).state() == .current)
+      await connection.close()
+    }
+  }
+
+  @Test("the state is read while somebody has locked the tables")
+  func locked() async throws {
+    try await TestServer.lend(.migrated) { settings in
+      let connection = try await Connection.open(settings)
+      let other = try await Connection.open(settings)
+      try await other.script(
+        "BEGIN; LOCK TABLE codemint.jobs, codemint.codes IN ACCESS EXCLUSIVE MODE"
+      )
+      try await connection.script("SET lock_timeout = '1s'")
+      #expect(try await Migrator(connection).state() == .current)
+      await other.close()
       await connection.close()
     }
   }
