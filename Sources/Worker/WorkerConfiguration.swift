@@ -54,7 +54,7 @@ public struct WorkerConfiguration: Sendable {
   /// How long after the end of its lease a call may still take effect (protocol, rule 4).
   var effectiveFor: Duration { apiTimeout + listingGap }
 
-  /// How long a reconciler has a reward without a word: longer than a page takes to come.
+  /// How long a reconciler's lease on a reward is: longer than a page takes to come.
   var reconcilerLease: Duration { max(lease, apiTimeout + .seconds(5)) }
 
   /// The longest time between two heartbeats: leases that ran out are to be noticed within a lease's

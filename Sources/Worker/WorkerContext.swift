@@ -103,7 +103,7 @@ extension WorkerContext {
     return answer.value
   }
 
-  /// Extends the hold on a taken reward by a lease, and by what has to be waited for before that.
+  /// Extends the lease on a taken reward: by its usual length, and by what is waited for first.
   /// - Returns: False if the reward has been lost.
   func keep(_ reward: RewardID, waiting delay: Duration = .zero) async throws(StoreError) -> Bool {
     try await store.keep(

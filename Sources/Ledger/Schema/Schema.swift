@@ -67,7 +67,8 @@ public struct Schema: Sendable {
     grants: text(PackageResources.grants_sql)
   )
 
-  /// Everything that makes the schema where there is none, for people to read: one transaction.
+  /// The tables, functions, views, roles and grants, for people to read. It lacks what `Migrator` makes
+  /// itself: `codemint.migrations`, `codemint.installed_code` and `codemint.code_checksum`.
   public var script: String {
     let tables = migrations.map { "-- migration \($0.number): \($0.name)\n\($0.sql)" }
     return """

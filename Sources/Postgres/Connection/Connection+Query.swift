@@ -70,7 +70,7 @@ extension Connection {
   /// Runs an exchange on the connection's thread.
   ///
   /// A closure runs there only if it captures the actor, which one that merely calls `exchange` does
-  /// not: the compiler then lets it run on any thread, without a word. Hence the check.
+  /// not: the compiler then lets it run on any thread, without a message. Hence the check.
   private func perform<Value>(_ exchange: () -> Value) -> Value {
     preconditionIsolated("libpq is called on the connection's thread only")
     return exchange()

@@ -12,7 +12,7 @@ public struct WorkerPresence: Hashable, Sendable {
   public let limits: Limits
   /// Whether it is stopping.
   public let draining: Bool
-  /// After how long without a word it no longer counts as living.
+  /// After how long without a heartbeat it no longer counts as living.
   public let lifetime: Duration
 
   /// What a worker announces.

@@ -4,7 +4,7 @@ public protocol ReconcilingStore: Sendable {
   /// none.
   ///
   /// - Parameters:
-  ///   - lease: How long the worker has it without a word.
+  ///   - lease: How long the worker's lease on it is.
   ///   - effectiveFor: How long after the end of its lease a call may still take effect.
   func takeDoubt(_ worker: WorkerID, lease: Duration, effectiveFor: Duration)
     async throws(StoreError) -> DoubtCase?
@@ -12,7 +12,7 @@ public protocol ReconcilingStore: Sendable {
   /// Takes a watched reward that is due to be listed again; nil if there is none.
   func takeWatch(_ worker: WorkerID, lease: Duration) async throws(StoreError) -> WatchCase?
 
-  /// Extends the hold on a taken reward.
+  /// Extends the lease on a taken reward.
   /// - Returns: False if it has been lost.
   func keep(_ reward: RewardID, worker: WorkerID, lease: Duration) async throws(StoreError) -> Bool
 

@@ -4,12 +4,12 @@ public protocol SyncingStore: Sendable {
   /// Takes the reward whose sync pass has been due for the longest time, and that no other worker has.
   ///
   /// - Parameters:
-  ///   - lease: How long the worker has it without a word.
+  ///   - lease: How long the worker's lease on it is.
   ///   - first: From the moment that a code was stored, not final yet, to the first pass.
   func takeTracked(_ worker: WorkerID, lease: Duration, first: Duration)
     async throws(StoreError) -> TrackingAnswer
 
-  /// A slot for a page of a tracked reward, whose hold it extends. Generate calls go first: while
+  /// A slot for a page of a tracked reward, whose lease it extends. Generate calls go first: while
   /// a job waits, at most one slot in ten is given.
   func syncSlot(_ reward: RewardID, worker: WorkerID, lease: Duration)
     async throws(StoreError) -> SyncSlot

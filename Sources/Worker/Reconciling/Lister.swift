@@ -8,7 +8,7 @@ struct Lister: Sendable {
     self.context = context
   }
 
-  /// Reads one complete listing. Every page extends the hold on the reward.
+  /// Reads one complete listing. Every page extends the lease on the reward.
   ///
   /// - Parameters:
   ///   - mustShow: Codes that a fresh listing shows.
@@ -42,7 +42,7 @@ struct Lister: Sendable {
     guard let delay = try await context.store.reserveSlot() else {
       return .failure(.notAsked("the account may not send now"))
     }
-    // The hold is long enough for a request and five seconds before it.
+    // The lease is long enough for a request and five seconds before it.
     if delay > .seconds(5), try await !context.keep(reward, waiting: delay) {
       return .failure(isTaken)
     }

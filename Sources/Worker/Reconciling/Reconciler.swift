@@ -143,7 +143,7 @@ struct Reconciler: Sendable {
     )
   }
 
-  /// Waits without losing the hold on the reward.
+  /// Waits without losing the lease on the reward.
   /// - Returns: False if it was lost, or the worker is stopping.
   private func pause(_ length: Duration, holding reward: RewardID) async throws(StoreError) -> Bool
   {

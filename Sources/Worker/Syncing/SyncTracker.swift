@@ -61,7 +61,7 @@ struct SyncPass: Sendable {
 
   /// Makes the pass.
   ///
-  /// - Throws: What the database threw. The hold on the reward then runs out by itself, and what was
+  /// - Throws: What the database threw. The lease on the reward then runs out by itself, and what was
   ///   recorded stays.
   func perform() async throws(StoreError) {
     var reader = ChangeReader(tracked, budget: rules.pages)
