@@ -97,7 +97,10 @@ struct DoubtTests {
       #expect(doubt.keptBack.map(\.id) == [short.call.id])
       #expect(doubt.keptBack.map(\.size) == [7] && doubt.keptBack.map(\.prefix) == ["CODE-"])
       #expect(doubt.keptBack.map(\.job) == [short.call.job])
+      try await scene.ledger.pass(.seconds(7))
       try await scene.decide(doubt) { $0.absent = [doubtful.call.id] }
+      // The listing that calls wait for cannot be older than the one that was judged.
+      #expect(try await scene.watchRow().nextListingAt == startOfTime + 7_000_000)
       _ = try await scene.conclude(scene.watch())
       _ = try await scene.doubtfulCall()
       #expect(try await scene.doubt().keptBack.isEmpty)

@@ -36,6 +36,13 @@ extension MemoryLedger {
     watches[reward] = watch
   }
 
+  /// The reward has been listed: calls that wait for a listing wait for one that cannot be older.
+  mutating func awaitAnew(_ reward: RewardID, now: Int64) {
+    guard rewards[reward]?.awaitsListing ?? false else { return }
+    watches[reward]?.nextListingAt = now
+    watches[reward]?.forgetFailures()
+  }
+
   /// Takes a reward whose watch is due: `codemint.take_watch`.
   public mutating func takeWatch(_ worker: WorkerID, lease: Duration, now: Int64) -> WatchCase? {
     guard account.mayList else { return nil }

@@ -226,6 +226,13 @@ BEGIN
     -- What they made may be upstream and unknown: a listing that succeeds sets it aside for them.
     PERFORM codemint.watch_reward(p_reward, h.call, 'held_call') FROM unnest(p_held) AS h (call);
   END IF;
+  IF v_reward.awaits_listing AND cardinality(p_adopted) + cardinality(p_absent) > 0 THEN
+    -- Codes that were left to a short answer are in this listing: calls wait for one that cannot be
+    -- older.
+    UPDATE codemint.reward_watches w
+    SET next_listing_at = clock_timestamp(), failures = 0, failing_since = NULL, error_message = NULL
+    WHERE w.reward_id = p_reward;
+  END IF;
   PERFORM codemint.give_back_reward(p_reward);
   UPDATE codemint.rewards r
   SET reconcile_at = NULL, listing_failing_since = NULL,
