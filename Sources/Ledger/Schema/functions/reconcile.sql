@@ -227,11 +227,8 @@ BEGIN
     PERFORM codemint.watch_reward(p_reward, h.call, 'held_call') FROM unnest(p_held) AS h (call);
   END IF;
   IF v_reward.awaits_listing AND cardinality(p_adopted) + cardinality(p_absent) > 0 THEN
-    -- Codes that were left to a short answer are in this listing: calls wait for one that cannot be
-    -- older.
-    UPDATE codemint.reward_watches w
-    SET next_listing_at = clock_timestamp(), failures = 0, failing_since = NULL, error_message = NULL
-    WHERE w.reward_id = p_reward;
+    PERFORM codemint.await_anew(
+      p_reward, p_absent || ARRAY(SELECT a.call_id FROM unnest(p_adopted) a));
   END IF;
   PERFORM codemint.give_back_reward(p_reward);
   UPDATE codemint.rewards r

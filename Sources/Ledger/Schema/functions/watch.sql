@@ -47,6 +47,22 @@ BEGIN
 END
 $$;
 
+-- A reward that calls wait to be listed was listed for these calls. What of it was left to a short
+-- answer may be any of the codes: the listing that calls wait for cannot be older than this one, and
+-- takes all that these calls can have made. The reward is locked.
+CREATE OR REPLACE FUNCTION codemint.await_anew(p_reward uuid, p_decided uuid[]) RETURNS void
+LANGUAGE sql
+SET search_path = pg_catalog, pg_temp
+AS $$
+  UPDATE codemint.reward_watches w
+  SET next_listing_at = clock_timestamp(), failures = 0, failing_since = NULL, error_message = NULL,
+      since = least(w.since, (
+        SELECT min(CASE WHEN c.send_at IS NULL THEN j.created_at ELSE c.created_at END)
+        FROM codemint.calls c JOIN codemint.jobs j ON j.id = c.job_id
+        WHERE c.id = ANY (p_decided)))
+  WHERE w.reward_id = p_reward
+$$;
+
 -- Takes a reward whose watch is due. p_code is the code that the worker knows.
 CREATE OR REPLACE FUNCTION codemint.take_watch(
   p_worker uuid, p_lease interval, p_code text,
