@@ -79,15 +79,14 @@ struct DoubtTests {
   )
   func keptBack(kind: LedgerKind) async throws {
     try await Scene.lend(kind) { scene in
+      _ = try await scene.insert(5)
+      let doubtful = try await scene.claim()
+      try await scene.ledger.pass(.seconds(1))
       _ = try await scene.insert(10, prefix: "CODE-")
       _ = try await scene.insert(20)
       let (short, whole) = (try await scene.claim(), try await scene.claim())
       _ = try await scene.insert(30, of: Samples.reward(2))
       let other = try await scene.claim()
-      let doubtful = try await {
-        _ = try await scene.insert(5)
-        return try await scene.claim()
-      }()
       try await scene.settle(short, scene.answer(short, codes: 3))
       try await scene.settle(whole, scene.answer(whole, codes: 20, nulls: 1))
       try await scene.settle(other, scene.answer(other, codes: 1))
@@ -97,7 +96,11 @@ struct DoubtTests {
       #expect(doubt.keptBack.map(\.id) == [short.call.id])
       #expect(doubt.keptBack.map(\.size) == [7] && doubt.keptBack.map(\.prefix) == ["CODE-"])
       #expect(doubt.keptBack.map(\.job) == [short.call.job])
+      try await scene.ledger.pass(.seconds(6))
       try await scene.decide(doubt) { $0.absent = [doubtful.call.id] }
+      // The listing that calls wait for cannot be older than the one that was judged, nor show less.
+      let watch = try await scene.watchRow()
+      #expect(watch.nextListingAt == startOfTime + 7_000_000 && watch.since == startOfTime)
       _ = try await scene.conclude(scene.watch())
       _ = try await scene.doubtfulCall()
       #expect(try await scene.doubt().keptBack.isEmpty)

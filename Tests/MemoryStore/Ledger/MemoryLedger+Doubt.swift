@@ -84,6 +84,9 @@ extension MemoryLedger {
       for call in decision.held { watch(id, because: call, reason: .heldCall, now: now) }
     }
     stallIfRaw(decision.adopted, now: now)
+    if !decision.adopted.isEmpty || !decision.absent.isEmpty {
+      awaitAnew(id, sentSince: decision.adopted.map(\.call.id) + decision.absent, now: now)
+    }
     rewards[id]?.giveBack()
     rewards[id]?.reconcileAt = nil
     rewards[id]?.listingFailingSince = nil

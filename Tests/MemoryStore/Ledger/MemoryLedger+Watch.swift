@@ -29,11 +29,26 @@ extension MemoryLedger {
     watch.listingsDone =
       !row.awaitsListing && reason == .lateCodes ? Self.listings.count - 1 : 0
     watch.ended = nil
-    let since =
-      claimed.sendAt == nil ? jobs[claimed.call.job]?.createdAt ?? now : claimed.createdAt
-    watch.since = min(watch.since ?? .max, since)
+    watch.since = min(watch.since ?? .max, sentSince(claimed) ?? now)
     rewards[reward] = row
     watches[reward] = watch
+  }
+
+  /// The reward was listed for these calls: calls that wait for a listing wait for one that cannot be
+  /// older, and that takes all that these can have made: `codemint.await_anew`.
+  mutating func awaitAnew(_ reward: RewardID, sentSince decided: [CallID], now: Int64) {
+    guard rewards[reward]?.awaitsListing ?? false, var watch = watches[reward] else { return }
+    watch.nextListingAt = now
+    watch.forgetFailures()
+    watch.since =
+      (decided.compactMap { calls[$0].flatMap { sentSince($0) } } + [watch.since ?? .max]).min()
+    watches[reward] = watch
+  }
+
+  /// From when on a call can have made codes. One that a failover lost and its settlement brought back
+  /// has no slot: it was sent at any time since its job was inserted.
+  private func sentSince(_ row: CallRow) -> Int64? {
+    row.sendAt == nil ? jobs[row.call.job]?.createdAt : row.createdAt
   }
 
   /// Takes a reward whose watch is due: `codemint.take_watch`.

@@ -139,16 +139,27 @@ final class Stage: @unchecked Sendable {
     guard answer.isDone else { return }
     checkCodes()
     let absent = Set(decision.absent)
-    if chaos.bounds.isJudgementExact,
-      let call = unaccounted.values.first(where: { absent.contains($0.id) })
+    let overlooked = unaccounted.values.filter { absent.contains($0.id) }
+    // Codes are interchangeable: what a short answer still lacks is found by the listing that follows.
+    if chaos.bounds.isJudgementExact, overlooked.count > lacking(decision.reward),
+      let call = overlooked.map(\.id).min()
     {
-      world.fail("call \(call.id.short) was judged absent and had made codes")
+      world.fail("call \(call.short) was judged absent and had made codes")
     }
     compare(store.ledger, decision.adopted.flatMap(\.codes), nil)
     tally.doubts += decision.judged.count
     tally.adopted += counts[0]
     tally.absent += counts[1]
     tally.held += counts[2]
+  }
+
+  /// How many codes short answers of a reward may have kept back.
+  private func lacking(_ reward: RewardID) -> Int {
+    let ledger = store.ledger
+    let short = ledger.calls.values.filter { $0.isShort && $0.call.reward == reward }.map(\.call)
+    return short.reduce(0) { sum, call in
+      sum + max(0, call.size - ledger.codes.values.count { $0.call == call.id })
+    }
   }
 
   /// What a listing of a watched reward found was committed, or refused.

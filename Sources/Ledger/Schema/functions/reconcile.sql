@@ -235,6 +235,10 @@ BEGIN
     -- calls.
     PERFORM codemint.watch_reward(p_reward, h.call, 'held_call') FROM unnest(p_held) AS h (call);
   END IF;
+  IF v_reward.awaits_listing AND cardinality(p_adopted) + cardinality(p_absent) > 0 THEN
+    PERFORM codemint.await_anew(
+      p_reward, p_absent || ARRAY(SELECT a.call_id FROM unnest(p_adopted) a));
+  END IF;
   PERFORM codemint.give_back_reward(p_reward);
   UPDATE codemint.rewards r
   SET reconcile_at = NULL, listing_failing_since = NULL,

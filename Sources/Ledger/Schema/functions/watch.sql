@@ -49,6 +49,22 @@ BEGIN
 END
 $$;
 
+-- Lists a reward anew that calls wait to be listed, after p_decided were decided. Codes that were
+-- left to a short answer may be codes of these calls. So the next listing must not be older than
+-- the one that decided, and must reach back to the oldest of these calls. The reward is locked.
+CREATE OR REPLACE FUNCTION codemint.await_anew(p_reward uuid, p_decided uuid[]) RETURNS void
+LANGUAGE sql
+SET search_path = pg_catalog, pg_temp
+AS $$
+  UPDATE codemint.reward_watches w
+  SET next_listing_at = clock_timestamp(), failures = 0, failing_since = NULL, error_message = NULL,
+      since = least(w.since, (
+        SELECT min(CASE WHEN c.send_at IS NULL THEN j.created_at ELSE c.created_at END)
+        FROM codemint.calls c JOIN codemint.jobs j ON j.id = c.job_id
+        WHERE c.id = ANY (p_decided)))
+  WHERE w.reward_id = p_reward
+$$;
+
 -- Gives a worker a reward whose watch is due. p_code is the checksum of the functions that the
 -- worker was built with (require_code).
 CREATE OR REPLACE FUNCTION codemint.take_watch(
