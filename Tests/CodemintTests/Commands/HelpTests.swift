@@ -16,6 +16,11 @@ struct HelpTests {
     #expect(help.contains("Exit statuses: 0 all went well"))
   }
 
+  @Test("exit statuses are those of sysexits(3), and 1")
+  func numbers() {
+    #expect(ExitStatus.allCases.map(\.rawValue) == [0, 1, 64, 65, 69, 70, 74, 75, 77, 78])
+  }
+
   @Test("every command with a result has --json; the others have no result, or another format")
   func json() {
     let others = ["run", "watch", "export", "sandbox", "demo"]

@@ -270,6 +270,15 @@ struct Lockstep {
     compare(try await memory.edit(edit), try await postgres.edit(edit))
     return "edit \(edit)"
   }
+
+  /// Forgets old calls; here those of some seconds ago are old.
+  private mutating func prune() async throws -> String {
+    let age = Duration.seconds(Int.random(in: 1...20, using: &random))
+    let limit = Int.random(in: 1...20, using: &random)
+    let one = try await memory.store.pruneCalls(olderThan: age, atMost: limit)
+    compare(one, try await postgres.store.pruneCalls(olderThan: age, atMost: limit))
+    return "prune \(one.number)"
+  }
 }
 
 extension SteeredJob {

@@ -85,7 +85,7 @@ struct VerdictTests {
       #expect(try facts.call(call.id).state == .absent && facts.job(id).outstanding == 0)
       let reward = try facts.reward(Scene.reward)
       let watch = try facts.watch(Scene.reward)
-      #expect(watch.reason == .absentCall && watch.call == call.id && watch.listingsDone == 0)
+      #expect(watch.reason == .absentCall && watch.call == call.id && watch.listingsLeft == 4)
       #expect(watch.nextListingAt == startOfTime + 60_000_000)
       #expect(!reward.awaitsListing && reward.closedAt == nil)
       let again = try await scene.claim()
@@ -218,7 +218,7 @@ struct VerdictTests {
     "rule 8: codes set aside for a person are kept as bytes where they cannot be stored",
     arguments: LedgerKind.allCases
   )
-  func unstorableStrays(kind: LedgerKind) async throws {
+  func unstorableUnattributed(kind: LedgerKind) async throws {
     try await Scene.lend(kind) { scene in
       _ = try await scene.insert(10)
       let call = try await scene.doubtfulCall().call

@@ -181,7 +181,7 @@ struct WatchTests {
       }
       _ = try await scene.listWatched()
       #expect(try await !scene.reward().awaitsListing)
-      #expect(try await scene.watchRow().listingsDone == 0)
+      #expect(try await scene.watchRow().listingsLeft == 4)
       _ = try await scene.claim()
     }
   }
@@ -253,7 +253,7 @@ struct WatchTests {
       let found = scene.mint.make(3, of: Scene.reward) + [bad]
       #expect(try await scene.listWatched(finding: found) == .done(issued: 0, surplus: 3))
       #expect(try await scene.ledger.facts().rawCodes == [bad.id: call])
-      #expect(try await scene.watchRow().listingsDone == 1)
+      #expect(try await scene.watchRow().listingsLeft == 3)
     }
   }
 

@@ -132,7 +132,7 @@ struct ClusterTests {
       let row = try await connection.query("SELECT * FROM codemint.watches").one()
       #expect(try row.text("state") == "failing" && row.text("error") == "forbidden")
       #expect(try await !scene.reward().awaitsListing)
-      #expect(try await scene.watchRow().listingsDone == 0)
+      #expect(try await scene.watchRow().listingsLeft == 4)
     }
   }
 

@@ -83,7 +83,7 @@ struct LockTests {
   }
 
   @Test("a heartbeat waits for nobody: what is locked is left for the next time")
-  func tendSkips() async throws {
+  func heartbeatSkips() async throws {
     try await RealLedger.lend { ledger in
       try await ledger.announce(Scene.fast)
       _ = try await ledger.insert(1000, of: Scene.reward)

@@ -208,7 +208,7 @@ extension WatchRow {
       call: try row.optionalUuid("call_id").map { CallID(UniqueID(bits: $0)) }
     )
     since = try row.optionalTimestamptz("since")
-    listingsDone = try row.integer("listings_done")
+    listingsLeft = try row.integer("listings_left")
     nextListingAt = try row.optionalTimestamptz("next_listing_at")
     failures = try row.integer("failures")
     failingSince = try row.optionalTimestamptz("failing_since")

@@ -58,7 +58,7 @@ extension MemoryLedger {
   }
 
   /// What a clean answer shows of the reward and of the API's clock: `codemint.record_facts`.
-  mutating func learn(
+  mutating func recordFacts(
     from settlement: Settlement,
     to reward: inout RewardRow,
     sent: Int64?,

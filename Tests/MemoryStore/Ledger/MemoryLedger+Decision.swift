@@ -5,7 +5,7 @@ extension MemoryLedger {
   mutating func adopt(_ adoption: Adoption, now: Int64) {
     guard var row = calls[adoption.call.id] else { return }
     let storable = adoption.codes.filter { !ContentRule.refuses($0) }
-    let stored = credit(row.call, held: row.call.size, room: row.call.size, storable, now: now)
+    let stored = credit(row.call, reserved: row.call.size, room: row.call.size, storable, now: now)
     keepRaw(adoption.codes, of: row.call.id)
     row.end(.adopted, now: now)
     row.received = stored.issued
@@ -16,18 +16,18 @@ extension MemoryLedger {
   }
 
   /// Takes in codes that were found for a call: `codemint.credit_call`.
-  mutating func credit(_ call: Call, held: Int, room: Int, _ found: [IssuedCode], now: Int64)
+  mutating func credit(_ call: Call, reserved: Int, room: Int, _ found: [IssuedCode], now: Int64)
     -> Stored
   {
     guard var job = jobs[call.job] else { return Stored() }
     var stored = store(found, of: call, room: room, job: &job, now: now)
     for code in found { unattributed[code.id] = nil }
     stored.issued += stored.returned
-    job.outstanding -= held
+    job.outstanding -= reserved
     job.issued += stored.issued
     job.surplus += stored.surplus
     if stored.issued > 0 { job.answersWithoutProgress = 0 }
-    if held > 0, let row = calls[call.id], row.holdReason != nil { release(&job, of: row) }
+    if reserved > 0, let row = calls[call.id], row.holdReason != nil { release(&job, of: row) }
     conclude(&job, failure: nil, now: now)
     place(&job, pause: 0, now: now)
     jobs[job.id] = job

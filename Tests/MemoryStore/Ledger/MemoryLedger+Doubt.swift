@@ -35,14 +35,14 @@ extension MemoryLedger {
     )
   }
 
-  /// Extends a reconciler's hold on its reward: `codemint.keep_reward`.
+  /// Extends a reconciler's lease on its reward: `codemint.keep_reward`.
   public mutating func keep(
     _ reward: RewardID,
     worker: WorkerID,
     lease: Duration,
     now: Int64
   ) -> Bool {
-    guard isHeld(reward, by: worker, now: now) else { return false }
+    guard isLeased(reward, by: worker, now: now) else { return false }
     rewards[reward]?.reconcilerUntil = now + lease.microseconds
     return true
   }
@@ -67,7 +67,7 @@ extension MemoryLedger {
     -> DecisionAnswer
   {
     let id = decision.reward
-    guard isHeld(id, by: worker, now: now), rewards[id]?.inFlight == 0,
+    guard isLeased(id, by: worker, now: now), rewards[id]?.inFlight == 0,
       Set(decision.judged) == Set(doubts(of: id).map(\.call.id)),
       !decision.adopted.contains(where: { $0.codes.contains { codes[$0.id] != nil } })
     else { return .changed }
@@ -108,7 +108,7 @@ extension MemoryLedger {
   }
 
   /// Whether this worker has the reward.
-  func isHeld(_ reward: RewardID, by worker: WorkerID, now: Int64) -> Bool {
+  func isLeased(_ reward: RewardID, by worker: WorkerID, now: Int64) -> Bool {
     guard let row = rewards[reward] else { return false }
     return row.reconciler == worker && row.reconcilerUntil ?? .min >= now
   }

@@ -18,8 +18,8 @@ extension MemoryLedger {
 
   private func brokenJobs() -> [String] {
     var broken: [String] = []
-    let holding = calls.values.filter(\.state.holdsRoom)
-    let held = Dictionary(grouping: holding, by: \.call.job)
+    let reserving = calls.values.filter(\.state.holdsRoom)
+    let reserved = Dictionary(grouping: reserving, by: \.call.job)
       .mapValues { $0.reduce(0) { $0 + $1.call.size } }
     for job in jobs.values {
       func expect(_ holds: Bool, _ sentence: String) {
@@ -27,11 +27,11 @@ extension MemoryLedger {
       }
       expect(job.issued >= 0 && job.outstanding >= 0 && job.surplus >= 0, "a counter is negative")
       expect(job.issued + job.outstanding <= job.count, "holds more than it asked for")
-      expect(job.outstanding == held[job.id] ?? 0, "outstanding is not what its calls hold")
+      expect(job.outstanding == reserved[job.id] ?? 0, "outstanding is not what its calls reserve")
       expect(job.state != .completed || job.issued == job.count, "completed and not full")
       expect(
         job.state.isTerminal == (job.finishedAt != nil)
-          && !(job.state.isTerminal && held[job.id] != nil),
+          && !(job.state.isTerminal && reserved[job.id] != nil),
         "terminal with something outstanding, or without its end"
       )
       expect((job.state == .ending) == (job.endsAs != nil), "ending without knowing how")

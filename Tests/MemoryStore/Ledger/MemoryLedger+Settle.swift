@@ -21,11 +21,11 @@ extension MemoryLedger {
     let before = job.state
     var row = calls[call.id] ?? restored(settlement, &job, &reward, now: now)
     let landed = row.state == .sending
-    let held = row.state.holdsRoom ? call.size : 0
-    let finding = apply(settlement, to: &row, &job, &reward, held: held, now: now)
+    let reserved = row.state.holdsRoom ? call.size : 0
+    let finding = apply(settlement, to: &row, &job, &reward, reserved: reserved, now: now)
     let wasHeld = row.heldAt != nil
-    if held > 0 || settlement.result == .issued { row.record(settlement, now: now) }
-    if held > 0, settlement.reward == .watched { row.isShort = true }
+    if reserved > 0 || settlement.result == .issued { row.record(settlement, now: now) }
+    if reserved > 0, settlement.reward == .watched { row.isShort = true }
     calls[call.id] = row
     if row.holdReason != nil, settlement.result == .issued {
       for code in settlement.codes { unattributed[code.id] = nil }
@@ -36,12 +36,12 @@ extension MemoryLedger {
     jobs[job.id] = job
     if row.state != .inDoubt, !hasDoubt(call.reward) { reward.closedAt = nil }
     if landed, settlement.result == .issued, settlement.reward == .proven {
-      learn(from: settlement, to: &reward, sent: row.sendAt, now: now)
+      recordFacts(from: settlement, to: &reward, sent: row.sendAt, now: now)
     }
     let own = landed ? ownFailure(settlement, of: reward) : nil
     if landed { apply(own ?? settlement.reward, to: &reward, of: settlement, now: now) }
     rewards[call.reward] = reward
-    if settlement.reward == .watched, held > 0 {
+    if settlement.reward == .watched, reserved > 0 {
       watch(call.reward, because: call.id, reason: .shortAnswer, now: now)
     } else if finding.isSuspicious {
       watch(call.reward, because: call.id, reason: .lateDoubt, now: now)
@@ -53,7 +53,7 @@ extension MemoryLedger {
       landed: landed,
       now: now
     )
-    if held > 0, settlement.result == .unsent, settlement.account == .none {
+    if reserved > 0, settlement.result == .unsent, settlement.account == .none {
       signals.append(.jobs)
     }
     return SettleReceipt(
@@ -91,7 +91,7 @@ extension MemoryLedger {
     to row: inout CallRow,
     _ job: inout JobRow,
     _ reward: inout RewardRow,
-    held: Int,
+    reserved: Int,
     now: Int64
   ) -> Finding {
     var finding = Finding()
@@ -100,17 +100,17 @@ extension MemoryLedger {
     }
     switch settlement.result {
     case .issued:
-      let room = held + (job.state.takesCalls ? job.room : 0)
+      let room = reserved + (job.state.takesCalls ? job.room : 0)
       let stored = store(settlement.codes, of: row.call, room: room, job: &job, now: now)
       finding.issued = stored.issued + stored.returned
       finding.surplus = stored.surplus
-      job.outstanding -= held
+      job.outstanding -= reserved
       job.issued += finding.issued
       job.surplus += finding.surplus
       if row.state != .adopted { row.state = .issued }
       if finding.issued > 0 {
         job.answersWithoutProgress = 0
-      } else if held > 0 {
+      } else if reserved > 0 {
         stall(&job, settlement, &finding)
       }
     case .inDoubt:
@@ -122,9 +122,9 @@ extension MemoryLedger {
         finding.isSuspicious = true
       }
     case .rejected, .unsent:
-      if held > 0 {
+      if reserved > 0 {
         row.state = settlement.result
-        job.outstanding -= held
+        job.outstanding -= reserved
       }
     case .sending, .adopted, .absent:
       preconditionFailure("no settlement has this result")

@@ -26,8 +26,7 @@ extension MemoryLedger {
     } else if !row.awaitsListing {
       watch.nextListingAt = now + Self.minute
     }
-    watch.listingsDone =
-      !row.awaitsListing && reason == .lateCodes ? Self.listings.count - 1 : 0
+    watch.listingsLeft = !row.awaitsListing && reason == .lateCodes ? 1 : Self.listings.count
     watch.ended = nil
     watch.since = min(watch.since ?? .max, sentSince(claimed) ?? now)
     rewards[reward] = row
@@ -96,7 +95,6 @@ extension MemoryLedger {
           + "codes may be missing here; see codemint.watches"
       )
       row.awaitsListing = false
-      watch.listingsDone = 0
       pause = .microseconds(Self.minute)
     }
     watch.nextListingAt = pause.map { now + $0.microseconds }
@@ -112,7 +110,7 @@ extension MemoryLedger {
   public mutating func conclude(_ watch: WatchFinding, worker: WorkerID, now: Int64)
     -> WatchAnswer
   {
-    guard isHeld(watch.reward, by: worker, now: now), let reward = rewards[watch.reward] else {
+    guard isLeased(watch.reward, by: worker, now: now), let reward = rewards[watch.reward] else {
       return .lost
     }
     let found = watch.codes.filter { !ContentRule.refuses($0) }
@@ -159,7 +157,7 @@ extension MemoryLedger {
       let own = Array(rest.filter { $0.hasPrefix(call.prefix ?? "") }.prefix(room))
       let taken = Set(own.map(\.id))
       rest.removeAll { taken.contains($0.id) }
-      issued += credit(call, held: 0, room: room, own, now: now).issued
+      issued += credit(call, reserved: 0, room: room, own, now: now).issued
     }
     return rest
   }
@@ -172,7 +170,7 @@ extension MemoryLedger {
         ($0.hasSeenAll ? 1 : 0, $0.createdAt, $0.call.id)
           < ($1.hasSeenAll ? 1 : 0, $1.createdAt, $1.call.id)
       }
-    guard let held else { return credit(call, held: 0, room: 0, rest, now: now).surplus }
+    guard let held else { return credit(call, reserved: 0, room: 0, rest, now: now).surplus }
     keep(rest, of: held.call)
     return 0
   }
@@ -184,12 +182,12 @@ extension MemoryLedger {
     reward.giveBack()
     if reward.awaitsListing {
       reward.awaitsListing = false
-      watch.listingsDone = 0
+      watch.listingsLeft = Self.listings.count
     } else {
-      watch.listingsDone += 1
+      watch.listingsLeft -= 1
     }
-    let isLast = watch.listingsDone == Self.listings.count
-    watch.nextListingAt = isLast ? nil : now + Self.listings[watch.listingsDone]
+    let isLast = watch.listingsLeft == 0
+    watch.nextListingAt = Self.listings.suffix(watch.listingsLeft).first.map { now + $0 }
     watch.forgetFailures()
     watch.ended = isLast ? "listed" : nil
     if isLast { watch.since = nil }

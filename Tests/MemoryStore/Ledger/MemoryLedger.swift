@@ -31,7 +31,7 @@ public struct MemoryLedger: Hashable, Sendable {
   public internal(set) var apiClock = APIClockRow()
   /// The ended job up to which old calls have been forgotten; nil if none were.
   public internal(set) var prunedUntil: PrunedMark?
-  /// The workers that live, or died without a word.
+  /// The workers that live, or ended without a last heartbeat.
   public internal(set) var workers: [WorkerID: WorkerRow] = [:]
   /// Codes whose owner is not proven.
   public internal(set) var unattributed: [CodeID: CodeRow] = [:] {

@@ -18,7 +18,7 @@ public struct RewardRow: Hashable, Sendable {
   public var errorMessage: String?
   /// The worker that has it to reconcile it or to list it.
   public var reconciler: WorkerID?
-  /// Until when that worker has it without a word.
+  /// When the lease of that worker runs out.
   public var reconcilerUntil: Int64?
   /// Nobody takes it again before this time.
   public var reconcileAt: Int64?
@@ -71,8 +71,8 @@ public struct WatchRow: Hashable, Sendable {
   /// Since when it is suspected of codes that the ledger does not know; nil once it is listed to the
   /// end.
   public var since: Int64?
-  /// Listings that are done, beside those that calls waited for.
-  public var listingsDone = 0
+  /// How many listings are left, without those that calls wait for.
+  public var listingsLeft = 4
   /// When it is listed next.
   public var nextListingAt: Int64?
   /// How often in a row it could not be listed.

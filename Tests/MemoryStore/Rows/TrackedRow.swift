@@ -22,7 +22,7 @@ public struct TrackedRow: Hashable, Sendable {
   public var scanNewest: Int64?
   /// The worker that makes a pass.
   public var worker: WorkerID?
-  /// Until when it has the reward without a word.
+  /// When the lease of that worker runs out.
   public var workerUntil: Int64?
   /// Since when codes that are pending are no longer waited for.
   public var givenUpAt: Int64?

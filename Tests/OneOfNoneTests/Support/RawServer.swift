@@ -8,7 +8,7 @@ import Testing
 /// A server of bare sockets that misbehaves as told, and writes down what came over the wire.
 ///
 /// It knows just enough of HTTP to tell one request from the next. A script decides, at each
-/// moment of a request, what the server does; without a word of the script it does nothing.
+/// moment of a request, what the server does; where the script says nothing, it does nothing.
 final class RawServer: Sendable {
   /// A moment of a request, numbered over all connections from 1.
   enum Moment: Sendable {

@@ -1,8 +1,8 @@
 import MemoryStore
 import Provisioning
 
-/// The ledger as one host reaches it: late, at times not at all, and at times without a word of
-/// what was committed.
+/// The ledger as one host reaches it: late, at times not at all, and at times without an answer
+/// about what was committed.
 final class FaultyStore: RemoteStore, @unchecked Sendable {
   private let host: Host
   private let stage: Stage

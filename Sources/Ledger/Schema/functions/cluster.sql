@@ -134,7 +134,7 @@ SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
   IF coalesce(p_note, '') !~ '\S' THEN
-    RAISE EXCEPTION 'a note says why: it is kept with the account'
+    RAISE EXCEPTION 'a note says why: it is kept in codemint.cluster_identity'
       USING ERRCODE = 'invalid_parameter_value';
   END IF;
   PERFORM codemint.suspect_rewards('-infinity');

@@ -1,7 +1,9 @@
 -- The heartbeat: a worker shows that it is alive, and does whatever has fallen due with time. Any
 -- worker may send a heartbeat at any time.
 
--- Does all of that in one round trip. Returns a row for each call that became doubtful, and a row
+-- In one round trip: checks that the database is still the same, records that the worker lives,
+-- places jobs that are due, ends leases that ran out, fetches the actions of operators, and says
+-- whether the account is blocked and the API is to be probed. Returns a row for each call that became doubtful, and a row
 -- for each action of an operator. The last row has no job: it says when the next heartbeat is due
 -- and whether the account is blocked. p_code is the checksum of the functions that the worker was
 -- built with (require_code).

@@ -148,6 +148,8 @@ BEGIN
   SELECT p.* INTO v_pending
   FROM (SELECT * FROM codemint.pending_placements f
         ORDER BY f.priority, f.due_at, f.job_id LIMIT 100) p
+  -- LIMIT 1 keeps the subquery apart. The planner then looks up the reward of each placement by its
+  -- key, in the placements' order. A plain join could read all rewards.
   LEFT JOIN LATERAL (
     SELECT o.* FROM codemint.rewards o WHERE o.reward_id = p.reward_id LIMIT 1) r ON true
   WHERE r.closed_at IS NULL AND coalesce(r.in_flight, 0) < v_limit

@@ -133,8 +133,8 @@ BEGIN
 END
 $$;
 
--- Gives a reward to a worker until p_until; the reward is locked. Returns what the worker needs to
--- judge a listing: two codes that every fresh listing shows, and how far the API's clock is ahead.
+-- Gives a locked reward to a worker until p_until, and returns what the worker needs to list it: two
+-- codes that every fresh listing shows, and how far the API's clock is ahead.
 CREATE OR REPLACE FUNCTION codemint.lend_reward(
   p_reward codemint.rewards, p_worker uuid, p_until timestamptz,
   OUT known_first uuid, OUT known_last uuid, OUT offset_low_us bigint, OUT offset_high_us bigint

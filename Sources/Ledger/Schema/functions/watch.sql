@@ -16,6 +16,10 @@ DECLARE
   v_begins  boolean := p_reason IN ('short_answer', 'failover');
   v_awaited boolean := (SELECT r.awaits_listing FROM codemint.rewards r
                         WHERE r.reward_id = p_reward);
+  -- Whether failures are counted anew: no listing was due, or calls begin to await one.
+  v_anew    boolean := v_begins AND NOT v_awaited OR NOT EXISTS (
+    SELECT FROM codemint.reward_watches w
+    WHERE w.reward_id = p_reward AND w.next_listing_at IS NOT NULL);
   -- A failover lost the claim of a call without a slot. The call can have been sent at any time
   -- since its job was inserted.
   v_since   timestamptz := (
@@ -26,9 +30,9 @@ BEGIN
   SET reconciler = NULL, reconciler_until = NULL, awaits_listing = v_awaited OR v_begins
   WHERE r.reward_id = p_reward;
   INSERT INTO codemint.reward_watches AS w
-    (reward_id, reason, call_id, since, listings_done, next_listing_at)
+    (reward_id, reason, call_id, since, listings_left, next_listing_at)
   VALUES
-    (p_reward, p_reason, p_call, v_since, CASE WHEN p_reason = 'late_codes' THEN 3 ELSE 0 END,
+    (p_reward, p_reason, p_call, v_since, CASE WHEN p_reason = 'late_codes' THEN 1 ELSE 4 END,
      v_now + CASE WHEN v_begins THEN interval '0' ELSE interval '1 minute' END)
   ON CONFLICT (reward_id) DO UPDATE
   -- Codes that a failover lost go to the latest call before the failover, so that call stays.
@@ -36,15 +40,12 @@ BEGIN
       call_id = CASE WHEN v_awaited AND w.reason = 'failover' THEN w.call_id
                      ELSE excluded.call_id END,
       since = least(w.since, excluded.since),
-      listings_done = CASE WHEN v_awaited THEN 0 ELSE excluded.listings_done END,
+      listings_left = CASE WHEN v_awaited THEN 4 ELSE excluded.listings_left END,
       next_listing_at = CASE WHEN v_awaited AND NOT v_begins THEN w.next_listing_at
                              ELSE excluded.next_listing_at END,
-      failures = CASE WHEN w.next_listing_at IS NULL OR v_begins AND NOT v_awaited
-                      THEN 0 ELSE w.failures END,
-      failing_since = CASE WHEN NOT (w.next_listing_at IS NULL OR v_begins AND NOT v_awaited)
-                           THEN w.failing_since END,
-      error_message = CASE WHEN NOT (w.next_listing_at IS NULL OR v_begins AND NOT v_awaited)
-                           THEN w.error_message END,
+      failures = CASE WHEN v_anew THEN 0 ELSE w.failures END,
+      failing_since = CASE WHEN NOT v_anew THEN w.failing_since END,
+      error_message = CASE WHEN NOT v_anew THEN w.error_message END,
       ended = NULL;
 END
 $$;
@@ -288,13 +289,13 @@ BEGIN
   UPDATE codemint.rewards r SET awaits_listing = false
   WHERE r.reward_id = p_reward.reward_id AND r.awaits_listing;
   UPDATE codemint.reward_watches w
-  SET listings_done = n.done,
-      next_listing_at = clock_timestamp() + c_pauses[n.done + 1],
+  SET listings_left = n.listings,
+      next_listing_at = clock_timestamp() + c_pauses[5 - n.listings],
       failures = 0, failing_since = NULL, error_message = NULL,
-      ended = CASE WHEN n.done > 3 THEN 'listed' END,
-      since = CASE WHEN n.done <= 3 THEN w.since END
+      ended = CASE WHEN n.listings = 0 THEN 'listed' END,
+      since = CASE WHEN n.listings > 0 THEN w.since END
   FROM (SELECT o.reward_id,
-               CASE WHEN p_reward.awaits_listing THEN 0 ELSE o.listings_done + 1 END AS done
+               CASE WHEN p_reward.awaits_listing THEN 4 ELSE o.listings_left - 1 END AS listings
         FROM codemint.reward_watches o) n
   WHERE w.reward_id = p_reward.reward_id AND n.reward_id = w.reward_id;
   UPDATE codemint.calls c SET is_short = false

@@ -367,7 +367,7 @@ CREATE TABLE codemint.reward_watches (
   reason          text        NOT NULL,
   call_id         uuid,
   since           timestamptz,
-  listings_done   integer     NOT NULL DEFAULT 0,
+  listings_left   integer     NOT NULL DEFAULT 4,
   next_listing_at timestamptz,
   failures        integer     NOT NULL DEFAULT 0,
   failing_since   timestamptz,
@@ -397,8 +397,8 @@ COMMENT ON COLUMN codemint.reward_watches.call_id IS
   'The latest call because of which the reward is watched.';
 COMMENT ON COLUMN codemint.reward_watches.since IS
   'Since when codes that the ledger does not know may have been made.';
-COMMENT ON COLUMN codemint.reward_watches.listings_done IS
-  'How many of the four listings of this watch are done. A listing that calls await is not '
+COMMENT ON COLUMN codemint.reward_watches.listings_left IS
+  'How many listings are left: 4 at first, 1 for late_codes. A listing that calls await is not '
   'counted.';
 COMMENT ON COLUMN codemint.reward_watches.next_listing_at IS
   'When the reward is listed next; null if the watch has ended.';
@@ -411,8 +411,9 @@ COMMENT ON COLUMN codemint.reward_watches.error_message IS
 COMMENT ON COLUMN codemint.reward_watches.ended IS
   'How the watch ended: listed, or unlistable if listing failed for too long.';
 
--- The one row of limits and pace. Every claim and every settlement writes the row. So it holds what
--- they write and what they have to read together with that, and nothing else.
+-- The one row of limits and pace. Every claim and every settlement writes the row. So it has what
+-- they write and what they have to read together with that. Beside these it has only what changes
+-- seldom: what set_limits says, and why the account is blocked.
 CREATE TABLE codemint.account (
   only_row                 boolean          PRIMARY KEY DEFAULT true,
   requests_per_second      double precision,
@@ -740,8 +741,8 @@ COMMENT ON TABLE codemint.tracked_rewards IS
   'Rewards with codes that other systems have not taken yet, and how far sync passes have come.';
 COMMENT ON COLUMN codemint.tracked_rewards.reward_id IS 'The reward.';
 COMMENT ON COLUMN codemint.tracked_rewards.next_pass_at IS
-  'When the next sync pass is due; null if no pass will come. With passes = 0 the first pass comes '
-  'sync.first_seconds later.';
+  'When the next sync pass is due; null if no pass will come. With passes = 0 it is when a code was '
+  'stored, and the first pass comes sync.first_seconds later.';
 COMMENT ON COLUMN codemint.tracked_rewards.passes IS
   'How many sync passes there were since a code was last stored whose sync was not final.';
 COMMENT ON COLUMN codemint.tracked_rewards.failures IS 'How many passes in a row have failed.';

@@ -4,7 +4,7 @@ SELECT w.reward_id,
             WHEN w.failures > 0 THEN 'failing'
             WHEN r.awaits_listing THEN 'listing'
             ELSE 'waiting' END AS state,
-       w.reason, w.since AS watched_since, w.call_id, w.next_listing_at, w.listings_done,
+       w.reason, w.since AS watched_since, w.call_id, w.next_listing_at, w.listings_left,
        w.failures, w.failing_since, w.error_message AS error,
        CASE WHEN w.ended = 'unlistable'
             THEN format('codemint audit %s, once its codes can be listed again', w.reward_id)
