@@ -1,7 +1,7 @@
 -- Claiming: the next call is committed as `sending` before a byte of its request leaves.
 --
--- Locks are taken in the order reward, job, call, tracked reward, account. A function waits only
--- for the first lock of each kind, so no two functions can wait for each other. A claim takes its
+-- Locks are taken in the order reward, job, call, tracked reward, account, api_clock. A function
+-- waits only for the first lock of each kind, so no two functions can wait for each other. A claim takes its
 -- turn before any of these locks. There is one exception: a COPY inserts ids before its transaction
 -- waits for the reward. If the holder of the reward's lock inserts one of these ids too, each waits
 -- for the other. The server then ends one of the two after a second, and the worker repeats that
