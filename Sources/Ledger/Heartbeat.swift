@@ -70,6 +70,7 @@ extension Heartbeat {
       block = AccountBlock(
         code: code,
         message: try last.optionalText("block_message") ?? "",
+        // Null if no probe has a time yet.
         probeNow: try last.optionalBool("probe_now") ?? false
       )
     }
@@ -78,9 +79,9 @@ extension Heartbeat {
       steered: steered,
       next: try last.optionalWait("next_us"),
       block: block,
-      isReconcilingDue: try last.optionalBool("reconciling_due") ?? false,
-      isAPIFailing: try last.optionalBool("api_failing") ?? false,
-      maxInFlight: try last.optionalInteger("max_in_flight") ?? Limits.standard.maxInFlight
+      isReconcilingDue: try last.bool("reconciling_due"),
+      isAPIFailing: try last.bool("api_failing"),
+      maxInFlight: try last.integer("max_in_flight")
     )
   }
 }

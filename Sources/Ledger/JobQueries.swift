@@ -14,29 +14,28 @@ public struct JobQueries: Sendable {
     RETURNING id
     """
 
-  private static let status: Statement = """
-    SELECT id, reward_id, state, count, issued, outstanding, surplus, in_doubt,
-           codes_per_second::double precision, time_left::text, paused, held, priority,
-           error_code, error_message, next_call_at::text, created_at::text, finished_at::text
-    FROM codemint.job_status
-    WHERE id = ANY ($1::bigint[])
-    ORDER BY id
+  /// The columns that `JobStatus` reads.
+  private static let columns = """
+    id, reward_id, state, count, issued, outstanding, surplus, in_doubt,
+    codes_per_second::double precision, time_left::text, paused, held, priority,
+    error_code, error_message, next_call_at::text, created_at::text, finished_at::text
     """
+
+  private static let status = Statement(
+    "SELECT \(columns) FROM codemint.job_status WHERE id = ANY ($1::bigint[]) ORDER BY id"
+  )
 
   /// Open jobs come before finished ones if not all fit. Each half is cut where it is read, so that it
   /// does not matter how many jobs there are.
-  private static let recent: Statement = """
+  private static let recent = Statement(
+    """
     SELECT * FROM (
       SELECT * FROM (
-        (SELECT id, reward_id, state, count, issued, outstanding, surplus, in_doubt,
-                codes_per_second::double precision, time_left::text, paused, held, priority,
-                error_code, error_message, next_call_at::text, created_at::text, finished_at::text
+        (SELECT \(columns)
          FROM codemint.job_status
          WHERE state IN ('queued', 'running', 'ending') ORDER BY id DESC LIMIT $1)
         UNION ALL
-        (SELECT id, reward_id, state, count, issued, outstanding, surplus, in_doubt,
-                codes_per_second::double precision, time_left::text, paused, held, priority,
-                error_code, error_message, next_call_at::text, created_at::text, finished_at::text
+        (SELECT \(columns)
          FROM codemint.job_status
          WHERE state IN ('completed', 'failed', 'cancelled') ORDER BY id DESC LIMIT $1)) AS found
       ORDER BY finished_at IS NOT NULL, id DESC
@@ -44,6 +43,7 @@ public struct JobQueries: Sendable {
     ) AS chosen
     ORDER BY id DESC
     """
+  )
 
   /// A statement of its own, because it reads codes: a progress display does not need that each time.
   private static let sync: Statement = """

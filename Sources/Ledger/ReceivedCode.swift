@@ -5,13 +5,16 @@ package import Provisioning
 // code is one line in each of the three lists here.
 
 extension [IssuedCode] {
+  /// The columns that the COPY fills, in the order of the values in `rows`.
+  private static let columns = [
+    "id", "job_id", "call_id", "reward_id", "code", "status", "sync_status", "external_ids",
+    "created_at", "expires_at", "updated_at", "synced_at",
+  ]
+
   /// What a settlement may find in the table already.
-  private static let copy: Statement = """
-    COPY codemint.codes
-      (id, job_id, call_id, reward_id, code, status, sync_status, external_ids, created_at,
-       expires_at, updated_at, synced_at)
-    FROM STDIN (FORMAT binary)
-    """
+  private static let copy = Statement(
+    "COPY codemint.codes (\(columns.joined(separator: ", "))) FROM STDIN (FORMAT binary)"
+  )
 
   /// A COPY of these codes into their table, as those of this call.
   func copy(of call: Call, patience: Duration) -> CopyIn {
@@ -20,7 +23,7 @@ extension [IssuedCode] {
 
   /// The rows of that COPY. `now` is the server's clock, in microseconds since 1970.
   package func rows(of call: Call, now: Int64) -> CopyRows {
-    var rows = CopyRows(columns: 12, capacity: count * 384)
+    var rows = CopyRows(columns: Int16(Self.columns.count), capacity: count * 384)
     for code in self {
       rows.beginRow()
       rows.append(uuid: code.id.id.bits)

@@ -159,7 +159,7 @@ extension Settlement {
   private var effects: Parameter {
     let asked = if case .throttled(let asked) = account { asked } else { feedback?.pause }
     return .composite([
-      .bool(job.isFailure), .text(reward.name), .text(account.name), .text(account.block?.code),
+      .bool(job == .fails), .text(reward.rawValue), .text(account.name), .text(account.block?.code),
       .text(account.block?.message), .interval(asked), .float8(feedback?.ceiling),
       .float8(jitter),
     ])
@@ -178,30 +178,6 @@ extension Settlement {
       .uuids([codes.first, codes.last].compactMap(\.?.id)),
       .bool(call.prefix.map { prefix in codes.allSatisfy { $0.hasPrefix(prefix) } }),
     ])
-  }
-}
-
-extension JobEffect {
-  /// What a failure says is the call's own error.
-  fileprivate var isFailure: Bool {
-    switch self {
-    case .proceeds: false
-    case .fails: true
-    }
-  }
-}
-
-extension RewardEffect {
-  /// Its name in the database. What a refusal says is the call's own error.
-  fileprivate var name: String {
-    switch self {
-    case .none: "none"
-    case .proven: "proven"
-    case .watched: "watched"
-    case .closed: "closed"
-    case .failed: "failed"
-    case .refused: "refused"
-    }
   }
 }
 

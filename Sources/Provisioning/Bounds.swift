@@ -12,7 +12,8 @@
 // Identity (ids), Jobs, Calls (calls, outcomes, codes), Settling (from outcome to what is recorded),
 // Reconciling (what doubtful calls did), Syncing (other systems), Pacing, Time, Ports.
 
-/// Every limit of codemint's own and of the API's contract, named in one place.
+/// Every limit of the rules and of the API's contract, named in one place. A range that only a setting
+/// has stands at that setting (`Setting.kind`).
 public enum Bounds {
   /// Codes one job may ask for.
   public static let jobCount = 1...1_000_000
@@ -26,24 +27,8 @@ public enum Bounds {
   public static let maxInFlight = 1...1000
   /// Seconds a worker may act on a claimed call without renewing its lease.
   public static let leaseSeconds = 5...3600
-  /// Seconds between polls when nothing wakes a worker.
-  public static let pollSeconds = 0.1...3600.0
   /// Seconds until an answer must be complete, head and body.
   public static let apiTimeoutSeconds = 1...600
-  /// Seconds between two listings of a doubtful reward, and how long after its timeout a request may
-  /// still take effect.
-  public static let listingGapSeconds = 1...3600
-  /// How often the API is asked to copy a reward to a system once more.
-  public static let syncRetries = 0...100
-  /// Seconds from storing a code that is not final to the first sync pass of its reward.
-  public static let syncFirstSeconds = 0.1...3600.0
-  /// Seconds between two sync passes at most.
-  public static let syncLongestSeconds = 0.1...86_400.0
-  /// Days that a code is tracked until its sync state is final.
-  public static let syncDays = 0.001...365.0
-  /// Days that the requests of a job are kept after it has ended; 0 for ever. Never less than the
-  /// last day of requests, which a failover of the database asks for (protocol, rule 18).
-  public static let retentionDays = 0...3650
   /// Bytes of one answer of the API that are read; a longer answer is cut off and proves nothing.
   public static let answerBytes = 8 * 1024 * 1024
   /// Bytes that are kept of a successful answer that cannot be read; the rest is cut off.

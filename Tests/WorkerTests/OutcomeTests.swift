@@ -202,7 +202,7 @@ struct OutcomeTests {
   @Test("a refusal whose text cannot be stored is stored in plain characters")
   func plainText() throws {
     let script: @Sendable (Int, Call) -> ScriptedIssuer.Scene = { _, _ in
-      let rejection = Rejection(scope: .request, status: 404, code: "a\u{0}b", message: "no\u{0}")
+      let rejection = Rejection(scope: .request, code: "a\u{0}b", message: "no\u{0}")
       return .init(ending: .outcome(.rejected(rejection)))
     }
     try Trial.run(.init(script: script)) { trial in

@@ -118,5 +118,5 @@ struct WakeTests {
 
 /// A refusal with this status.
 func refusal(_ scope: Rejection.Scope, _ status: Int) -> CallOutcome {
-  .rejected(Rejection(scope: scope, status: status, code: "c\(status)", message: "m\(status)"))
+  .rejected(Rejection(scope: scope, code: "c\(status)", message: "m\(status)"))
 }

@@ -57,7 +57,7 @@ struct Judgement: Sendable {
       return .unknown(.status(reply.status, code: said.code, message: said.message))
     }
     return .rejected(
-      Rejection(scope: scope, status: reply.status, code: said.code, message: said.message)
+      Rejection(scope: scope, code: said.code, message: said.message)
     )
   }
 

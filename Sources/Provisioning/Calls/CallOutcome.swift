@@ -39,17 +39,14 @@ public struct Rejection: Hashable, Sendable {
 
   /// Whom it concerns.
   public let scope: Scope
-  /// The HTTP status.
-  public let status: Int
   /// The API's own error code, or `http_<status>` where it gave none.
   public let code: String
   /// The API's own message, or one made from the status.
   public let message: String
 
   /// A refusal in the API's own words.
-  public init(scope: Scope, status: Int, code: String, message: String) {
+  public init(scope: Scope, code: String, message: String) {
     self.scope = scope
-    self.status = status
     self.code = code
     self.message = message
   }
@@ -92,5 +89,54 @@ public enum DoubtReason: Hashable, Sendable {
     case .tooLarge: "the answer was longer than \(Bounds.answerBytes) bytes"
     case .unstorable(let cause): "the database refused the answer's content: \(cause)"
     }
+  }
+}
+
+/// A 201 answer: the codes that it proves, in the order given.
+public struct Answer: Hashable, Sendable {
+  /// Every code of the list, doubled and foreign ones included.
+  public let codes: [IssuedCode]
+  /// Items that were `null`. Why the API sends them is not stated; they are never counted.
+  public let nulls: Int
+  /// The body as received, kept until the codes are stored, in case the database refuses a part
+  /// of its content.
+  public let body: [UInt8]
+
+  /// An answer as it was decoded.
+  public init(codes: [IssuedCode], nulls: Int, body: [UInt8]) {
+    self.codes = codes
+    self.nulls = nulls
+    self.body = body
+  }
+
+  /// The codes of this reward, each once, and those that name another reward.
+  public func sorted(for reward: RewardID) -> (own: [IssuedCode], foreign: [IssuedCode]) {
+    var seen = Set<CodeID>(minimumCapacity: codes.count)
+    var own: [IssuedCode] = []
+    var foreign: [IssuedCode] = []
+    own.reserveCapacity(codes.count)
+    for code in codes where seen.insert(code.id).inserted {
+      if code.reward == reward { own.append(code) } else { foreign.append(code) }
+    }
+    return (own, foreign)
+  }
+
+  /// Whether the answer is exactly what was asked for: `size` codes, all of them the reward's `own`
+  /// and each there once, as `sorted` finds them.
+  public func isExact(size: Int, own: [IssuedCode]) -> Bool {
+    nulls == 0 && codes.count == size && own.count == size
+  }
+}
+
+extension Answer: CustomStringConvertible, CustomDebugStringConvertible, CustomReflectable {
+  /// How much it lists; never a code's value, which `body` holds.
+  public var description: String { "answer of \(codes.count) codes and \(nulls) nulls" }
+
+  /// How much it lists; never a code's value.
+  public var debugDescription: String { description }
+
+  /// The counts alone, so that `dump` and test failures do not show the body's bytes either.
+  public var customMirror: Mirror {
+    Mirror(self, children: ["codes": codes.count, "nulls": nulls], displayStyle: .struct)
   }
 }

@@ -20,14 +20,6 @@ public enum JobState: String, Sendable, CaseIterable {
   case failed
   /// Stopped by an operator. Codes already issued stay. Terminal, until an operator retries it.
   case cancelled
-
-  /// Whether nothing more happens to the job by itself.
-  public var isTerminal: Bool {
-    switch self {
-    case .queued, .running, .ending: false
-    case .completed, .failed, .cancelled: true
-    }
-  }
 }
 
 /// A job that reached its end because of what a worker recorded beside a settlement.

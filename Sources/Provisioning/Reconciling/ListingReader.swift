@@ -18,11 +18,11 @@ public struct ListingReader: Sendable {
   }
 
   /// Codes that matter and that the last page showed for the first time.
-  public private(set) var gathered: [IssuedCode] = []
+  package private(set) var gathered: [IssuedCode] = []
   /// Null items seen so far.
   public private(set) var nulls = 0
   /// How often the listing was begun anew.
-  public private(set) var restarts = 0
+  package private(set) var restarts = 0
 
   private let mustShow: Set<CodeID>
   private let since: Timestamp?
@@ -48,7 +48,7 @@ public struct ListingReader: Sendable {
   }
 
   /// Restarts after which a listing is given up.
-  public static let mostRestarts = 5
+  package static let mostRestarts = 5
   /// Pages in a row without any code after which a listing is given up: offsets may be ignored.
   public static let mostPagesOfNulls = 5
   /// Codes of a page: what the API allows at most.

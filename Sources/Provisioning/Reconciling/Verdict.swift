@@ -39,6 +39,25 @@ public enum HoldReason: String, Hashable, Sendable, CaseIterable {
   case unlistable = "listing_failed"
 }
 
+extension HoldReason {
+  /// Whether a whole listing judged the calls. If so, every code that they can have made was set
+  /// aside. If not, their codes may be upstream and unknown. `has_seen_all` in
+  /// functions/reconcile.sql says the same of each reason.
+  public var hasSeenAll: Bool {
+    switch self {
+    case .unexplained, .indistinct, .late: true
+    case .nulls, .unlistable: false
+    }
+  }
+
+  /// The one reason that a decision records for all the calls that it holds. The more cautious
+  /// reason counts: one after which codes may be upstream and unknown. Else the first of the cases.
+  static func ofAll(_ reasons: Set<HoldReason>) -> HoldReason? {
+    let reasons = allCases.filter(reasons.contains)
+    return reasons.first { !$0.hasSeenAll } ?? reasons.first
+  }
+}
+
 /// What shall become of the doubtful calls of a reward; those not named stay in doubt.
 public struct DoubtDecision: Hashable, Sendable {
   /// The reward.
@@ -51,7 +70,7 @@ public struct DoubtDecision: Hashable, Sendable {
   public var absent: [CallID] = []
   /// Calls that a person has to decide.
   public var held: [CallID] = []
-  /// Why.
+  /// Why; one reason for all of them.
   public var holdReason: HoldReason?
   /// Codes that could be those of the held calls.
   public var unattributed: [IssuedCode] = []
@@ -70,6 +89,7 @@ extension DoubtDecision {
   /// What the verdicts on a case decide; the calls of open pools stay in doubt.
   public init(_ doubt: DoubtCase, _ verdicts: [(pool: CallPool, verdict: Verdict)]) {
     self.init(reward: doubt.reward, judged: doubt.calls.map(\.call.id))
+    var reasons: Set<HoldReason> = []
     for (pool, verdict) in verdicts {
       switch verdict {
       case .open:
@@ -79,9 +99,10 @@ extension DoubtDecision {
         self.absent += absent.map(\.id)
       case .held(let reason, let unattributed):
         held += pool.calls.map(\.call.id)
-        holdReason = reason
+        reasons.insert(reason)
         self.unattributed += unattributed
       }
     }
+    holdReason = .ofAll(reasons)
   }
 }

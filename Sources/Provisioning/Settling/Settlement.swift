@@ -99,13 +99,14 @@ extension Settlement: CustomReflectable {
 public enum JobEffect: Hashable, Sendable {
   /// It proceeds. An answer without a new code makes it pause, and after several in a row fail.
   case proceeds
-  /// The API refused the request itself: asking again would get the same answer.
-  case fails(code: String, message: String)
+  /// The API refused the request itself: asking again would get the same answer. The job's error is
+  /// the call's.
+  case fails
 }
 
 /// What a call's ending means for its reward. How long a pause is, and after how many failures the
 /// reward's jobs are held, the ledger decides from its own counts.
-public enum RewardEffect: Hashable, Sendable {
+public enum RewardEffect: String, Hashable, Sendable {
   /// Nothing.
   case none
   /// A clean answer: refusals in a row are forgotten.
@@ -118,7 +119,8 @@ public enum RewardEffect: Hashable, Sendable {
   /// answered as they should be, only this reward waits, as with `refused`; else everybody does.
   case failed
   /// Only this reward waits; after several refusals in a row its jobs are held.
-  case refused(code: String, message: String)
+  /// The reward's error is the call's.
+  case refused
 }
 
 /// What a call's ending means for everybody who uses the account. How long a pause is, the ledger
@@ -136,4 +138,41 @@ public enum AccountEffect: Hashable, Sendable {
   case failing
   /// Nobody sends until `GET /v1/team` succeeds; `code` and `message` are the API's own.
   case blocked(code: String, message: String)
+}
+
+/// What became of a settlement and of the claim that travelled with it.
+public struct SettleAnswer: Sendable {
+  /// What was recorded.
+  public let settled: Result<SettleReceipt, StoreError>
+  /// What was claimed; nil if nothing was asked for.
+  public let claim: Result<Claim, StoreError>?
+
+  /// The answer to both.
+  public init(settled: Result<SettleReceipt, StoreError>, claim: Result<Claim, StoreError>?) {
+    self.settled = settled
+    self.claim = claim
+  }
+}
+
+/// What a settlement changed.
+public struct SettleReceipt: Hashable, Sendable {
+  /// Codes that were new and went to the job.
+  public let issued: Int
+  /// Codes that were new and for which the job had no room.
+  public let surplus: Int
+  /// The call's state now; nil if the ledger no longer knows the job.
+  public let call: CallState?
+  /// The job's state before; nil if the ledger no longer knows it.
+  public let jobBefore: JobState?
+  /// The job's state now; nil if the ledger no longer knows it.
+  public let job: JobState?
+
+  /// A receipt with the counts of new codes and the states.
+  public init(issued: Int, surplus: Int, call: CallState?, jobBefore: JobState?, job: JobState?) {
+    self.issued = issued
+    self.surplus = surplus
+    self.call = call
+    self.jobBefore = jobBefore
+    self.job = job
+  }
 }

@@ -67,12 +67,7 @@ public enum SettlementRule {
   /// The same settlement with nothing but printable ASCII in its texts, for a database that refused
   /// them.
   public static func plain(_ settlement: Settlement) -> Settlement {
-    let job: JobEffect =
-      switch settlement.job {
-      case .proceeds: .proceeds
-      case .fails(let code, let message): .fails(code: plain(code), message: plain(message))
-      }
-    return Settlement(
+    Settlement(
       call: settlement.call,
       worker: settlement.worker,
       result: settlement.result,
@@ -84,7 +79,7 @@ public enum SettlementRule {
       codes: settlement.codes,
       unattributed: settlement.unattributed,
       rawAnswer: settlement.rawAnswer,
-      job: job,
+      job: settlement.job,
       reward: settlement.reward,
       account: settlement.account,
       feedback: settlement.feedback,
@@ -143,7 +138,7 @@ private struct Draft {
       return settlement(
         .rejected,
         error: error,
-        job: .fails(code: code, message: message),
+        job: .fails,
         account: .proven
       )
     case .credentials:
@@ -163,7 +158,7 @@ private struct Draft {
       return settlement(
         .rejected,
         error: error,
-        reward: .refused(code: code, message: message),
+        reward: .refused,
         account: .proven
       )
     case .pace(let asked):

@@ -56,10 +56,10 @@ public struct ChangeReader: Sendable {
   /// newest page may have been read in the middle of a burst of changes.
   public static let overlap: Duration = .seconds(2)
   /// How often a page that seems to have skipped some codes makes the reading step back.
-  public static let mostRewinds = 3
+  static let mostRewinds = 3
   /// Pages in a row without a code that is new to the reading after which it is given up: offsets
   /// may be ignored.
-  public static let mostPagesOfOld = 5
+  static let mostPagesOfOld = 5
 
   /// A reader that has asked for nothing yet.
   ///

@@ -123,10 +123,12 @@ struct DatabaseExamination {
       return .failed(subject, seen, remedy)
     case "blocked":
       return .failed(subject, seen, "set a key that the API accepts, and restart codemint")
-    default:
+    case "suspended":
       let remedy =
         "follow \"Back up and restore\" in docs/operations.md, which ends with codemint.accept_cluster"
       return .failed(subject, seen, remedy)
+    default:
+      return .failed(subject, seen, "install the codemint that knows this state of the schema")
     }
   }
 }

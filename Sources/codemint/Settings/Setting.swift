@@ -8,8 +8,8 @@
 // wrong value is an error even if a higher source hides it, because it would take effect on the day
 // that the higher source is removed.
 //
-// A new setting needs a case here, a member in `Settings` with its default and a line in its `read`,
-// a line in config/codemint.yaml, and a row in README.md.
+// A new setting needs a case here with its kind, a property in `Settings` with its default and a
+// line in its `read`, and its description in config/codemint.yaml.
 
 import Logging
 import Provisioning
@@ -54,6 +54,7 @@ enum Setting: String, CaseIterable, Sendable {
     case address
   }
 
+  /// The kind of value, with its range. A range that other code needs too is in `Bounds`.
   var kind: Kind {
     switch self {
     case .databaseURL, .databaseListenURL, .apiKey: .secret
@@ -63,14 +64,16 @@ enum Setting: String, CaseIterable, Sendable {
     case .burst: .whole(Bounds.burst)
     case .maxInFlight, .maxInFlightPerReward: .whole(Bounds.maxInFlight)
     case .lease: .whole(Bounds.leaseSeconds)
-    case .poll: .number(Bounds.pollSeconds)
-    case .listingGap: .whole(Bounds.listingGapSeconds)
+    case .poll: .number(0.1...3600)
+    case .listingGap: .whole(1...3600)
     case .syncTrack: .flag
-    case .syncRetries: .whole(Bounds.syncRetries)
-    case .syncFirst: .number(Bounds.syncFirstSeconds)
-    case .syncLongest: .number(Bounds.syncLongestSeconds)
-    case .syncDays: .number(Bounds.syncDays)
-    case .retentionDays: .whole(Bounds.retentionDays)
+    case .syncRetries: .whole(0...100)
+    case .syncFirst: .number(0.1...3600)
+    case .syncLongest: .number(0.1...86_400)
+    case .syncDays: .number(0.001...365)
+    // Never less than the last day of requests, which a failover of the database asks for (protocol,
+    // rule 18); 0 keeps them for ever.
+    case .retentionDays: .whole(0...3650)
     case .httpListen: .address
     case .logLevel: .choice(Logger.Level.allCases.map(\.rawValue))
     case .logFormat: .choice(LogFormat.allCases.map(\.rawValue))
@@ -93,11 +96,7 @@ enum Setting: String, CaseIterable, Sendable {
     switch self {
     case .databaseURL: "database-url"
     case .apiKey: "api-key"
-    case .databaseListenURL, .apiBaseURL, .apiTimeout, .apiCAFile, .requestsPerSecond, .burst,
-      .maxInFlight, .maxInFlightPerReward, .lease, .poll, .listingGap, .syncTrack, .syncRetries,
-      .syncFirst, .syncLongest, .syncDays, .retentionDays, .httpListen, .logLevel,
-      .logFormat:
-      nil
+    default: nil
     }
   }
 

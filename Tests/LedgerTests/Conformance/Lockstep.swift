@@ -160,7 +160,7 @@ struct Lockstep {
   }
 
   private func refusal(_ scope: Rejection.Scope, _ status: Int) -> CallOutcome {
-    .rejected(Rejection(scope: scope, status: status, code: "c\(status)", message: "m"))
+    .rejected(Rejection(scope: scope, code: "c\(status)", message: "m"))
   }
 
   /// Exact, short, long or empty, with codes shown before and codes of other rewards among them.

@@ -207,7 +207,7 @@ struct QueueTests {
     try await Scene.lend(kind) { scene in
       _ = try await scene.insert(5)
       let claimed = try await scene.claim()
-      let rejection = Rejection(scope: .request, status: 404, code: "a\u{0}", message: "b")
+      let rejection = Rejection(scope: .request, code: "a\u{0}", message: "b")
       let settlement = scene.settlement(claimed, .rejected(rejection))
       do {
         try await scene.settle(settlement)

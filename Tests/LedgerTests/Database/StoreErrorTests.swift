@@ -45,6 +45,17 @@ struct StoreErrorTests {
     }
   }
 
+  @Test("an effect on a reward that the database does not know is refused, not ignored")
+  func unknownEffect() async throws {
+    try await RealLedger.lend { ledger in
+      await #expect(throws: PostgresError.self) {
+        try await ledger.bystander.script(
+          "SELECT codemint.apply_reward_effect(NULL, true, 'unheard_of', NULL, 0.5)"
+        )
+      }
+    }
+  }
+
   @Test("rule 1: a warning with a commit counts as a lost answer")
   func warning() async throws {
     try await RealLedger.lend { ledger in

@@ -131,7 +131,7 @@ final class Scene: Sendable {
 
   /// A refusal with this status.
   static func refusal(_ scope: Rejection.Scope, _ status: Int) -> CallOutcome {
-    .rejected(Rejection(scope: scope, status: status, code: "c\(status)", message: "m\(status)"))
+    .rejected(Rejection(scope: scope, code: "c\(status)", message: "m\(status)"))
   }
 
   /// Lists the reward whose watch is due, if there is one, and finds these codes.

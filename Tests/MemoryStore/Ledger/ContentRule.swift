@@ -3,8 +3,7 @@ import Provisioning
 /// What a Postgres database refuses for its content: U+0000 in a text, `\u0000` in a JSON string.
 enum ContentRule {
   static func check(_ settlement: Settlement) throws(StoreError) {
-    var texts = [settlement.call.prefix, settlement.errorCode, settlement.errorMessage]
-    if case .fails(let code, let message) = settlement.job { texts += [code, message] }
+    let texts = [settlement.call.prefix, settlement.errorCode, settlement.errorMessage]
     if texts.contains(where: { $0?.utf8.contains(0) ?? false }) { throw refusal }
     let all = settlement.codes + settlement.unattributed
     if all.contains(where: refuses) { throw refusal }

@@ -70,10 +70,7 @@ extension MemoryLedger {
     guard settlement.reward == .failed, reward.failures + 1 >= Bounds.ownFailures,
       let since = reward.failingSince, let proven = account.provenAt, proven > since
     else { return nil }
-    return .refused(
-      code: settlement.errorCode ?? "",
-      message: settlement.errorMessage ?? ""
-    )
+    return .refused
   }
 
   /// What a settlement found out about its job.
@@ -95,8 +92,11 @@ extension MemoryLedger {
     now: Int64
   ) -> Finding {
     var finding = Finding()
-    if case .fails(let code, let message) = settlement.job {
-      finding.failure = JobFailure(code: code, message: message)
+    if settlement.job == .fails {
+      finding.failure = JobFailure(
+        code: settlement.errorCode ?? "",
+        message: settlement.errorMessage ?? ""
+      )
     }
     switch settlement.result {
     case .issued:
@@ -188,7 +188,8 @@ extension MemoryLedger {
     case .failed:
       reward.failures += 1
       reward.failingSince = reward.failingSince ?? now
-    case .refused(let code, let message):
+    case .refused:
+      let (code, message) = (settlement.errorCode ?? "", settlement.errorMessage ?? "")
       reward.failures += 1
       let pause = Backoff.reward.pause(failures: reward.failures, jitter: settlement.jitter)
       reward.pausedUntil = max(reward.pausedUntil ?? .min, now + pause.microseconds)

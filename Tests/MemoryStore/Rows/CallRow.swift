@@ -84,11 +84,3 @@ extension CallState {
     }
   }
 }
-
-extension HoldReason {
-  /// Whether all that the calls can have made has been set aside, out of a whole listing; if not,
-  /// their codes may be upstream and unknown.
-  public var hasSeenAll: Bool {
-    self != .nulls && self != .unlistable
-  }
-}

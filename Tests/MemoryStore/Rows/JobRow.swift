@@ -113,3 +113,13 @@ extension JobState {
     }
   }
 }
+
+extension JobState {
+  /// Whether nothing more happens to the job by itself.
+  public var isTerminal: Bool {
+    switch self {
+    case .queued, .running, .ending: false
+    case .completed, .failed, .cancelled: true
+    }
+  }
+}

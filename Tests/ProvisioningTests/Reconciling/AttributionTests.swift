@@ -96,6 +96,26 @@ struct AttributionTests {
     #expect(decide(doubt([5]), found: 2).held.count == 1)
   }
 
+  @Test("a decision that holds several pools records the more cautious reason, in any order")
+  func reasonOfAll() {
+    let single = doubt([5])
+    func reason(_ reasons: [HoldReason]) -> HoldReason? {
+      DoubtDecision(
+        single,
+        reasons.map { reason in
+          (pool: CallPool.pools(of: single)[0], verdict: .held(reason: reason, unattributed: []))
+        }
+      ).holdReason
+    }
+    #expect(reason([]) == nil)
+    for unknown in HoldReason.allCases where !unknown.hasSeenAll {
+      for other in HoldReason.allCases where other.hasSeenAll {
+        #expect(reason([unknown, other]) == unknown && reason([other, unknown]) == unknown)
+      }
+    }
+    #expect(reason([.late, .unexplained]) == reason([.unexplained, .late]))
+  }
+
   @Test("rule 10: a null may be any pool's code, so nothing less than a person decides")
   func nulls() {
     let decision = decide(doubt([5]), found: 0, nulls: 1)

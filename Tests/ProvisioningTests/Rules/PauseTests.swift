@@ -85,7 +85,7 @@ struct PauseTests {
   }
 
   private static func rejected(_ scope: Rejection.Scope, _ status: Int) -> CallOutcome {
-    .rejected(Rejection(scope: scope, status: status, code: "the_code", message: "The message."))
+    .rejected(Rejection(scope: scope, code: "the_code", message: "The message."))
   }
 
   @Test("a pause is the jitter's part of the ceiling, in whole microseconds", arguments: backoffs)

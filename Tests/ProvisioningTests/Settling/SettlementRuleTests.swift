@@ -28,7 +28,7 @@ struct SettlementRuleTests {
   }
 
   static func rejected(_ scope: Rejection.Scope, status: Int) -> CallOutcome {
-    .rejected(Rejection(scope: scope, status: status, code: "the_code", message: "The message."))
+    .rejected(Rejection(scope: scope, code: "the_code", message: "The message."))
   }
 
   @Test("unsent for want of a connection: the call is given back and everyone backs off")
@@ -109,7 +109,7 @@ struct SettlementRuleTests {
   func request(status: Int) {
     let settlement = Self.settle(Self.rejected(.request, status: status), status: status)
     #expect(settlement.result == .rejected && settlement.httpStatus == status)
-    #expect(settlement.job == .fails(code: "the_code", message: "The message."))
+    #expect(settlement.job == .fails)
     #expect(settlement.errorCode == "the_code" && settlement.errorMessage == "The message.")
     #expect(settlement.reward == .none && settlement.account == .proven)
     #expect(settlement.codes.isEmpty && settlement.received == nil)
@@ -139,7 +139,8 @@ struct SettlementRuleTests {
     for team in [nil, TeamAnswer.accepted, .unreachable("reset")] {
       let settlement = Self.settle(Self.rejected(.forbidden, status: 403), team: team)
       #expect(settlement.result == .rejected && settlement.job == .proceeds)
-      #expect(settlement.reward == .refused(code: "the_code", message: "The message."))
+      #expect(settlement.reward == .refused && settlement.errorCode == "the_code")
+      #expect(settlement.errorMessage == "The message.")
       #expect(settlement.account == .proven)
     }
   }

@@ -90,7 +90,7 @@ struct Fate {
 
   /// A refusal with a status.
   static func rejection(_ scope: Rejection.Scope, _ status: Int) -> Rejection {
-    Rejection(scope: scope, status: status, code: "http_\(status)", message: "refused")
+    Rejection(scope: scope, code: "http_\(status)", message: "refused")
   }
 
   /// Redirects, conflicts, 5xx, resets, and answers that cannot be read.

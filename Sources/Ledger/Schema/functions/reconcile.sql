@@ -3,7 +3,8 @@
 -- lock.
 
 -- Whether a call that is held for this reason was judged by a whole listing. If so, every code that
--- the call can have made was set aside. If not, its codes may be upstream and unknown.
+-- the call can have made was set aside. If not, its codes may be upstream and unknown. A reason
+-- belongs here if HoldReason.hasSeenAll is true for it (Verdict.swift).
 CREATE OR REPLACE FUNCTION codemint.has_seen_all(p_reason text) RETURNS boolean
 LANGUAGE sql IMMUTABLE
 SET search_path = pg_catalog, pg_temp

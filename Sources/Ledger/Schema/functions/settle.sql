@@ -275,6 +275,10 @@ DECLARE
   c_holds constant integer := 8;
   v_now   timestamptz := clock_timestamp();
 BEGIN
+  IF (p_effect IN ('none', 'proven', 'watched', 'closed', 'failed', 'refused')) IS NOT TRUE THEN
+    RAISE EXCEPTION 'there is no effect on a reward that is called %', p_effect
+      USING ERRCODE = 'invalid_parameter_value';
+  END IF;
   p_reward.in_flight := p_reward.in_flight - CASE WHEN p_landed THEN 1 ELSE 0 END;
   -- Only an ending that lands says how the reward is now. An ending that is repeated or late is
   -- older than what has happened meanwhile.

@@ -227,7 +227,7 @@ COMMENT ON COLUMN codemint.calls.updated_at IS 'When codemint last wrote to the 
 COMMENT ON COLUMN codemint.calls.held_at IS
   'Since when the call waits for a person, because listing could not decide what it did.';
 COMMENT ON COLUMN codemint.calls.hold_reason IS
-  'Why listing could not decide the call; docs/protocol.md explains each reason (rule 15).';
+  'Why listing could not decide the call; docs/sql.md explains each reason.';
 COMMENT ON COLUMN codemint.calls.resolution IS 'What a person decided: adopt or absent.';
 COMMENT ON COLUMN codemint.calls.resolved_by IS 'The login of the person who decided.';
 COMMENT ON COLUMN codemint.calls.resolved_at IS 'When that person decided.';
