@@ -29,24 +29,14 @@ struct Daemon {
     client = APIClient(try settings.apiConfiguration())
     self.logger = logger
     var random = SystemRandomNumberGenerator()
-    var configuration = WorkerConfiguration(
-      id: WorkerID(UniqueID(random: &random)),
-      host: Self.hostName,
-      process: Int(getpid()),
-      version: Version.current,
-      limits: settings.limits,
-      lease: settings.lease,
-      poll: settings.poll,
-      apiTimeout: settings.api.timeout,
-      listingGap: settings.listingGap
-    )
-    configuration.sync = settings.sync.tracks ? settings.sync.rules : nil
-    configuration.callRetention = settings.callRetention
-    configuration.progressInterval = watch.progressInterval
     let health = Health()
     let registry = MetricsRegistry()
     worker = Worker(
-      configuration: configuration,
+      configuration: settings.workerConfiguration(
+        id: WorkerID(UniqueID(random: &random)),
+        host: Self.hostName,
+        progressInterval: watch.progressInterval
+      ),
       store: PostgresStore(pool: pool),
       issuer: client,
       clock: SystemClock(),
