@@ -5,6 +5,26 @@ import Testing
 @Suite("watching a reward")
 struct WatchTests {
   @Test(
+    "rule 7: a code that an answer has shown since it was listed takes no kept-back code's place",
+    arguments: LedgerKind.allCases
+  )
+  func shownMeanwhile(kind: LedgerKind) async throws {
+    try await Scene.lend(kind) { scene in
+      let job = try await scene.insert(10)
+      _ = try await scene.insert(5)
+      let (short, exact) = (try await scene.claim(), try await scene.claim())
+      let kept = scene.mint.make(10, of: Scene.reward)
+      try await scene.settle(short, scene.short(short, of: kept, shown: 9))
+      let watch = try await scene.watch()
+      let shown = scene.mint.make(5, of: Scene.reward)
+      try await scene.settle(exact, .issued(Answer(codes: shown, nulls: 0, body: [])))
+      let ended = [EndedJob(job: job, state: .completed)]
+      let answer = try await scene.conclude(watch, finding: shown + kept.suffix(1))
+      #expect(answer == .done(issued: 1, surplus: 0, ended: ended))
+    }
+  }
+
+  @Test(
     "rule 14: a reward with an absent call is listed after 1 min, 10 min, 1 h and 24 h",
     arguments: LedgerKind.allCases
   )

@@ -113,7 +113,8 @@ extension MemoryLedger {
     guard isLeased(watch.reward, by: worker, now: now), let reward = rewards[watch.reward] else {
       return .lost
     }
-    let found = watch.codes.filter { !ContentRule.refuses($0) }
+    // An answer may have shown some of them since they were listed. They are no short answer's.
+    let found = watch.codes.filter { !ContentRule.refuses($0) && codes[$0.id] == nil }
     if !watch.codes.isEmpty, reward.closedAt != nil {
       rewards[watch.reward]?.giveBack()
       return .lost

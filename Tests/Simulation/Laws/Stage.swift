@@ -222,22 +222,41 @@ final class Stage: @unchecked Sendable {
     tally.overlooked = overlooked.count
     let moved = history.compare(ledger, Array(ledger.codes.keys), Array(ledger.calls.keys))
     if let moved { world.fail(moved) }
-    for row in ledger.codes.values where row.isSurplus && chaos.bounds.isJudgementExact {
-      guard let call = api?.maker[row.code.id], !miscounted.contains(row.code.reward),
-        !unseen.contains(row.code.reward)
-      else { continue }
-      // A job that ended before a listing showed what an answer had kept back has no room for it.
-      let job = ledger.calls[call].flatMap { ledger.jobs[$0.call.job]?.state }
-      // Where prefixes are not taken literally, nothing tells whose it is.
-      let isOver = job == .failed || job == .cancelled || !chaos.isPrefixLiteral
-      if veiled.contains(row.code.reward), isOver { continue }
-      world.fail("call \(call.short) made what its job had no room for: it was asked for twice")
-    }
+    if chaos.bounds.isJudgementExact { checkSurplus(ledger) }
     tally.codes = ledger.codes.count
     tally.surplus = ledger.codes.values.count(where: \.isSurplus)
     tally.rivals = rivals
     tally.events = world.log.count
     tally.steps = world.steps
+  }
+
+  /// Checks that no call made what its job had no room for. Which code is surplus says nothing, since
+  /// codes are interchangeable: their number does.
+  private func checkSurplus(_ ledger: MemoryLedger) {
+    let surplus = ledger.codes.values.filter(\.isSurplus).map(\.code)
+    for (reward, codes) in Dictionary(grouping: surplus, by: \.reward) {
+      guard !miscounted.contains(reward), !unseen.contains(reward) else { continue }
+      // Where prefixes are not taken literally, nothing tells whose an answer's missing code is.
+      if veiled.contains(reward), !chaos.isPrefixLiteral { continue }
+      let calls = codes.compactMap { api?.maker[$0.id] }
+      if calls.count > (veiled.contains(reward) ? spare(reward, ledger) : 0), let call = calls.min()
+      {
+        world.fail("call \(call.short) made what its job had no room for: it was asked for twice")
+      }
+    }
+  }
+
+  /// How many codes were made for jobs that ended before a listing showed what an answer had kept back:
+  /// such jobs have no room for them.
+  private func spare(_ reward: RewardID, _ ledger: MemoryLedger) -> Int {
+    let over = ledger.jobs.values.filter {
+      $0.reward == reward && ($0.state == .failed || $0.state == .cancelled)
+    }
+    let jobs = Set(over.map(\.id))
+    let made = (api?.codes[reward] ?? []).compactMap {
+      $0.call.flatMap { ledger.calls[$0]?.call.job }
+    }
+    return made.count(where: jobs.contains) - over.reduce(0) { $0 + $1.issued }
   }
 
   /// Jobs that are neither finished nor held with a reason, and doubts that nobody has decided.

@@ -159,6 +159,7 @@ AS $$
 DECLARE
   v_reward codemint.rewards;
   v_found  boolean := cardinality(p_found) + p_raw > 0;
+  v_news   codemint.received_code[];
   v_kept   record;
 BEGIN
   issued := 0;
@@ -182,8 +183,13 @@ BEGIN
     outcome := 'wait';
     RETURN;
   END IF;
-  IF cardinality(p_found) > 0 THEN
-    SELECT k.* INTO v_kept FROM codemint.take_kept_back(v_reward, p_found) k;
+  -- An answer may have shown some of them since they were listed. They are no short answer's.
+  v_news := ARRAY(
+    SELECT f.one FROM (SELECT u AS one, row_number() OVER () AS place FROM unnest(p_found) u) f
+    WHERE NOT EXISTS (SELECT FROM codemint.codes c WHERE c.id = (f.one).id)
+    ORDER BY f.place);
+  IF cardinality(v_news) > 0 THEN
+    SELECT k.* INTO v_kept FROM codemint.take_kept_back(v_reward, v_news) k;
     issued := v_kept.issued;
     credited := v_kept.credited;
     surplus := codemint.keep_rest(p_reward, v_kept.rest);
