@@ -87,6 +87,7 @@ let package = Package(
       dependencies: ["Provisioning", "Postgres"],
       resources: [
         .embedInCode("Schema/tables/m0001_ledger.sql"),
+        .embedInCode("Schema/tables/migrations.sql"),
         .embedInCode("Schema/functions/claim.sql"),
         .embedInCode("Schema/functions/cluster.sql"),
         .embedInCode("Schema/functions/durability.sql"),

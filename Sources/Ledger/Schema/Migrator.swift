@@ -115,7 +115,7 @@ public struct Migrator: Sendable {
   private func prepare() async throws(PostgresError) {
     try await connection.transaction { (connection) throws(PostgresError) in
       _ = try await connection.query(Statements.lock)
-      try await connection.script(Statements.prepare)
+      try await connection.script(Schema.bookkeeping)
     }
   }
 
@@ -241,61 +241,6 @@ extension Migrator {
     static let isInstalled: Statement = """
       SELECT to_regclass('codemint.migrations') IS NOT NULL
              AND to_regclass('codemint.installed_code') IS NOT NULL AS installed
-      """
-
-    /// Asks before it creates, so that a role without the right to create can migrate nothing.
-    static let prepare = """
-      DO $$
-      BEGIN
-        IF to_regnamespace('codemint') IS NULL THEN
-          CREATE SCHEMA codemint;
-        END IF;
-        IF to_regclass('codemint.migrations') IS NULL THEN
-          CREATE TABLE codemint.migrations (
-            number     integer     PRIMARY KEY,
-            name       text        NOT NULL,
-            checksum   text        NOT NULL,
-            applied_at timestamptz NOT NULL DEFAULT clock_timestamp(),
-            applied_by text        NOT NULL DEFAULT current_user
-          );
-          COMMENT ON TABLE codemint.migrations IS
-            'The migrations of the tables that codemint migrate has applied.';
-          COMMENT ON COLUMN codemint.migrations.number IS 'The place in the order, from 1.';
-          COMMENT ON COLUMN codemint.migrations.name IS 'What the migration brought.';
-          COMMENT ON COLUMN codemint.migrations.checksum IS
-            'The checksum of the text. A codemint that has another text refuses to start.';
-          COMMENT ON COLUMN codemint.migrations.applied_at IS 'When the migration was applied.';
-          COMMENT ON COLUMN codemint.migrations.applied_by IS 'Who applied the migration.';
-        END IF;
-        IF to_regclass('codemint.installed_code') IS NULL THEN
-          CREATE TABLE codemint.installed_code (
-            only_row     boolean     PRIMARY KEY DEFAULT true,
-            checksum     text        NOT NULL,
-            version      text        NOT NULL,
-            objects      jsonb       NOT NULL,
-            server       integer     NOT NULL,
-            installed_at timestamptz NOT NULL DEFAULT clock_timestamp(),
-            installed_by text        NOT NULL DEFAULT current_user,
-
-            CONSTRAINT "there is one version of the functions" CHECK (only_row)
-          );
-          COMMENT ON TABLE codemint.installed_code IS
-            'Which version of the functions, triggers, views and grants the database has. One row.';
-          COMMENT ON COLUMN codemint.installed_code.only_row IS 'Always true: there is one row.';
-          COMMENT ON COLUMN codemint.installed_code.checksum IS
-            'The checksum of their text. A daemon with another checksum gets no work.';
-          COMMENT ON COLUMN codemint.installed_code.version IS
-            'The version of codemint that installed them.';
-          COMMENT ON COLUMN codemint.installed_code.objects IS
-            'A fingerprint of each function, trigger and view, so that a change by hand is noticed.';
-          COMMENT ON COLUMN codemint.installed_code.server IS
-            'The major version of the server then. Another one may print the same view differently.';
-          COMMENT ON COLUMN codemint.installed_code.installed_at IS 'When they were installed.';
-          COMMENT ON COLUMN codemint.installed_code.installed_by IS
-            'The role that installed them.';
-        END IF;
-      END
-      $$
       """
 
     static let applied: Statement = "SELECT number, checksum FROM codemint.migrations"

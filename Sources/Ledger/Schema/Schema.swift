@@ -67,13 +67,15 @@ public struct Schema: Sendable {
     grants: text(PackageResources.grants_sql)
   )
 
-  /// The tables, functions, views, roles and grants, for people to read. It lacks what `Migrator` makes
-  /// itself: `codemint.migrations`, `codemint.installed_code` and `codemint.code_checksum`.
+  /// The SQL text that makes the schema and the tables of the migrations, if they are not there.
+  static let bookkeeping = text(PackageResources.migrations_sql)
+
+  /// The tables, functions, views, roles and grants, for people to read.
   public var script: String {
     let tables = migrations.map { "-- migration \($0.number): \($0.name)\n\($0.sql)" }
     return """
       BEGIN;
-      CREATE SCHEMA codemint;
+      \(Self.bookkeeping)
       \(tables.joined(separator: "\n"))
       -- functions and views
       SET LOCAL check_function_bodies = off;
