@@ -29,7 +29,6 @@ DECLARE
   v_claim codemint.claimed;
   v_call  codemint.calls;
 BEGIN
-  PERFORM codemint.require_code(p_code);
   PERFORM codemint.set_durability(p_waits);
   SELECT * INTO v_call FROM codemint.calls c WHERE c.id = p_call;
   IF NOT FOUND THEN
@@ -104,7 +103,8 @@ BEGIN
   v_reward := codemint.lock_reward(v_candidate.reward_id);
   SELECT * INTO v_job FROM codemint.jobs j WHERE j.id = v_candidate.job_id FOR UPDATE;
   SELECT * INTO v_account FROM codemint.account a FOR UPDATE;
-  -- codemint migrate holds the account when it commits: the functions may be others since the wait.
+  -- Here and not at the beginning: codemint migrate holds the account when it commits, so other
+  -- functions may be in place since the wait.
   PERFORM codemint.require_code(p_code);
   v_now := clock_timestamp();
   IF NOT codemint.may_take(v_account, v_reward, v_job, v_now)

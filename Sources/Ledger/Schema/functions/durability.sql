@@ -33,7 +33,7 @@ END
 $$;
 
 -- Refuses a worker that was built with other functions than this database has. Every function that
--- gives work to a worker calls this one first. A worker may still finish the work that it has.
+-- gives work to a worker calls this one. A worker may still finish the work that it has.
 -- The checksum is read from a table, so that a function that began before codemint migrate committed
 -- sees the new one as well.
 CREATE OR REPLACE FUNCTION codemint.require_code(p_code text) RETURNS void

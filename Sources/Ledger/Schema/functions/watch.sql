@@ -20,11 +20,6 @@ DECLARE
   v_anew    boolean := v_begins AND NOT v_awaited OR NOT EXISTS (
     SELECT FROM codemint.reward_watches w
     WHERE w.reward_id = p_reward AND w.next_listing_at IS NOT NULL);
-  -- A failover lost the claim of a call without a slot. The call can have been sent at any time
-  -- since its job was inserted.
-  v_since   timestamptz := (
-    SELECT CASE WHEN c.send_at IS NULL THEN j.created_at ELSE c.created_at END
-    FROM codemint.calls c JOIN codemint.jobs j ON j.id = c.job_id WHERE c.id = p_call);
 BEGIN
   UPDATE codemint.rewards r
   SET reconciler = NULL, reconciler_until = NULL, awaits_listing = v_awaited OR v_begins
@@ -32,7 +27,8 @@ BEGIN
   INSERT INTO codemint.reward_watches AS w
     (reward_id, reason, call_id, since, listings_left, next_listing_at)
   VALUES
-    (p_reward, p_reason, p_call, v_since, CASE WHEN p_reason = 'late_codes' THEN 1 ELSE 4 END,
+    (p_reward, p_reason, p_call, codemint.sent_since(ARRAY[p_call]),
+     CASE WHEN p_reason = 'late_codes' THEN 1 ELSE 4 END,
      v_now + CASE WHEN v_begins THEN interval '0' ELSE interval '1 minute' END)
   ON CONFLICT (reward_id) DO UPDATE
   -- Codes that a failover lost go to the latest call before the failover, so that call stays.
@@ -50,6 +46,17 @@ BEGIN
 END
 $$;
 
+-- From when on these calls can have made codes. A failover lost the claim of a call without a slot:
+-- the call can have been sent at any time since its job was inserted.
+CREATE OR REPLACE FUNCTION codemint.sent_since(p_calls uuid[]) RETURNS timestamptz
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+  SELECT min(CASE WHEN c.send_at IS NULL THEN j.created_at ELSE c.created_at END)
+  FROM codemint.calls c JOIN codemint.jobs j ON j.id = c.job_id
+  WHERE c.id = ANY (p_calls)
+$$;
+
 -- Lists a reward anew that calls wait to be listed, after p_decided were decided. Codes that were
 -- left to a short answer may be codes of these calls. So the next listing must not be older than
 -- the one that decided, and must reach back to the oldest of these calls. The reward is locked.
@@ -59,10 +66,7 @@ SET search_path = pg_catalog, pg_temp
 AS $$
   UPDATE codemint.reward_watches w
   SET next_listing_at = clock_timestamp(), failures = 0, failing_since = NULL, error_message = NULL,
-      since = least(w.since, (
-        SELECT min(CASE WHEN c.send_at IS NULL THEN j.created_at ELSE c.created_at END)
-        FROM codemint.calls c JOIN codemint.jobs j ON j.id = c.job_id
-        WHERE c.id = ANY (p_decided)))
+      since = least(w.since, codemint.sent_since(p_decided))
   WHERE w.reward_id = p_reward
 $$;
 
