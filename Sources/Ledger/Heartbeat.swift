@@ -6,14 +6,11 @@ extension PostgresStore {
   private static let heartbeat: Statement = """
     SELECT call_id, job_id, reward_id, action, done_by, state_before, state_after, next_us,
            block_code, block_message, probe_now, reconciling_due, api_failing, max_in_flight
-    FROM codemint.heartbeat($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
+    FROM codemint.heartbeat($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
     """
 
   /// A worker that stopped no longer counts when the smallest limits are found.
   private static let retire: Statement = "SELECT codemint.retire_worker($1)"
-
-  /// How often a blocked account is probed, by the fleet together.
-  private static let probeEvery: Duration = .seconds(30)
 
   /// See `Store.heartbeat`.
   public func heartbeat(_ worker: WorkerPresence) async throws(StoreError) -> Heartbeat {
@@ -22,7 +19,7 @@ extension PostgresStore {
       .uuid(worker.id), .text(worker.host), .int4(Int32(worker.process)), .text(worker.version),
       .bool(worker.draining), .float8(limits.requestsPerSecond), .int4(Int32(limits.burst)),
       .int4(Int32(limits.maxInFlight)), .int4(Int32(limits.maxInFlightPerReward)),
-      .interval(worker.lifetime), .interval(Self.probeEvery), code,
+      .interval(worker.lifetime), code,
     ]
     return try await translated { () throws(PostgresError) in
       try Heartbeat(try await run(Self.heartbeat, parameters))

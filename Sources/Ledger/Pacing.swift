@@ -9,7 +9,7 @@ extension PostgresStore {
 
   private static let applyFeedback: Statement = "SELECT codemint.apply_feedback($1, $2, $3, $4)"
 
-  private static let recordProbe: Statement = "SELECT codemint.record_probe($1, $2, $3, $4)"
+  private static let recordProbe: Statement = "SELECT codemint.record_probe($1, $2, $3)"
 
   /// See `Store.moveSlot`.
   public func moveSlot(_ call: CallID, worker: WorkerID) async throws(StoreError) -> Duration? {
@@ -38,17 +38,15 @@ extension PostgresStore {
   }
 
   /// See `Store.recordProbe`.
-  public func recordProbe(_ answer: TeamAnswer, retryAfter pause: Duration)
-    async throws(StoreError)
-  {
+  public func recordProbe(_ answer: TeamAnswer) async throws(StoreError) {
     let parameters: [Parameter] =
       switch answer {
       case .accepted:
-        [.bool(true), .text(nil), .text(nil), .interval(pause)]
+        [.bool(true), .text(nil), .text(nil)]
       case .refused(let code, let message):
-        [.bool(false), .text(code), .text(message), .interval(pause)]
+        [.bool(false), .text(code), .text(message)]
       case .unreachable:
-        [.bool(false), .text(nil), .text(nil), .interval(pause)]
+        [.bool(false), .text(nil), .text(nil)]
       }
     try await translated { () throws(PostgresError) in
       _ = try await run(Self.recordProbe, parameters)

@@ -98,11 +98,11 @@ public final class MemoryStore: Store {
   }
 
   /// See `Store.recordProbe`.
-  public func recordProbe(_ answer: TeamAnswer, retryAfter pause: Duration)
+  public func recordProbe(_ answer: TeamAnswer)
     async throws(StoreError)
   {
     try request { ledger, now throws(StoreError) in
-      ledger.recordProbe(answer, retryAfter: pause, now: now)
+      ledger.recordProbe(answer, now: now)
     }
   }
 

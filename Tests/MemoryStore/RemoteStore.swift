@@ -72,11 +72,11 @@ open class RemoteStore: Store, @unchecked Sendable {
     }
   }
 
-  open func recordProbe(_ answer: TeamAnswer, retryAfter pause: Duration)
+  open func recordProbe(_ answer: TeamAnswer)
     async throws(StoreError)
   {
     try await request(.probe) { () throws(StoreError) in
-      try await memory.recordProbe(answer, retryAfter: pause)
+      try await memory.recordProbe(answer)
     }
   }
 

@@ -30,7 +30,7 @@ public protocol Store: ReconcilingStore, SyncingStore, RetentionStore {
   func applyFeedback(_ feedback: PaceFeedback, age: Duration) async throws(StoreError)
 
   /// Records what a probe of the account showed: an accepted key unblocks it.
-  func recordProbe(_ answer: TeamAnswer, retryAfter pause: Duration) async throws(StoreError)
+  func recordProbe(_ answer: TeamAnswer) async throws(StoreError)
 
   /// Takes the worker off the list of those that live.
   func retire(_ worker: WorkerID) async throws(StoreError)

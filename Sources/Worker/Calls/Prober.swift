@@ -17,7 +17,7 @@ struct Prober: Sendable {
   func probe() async {
     let answer = await context.ask { await context.issuer.checkTeam() }
     do throws(StoreError) {
-      try await context.store.recordProbe(answer, retryAfter: Self.pause)
+      try await context.store.recordProbe(answer)
     } catch {
       _ = context.outage.failed(error)
       return
@@ -39,7 +39,4 @@ struct Prober: Sendable {
       context.logger.debug("the API cannot be asked", metadata: ["error": "\(cause)"])
     }
   }
-
-  /// How long a refused account is left alone after a probe.
-  private static let pause: Duration = .seconds(30)
 }

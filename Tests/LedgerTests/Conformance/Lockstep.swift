@@ -246,8 +246,8 @@ struct Lockstep {
       .accepted, .accepted, .refused(code: "no", message: "key"), .unreachable("gone"),
     ]
     let answer = answers.randomElement(using: &random) ?? .accepted
-    try await memory.store.recordProbe(answer, retryAfter: .seconds(3))
-    try await postgres.store.recordProbe(answer, retryAfter: .seconds(3))
+    try await memory.store.recordProbe(answer)
+    try await postgres.store.recordProbe(answer)
     return "probe \(answer)"
   }
 

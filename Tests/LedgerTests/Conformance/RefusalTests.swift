@@ -54,15 +54,15 @@ struct RefusalTests {
       let others = try await scene.heartbeat(worker: Scene.otherWorker).block
       #expect(others == AccountBlock(code: "c401", message: "m401", probeNow: false))
       let store = scene.ledger.store
-      try await store.recordProbe(.refused(code: "c2", message: "m2"), retryAfter: .seconds(30))
+      try await store.recordProbe(.refused(code: "c2", message: "m2"))
       try await scene.ledger.pass(.seconds(30))
       #expect(try await scene.heartbeat().block?.code == "c2")
-      try await store.recordProbe(.unreachable("no"), retryAfter: .seconds(30))
+      try await store.recordProbe(.unreachable("no"))
       #expect(
         try await scene.heartbeat().block
           == AccountBlock(code: "c2", message: "m2", probeNow: false)
       )
-      try await store.recordProbe(.accepted, retryAfter: .seconds(30))
+      try await store.recordProbe(.accepted)
       #expect(try await scene.heartbeat().block == nil)
       #expect(try await scene.claim().call.job == id)
     }

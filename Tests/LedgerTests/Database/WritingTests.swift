@@ -60,7 +60,7 @@ struct WritingTests {
         "SELECT codemint.declare_absent(gen_random_uuid())",
         "SELECT codemint.place_due_jobs()", "SELECT codemint.expire_leases()",
         "SELECT codemint.retire_worker(gen_random_uuid())",
-        "SELECT codemint.record_probe(true, NULL, NULL, '0')",
+        "SELECT codemint.record_probe(true, NULL, NULL)",
       ]
       for role in [Role.producer, .operator, .reader] {
         let login = try await logins.login(role)

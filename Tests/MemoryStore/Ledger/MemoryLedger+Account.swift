@@ -120,9 +120,9 @@ extension MemoryLedger {
   }
 
   /// Records what a probe showed: `codemint.record_probe`.
-  public mutating func recordProbe(_ answer: TeamAnswer, retryAfter pause: Duration, now: Int64) {
+  public mutating func recordProbe(_ answer: TeamAnswer, now: Int64) {
     guard account.blockedAt != nil || account.breaker == .open else { return }
-    account.probeAt = now + pause.microseconds
+    account.probeAt = now + Self.probeEvery.microseconds
     switch answer {
     case .accepted:
       account.answered()

@@ -3,14 +3,14 @@
 
 -- In one round trip: checks that the database is still the same, records that the worker lives,
 -- places jobs that are due, ends leases that ran out, fetches the actions of operators, and says
--- whether the account is blocked and the API is to be probed. Returns a row for each call that became doubtful, and a row
--- for each action of an operator. The last row has no job: it says when the next heartbeat is due
--- and whether the account is blocked. p_code is the checksum of the functions that the worker was
--- built with (require_code).
+-- whether the account is blocked and the API is to be probed. Returns a row for each call that
+-- became doubtful, and a row for each action of an operator. The last row has no job: it says when
+-- the next heartbeat is due and whether the account is blocked. p_code is the checksum of the
+-- functions that the worker was built with (require_code).
 CREATE OR REPLACE FUNCTION codemint.heartbeat(
   p_worker uuid, p_host text, p_process integer, p_version text, p_draining boolean,
   p_requests_per_second double precision, p_burst integer, p_max_in_flight integer,
-  p_max_in_flight_per_reward integer, p_lifetime interval, p_probe_every interval, p_code text,
+  p_max_in_flight_per_reward integer, p_lifetime interval, p_code text,
   OUT call_id uuid, OUT job_id bigint, OUT reward_id uuid,
   OUT action text, OUT done_by text, OUT state_before text, OUT state_after text, OUT next_us bigint,
   OUT block_code text, OUT block_message text, OUT probe_now boolean,
@@ -45,7 +45,7 @@ BEGIN
   job_id := NULL;
   action := NULL;
   SELECT b.code, b.message, b.probe_now INTO block_code, block_message, probe_now
-  FROM codemint.account_block(p_probe_every) b;
+  FROM codemint.account_block() b;
   reconciling_due := codemint.is_reconciling_due();
   SELECT a.breaker IS NOT NULL, a.max_in_flight INTO api_failing, max_in_flight
   FROM codemint.account a;
@@ -138,10 +138,18 @@ BEGIN
 END
 $$;
 
--- Why the account may not send; null if it may. In each p_probe_every, at most one worker is told
--- to probe the API. The probe takes a slot like any other request.
+-- When the API is probed again, after a probe at this time. A fleet probes at most once until then.
+CREATE OR REPLACE FUNCTION codemint.next_probe(p_now timestamptz) RETURNS timestamptz
+LANGUAGE sql IMMUTABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+  SELECT p_now + interval '30 seconds'
+$$;
+
+-- Why the account may not send; null if it may. If a probe of the API is due, one worker is told.
+-- The probe takes a slot like any other request.
 CREATE OR REPLACE FUNCTION codemint.account_block(
-  p_probe_every interval, OUT code text, OUT message text, OUT probe_now boolean
+  OUT code text, OUT message text, OUT probe_now boolean
 )
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
@@ -171,7 +179,8 @@ BEGIN
   probe_now := v_account.probe_at <= v_now;
   IF probe_now THEN
     UPDATE codemint.account a
-    SET probe_at = v_now + p_probe_every, next_slot_at = (codemint.next_slot(a, v_now)).following
+    SET probe_at = codemint.next_probe(v_now),
+        next_slot_at = (codemint.next_slot(a, v_now)).following
     WHERE a.probe_at <= v_now;
     probe_now := FOUND;
   END IF;
@@ -189,7 +198,7 @@ $$;
 -- Records what a probe showed. If the API accepts the key, the account is no longer blocked. Any
 -- answer puts an open breaker on trial: one call goes out at a time until one is clean.
 CREATE OR REPLACE FUNCTION codemint.record_probe(
-  p_accepted boolean, p_code text, p_message text, p_again interval
+  p_accepted boolean, p_code text, p_message text
 ) RETURNS void
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
@@ -202,7 +211,7 @@ BEGIN
   IF v_account.blocked_at IS NULL AND v_account.breaker IS DISTINCT FROM 'open' THEN
     RETURN;
   END IF;
-  v_account.probe_at := v_now + p_again;
+  v_account.probe_at := codemint.next_probe(v_now);
   IF p_accepted OR p_code IS NOT NULL THEN
     IF v_account.breaker = 'open' THEN
       v_account.breaker := 'trial';
