@@ -6,7 +6,7 @@
 // Configuration/  what an instance is told: rewards, shape of codes, sync, latency
 // Codes/          what was generated, kept as batches; ids and texts are derived from the seed
 // Wire/           bytes: parsing requests strictly, writing answers by hand
-// Faults/         the plan of misbehaviour and the dice that decide it
+// Faults/         the plan of misbehaviour, the forms that an API can differ in, the dice that decide
 // Truth/          what really happened, for checkers: by reward, by request, by arrival
 // Server/         routes, answers, delivery onto the socket, admin surface under /sandbox/
 // Start reading at `Sandbox`, then `Server/SandboxResponder.swift`.
@@ -60,7 +60,7 @@ public final class Sandbox: Service {
   /// - Throws: `SandboxError` if the plan asks for something impossible; the old one stays then.
   public func setFaults(_ plan: FaultPlan) throws(SandboxError) {
     try plan.validate()
-    core.dice.replace(plan)
+    core.replace(plan)
   }
 
   /// Listens and answers until graceful shutdown or cancellation.
@@ -68,7 +68,9 @@ public final class Sandbox: Service {
   public func run() async throws {
     let application = Application(
       responder: SandboxResponder(core),
-      server: .http1(configuration: .init(additionalChannelHandlers: [HangUpCloses()])),
+      server: .http1(
+        configuration: .init(additionalChannelHandlers: [HangUpCloses(), DateRewriter()])
+      ),
       configuration: .init(
         address: .hostname(configuration.host, port: configuration.port),
         serverName: "sandbox"

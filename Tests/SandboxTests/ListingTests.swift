@@ -142,7 +142,7 @@ struct ListingTests {
     var time = clock.time
     let steady = time.monotonic
     let start = steady()
-    time.wall = { ManualTime.start - Int64((steady() - start) / 1_000_000) }
+    time.wall = { ManualTime.start - Int64((steady() - start) / 1000) }
     try await withSandbox(time: time) { (caller) async throws in
       let first = try await caller.generate(1).codes()
       clock.advance(by: .seconds(5))

@@ -38,7 +38,7 @@ struct CodeDerivation: Sendable {
     fate.neverChanges ? status == .available : nil
   }
 
-  /// When the code last changed, in milliseconds after its birth.
+  /// When the code last changed, in microseconds after its birth.
   func changed(_ number: UInt64, born: UInt64, at now: UInt64, calls: [SyncCall]) -> Int64 {
     guard outlook.changes(number) || fate.changes(number) else { return 0 }
     var latest = status(of: number, born: born, at: now).since
@@ -46,13 +46,22 @@ struct CodeDerivation: Sendable {
       let (_, since) = outlook.standing(of: number, in: system, born: born, at: now, calls: calls)
       latest = max(latest, since)
     }
-    return Int64(latest / 1_000_000)
+    return Int64(latest / 1000)
   }
 }
 
 /// What a customer has done with a code.
-enum CodeStatus: String, Sendable, CaseIterable {
-  case available, reserved, redeemed, expired, revoked
+public enum CodeStatus: String, Sendable, Hashable, Codable, CaseIterable {
+  /// Nothing.
+  case available
+  /// Reserved it.
+  case reserved
+  /// Redeemed it.
+  case redeemed
+  /// Let it expire.
+  case expired
+  /// Had it revoked.
+  case revoked
 }
 
 /// Derives, from a code's number, what its status changes to and when; nothing is stored by code.
@@ -159,7 +168,7 @@ struct SyncOutlook: Sendable {
 }
 
 /// The bound below which a scrambled number falls with this probability.
-struct Share: Sendable {
+struct Share: Sendable, Equatable {
   private let bound: UInt64
   private let always: Bool
 

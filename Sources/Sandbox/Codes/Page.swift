@@ -3,8 +3,7 @@ struct Page: Sendable {
   /// Consecutive codes of one batch, in the order in which they are shown.
   struct Run: Sendable {
     let batch: Batch
-    /// The prefix of their texts, escaped for JSON.
-    let prefix: [UInt8]
+    let prefix: PrefixTable.Prefix
     /// Offset in the batch of the code shown first.
     let first: Int
     let count: Int
@@ -49,15 +48,25 @@ struct PageReader {
     let total = shelf.count(at: moment)
     let everyCode = query.status.map { derivation.uniformly($0) } ?? true
     if everyCode == false { return page([], total: 0) }
-    if let key = query.shuffle {
-      return page(shuffled(query, total: total, key: key), total: total)
+    if everyCode == true, query.hiding == nil {
+      if case .shuffled(let key) = query.arrangement {
+        return page(shuffled(query, total: total, key: key), total: total)
+      }
+      if query.arrangement == nil, query.key == .createdAt || derivation.neverChanges {
+        return page(inOrderOfMaking(query, total: total), total: total)
+      }
     }
-    if everyCode == true, query.key == .createdAt || derivation.neverChanges {
-      return page(inOrderOfMaking(query, total: total), total: total)
-    }
-    var places = query.key == .updatedAt ? inOrderOfChange(total: total) : Array(0..<total)
+    let inOrderOfChange = query.key == .updatedAt && !derivation.neverChanges
+    var places = inOrderOfChange ? self.inOrderOfChange(total: total) : Array(0..<total)
     if everyCode == nil { places = places.filter { status(at: $0) == query.status } }
-    if query.descending { places.reverse() }
+    if let hiding = query.hiding { places = places.filter { !hides(hiding, $0) } }
+    switch query.arrangement {
+    case nil: if query.descending { places.reverse() }
+    case .ids: places = inOrderOfIDs(places)
+    case .shuffled(let key):
+      let permutation = Permutation(size: UInt64(max(1, places.count)), key: key)
+      places = places.indices.map { places[Int(permutation[UInt64($0)])] }
+    }
     let shown = places.dropFirst(query.offset).prefix(query.limit)
     return page(shown.map(run(at:)), total: places.count)
   }
@@ -76,7 +85,7 @@ struct PageReader {
     let batch = shelf.batches[shelf.batch(holding: place)]
     return Page.Run(
       batch: batch,
-      prefix: prefixes.escaped(batch.prefix),
+      prefix: prefixes[batch.prefix],
       first: place - batch.firstPlace,
       count: 1,
       descending: false
@@ -97,7 +106,7 @@ struct PageReader {
       runs.append(
         Page.Run(
           batch: batch,
-          prefix: prefixes.escaped(batch.prefix),
+          prefix: prefixes[batch.prefix],
           first: first,
           count: count,
           descending: query.descending
@@ -116,6 +125,24 @@ struct PageReader {
     return (query.offset..<query.offset + min(query.limit, total - query.offset)).map {
       run(at: Int(permutation[UInt64($0)]))
     }
+  }
+
+  private func inOrderOfIDs(_ places: [Int]) -> [Int] {
+    let named = places.map { place in
+      let batch = shelf.batches[shelf.batch(holding: place)]
+      return (
+        id: derivation.id(of: batch.firstNumber + UInt64(place - batch.firstPlace)), place: place
+      )
+    }
+    return named.sorted { ($0.id.high, $0.id.low) < ($1.id.high, $1.id.low) }.map(\.place)
+  }
+
+  private func hides(_ hiding: Hiding, _ place: Int) -> Bool {
+    let batch = shelf.batches[shelf.batch(holding: place)]
+    let number = batch.firstNumber + UInt64(place - batch.firstPlace)
+    guard hiding.share.covers(mixed(hiding.seed ^ number)) else { return false }
+    guard let status = hiding.status else { return true }
+    return derivation.status(of: number, born: batch.born, at: moment).0 == status
   }
 
   private func status(at place: Int) -> CodeStatus {
@@ -158,4 +185,19 @@ struct PageReader {
     }
     return order + next.map(\.place)
   }
+}
+
+/// An order of listing that no query asks for.
+enum Arrangement: Sendable, Equatable {
+  /// By the dice; another one as soon as the list is longer.
+  case shuffled(UInt64)
+  case ids
+}
+
+/// Which codes a listing leaves out: the same ones on every page.
+struct Hiding: Sendable, Equatable {
+  let share: Share
+  /// Only codes with this status, nil for any.
+  let status: CodeStatus?
+  let seed: UInt64
 }

@@ -1,7 +1,7 @@
 /// One reward and its codes, oldest first.
 struct Shelf: Sendable {
   let reward: UUIDBits
-  /// When the reward was first seen, milliseconds since 1970 by the API's clock.
+  /// When the reward was first seen, microseconds since 1970 by the API's clock.
   let createdAt: Int64
   private(set) var batches: [Batch] = []
   /// Requests to sync again, in order of arrival.
@@ -14,15 +14,15 @@ struct Shelf: Sendable {
 
   var count: Int { batches.last?.endPlace ?? 0 }
 
-  /// Adds codes at the end. `createdAt` never steps back within a reward, so that the order by
-  /// (createdAt, place) is the order of this array.
+  /// Adds codes at the end. Neither time steps back within a reward, so that the order by (createdAt,
+  /// place) is the order of this array, and what was there at a moment is its beginning.
   mutating func append(
     _ count: Int,
     numberedFrom number: UInt64,
     prefix: Int32,
     createdAt: Int64,
     born: UInt64,
-    request: Int
+    maker: CodeMaker
   ) -> Batch {
     let batch = Batch(
       firstNumber: number,
@@ -30,11 +30,35 @@ struct Shelf: Sendable {
       count: Int32(count),
       prefix: prefix,
       createdAt: max(createdAt, batches.last?.createdAt ?? .min),
-      born: born,
-      request: request
+      born: max(born, batches.last?.born ?? 0),
+      maker: maker
     )
     batches.append(batch)
     return batch
+  }
+
+  /// Adds codes that have been there for long, in their place by `createdAt`.
+  mutating func insert(
+    _ count: Int,
+    numberedFrom number: UInt64,
+    prefix: Int32,
+    createdAt: Int64,
+    born: UInt64
+  ) {
+    let index = batches.partitioningIndex { $0.createdAt > createdAt }
+    let later = index < batches.count ? batches[index] : nil
+    let earlier = index > 0 ? batches[index - 1] : nil
+    let batch = Batch(
+      firstNumber: number,
+      firstPlace: earlier?.endPlace ?? 0,
+      count: Int32(count),
+      prefix: prefix,
+      createdAt: createdAt,
+      born: max(earlier?.born ?? 0, min(born, later?.born ?? .max)),
+      maker: .beforehand
+    )
+    for position in index..<batches.count { batches[position].moveUp(by: count) }
+    batches.insert(batch, at: index)
   }
 
   mutating func append(_ call: SyncCall) {
@@ -74,22 +98,26 @@ struct Batch: Sendable {
   /// Number of the first code, counted over all rewards; the others follow.
   let firstNumber: UInt64
   /// Place of the first code in its reward's list, oldest first.
-  let firstPlace: Int
+  private(set) var firstPlace: Int
   let count: Int32
   /// Which of the prefixes in use, or -1 for none.
   let prefix: Int32
-  /// Milliseconds since 1970 by the API's clock.
+  /// Microseconds since 1970 by the API's clock.
   let createdAt: Int64
   /// Nanoseconds on the monotonic clock.
   let born: UInt64
-  /// Which request made them, or -1 for somebody else.
-  let request: Int
+  let maker: CodeMaker
 
   /// The numbers of its codes.
   var numbers: Range<UInt64> { firstNumber..<firstNumber + UInt64(count) }
 
   /// Place behind the last code.
   var endPlace: Int { firstPlace + Int(count) }
+
+  /// Makes room for older codes that come before these.
+  mutating func moveUp(by count: Int) {
+    firstPlace += count
+  }
 }
 
 /// A request to sync a reward's failed codes again.
@@ -102,7 +130,7 @@ struct SyncCall: Sendable {
 /// A reward as the API shows it.
 struct RewardSummary: Sendable {
   let id: UUIDBits
-  /// Milliseconds since 1970 by the API's clock.
+  /// Microseconds since 1970 by the API's clock.
   let createdAt: Int64
   let codes: Int
 

@@ -10,6 +10,8 @@ struct Disguise: Sendable {
   let changes: FaultDecision.Changes
   /// Codes of another reward to show among these.
   let foreign: Page?
+  /// Older codes of the reward to show among these, newest first.
+  let older: Page?
 
   /// Whether the answer has fields around its codes that the contract does not list.
   var addsFields: Bool { changes.marks.contains { $0.blemish.contains(.fields) } }
@@ -28,7 +30,10 @@ struct Disguise: Sendable {
     let strangers = foreign.map(codes(of:)) ?? []
     replaceLast(of: &shown, with: strangers.prefix(changes.foreignInstead))
     replaceLast(of: &shown, with: shown.prefix(min(changes.doubledInstead, shown.count / 2)))
+    let known = older.map(codes(of:)) ?? []
+    replaceLast(of: &shown, with: known.prefix(changes.olderInstead))
     let again = shown.prefix(changes.doubled)
+    shown += known.dropFirst(changes.olderInstead).prefix(changes.older)
     return shown + again + strangers.dropFirst(changes.foreignInstead).prefix(changes.foreign)
   }
 

@@ -3,11 +3,13 @@ extension Fault: Decodable {
   private enum Addition: String {
     case latency, headers, nulls, short, long, doubled, foreign, unknownValues, extraFields
     case nulCharacter, order, stale, shortPage, somebodyElse
+    case prefix, texts, times, withheld, date, cached, hidden
+    case replayed, collapsed, swapped, older, resent, old, stream
   }
 
   /// The words for faults that decide how an answer ends.
   private enum Ending: String {
-    case status, reset, hang, generateLate, cut, html, drip, flood
+    case status, reset, hang, generateLate, slow, cut, html, drip, flood
   }
 
   /// Reads a fault; see `FaultPlan.init(json:)`.
@@ -56,6 +58,37 @@ extension Fault: Decodable {
         count: try read.value("count"),
         prefix: try read.value("prefix", default: .same)
       )
+    case .prefix: .prefix(try read.value("as"))
+    case .texts: .texts(try read.value("as"))
+    case .times: .times(try TimeForm(read))
+    case .withheld:
+      .withheld(try read.value("field"), as: try read.value("as", default: .null))
+    case .date:
+      .date(
+        offset: try read.value("offset", default: 0),
+        missing: try read.value("missing", default: false)
+      )
+    case .cached:
+      .cached(seconds: try read.value("seconds"), age: try read.value("age", default: false))
+    case .hidden:
+      .hidden(share: try read.value("share", default: 1), status: try read.optional("status"))
+    case .replayed: .replayed(made: try read.value("made", default: true))
+    case .collapsed: .collapsed(seconds: try read.value("seconds"))
+    case .swapped: .swapped(seconds: try read.value("seconds"))
+    case .older:
+      .older(count: try read.value("count"), made: try read.value("made", default: false))
+    case .resent: .resent(times: try read.value("times", default: 1))
+    case .old:
+      .old(
+        count: try read.value("count"),
+        days: try read.value("days"),
+        prefix: try read.optional("prefix")
+      )
+    case .stream:
+      .stream(
+        everySeconds: try read.value("everySeconds"),
+        prefix: try read.value("prefix", default: .same)
+      )
     }
   }
 
@@ -77,6 +110,8 @@ extension Fault: Decodable {
     case .hang:
       .hang(made: try read.value("made", default: .none), seconds: try read.optional("seconds"))
     case .generateLate: .generateLate(seconds: try read.value("seconds"))
+    case .slow:
+      .slow(seconds: try read.value("seconds"), answer: try read.optional("answer"))
     case .cut:
       .cut(
         keep: try read.value("keep", default: 0.5),
@@ -118,10 +153,25 @@ extension Fault: Encodable {
     case .stale: "stale"
     case .shortPage: "shortPage"
     case .somebodyElse: "somebodyElse"
+    case .prefix: "prefix"
+    case .texts: "texts"
+    case .times: "times"
+    case .withheld: "withheld"
+    case .date: "date"
+    case .cached: "cached"
+    case .hidden: "hidden"
+    case .replayed: "replayed"
+    case .collapsed: "collapsed"
+    case .swapped: "swapped"
+    case .older: "older"
+    case .resent: "resent"
+    case .old: "old"
+    case .stream: "stream"
     case .status: "status"
     case .reset: "reset"
     case .hang: "hang"
     case .generateLate: "generateLate"
+    case .slow: "slow"
     case .cut: "cut"
     case .html: "html"
     case .drip: "drip"
@@ -165,8 +215,54 @@ extension Fault: Encodable {
     case .somebodyElse(let count, let prefix):
       try container.encode(count, forKey: "count")
       try container.encode(prefix, forKey: "prefix")
-    case .status, .reset, .hang, .generateLate, .cut, .html, .drip, .flood:
+    case .prefix, .texts, .times, .withheld, .date, .cached, .hidden, .replayed, .collapsed,
+      .swapped, .older, .resent, .old, .stream:
+      try encodeDifference(&container)
+    case .status, .reset, .hang, .generateLate, .slow, .cut, .html, .drip, .flood:
       try encodeEnding(&container)
+    }
+  }
+
+  /// Writes what makes this API another one than the documents describe.
+  private func encodeDifference(
+    _ container: inout KeyedEncodingContainer<FaultParameters.Key>
+  ) throws {
+    switch self {
+    case .prefix(let form): try container.encode(form, forKey: "as")
+    case .texts(let form): try container.encode(form, forKey: "as")
+    case .times(let form): try form.encode(&container)
+    case .withheld(let field, let withholding):
+      try container.encode(field, forKey: "field")
+      try container.encode(withholding, forKey: "as")
+    case .date(let offset, let missing):
+      try container.encode(offset, forKey: "offset")
+      try container.encode(missing, forKey: "missing")
+    case .cached(let seconds, let age):
+      try container.encode(seconds, forKey: "seconds")
+      try container.encode(age, forKey: "age")
+    case .hidden(let share, let status):
+      try container.encode(share, forKey: "share")
+      try container.encodeIfPresent(status, forKey: "status")
+    case .replayed(let made):
+      try container.encode(made, forKey: "made")
+    case .collapsed(let seconds), .swapped(let seconds):
+      try container.encode(seconds, forKey: "seconds")
+    case .older(let count, let made):
+      try container.encode(count, forKey: "count")
+      try container.encode(made, forKey: "made")
+    case .resent(let times):
+      try container.encode(times, forKey: "times")
+    case .old(let count, let days, let prefix):
+      try container.encode(count, forKey: "count")
+      try container.encode(days, forKey: "days")
+      try container.encodeIfPresent(prefix, forKey: "prefix")
+    case .stream(let seconds, let prefix):
+      try container.encode(seconds, forKey: "everySeconds")
+      try container.encode(prefix, forKey: "prefix")
+    case .latency, .headers, .nulls, .short, .long, .doubled, .foreign, .unknownValues,
+      .extraFields, .nulCharacter, .order, .stale, .shortPage, .somebodyElse, .status, .reset,
+      .hang, .generateLate, .slow, .cut, .html, .drip, .flood:
+      break
     }
   }
 
@@ -186,6 +282,9 @@ extension Fault: Encodable {
       try container.encodeIfPresent(seconds, forKey: "seconds")
     case .generateLate(let seconds):
       try container.encode(seconds, forKey: "seconds")
+    case .slow(let seconds, let answer):
+      try container.encode(seconds, forKey: "seconds")
+      try container.encodeIfPresent(answer, forKey: "answer")
     case .cut(let keep, let complete, _):
       try container.encode(keep, forKey: "keep")
       try container.encode(complete, forKey: "complete")
@@ -198,7 +297,9 @@ extension Fault: Encodable {
       try container.encode(bytes, forKey: "bytes")
       try container.encode(declared, forKey: "declared")
     case .latency, .headers, .nulls, .short, .long, .doubled, .foreign, .unknownValues,
-      .extraFields, .nulCharacter, .order, .stale, .shortPage, .somebodyElse:
+      .extraFields, .nulCharacter, .order, .stale, .shortPage, .somebodyElse, .prefix, .texts,
+      .times, .withheld, .date, .cached, .hidden, .replayed, .collapsed, .swapped, .older, .resent,
+      .old, .stream:
       break
     }
   }
@@ -210,9 +311,32 @@ extension Fault: Encodable {
       .cut(_, _, let made), .html(_, let made), .flood(_, _, let made):
       made
     case .latency, .headers, .nulls, .short, .long, .doubled, .foreign, .unknownValues,
-      .extraFields, .nulCharacter, .order, .stale, .shortPage, .somebodyElse, .generateLate,
-      .drip:
+      .extraFields, .nulCharacter, .order, .stale, .shortPage, .somebodyElse, .prefix, .texts,
+      .times, .withheld, .date, .cached, .hidden, .replayed, .collapsed, .swapped, .older, .resent,
+      .old, .stream, .generateLate, .slow, .drip:
       nil
     }
+  }
+}
+
+extension TimeForm {
+  /// Reads the parameters of the fault `times`.
+  fileprivate init(_ read: FaultParameters) throws {
+    self.init(
+      offset: try read.value("offset", default: 0),
+      resolution: try read.value("resolution", default: .milliseconds),
+      rounded: try read.value("rounded", default: false),
+      zone: try read.value("zone", default: .utc)
+    )
+  }
+
+  /// Writes the parameters of the fault `times`.
+  fileprivate func encode(
+    _ container: inout KeyedEncodingContainer<FaultParameters.Key>
+  ) throws {
+    try container.encode(offset, forKey: "offset")
+    try container.encode(resolution, forKey: "resolution")
+    try container.encode(rounded, forKey: "rounded")
+    try container.encode(zone, forKey: "zone")
   }
 }

@@ -1,8 +1,9 @@
 /// One way to misbehave. In JSON an object whose `fault` names the case and whose other keys are the
 /// labels here, in the same words; labels with a default may be left out.
 ///
-/// The cases from `latency` to `somebodyElse` add something to an answer, and several can strike one
-/// request together. The others decide how it ends, and of those the first that strikes wins.
+/// The cases from `latency` to `stream` add something to an answer, and several can strike one request
+/// together; where only one can hold, the last that strikes wins. The others decide how it ends, and of
+/// those the first that strikes wins.
 public enum Fault: Sendable, Hashable {
   /// Makes the answer late; codes come into being in the middle of the wait.
   case latency(seconds: Double, jitter: Double = 0)
@@ -35,6 +36,43 @@ public enum Fault: Sendable, Hashable {
   /// a page is read, so that pages shift.
   case somebodyElse(count: Int, prefix: RivalPrefix = .same)
 
+  /// Makes codes whose texts begin with another form of the prefix. In JSON the form is `as`.
+  case prefix(PrefixForm)
+  /// Shows the texts of codes in another form. In JSON the form is `as`.
+  case texts(TextForm)
+  /// Shows the times of codes in another form.
+  case times(TimeForm)
+  /// Shows a time of codes as null, or not at all.
+  case withheld(TimeField, as: Withholding = .null)
+  /// Says another time in the answer's `Date` header, that many seconds ahead, or has none.
+  case date(offset: Double = 0, missing: Bool = false)
+  /// Keeps the answer to each query that long, and gives it again, with its `Date` and, if asked for, its
+  /// `Age`.
+  case cached(seconds: Double, age: Bool = false)
+  /// Leaves this share of the codes out of listings, always the same codes; with a status only codes that
+  /// have it.
+  case hidden(share: Double = 1, status: CodeStatus? = nil)
+
+  /// Answers with the codes of the reward's previous answer, whether or not those asked for are `made`.
+  /// If there is none, this does nothing.
+  case replayed(made: Bool = true)
+  /// Holds the answer back that long. Other requests of the reward that come meanwhile get one like it,
+  /// and make nothing.
+  case collapsed(seconds: Double)
+  /// Holds the answer back that long; if another request of the reward has an answer by then, they are
+  /// exchanged.
+  case swapped(seconds: Double)
+  /// Shows older codes of the reward in place of some. `made` says whether those exist unseen.
+  case older(count: Int, made: Bool = false)
+  /// Something on the way sends the request more than once; the answer shows what the last one made.
+  case resent(times: Int = 1)
+
+  /// The reward has had these codes for so many days: somebody made them by hand.
+  case old(count: Int, days: Double, prefix: String? = nil)
+  /// Somebody else makes a code of the reward each time that so long has passed, while the plan is in
+  /// force.
+  case stream(everySeconds: Double, prefix: RivalPrefix = .same)
+
   /// Answers with this status and, below 300, a body of the right form; `made` codes exist all the same.
   case status(
     Int,
@@ -49,6 +87,9 @@ public enum Fault: Sendable, Hashable {
   case hang(made: Making = .none, seconds: Double? = nil)
   /// Says nothing until the client hangs up, and makes the codes that many seconds after that.
   case generateLate(seconds: Double)
+  /// Makes the codes after some seconds, whether or not the client is still there, and answers `answer`
+  /// seconds after that, or never.
+  case slow(seconds: Double, answer: Double? = nil)
   /// Sends only this share of the body: as a whole HTTP message, or with an orderly end of the
   /// connection where the length promised more.
   case cut(keep: Double = 0.5, complete: Bool = true, made: Making = .all)
@@ -128,6 +169,8 @@ public enum OrderShown: String, Sendable, Hashable, Codable {
   case descending
   /// Newest first, by the time of making.
   case making
+  /// By id, so that new codes come anywhere among the others.
+  case ids
   /// By the dice, the same on every page of as many codes.
   case shuffled
 }

@@ -13,6 +13,9 @@ public struct FaultRule: Sendable, Hashable, Codable {
     case rewards
     /// `GET /v1/team`
     case team
+    /// No call, but the moment at which a plan first meets a reward: before the first generate or list
+    /// request about it is carried out.
+    case reward
   }
 
   /// Which calls it looks at; `where` in JSON.
@@ -31,6 +34,10 @@ public struct FaultRule: Sendable, Hashable, Codable {
   public var reward: String?
   /// Strikes at most this often.
   public var times: Int?
+  /// Looks at requests only when the plan has been in force for this many seconds.
+  public var from: Double?
+  /// Looks at requests only until the plan has been in force for this many seconds.
+  public var until: Double?
 
   /// By default a rule strikes every call of its endpoint.
   public init(
@@ -41,7 +48,9 @@ public struct FaultRule: Sendable, Hashable, Codable {
     first: Int? = nil,
     every: Int = 1,
     reward: String? = nil,
-    times: Int? = nil
+    times: Int? = nil,
+    from: Double? = nil,
+    until: Double? = nil
   ) {
     self.endpoint = endpoint
     self.fault = fault
@@ -51,6 +60,8 @@ public struct FaultRule: Sendable, Hashable, Codable {
     self.every = every
     self.reward = reward
     self.times = times
+    self.from = from
+    self.until = until
   }
 
   /// Reads a rule; see `FaultPlan.init(json:)`.
@@ -64,6 +75,8 @@ public struct FaultRule: Sendable, Hashable, Codable {
     every = try parameters.value("every", default: 1)
     reward = try parameters.optional("reward")
     times = try parameters.optional("times")
+    from = try parameters.optional("from")
+    until = try parameters.optional("until")
     try parameters.refuseOthers()
   }
 
@@ -78,6 +91,8 @@ public struct FaultRule: Sendable, Hashable, Codable {
     try container.encode(every, forKey: "every")
     try container.encodeIfPresent(reward, forKey: "reward")
     try container.encodeIfPresent(times, forKey: "times")
+    try container.encodeIfPresent(from, forKey: "from")
+    try container.encodeIfPresent(until, forKey: "until")
   }
 
   func validate() throws(SandboxError) {
@@ -86,6 +101,9 @@ public struct FaultRule: Sendable, Hashable, Codable {
     }
     guard skip >= 0, (first ?? 0) >= 0, every >= 1, (times ?? 0) >= 0 else {
       throw .faultPlan("skip, first and times are 0 or more, every is 1 or more")
+    }
+    guard (from ?? 0) >= 0, (until ?? 0) >= 0 else {
+      throw .faultPlan("from and until are 0 seconds or more")
     }
     if let reward, UUIDBits(reward) == nil {
       throw .faultPlan("the reward of a rule is a UUID")

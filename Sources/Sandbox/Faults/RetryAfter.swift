@@ -39,9 +39,9 @@ public struct RetryAfter: Sendable, Hashable, Codable {
   }
 
   /// The header's value.
-  /// - Parameter now: milliseconds since 1970, by the clock of the answer's `Date`.
+  /// - Parameter now: microseconds since 1970, by the clock of the answer's `Date`.
   func text(now: Int64) -> String {
-    let date = Calendar(milliseconds: now + Int64(seconds) * 1000)
+    let date = Calendar(microseconds: now + Int64(seconds) * 1_000_000)
     return switch form {
     case .seconds: String(seconds)
     case .imfFixdate: date.imfFixdate

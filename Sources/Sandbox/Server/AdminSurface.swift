@@ -5,17 +5,17 @@ internal import NIOCore
 /// What a checker in another process reads under `/sandbox/`. It needs no key, and shows ids, never the
 /// texts of codes.
 struct AdminSurface: Sendable {
-  private let dice: FaultDice
+  private let core: SandboxCore
   private let truth: SandboxTruth
 
   init(_ core: SandboxCore) {
-    dice = core.dice
+    self.core = core
     truth = core.truth
   }
 
   /// `GET /sandbox/truth`: counts by reward. With `?ids=1` one line of JSON for every code instead, of
-  /// the reward given by `reward=` or of all: its id, its reward and the number of the request that made
-  /// it, null if somebody else did.
+  /// the reward given by `reward=` or of all: its id, its reward, the number of the request that it was
+  /// made for, null if for none, and who had it made; see `CodeMaker`.
   func truth(_ request: Request) -> Response {
     let query = request.uri.queryParameters
     guard query["ids"] == "1" else { return Answer(200, counts()).response }
@@ -64,7 +64,7 @@ struct AdminSurface: Sendable {
 
   /// `GET /sandbox/faults`: the plan in force.
   func faults() -> Response {
-    Answer(200, ByteBuffer(string: dice.plan.json)).response
+    Answer(200, ByteBuffer(string: core.dice.plan.json)).response
   }
 
   /// `PUT /sandbox/faults`: puts another plan in force, with all counts at their start.
@@ -72,7 +72,7 @@ struct AdminSurface: Sendable {
     do {
       let body = try await exchange.collect(upTo: 1 << 20)
       let plan = try FaultPlan(json: String(buffer: body))
-      dice.replace(plan)
+      core.replace(plan)
       return faults()
     } catch let error as SandboxError {
       return Answer(.invalid(error.reason)).response
@@ -83,19 +83,21 @@ struct AdminSurface: Sendable {
 
   /// `DELETE /sandbox/faults`: behaves well from now on.
   func clearFaults() -> Response {
-    dice.replace(FaultPlan())
+    core.replace(FaultPlan())
     return Answer(204, ByteBuffer()).response
   }
 
   private func counts() -> ByteBuffer {
     let byReward = truth.codesByReward
-    let tallies = dice.tallies.map { "{\"seen\":\($0.seen),\"struck\":\($0.struck)}" }
+    let byMaker = truth.codesByMaker
+    let tallies = core.dice.tallies.map { "{\"seen\":\($0.seen),\"struck\":\($0.struck)}" }
     let rewards = byReward.sorted { $0.key < $1.key }.map { "\"\($0.key)\":\($0.value)" }
     return ByteBuffer(
       string: "{\"codes\":\(byReward.values.reduce(0, +))"
         + ",\"generate_requests\":\(truth.generateRequests)"
         + ",\"list_requests\":\(truth.listRequests),\"sync_requests\":\(truth.syncRequests)"
-        + ",\"somebody_else\":\(truth.codesOfSomebodyElse)"
+        + ",\"made_for_requests\":\(byMaker.requests),\"resent\":\(byMaker.resent)"
+        + ",\"somebody_else\":\(byMaker.somebodyElse),\"beforehand\":\(byMaker.beforehand)"
         + ",\"fault_rules\":[\(tallies.joined(separator: ","))]"
         + ",\"rewards\":{\(rewards.joined(separator: ","))}}"
     )
@@ -106,8 +108,10 @@ struct AdminSurface: Sendable {
     of origin: CodeStore.Origin,
     into piece: inout ByteBuffer
   ) {
-    let request = origin.batch.request < 0 ? "null" : String(origin.batch.request)
-    let rest = "\",\"reward\":\"\(origin.reward)\",\"request\":\(request)}\n"
+    let maker = origin.batch.maker
+    let request = maker.request.map(String.init) ?? "null"
+    let rest =
+      "\",\"reward\":\"\(origin.reward)\",\"request\":\(request),\"maker\":\"\(maker.name)\"}\n"
     for id in ids {
       piece.writeStaticString("{\"id\":\"")
       piece.writeString(id)

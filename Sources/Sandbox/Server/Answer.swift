@@ -7,6 +7,8 @@ struct Answer: Sendable {
   var status: Int
   var headers: HTTPFields = [.contentType: "application/json; charset=utf-8"]
   var body: ByteBuffer
+  /// How long a cache has had it.
+  var age = Duration.zero
 
   init(_ status: Int, _ body: ByteBuffer) {
     self.status = status
@@ -35,9 +37,17 @@ struct Answer: Sendable {
     }
   }
 
+  /// Has another `Date` than now: what a cache's origin said, or what a fault wants.
+  /// - Parameter now: microseconds since 1970, by the clock of the `Date` header.
+  mutating func setDate(_ fault: (offset: Double, missing: Bool)?, now: Int64) {
+    guard let name = DateRewriter.header, fault != nil || age > .zero else { return }
+    let moment = now - age.microseconds + Int64((fault?.offset ?? 0) * 1e6)
+    headers[name] = fault?.missing == true ? "" : Calendar(microseconds: moment).imfFixdate
+  }
+
   /// Puts on what a fault answers with instead of the truth.
   /// - Parameters:
-  ///   - now: milliseconds since 1970, by the clock of the `Date` header.
+  ///   - now: microseconds since 1970, by the clock of the `Date` header.
   ///   - path: path and query of the request; a redirect without a `Location` of its own leads back there.
   mutating func put(on ending: Fault?, now: Int64, path: String) {
     switch ending {

@@ -19,11 +19,13 @@ struct Delivery: Sendable {
       return dripping(answer, bytes: bytes, pause: .seconds(seconds))
     case .flood(let bytes, let declared, _):
       return flood(answer, bytes: bytes, declared: declared)
-    case .status, .html, .hang, .generateLate, nil:
+    case .status, .html, .hang, .generateLate, .slow, nil:
       note(.whole)
       return answer.response
     case .latency, .headers, .nulls, .short, .long, .doubled, .foreign, .unknownValues,
-      .extraFields, .nulCharacter, .order, .stale, .shortPage, .somebodyElse:
+      .extraFields, .nulCharacter, .order, .stale, .shortPage, .somebodyElse, .prefix, .texts,
+      .times, .withheld, .date, .cached, .hidden, .replayed, .collapsed, .swapped, .older, .resent,
+      .old, .stream:
       preconditionFailure("an addition is no ending")
     }
   }

@@ -47,6 +47,7 @@ struct Exchange: Sendable {
       ending = nil
     }
     answer.set(decision.headers)
+    answer.setDate(decision.date, now: core.time.wall())
     let status = answer.status
     let delivery = Delivery(connection: connection) { progress in
       log(Ending(status: status, answer: progress))

@@ -13,7 +13,8 @@ struct GenerateCall: Sendable {
 
   func respond(_ exchange: Exchange, _ reward: UUIDBits) async throws -> Response {
     let number = core.log.generateArrived(reward, at: exchange.arrival)
-    let decision = core.dice.decide(.generate, of: reward)
+    core.meet(reward, at: exchange.arrival)
+    let decision = core.dice.decide(.generate, of: reward, at: exchange.arrival)
     if !decision.names.isEmpty {
       core.log.update(generate: number) { $0.faults = decision.names.joined(separator: " ") }
     }
@@ -36,29 +37,22 @@ struct GenerateCall: Sendable {
   ) async throws -> Answer {
     let wanted = try await wanted(exchange, reward, number: number)
     try await exchange.pause(decision, number: number)
-    let total = max(0, wanted.count + decision.surplus)
-    func make(_ count: Int) -> Page.Run? {
-      guard count > 0 else { return nil }
-      let run = core.store.make(count, of: reward, prefix: wanted.prefix, request: number)
-      core.log.update(generate: number) { $0.made += Int32(count) }
-      return run
+    if let page = core.collapses.waiting(for: reward) {
+      return answer(page, decision, of: reward, older: nil)
     }
-    if case .generateLate(let seconds) = decision.ending {
-      _ = try await exchange.connection.hungUp(within: nil)
-      try await exchange.connection.pause(.seconds(seconds))
-      _ = make(total)
-      throw NoAnswer()
-    }
-    var runs: [Page.Run] = []
-    let first = (decision.ending?.made ?? .all).count(of: total)
-    if let run = make(first) { runs.append(run) }
-    rivals(decision, of: reward, prefix: wanted.prefix)
-    if case .hang(_, let seconds) = decision.ending {
-      let limit = seconds.map { Duration.seconds($0) }
-      guard try await !exchange.connection.hungUp(within: limit) else { throw NoAnswer() }
-      if let run = make(total - first) { runs.append(run) }
-    }
-    try await exchange.pause(decision, number: number)
+    let previous = decision.replaysAndMakes == nil ? nil : core.memory.previous(of: reward)
+    let older = older(decision, of: reward)
+    let asked =
+      wanted.count + decision.surplus + max(0, decision.changes.older - (older?.count ?? 0))
+    let total = previous != nil && decision.replaysAndMakes == false ? 0 : max(0, asked)
+    let order = Order(
+      total: total,
+      reward: reward,
+      prefix: decision.prefix.text(of: wanted.prefix),
+      number: number
+    )
+    for _ in 0..<decision.resent { _ = make(total, of: order, by: .resent(number)) }
+    let runs = try await made(order, exchange, decision)
     let page = Page(
       reward: reward,
       runs: runs,
@@ -66,7 +60,91 @@ struct GenerateCall: Sendable {
       syncCalls: [],
       moment: runs.last?.batch.born ?? exchange.arrival
     )
-    return Answer(201, core.body.generated(page, core.disguise(decision, of: reward)))
+    try await exchange.pause(decision, number: number)
+    if let previous { return answer(previous, decision, of: reward, older: older) }
+    if decision.ending == nil { core.memory.remember(page, of: reward) }
+    if let seconds = decision.collapses {
+      try await core.collapses.hold(page, of: reward, .seconds(seconds), exchange.connection)
+    }
+    let shown = try await core.swaps.exchange(
+      page,
+      of: reward,
+      within: decision.swaps.map { .seconds($0) },
+      exchange.connection
+    )
+    return answer(shown, decision, of: reward, older: older)
+  }
+
+  private func answer(
+    _ page: Page,
+    _ decision: FaultDecision,
+    of reward: UUIDBits,
+    older: Page?
+  ) -> Answer {
+    let disguise = core.disguise(decision, of: reward, older: older)
+    return Answer(201, core.body(decision.look).generated(page, disguise))
+  }
+
+  /// What a request has made, as the faults have it.
+  private struct Order {
+    let total: Int
+    let reward: UUIDBits
+    let prefix: String?
+    let number: Int
+  }
+
+  /// Makes the codes when the fault that decides the ending wants it.
+  /// - Throws: `NoAnswer` if there is nobody to answer, or there is to be no answer.
+  private func made(
+    _ order: Order,
+    _ exchange: Exchange,
+    _ decision: FaultDecision
+  ) async throws -> [Page.Run] {
+    let connection = exchange.connection
+    switch decision.ending {
+    case .generateLate(let seconds):
+      _ = try await connection.hungUp(within: nil)
+      try await connection.pause(.seconds(seconds))
+      _ = make(order.total, of: order, by: .request(order.number))
+      throw NoAnswer()
+    case .slow(let seconds, let answer):
+      try await connection.pause(.seconds(seconds))
+      let runs = make(order.total, of: order, by: .request(order.number))
+      rivals(decision, order)
+      let hungUp = try await connection.hungUp(within: answer.map { .seconds($0) })
+      if hungUp { throw NoAnswer() }
+      return runs
+    case .hang(let made, let seconds):
+      let first = made.count(of: order.total)
+      let runs = make(first, of: order, by: .request(order.number))
+      rivals(decision, order)
+      let hungUp = try await connection.hungUp(within: seconds.map { .seconds($0) })
+      if hungUp { throw NoAnswer() }
+      return runs + make(order.total - first, of: order, by: .request(order.number))
+    case .status, .reset, .cut, .html, .drip, .flood, nil:
+      let count = (decision.ending?.made ?? .all).count(of: order.total)
+      let runs = make(count, of: order, by: .request(order.number))
+      rivals(decision, order)
+      return runs
+    case .latency, .headers, .nulls, .short, .long, .doubled, .foreign, .unknownValues,
+      .extraFields, .nulCharacter, .order, .stale, .shortPage, .somebodyElse, .prefix, .texts,
+      .times, .withheld, .date, .cached, .hidden, .replayed, .collapsed, .swapped, .older, .resent,
+      .old, .stream:
+      preconditionFailure("an addition is no ending")
+    }
+  }
+
+  private func make(_ count: Int, of order: Order, by maker: CodeMaker) -> [Page.Run] {
+    guard count > 0 else { return [] }
+    let run = core.store.make(count, of: order.reward, prefix: order.prefix, by: maker)
+    core.log.update(generate: order.number) { $0.made += Int32(count) }
+    return [run]
+  }
+
+  /// The newest codes that the reward has before this request, as many as are to be shown.
+  private func older(_ decision: FaultDecision, of reward: UUIDBits) -> Page? {
+    let count = decision.changes.older + decision.changes.olderInstead
+    return count > 0 ? core.store.page(of: reward, ListQuery(limit: count)) : nil
   }
 
   private func wanted(
@@ -84,13 +162,13 @@ struct GenerateCall: Sendable {
     return wanted
   }
 
-  private func rivals(_ decision: FaultDecision, of reward: UUIDBits, prefix: String?) {
+  private func rivals(_ decision: FaultDecision, _ order: Order) {
     for rival in decision.rivals {
       _ = core.store.make(
         rival.count,
-        of: reward,
-        prefix: rival.prefix.text(like: prefix),
-        request: nil
+        of: order.reward,
+        prefix: rival.prefix.text(like: order.prefix),
+        by: .somebodyElse
       )
     }
   }

@@ -57,7 +57,9 @@ struct SandboxCore: Sendable {
   let log: RequestLog
   let dice: FaultDice
   let time: SandboxTime
-  let body: AnswerBody
+  let memory = Memory()
+  let collapses = Pairs()
+  let swaps = Pairs()
 
   init(_ configuration: SandboxConfiguration, time: SandboxTime) {
     key = configuration.apiKey?.text
@@ -65,20 +67,44 @@ struct SandboxCore: Sendable {
     limit = configuration.requestsPerSecond.map(RateLimit.init)
     store = CodeStore(configuration, time: time)
     log = RequestLog()
-    dice = FaultDice(configuration.faults, seed: configuration.seed)
+    dice = FaultDice(configuration.faults, seed: configuration.seed, at: time.monotonic())
     self.time = time
-    body = AnswerBody(writer: CodeWriter(derivation: store.derivation))
   }
 
   var truth: SandboxTruth { SandboxTruth(store: store, log: log) }
 
+  /// Puts another plan in force. What the old one has brought about and goes on by itself ends.
+  func replace(_ plan: FaultPlan) {
+    store.endStreams()
+    memory.forgetListings()
+    dice.replace(plan, at: time.monotonic())
+  }
+
+  /// Lets the plan see a reward that is asked about, and have it the codes that it always had.
+  func meet(_ reward: UUIDBits, at moment: UInt64) {
+    guard store.exists(reward), let decision = dice.meet(reward, at: moment) else { return }
+    for old in decision.old {
+      store.addOld(old.count, of: reward, age: .seconds(old.days * 86_400), prefix: old.prefix)
+    }
+    for stream in decision.streams {
+      store.beginStream(of: reward, every: .seconds(stream.seconds), prefix: stream.prefix)
+    }
+  }
+
+  /// Writes answers that show codes in this form.
+  func body(_ look: Look = Look()) -> AnswerBody {
+    AnswerBody(writer: CodeWriter(derivation: store.derivation, look: look))
+  }
+
   /// How the codes in an answer are to be shown, nil for as they are.
-  func disguise(_ decision: FaultDecision, of reward: UUIDBits) -> Disguise? {
+  /// - Parameter older: codes of the reward that were there before, for faults that show them.
+  func disguise(_ decision: FaultDecision, of reward: UUIDBits, older: Page? = nil) -> Disguise? {
     guard decision.changes != FaultDecision.Changes() else { return nil }
     let strangers = decision.changes.foreign + decision.changes.foreignInstead
     return Disguise(
       changes: decision.changes,
-      foreign: strangers > 0 ? store.foreignCodes(strangers, otherThan: reward) : nil
+      foreign: strangers > 0 ? store.foreignCodes(strangers, otherThan: reward) : nil,
+      older: older
     )
   }
 }

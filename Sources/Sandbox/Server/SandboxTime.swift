@@ -5,7 +5,7 @@ internal import Synchronization
 struct SandboxTime: Sendable {
   /// Nanoseconds that never run backwards; for arrivals, sync and staleness.
   var monotonic: @Sendable () -> UInt64
-  /// Milliseconds since 1970, UTC, by this machine's clock; for `createdAt`.
+  /// Microseconds since 1970, UTC, by this machine's clock; for `createdAt`.
   var wall: @Sendable () -> Int64
   /// Waits, or throws `CancellationError`.
   var sleep: @Sendable (Duration) async throws -> Void
@@ -19,7 +19,7 @@ struct SandboxTime: Sendable {
     wall: {
       var now = timespec()
       clock_gettime(CLOCK_REALTIME, &now)
-      return Int64(now.tv_sec) * 1000 + Int64(now.tv_nsec) / 1_000_000
+      return Int64(now.tv_sec) * 1_000_000 + Int64(now.tv_nsec) / 1000
     },
     sleep: { try await Task.sleep(for: $0) }
   )
@@ -34,10 +34,10 @@ extension Duration {
     return overflow ? .max : product &+ UInt64(attoseconds / 1_000_000_000)
   }
 
-  /// Whole milliseconds, of either sign.
-  var milliseconds: Int64 {
+  /// Whole microseconds, of either sign.
+  var microseconds: Int64 {
     let (seconds, attoseconds) = components
-    return seconds * 1000 + attoseconds / 1_000_000_000_000_000
+    return seconds * 1_000_000 + attoseconds / 1_000_000_000_000
   }
 }
 

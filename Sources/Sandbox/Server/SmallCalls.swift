@@ -10,7 +10,7 @@ struct SmallCalls: Sendable {
 
   /// `POST /v1/rewards/{id}/sync?system=`
   func sync(_ exchange: Exchange, _ reward: UUIDBits) async throws -> Response {
-    try await respond(exchange, .sync, core.dice.decide(.sync, of: reward)) {
+    try await respond(exchange, .sync, core.dice.decide(.sync, of: reward, at: exchange.arrival)) {
       guard let system = try exchange.query.word("system", SyncShape.System.self) else {
         throw Refusal.invalid("system must be shopify or stripe", field: "system")
       }
@@ -18,25 +18,25 @@ struct SmallCalls: Sendable {
         throw Refusal.invalid("this call takes no body")
       }
       guard core.store.exists(reward) else { throw Refusal.unknownReward }
-      return { Answer(200, core.body.reward(core.store.retrySync(of: reward, in: system))) }
+      return { Answer(200, core.body().reward(core.store.retrySync(of: reward, in: system))) }
     }
   }
 
   /// `GET /v1/rewards`
   func rewards(_ exchange: Exchange) async throws -> Response {
-    try await respond(exchange, .rewards, core.dice.decide(.rewards)) {
+    try await respond(exchange, .rewards, core.dice.decide(.rewards, at: exchange.arrival)) {
       let limit = try exchange.query.integer("limit", in: 1...1000) ?? 100
       let offset = try exchange.query.integer("offset", in: 0...Int.max) ?? 0
       return {
-        Answer(200, core.body.rewards(core.store.rewardSummaries(), limit: limit, offset: offset))
+        Answer(200, core.body().rewards(core.store.rewardSummaries(), limit: limit, offset: offset))
       }
     }
   }
 
   /// `GET /v1/team`
   func team(_ exchange: Exchange) async throws -> Response {
-    try await respond(exchange, .team, core.dice.decide(.team)) {
-      { Answer(200, core.body.team()) }
+    try await respond(exchange, .team, core.dice.decide(.team, at: exchange.arrival)) {
+      { Answer(200, core.body().team()) }
     }
   }
 

@@ -13,9 +13,20 @@ public struct SandboxTruth: Sendable {
   /// Number of codes that exist, those made by somebody else included.
   public var codes: Int { codesByReward.values.reduce(0, +) }
 
-  /// Number of codes that somebody else made, who is no client of this sandbox.
-  public var codesOfSomebodyElse: Int {
-    origins(ofReward: nil).reduce(0) { $0 + ($1.batch.request < 0 ? Int($1.batch.count) : 0) }
+  /// Number of codes that somebody else made while the sandbox ran, who is no client of it.
+  public var codesOfSomebodyElse: Int { codesByMaker.somebodyElse }
+
+  /// Number of codes that exist by who had them made.
+  public var codesByMaker: CodesByMaker {
+    origins(ofReward: nil).reduce(into: CodesByMaker()) { codes, origin in
+      let count = Int(origin.batch.count)
+      switch origin.batch.maker {
+      case .request: codes.requests += count
+      case .resent: codes.resent += count
+      case .somebodyElse: codes.somebodyElse += count
+      case .beforehand: codes.beforehand += count
+      }
+    }
   }
 
   /// Number of codes that exist by reward, those made by somebody else included.
@@ -79,7 +90,7 @@ public struct SandboxTruth: Sendable {
         MadeCode(
           id: store.derivation.id(of: number).description,
           code: origin.prefix + store.derivation.text(of: number),
-          request: origin.batch.request < 0 ? nil : origin.batch.request
+          maker: origin.batch.maker
         )
       }
     }
@@ -160,6 +171,21 @@ public struct MadeCode: Sendable, Hashable {
   public let id: String
   /// Its text; treat it as the secret that it is worth.
   public let code: String
+  /// Who had it made.
+  public let maker: CodeMaker
+
   /// The request that it was made for, see `GenerateRequest.number`; nil if somebody else made it.
-  public let request: Int?
+  public var request: Int? { maker.request }
+}
+
+/// Numbers of codes by who had them made; see `CodeMaker`.
+public struct CodesByMaker: Sendable, Hashable {
+  /// Those of requests, shown or not.
+  public var requests = 0
+  /// Those that requests made once more, unseen, because something on the way had sent them again.
+  public var resent = 0
+  /// Those that somebody else made while the sandbox ran.
+  public var somebodyElse = 0
+  /// Those that were there beforehand.
+  public var beforehand = 0
 }

@@ -1,4 +1,4 @@
-/// Civil date and time of day in UTC, from milliseconds since 1970.
+/// Civil date and time of day in UTC, from microseconds since 1970.
 struct Calendar {
   let year: Int
   let month: Int
@@ -6,13 +6,13 @@ struct Calendar {
   let hour: Int
   let minute: Int
   let second: Int
-  let millisecond: Int
+  let microsecond: Int
   /// 0 is Sunday.
   let weekday: Int
 
   /// Days are counted from the first of March of year 0, where leap days fall on a year's end.
-  init(milliseconds: Int64) {
-    let (days, time) = Self.floorDivided(Int(milliseconds), by: 86_400_000)
+  init(microseconds: Int64) {
+    let (days, time) = Self.floorDivided(Int(microseconds), by: 86_400_000_000)
     let shifted = days + 719_468
     let (era, dayOfEra) = Self.floorDivided(shifted, by: 146_097)
     let yearOfEra =
@@ -23,10 +23,10 @@ struct Calendar {
     month = monthFromMarch < 10 ? monthFromMarch + 3 : monthFromMarch - 9
     year = yearOfEra + era * 400 + (month <= 2 ? 1 : 0)
     weekday = Self.floorDivided(days + 4, by: 7).remainder
-    hour = time / 3_600_000
-    minute = time / 60_000 % 60
-    second = time / 1000 % 60
-    millisecond = time % 1000
+    hour = time / 3_600_000_000
+    minute = time / 60_000_000 % 60
+    second = time / 1_000_000 % 60
+    microsecond = time % 1_000_000
   }
 
   private static func floorDivided(_ value: Int, by divisor: Int) -> (quotient: Int, remainder: Int)
@@ -37,8 +37,10 @@ struct Calendar {
 }
 
 extension Pen {
-  /// Writes ISO 8601 with milliseconds, UTC: `2026-01-31T12:34:56.789Z`.
-  mutating func write(_ date: Calendar) {
+  /// Writes a moment as ISO 8601, `2026-01-31T12:34:56.789Z` if nothing else is asked for.
+  /// - Parameter microseconds: since 1970, UTC.
+  mutating func write(_ microseconds: Int64, as form: TimeForm) {
+    let date = Calendar(microseconds: form.shown(microseconds))
     write(date.year, digits: 4)
     write(byte: UInt8(ascii: "-"))
     write(date.month, digits: 2)
@@ -50,19 +52,39 @@ extension Pen {
     write(date.minute, digits: 2)
     write(byte: UInt8(ascii: ":"))
     write(date.second, digits: 2)
-    write(byte: UInt8(ascii: "."))
-    write(date.millisecond, digits: 3)
-    write(byte: UInt8(ascii: "Z"))
+    switch form.resolution {
+    case .minutes, .seconds: break
+    case .milliseconds:
+      write(byte: UInt8(ascii: "."))
+      write(date.microsecond / 1000, digits: 3)
+    case .microseconds:
+      write(byte: UInt8(ascii: "."))
+      write(date.microsecond, digits: 6)
+    }
+    write(form.zone)
+  }
+
+  private mutating func write(_ zone: ZoneForm) {
+    switch zone {
+    case .utc: write(byte: UInt8(ascii: "Z"))
+    case .none: break
+    case .hours(let hours):
+      let minutes = Int((abs(hours) * 60).rounded())
+      write(byte: hours < 0 ? UInt8(ascii: "-") : UInt8(ascii: "+"))
+      write(minutes / 60, digits: 2)
+      write(byte: UInt8(ascii: ":"))
+      write(minutes % 60, digits: 2)
+    }
   }
 }
 
 /// Moments as the API writes them.
 enum Timestamp {
-  /// ISO 8601 with milliseconds, UTC, of milliseconds since 1970.
-  static func text(_ milliseconds: Int64) -> String {
-    String(unsafeUninitializedCapacity: Pen.timestampLength) { bytes in
+  /// ISO 8601, of microseconds since 1970.
+  static func text(_ microseconds: Int64, as form: TimeForm = TimeForm()) -> String {
+    String(unsafeUninitializedCapacity: Pen.longestTimestamp) { bytes in
       var pen = Pen(UnsafeMutableRawBufferPointer(bytes))
-      pen.write(Calendar(milliseconds: milliseconds))
+      pen.write(microseconds, as: form)
       return pen.written
     }
   }

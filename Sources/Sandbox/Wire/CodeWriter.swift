@@ -3,10 +3,17 @@ internal import NIOCore
 /// Writes codes as the API's `RewardCode` objects.
 struct CodeWriter: Sendable {
   let derivation: CodeDerivation
+  let look: Look
 
-  /// Enough bytes for one object: its fixed text, and what can be long in it.
+  init(derivation: CodeDerivation, look: Look = Look()) {
+    self.derivation = derivation
+    self.look = look
+  }
+
+  /// Enough bytes for one object: its fixed text, and what can be long in it. Another case can take
+  /// three times as many bytes.
   private func bound(prefix: [UInt8]) -> Int {
-    let code = prefix.count + derivation.text.length
+    let code = (look.texts == .same ? 1 : 3) * prefix.count + derivation.text.length
     return 1024 + code + (400 + code) * derivation.outlook.systems.count
   }
 
@@ -25,8 +32,8 @@ struct CodeWriter: Sendable {
     blemish: Blemish = [],
     into buffer: inout ByteBuffer
   ) {
-    let frame = Frame(run, reward: reward, calls: calls, moment: moment)
-    let bound = bound(prefix: run.prefix)
+    let frame = Frame(run, reward: reward, calls: calls, moment: moment, times: look.times)
+    let bound = bound(prefix: run.prefix.escaped)
     for position in 0..<run.count {
       buffer.writeWithUnsafeMutableBytes(minimumWritableBytes: bound) { memory in
         var pen = Pen(memory)
@@ -45,20 +52,28 @@ struct CodeWriter: Sendable {
     let rewardNumber: [UInt8]
     let calls: [SyncCall]
     let moment: UInt64
+    let times: TimeForm
 
-    init(_ run: Page.Run, reward: UUIDBits, calls: [SyncCall], moment: UInt64) {
+    init(
+      _ run: Page.Run,
+      reward: UUIDBits,
+      calls: [SyncCall],
+      moment: UInt64,
+      times: TimeForm
+    ) {
       self.run = run
       self.reward = Array(reward.description.utf8)
-      self.createdAt = Array(Timestamp.text(run.batch.createdAt).utf8)
+      self.createdAt = Array(Timestamp.text(run.batch.createdAt, as: times).utf8)
       self.rewardNumber = Array(String(reward.low % 10_000_000_000_000).utf8)
       self.calls = calls
       self.moment = moment
+      self.times = times
     }
 
     /// Writes the moment that many nanoseconds after the codes' birth, in the API's time.
     func write(after nanoseconds: UInt64, with pen: inout Pen) {
       guard nanoseconds > 0 else { return pen.write(createdAt) }
-      pen.write(Calendar(milliseconds: run.batch.createdAt + Int64(nanoseconds / 1_000_000)))
+      pen.write(run.batch.createdAt + Int64(nanoseconds / 1000), as: times)
     }
   }
 
@@ -73,8 +88,7 @@ struct CodeWriter: Sendable {
     pen.write("\",\"rewardId\":\"")
     pen.write(frame.reward)
     pen.write("\",\"code\":\"")
-    pen.write(frame.run.prefix)
-    derivation.text.write(number, with: &pen)
+    writeText(of: number, frame, with: &pen)
     if blemish.contains(.nulInCode) { pen.write("\\u0000") }
     let (status, claimed) = derivation.status(
       of: number,
@@ -83,9 +97,15 @@ struct CodeWriter: Sendable {
     )
     write(status, blemish, with: &pen)
     pen.write(",\"redeemedBy\":null,\"redeemedAt\":null,\"orderId\":null,\"externalOrderId\":null")
-    pen.write(",\"createdAt\":\"")
-    pen.write(frame.createdAt)
-    pen.write("\",\"expiresAt\":null,\"externalIds\":{")
+    switch look.createdAt {
+    case nil:
+      pen.write(",\"createdAt\":\"")
+      pen.write(frame.createdAt)
+      pen.write("\"")
+    case .null: pen.write(",\"createdAt\":null")
+    case .missing: break
+    }
+    pen.write(",\"expiresAt\":null,\"externalIds\":{")
     var changed = claimed
     for (position, system) in derivation.outlook.systems.enumerated() {
       if position > 0 { pen.write(byte: UInt8(ascii: ",")) }
@@ -103,9 +123,25 @@ struct CodeWriter: Sendable {
       if !derivation.outlook.systems.isEmpty { pen.write(byte: UInt8(ascii: ",")) }
       pen.write("\"klaviyo\":{\"couponId\":17,\"state\":\"live\"}},\"tier\":{\"name\":\"gold\"")
     }
-    pen.write("},\"updatedAt\":\"")
-    frame.write(after: changed, with: &pen)
-    pen.write("\"}")
+    pen.write("}")
+    switch look.updatedAt {
+    case nil:
+      pen.write(",\"updatedAt\":\"")
+      frame.write(after: changed, with: &pen)
+      pen.write("\"}")
+    case .null: pen.write(",\"updatedAt\":null}")
+    case .missing: pen.write("}")
+    }
+  }
+
+  private func writeText(of number: UInt64, _ frame: Frame, with pen: inout Pen) {
+    if look.texts == .same {
+      pen.write(frame.run.prefix.escaped)
+      derivation.text.write(number, with: &pen)
+    } else {
+      let text = frame.run.prefix.text + derivation.text(of: number)
+      pen.write(JSONText.escaped(look.texts.shown(text)))
+    }
   }
 
   private func write(_ status: CodeStatus, _ blemish: Blemish, with pen: inout Pen) {
@@ -168,8 +204,7 @@ struct CodeWriter: Sendable {
     } else if standing == .failed {
       // Such errors quote what they are about, and nobody may see the code for that.
       pen.write("\"the system has ")
-      pen.write(frame.run.prefix)
-      derivation.text.write(number, with: &pen)
+      writeText(of: number, frame, with: &pen)
       pen.write(" already\"}")
     } else {
       pen.write("null}")

@@ -3,7 +3,8 @@
 /// the two cores of a benchmark with what is being measured.
 struct Pen {
   static let uuidLength = 36
-  static let timestampLength = 24
+  /// `2026-01-31T12:34:56.789012+05:30`
+  static let longestTimestamp = 32
 
   private let memory: UnsafeMutableRawBufferPointer
   private(set) var written = 0

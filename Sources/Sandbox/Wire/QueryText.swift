@@ -64,6 +64,8 @@ struct ListQuery: Sendable, Equatable {
   var descending = true
   var key = Key.createdAt
   var includeCount = false
-  /// Shows the codes in the order of these dice instead; only a fault asks for that.
-  var shuffle: UInt64?
+  /// Shows the codes in an order of its own instead; only a fault asks for that.
+  var arrangement: Arrangement?
+  /// Leaves codes out; only a fault asks for that.
+  var hiding: Hiding?
 }

@@ -26,6 +26,16 @@ struct FaultPlanTests {
     (.rewards, .hang(made: .all, seconds: 14)),
     (.generate, .hang()), (.generate, .generateLate(seconds: 15)),
     (.team, .cut(keep: 0.25, complete: false, made: .none)), (.generate, .html(status: 200)),
+    (.generate, .prefix(.upper)), (.generate, .prefix(.cut(4))), (.list, .texts(.masked)),
+    (.list, .times(TimeForm(offset: -5, resolution: .seconds, rounded: true, zone: .hours(5.5)))),
+    (.generate, .times(TimeForm(zone: .none))), (.list, .withheld(.updatedAt, as: .missing)),
+    (.team, .date(offset: -7200, missing: false)), (.list, .cached(seconds: 19, age: true)),
+    (.list, .hidden(share: 0.5, status: .redeemed)), (.generate, .replayed(made: false)),
+    (.generate, .collapsed(seconds: 20)), (.generate, .swapped(seconds: 21)),
+    (.generate, .older(count: 22, made: true)), (.generate, .resent(times: 2)),
+    (.generate, .slow(seconds: 23, answer: 24)), (.generate, .slow(seconds: 25)),
+    (.reward, .old(count: 26, days: 27.5, prefix: "P")), (.reward, .old(count: 28, days: 29)),
+    (.reward, .stream(everySeconds: 1.5, prefix: .other)),
     (.list, .drip(bytes: 16, everySeconds: 17)), (.generate, .flood(bytes: 18, declared: false)),
   ]
 
@@ -42,7 +52,9 @@ struct FaultPlanTests {
           first: 2,
           every: 3,
           reward: Caller.reward,
-          times: 4
+          times: 4,
+          from: 5,
+          until: 6.5
         )
       }
     )
@@ -90,6 +102,27 @@ struct FaultPlanTests {
         "a b"
       ),
       (#"{"rules": [{"where": "team", "what": {"fault": "html", "made": "some"}}]}"#, "made"),
+      (#"{"rules": [{"where": "list", "what": {"fault": "prefix", "as": "upper"}}]}"#, "list"),
+      (#"{"rules": [{"where": "generate", "what": {"fault": "prefix", "as": "u"}}]}"#, "plain"),
+      (#"{"rules": [{"where": "generate", "what": {"fault": "prefix", "as": 33}}]}"#, "32"),
+      (#"{"rules": [{"where": "list", "what": {"fault": "times", "zone": "UTC"}}]}"#, "none"),
+      (#"{"rules": [{"where": "list", "what": {"fault": "times", "zone": 15}}]}"#, "14"),
+      (#"{"rules": [{"where": "list", "what": {"fault": "hidden", "share": 2}}]}"#, "hidden"),
+      (
+        #"{"rules": [{"where": "list", "what": {"fault": "old", "count": 1, "days": 1}}]}"#,
+        "list"
+      ),
+      (
+        #"{"rules": [{"where": "reward", "what": {"fault": "status", "status": 500}}]}"#,
+        "reward"
+      ),
+      (
+        #"{"rules": [{"where": "reward", "what": {"fault": "stream", "everySeconds": 0}}]}"#,
+        "0.001"
+      ),
+      (
+        #"{"rules": [{"where": "team", "what": {"fault": "hang"}, "until": -1}]}"#, "until"
+      ),
     ]
   )
   func refused(_ json: String, _ word: String) throws {

@@ -9,8 +9,8 @@ struct FaultRuleTests {
 
   /// Which of the first requests a rule strikes, counted from 1.
   private func struck(_ rule: FaultRule, of count: Int = 12, seed: UInt64 = 1) -> [Int] {
-    let dice = FaultDice(FaultPlan(rules: [rule]), seed: seed)
-    return (1...count).filter { _ in !dice.decide(rule.endpoint, of: reward).names.isEmpty }
+    let dice = FaultDice(FaultPlan(rules: [rule]), seed: seed, at: 0)
+    return (1...count).filter { _ in !dice.decide(rule.endpoint, of: reward, at: 0).names.isEmpty }
   }
 
   @Test("without conditions it strikes every time")
@@ -44,8 +44,8 @@ struct FaultRuleTests {
   func planSeed() {
     let rules = [FaultRule(.generate, .status(500), probability: 0.5)]
     func names(_ seed: UInt64) -> [[String]] {
-      let dice = FaultDice(FaultPlan(seed: 77, rules: rules), seed: seed)
-      return (0..<50).map { _ in dice.decide(.generate).names }
+      let dice = FaultDice(FaultPlan(seed: 77, rules: rules), seed: seed, at: 0)
+      return (0..<50).map { _ in dice.decide(.generate, at: 0).names }
     }
     #expect(names(1) == names(2))
   }
@@ -53,10 +53,10 @@ struct FaultRuleTests {
   @Test("a rule sees only its endpoint and its reward")
   func matching() {
     let rule = FaultRule(.generate, .status(500), reward: reward.description.uppercased())
-    let dice = FaultDice(FaultPlan(rules: [rule]), seed: 1)
-    #expect(dice.decide(.list, of: reward).names.isEmpty)
-    #expect(dice.decide(.generate, of: other).names.isEmpty)
-    #expect(dice.decide(.generate, of: reward).names == ["status"])
+    let dice = FaultDice(FaultPlan(rules: [rule]), seed: 1, at: 0)
+    #expect(dice.decide(.list, of: reward, at: 0).names.isEmpty)
+    #expect(dice.decide(.generate, of: other, at: 0).names.isEmpty)
+    #expect(dice.decide(.generate, of: reward, at: 0).names == ["status"])
     #expect(dice.tallies == [FaultDice.Tally(seen: 1, struck: 1)])
   }
 
@@ -67,7 +67,7 @@ struct FaultRuleTests {
       .long(by: 3), .short(by: 1), .headers(set: ["A": "1"]), .headers(set: ["B": "2"]),
     ]
     let plan = FaultPlan(rules: rules.map { FaultRule(.generate, $0) })
-    let decision = FaultDice(plan, seed: 1).decide(.generate, of: reward)
+    let decision = FaultDice(plan, seed: 1, at: 0).decide(.generate, of: reward, at: 0)
     #expect(decision.latency == 3)
     #expect(decision.ending == .status(500))
     #expect(decision.changes.nullsForCodes == 2)
@@ -83,10 +83,23 @@ struct FaultRuleTests {
   @Test("a plan put in force starts its counts anew")
   func replacing() {
     let plan = FaultPlan(rules: [FaultRule(.team, .status(500), times: 1)])
-    let dice = FaultDice(plan, seed: 1)
-    #expect(dice.decide(.team).names == ["status"])
-    #expect(dice.decide(.team).names.isEmpty)
-    dice.replace(plan)
-    #expect(dice.decide(.team).names == ["status"])
+    let dice = FaultDice(plan, seed: 1, at: 0)
+    #expect(dice.decide(.team, at: 0).names == ["status"])
+    #expect(dice.decide(.team, at: 0).names.isEmpty)
+    dice.replace(plan, at: 0)
+    #expect(dice.decide(.team, at: 0).names == ["status"])
+  }
+
+  @Test("a rule with a time looks at requests of that time only, counted from the plan's start")
+  func window() {
+    let rule = FaultRule(.list, .status(429), first: 2, from: 10, until: 40)
+    let dice = FaultDice(FaultPlan(rules: [rule]), seed: 1, at: 1_000_000_000)
+    func strikes(_ seconds: UInt64) -> Bool {
+      !dice.decide(.list, of: reward, at: seconds * 1_000_000_000).names.isEmpty
+    }
+    #expect([2, 10, 11, 40, 41].map(strikes) == [false, false, true, true, false])
+    #expect(dice.tallies == [FaultDice.Tally(seen: 2, struck: 2)])
+    dice.replace(FaultPlan(rules: [rule]), at: 50_000_000_000)
+    #expect([59, 60, 89, 90].map(strikes) == [false, true, true, false])
   }
 }

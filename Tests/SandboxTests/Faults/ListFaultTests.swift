@@ -34,6 +34,18 @@ struct ListFaultTests {
     }
   }
 
+  @Test("a listing by ids keeps its order while codes are added")
+  func byIDs() async throws {
+    try await withSandbox { (caller) async throws in
+      var made = try await caller.generate(20).codes().map(\.id)
+      try caller.misbehave(.list, .order(.ids))
+      #expect(try await ids(caller, "order=desc&order_by=createdAt") == made.sorted())
+      made += try await caller.generate(5).codes().map(\.id)
+      let pages = [try await ids(caller, "limit=15"), try await ids(caller, "limit=15&offset=15")]
+      #expect(pages.flatMap(\.self) == made.sorted())
+    }
+  }
+
   @Test("a stale listing shows what was there some seconds ago, with or without an Age")
   func stale() async throws {
     let clock = ManualTime()
@@ -104,6 +116,74 @@ struct ListFaultTests {
       try caller.misbehave(.list, .foreign(count: 1))
       let strangers = try await caller.list().data().filter { $0.rewardId != Caller.reward }
       #expect(strangers.count == 1)
+    }
+  }
+
+  @Test("a cache gives the same answer to the same query, with its Date and, if wanted, its Age")
+  func cached() async throws {
+    let clock = ManualTime()
+    try await withSandbox(time: clock.time) { (caller) async throws in
+      let old = try await caller.generate(2).codes().map(\.id)
+      try caller.misbehave(.list, .cached(seconds: 10, age: true))
+      let first = try await caller.list("order=asc")
+      #expect(first.headers["age"] == nil)
+      clock.advance(by: .seconds(9))
+      let new = try await caller.generate(1).codes().map(\.id)
+      let second = try await caller.list("order=asc")
+      #expect(second.body == first.body)
+      #expect(second.headers["age"] == "9")
+      #expect(second.headers["date"] == "Sat, 31 Jan 2026 12:34:56 GMT")
+      #expect(try await ids(caller, "order=asc&limit=10") == old + new)
+      clock.advance(by: .seconds(1))
+      #expect(try await ids(caller, "order=asc") == old + new)
+      try caller.misbehave(.list, .cached(seconds: 10))
+      _ = try await caller.list()
+      clock.advance(by: .seconds(5))
+      let silent = try await caller.list()
+      #expect(silent.headers["age"] == nil)
+    }
+  }
+
+  @Test("some codes are hidden, the same ones on every page and in the count")
+  func hidden() async throws {
+    let configuration = SandboxConfiguration(seed: 1, fate: FateShape(share: 0.8))
+    try await withSandbox(configuration) { (caller) async throws in
+      let made = try await caller.generate(200).codes()
+      try caller.misbehave(.list, .hidden(share: 0.3))
+      let whole = try await caller.list("order=asc&limit=1000&include_count=true")
+      let shown = try whole.data().map(\.id)
+      #expect((110...170).contains(shown.count))
+      #expect(try whole.decoded(Listed.self).pagination.totalCount == shown.count)
+      var paged: [String] = []
+      for offset in stride(from: 0, to: 200, by: 30) {
+        paged += try await ids(caller, "order=asc&limit=30&offset=\(offset)")
+      }
+      #expect(paged == shown)
+      #expect(try await ids(caller, "limit=1000") == shown.reversed())
+      try caller.misbehave(.list, .hidden(share: 0.3), .order(.shuffled))
+      #expect(try await ids(caller, "limit=1000").sorted() == shown.sorted())
+      try caller.misbehave(.list, .hidden(status: .redeemed))
+      let others = made.filter { $0.status != "redeemed" }.map(\.id)
+      #expect(others.count < 200)
+      #expect(try await ids(caller, "order=asc&limit=1000") == others)
+    }
+  }
+
+  @Test("listings fail for a time, from the plan's start")
+  func failingForATime() async throws {
+    let clock = ManualTime()
+    try await withSandbox(time: clock.time) { (caller) async throws in
+      let retryAfter = RetryAfter(.seconds, seconds: 60)
+      let rule = FaultRule(.list, .status(429, retryAfter: retryAfter), from: 5, until: 20)
+      try caller.sandbox.setFaults(FaultPlan(rules: [rule]))
+      var statuses: [Int?] = []
+      for _ in 0..<5 {
+        let answer = try await caller.list()
+        statuses.append(answer.status)
+        #expect((answer.headers["retry-after"] == "60") == (answer.status == 429))
+        clock.advance(by: .seconds(5))
+      }
+      #expect(statuses == [200, 429, 429, 429, 200])
     }
   }
 

@@ -16,8 +16,8 @@ final class ManualTime: Sendable {
     var watchers: [(count: Int, continuation: CheckedContinuation<Void, Never>)] = []
   }
 
-  /// 2026-01-31T12:34:56.789Z
-  static let start: Int64 = 1_769_862_896_789
+  /// 2026-01-31T12:34:56.789Z in microseconds since 1970
+  static let start: Int64 = 1_769_862_896_789_000
 
   private let state = Mutex(State())
 
@@ -25,7 +25,7 @@ final class ManualTime: Sendable {
   var time: SandboxTime {
     SandboxTime(
       monotonic: { 1_000_000_000_000 + self.state.withLock { $0.elapsed } },
-      wall: { Self.start + Int64(self.state.withLock { $0.elapsed } / 1_000_000) },
+      wall: { Self.start + Int64(self.state.withLock { $0.elapsed } / 1000) },
       sleep: { try await self.sleep($0) }
     )
   }
