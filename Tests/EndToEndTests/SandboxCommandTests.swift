@@ -58,8 +58,27 @@ struct SandboxCommandTests {
     }
   }
 
+  @Test("a seed draws how the API differs from its documents; it is printed, and drawn again")
+  func axes() async throws {
+    var plans: [String] = []
+    for _ in 0..<2 {
+      let arguments = ["sandbox", "--port", "0", "--axes-seed", "17", "--axes-prefix", "SUMMER"]
+      let sandbox = try CodemintProcess(arguments, environment: [:])
+      let url = try await sandbox.output.line("http://127.0.0.1:")
+      plans.append(try await sandbox.errors.line("plan: "))
+      let shown = try await Web(address: "127.0.0.1:\(try #require(url.port))")
+        .get("/sandbox/faults").body
+      #expect(plans.last == "plan: \(shown)")
+      sandbox.send(SIGTERM)
+      #expect(try await sandbox.end() == .status(0))
+    }
+    #expect(plans[0] == plans[1])
+    #expect(plans[0].contains(#""seed":17"#))
+  }
+
   private static let refusals: [([String], Int32)] = [
     (["--pending", "2"], 64), (["--port", "70000"], 64), (["--latency", "-1"], 64),
+    (["--changing", "2"], 64), (["--axes-seed", "1", "--reward", "none"], 64),
     (["--faults", "/dev/null"], 65),
   ]
 

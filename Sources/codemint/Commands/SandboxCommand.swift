@@ -42,11 +42,30 @@ struct SandboxCommand: AsyncParsableCommand {
   @Option(help: "The share of pending codes, 0 to 1, whose sync ends in an error.")
   var errors = 0.0
 
+  @Option(help: "The share of codes, 0 to 1, whose status changes once.")
+  var changing = 0.0
+
+  @Option(help: "Milliseconds until the status of such a code changes.")
+  var changeAfter = 5000
+
   @Option(
     help: "A JSON file with a plan of faults; docs/sandbox.md describes its format.",
     completion: .file()
   )
   var faults: String?
+
+  @Option(
+    help: """
+      Draws by this seed how the simulated API differs from the documented one. The plan that was drawn \
+      is printed; the same seed draws the same plan.
+      """
+  )
+  var axesSeed: UInt64?
+
+  @Option(
+    help: "A prefix that some of the old codes begin with that --axes-seed draws; may be repeated."
+  )
+  var axesPrefix: [String] = []
 
   @Option(help: "The most generate requests in any second; more are answered with 429.")
   var requestsPerSecond: Int?
@@ -56,7 +75,8 @@ struct SandboxCommand: AsyncParsableCommand {
 
   func run() async throws {
     var configuration = configuration
-    if let faults { configuration.faults = try FaultPlan(contentsOfFile: faults) }
+    configuration.faults = try plan()
+    if axesSeed != nil { FileDescriptor.standardError.line("plan: \(configuration.faults.json)") }
     let sandbox = try Sandbox(configuration)
     let announcement = Announcement(sandbox: sandbox, hasKey: configuration.apiKey != nil)
     let group = ServiceGroup(
@@ -70,6 +90,20 @@ struct SandboxCommand: AsyncParsableCommand {
       )
     )
     try await group.run()
+  }
+
+  /// The rules that were drawn come first, so that those of the file hold where only one can.
+  private func plan() throws -> FaultPlan {
+    var plan = FaultPlan()
+    if let axesSeed {
+      plan = .axes(seed: axesSeed, rewards: reward, prefixes: axesPrefix)
+    }
+    if let faults {
+      let file = try FaultPlan(contentsOfFile: faults)
+      plan.seed = file.seed ?? plan.seed
+      plan.rules += file.rules
+    }
+    return plan
   }
 
   /// The key comes from the same environment variable as the daemon's key.
@@ -89,7 +123,8 @@ struct SandboxCommand: AsyncParsableCommand {
         errorShare: errors,
         pendingFor: .milliseconds(settleAfter),
         pendingSpread: .milliseconds(settleSpread)
-      )
+      ),
+      fate: FateShape(share: changing, after: .milliseconds(changeAfter))
     )
     if let seed { configuration.seed = seed }
     configuration.requestsPerSecond = requestsPerSecond
