@@ -86,6 +86,7 @@ extension FaultPlan {
 
   private static let oddAnswers = [
     Fault.replayed(), .replayed(made: false), .collapsed(seconds: 1), .swapped(seconds: 1),
+    .swapped(seconds: 1, across: true),
     .older(count: 5), .older(count: 5, made: true), .nulls(count: 3), .nulls(count: 3, made: false),
     .short(by: 500, made: true), .short(by: 7, made: true), .short(by: 500),
   ].map { FaultRule(.generate, $0, probability: 0.1) }

@@ -74,7 +74,11 @@ extension Fault: Decodable {
       .hidden(share: try read.value("share", default: 1), status: try read.optional("status"))
     case .replayed: .replayed(made: try read.value("made", default: true))
     case .collapsed: .collapsed(seconds: try read.value("seconds"))
-    case .swapped: .swapped(seconds: try read.value("seconds"))
+    case .swapped:
+      .swapped(
+        seconds: try read.value("seconds"),
+        across: try read.value("across", default: false)
+      )
     case .older:
       .older(count: try read.value("count"), made: try read.value("made", default: false))
     case .resent: .resent(times: try read.value("times", default: 1))
@@ -245,8 +249,11 @@ extension Fault: Encodable {
       try container.encodeIfPresent(status, forKey: "status")
     case .replayed(let made):
       try container.encode(made, forKey: "made")
-    case .collapsed(let seconds), .swapped(let seconds):
+    case .collapsed(let seconds):
       try container.encode(seconds, forKey: "seconds")
+    case .swapped(let seconds, let across):
+      try container.encode(seconds, forKey: "seconds")
+      try container.encode(across, forKey: "across")
     case .older(let count, let made):
       try container.encode(count, forKey: "count")
       try container.encode(made, forKey: "made")

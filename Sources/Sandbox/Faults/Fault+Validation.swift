@@ -23,7 +23,7 @@ extension Fault {
     case .order:
       break
     case .stale(let seconds, _), .generateLate(let seconds), .cached(let seconds, _),
-      .collapsed(let seconds), .swapped(let seconds):
+      .collapsed(let seconds), .swapped(let seconds, _):
       try Self.check(seconds: seconds)
     case .slow(let seconds, let answer):
       try Self.check(seconds: seconds, answer ?? 0)

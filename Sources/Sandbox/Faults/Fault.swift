@@ -60,8 +60,8 @@ public enum Fault: Sendable, Hashable {
   /// and make nothing.
   case collapsed(seconds: Double)
   /// Holds the answer back that long; if another request of the reward has an answer by then, they are
-  /// exchanged.
-  case swapped(seconds: Double)
+  /// exchanged. If it goes `across`, that may be a request of any reward.
+  case swapped(seconds: Double, across: Bool = false)
   /// Shows older codes of the reward in place of some. `made` says whether those exist unseen.
   case older(count: Int, made: Bool = false)
   /// Something on the way sends the request more than once; the answer shows what the last one made.

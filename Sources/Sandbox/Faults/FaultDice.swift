@@ -148,7 +148,7 @@ struct FaultDecision: Sendable {
   /// Whether what is asked for is made though the previous answer is given; nil where it is not given.
   private(set) var replaysAndMakes: Bool?
   private(set) var collapses: Double?
-  private(set) var swaps: Double?
+  private(set) var swaps: (seconds: Double, across: Bool)?
   private(set) var resent = 0
   private(set) var old: [(count: Int, days: Double, prefix: String?)] = []
   private(set) var streams: [(seconds: Double, prefix: RivalPrefix)] = []
@@ -194,7 +194,7 @@ struct FaultDecision: Sendable {
     case .hidden(let share, let status): hides = (share, status)
     case .replayed(let made): replaysAndMakes = made
     case .collapsed(let seconds): collapses = seconds
-    case .swapped(let seconds): swaps = seconds
+    case .swapped(let seconds, let across): swaps = (seconds, across)
     case .older(let count, made: true): changes.olderInstead += count
     case .older(let count, made: false):
       changes.older += count

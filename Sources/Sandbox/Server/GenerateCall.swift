@@ -64,12 +64,12 @@ struct GenerateCall: Sendable {
     if let previous { return answer(previous, decision, of: reward, older: older) }
     if decision.ending == nil { core.memory.remember(page, of: reward) }
     if let seconds = decision.collapses {
-      try await core.collapses.hold(page, of: reward, .seconds(seconds), exchange.connection)
+      try await core.collapses.hold(page, .seconds(seconds), exchange.connection)
     }
     let shown = try await core.swaps.exchange(
       page,
-      of: reward,
-      within: decision.swaps.map { .seconds($0) },
+      within: decision.swaps.map { .seconds($0.seconds) },
+      across: decision.swaps?.across ?? false,
       exchange.connection
     )
     return answer(shown, decision, of: reward, older: older)

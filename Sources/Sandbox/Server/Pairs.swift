@@ -1,12 +1,13 @@
 internal import Synchronization
 
-/// Brings requests about one reward together that are under way at the same time.
+/// Brings requests together that are under way at the same time.
 final class Pairs: Sendable {
   /// A request that holds its answer back.
   private struct Waiter {
     let ticket: Int
-    let reward: UUIDBits
     let page: Page
+    /// Whether it may be paired with a request of another reward.
+    let across: Bool
     let reply: AsyncStream<Page>.Continuation
   }
 
@@ -19,32 +20,33 @@ final class Pairs: Sendable {
 
   /// The answer of a request of this reward that is being held back, and stays so.
   func waiting(for reward: UUIDBits) -> Page? {
-    state.withLock { state in state.waiters.first { $0.reward == reward }?.page }
+    state.withLock { state in state.waiters.first { $0.page.reward == reward }?.page }
   }
 
   /// Holds an answer back.
   /// - Throws: `CancellationError` when the sandbox is stopping.
-  func hold(_ page: Page, of reward: UUIDBits, _ duration: Duration, _ connection: Connection)
-    async throws
-  {
-    let ticket = state.withLock { Self.enter(&$0, reward, page).ticket }
+  func hold(_ page: Page, _ duration: Duration, _ connection: Connection) async throws {
+    let ticket = state.withLock { Self.enter(&$0, page, across: false).ticket }
     defer { leave(ticket) }
     try await connection.pause(duration)
   }
 
-  /// Exchanges an answer with another request of this reward that is held back, or else waits so long for
-  /// one.
+  /// Exchanges an answer with another one that is held back, of the same reward unless one of the two
+  /// goes across, or else waits so long for one.
   /// - Parameter limit: nil to wait for nobody.
   /// - Returns: the other one's answer, or the same if nobody came.
   /// - Throws: `CancellationError` when the sandbox is stopping.
   func exchange(
     _ page: Page,
-    of reward: UUIDBits,
     within limit: Duration?,
+    across: Bool,
     _ connection: Connection
   ) async throws -> Page {
     let other = state.withLock { state -> Waiter? in
-      guard let index = state.waiters.firstIndex(where: { $0.reward == reward }) else { return nil }
+      let index = state.waiters.firstIndex {
+        $0.page.reward == page.reward || across || $0.across
+      }
+      guard let index else { return nil }
       return state.waiters.remove(at: index)
     }
     if let other {
@@ -53,7 +55,7 @@ final class Pairs: Sendable {
       return other.page
     }
     guard let limit else { return page }
-    let (ticket, pages) = state.withLock { Self.enter(&$0, reward, page) }
+    let (ticket, pages) = state.withLock { Self.enter(&$0, page, across: across) }
     return try await withThrowingTaskGroup(of: Void.self) { group in
       group.addTask {
         defer { self.leave(ticket) }
@@ -69,12 +71,12 @@ final class Pairs: Sendable {
 
   private static func enter(
     _ state: inout State,
-    _ reward: UUIDBits,
-    _ page: Page
+    _ page: Page,
+    across: Bool
   ) -> (ticket: Int, pages: AsyncStream<Page>) {
     let (pages, reply) = AsyncStream<Page>.makeStream()
     state.next += 1
-    state.waiters.append(Waiter(ticket: state.next, reward: reward, page: page, reply: reply))
+    state.waiters.append(Waiter(ticket: state.next, page: page, across: across, reply: reply))
     return (state.next, pages)
   }
 

@@ -32,6 +32,7 @@ struct FaultPlanTests {
     (.team, .date(offset: -7200, missing: false)), (.list, .cached(seconds: 19, age: true)),
     (.list, .hidden(share: 0.5, status: .redeemed)), (.generate, .replayed(made: false)),
     (.generate, .collapsed(seconds: 20)), (.generate, .swapped(seconds: 21)),
+    (.generate, .swapped(seconds: 21, across: true)),
     (.generate, .older(count: 22, made: true)), (.generate, .resent(times: 2)),
     (.generate, .slow(seconds: 23, answer: 24)), (.generate, .slow(seconds: 25)),
     (.reward, .old(count: 26, days: 27.5, prefix: "P")), (.reward, .old(count: 28, days: 29)),

@@ -59,6 +59,25 @@ struct OtherAnswerTests {
     }
   }
 
+  @Test("two requests of different rewards get each other's answer only where it goes across")
+  func swappedAcross() async throws {
+    let clock = ManualTime()
+    try await withSandbox(time: clock.time) { (caller) async throws in
+      let other = Caller(caller.sandbox, port: caller.port)
+      func rewards(across: Bool) async throws -> [String] {
+        let fault = Fault.swapped(seconds: 2, across: across)
+        try caller.sandbox.setFaults(FaultPlan(rules: [FaultRule(.generate, fault, times: 1)]))
+        try await caller.sendGenerate(1)
+        await clock.sleepers(1)
+        let second = try await other.generate(1, reward: Caller.otherReward).codes()
+        clock.advance(by: .seconds(2))
+        return try await (caller.answer().codes() + second).map(\.rewardId)
+      }
+      #expect(try await rewards(across: false) == [Caller.reward, Caller.otherReward])
+      #expect(try await rewards(across: true) == [Caller.otherReward, Caller.reward])
+    }
+  }
+
   @Test("an answer that nobody comes to exchange goes out by itself")
   func notSwapped() async throws {
     let clock = ManualTime()
