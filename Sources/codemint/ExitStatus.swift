@@ -45,13 +45,38 @@ struct Failure {
 
   /// Prints the message to standard error and ends the process.
   func exit() -> Never {
-    guard let status else { Codemint.exit(withError: error) }
-    let text = "codemint: \(error)\n"
-    FileDescriptor.standardError.write(text)
+    if case OutputError.readerGone = error { Self.endQuietly() }
+    guard let status else { endAsParsed() }
+    Complaint.say("codemint: \(error)")
     Glibc.exit(status.rawValue)
   }
 
   /// The status for errors of codemint's modules; nil for errors of ArgumentParser, which has
+  /// Ends as a program that does not ignore SIGPIPE does when the reader of its output is gone.
+  private static func endQuietly() -> Never {
+    signal(SIGPIPE, SIG_DFL)
+    raise(SIGPIPE)
+    Glibc.exit(128 + SIGPIPE)
+  }
+
+  /// Prints help, a version or a complaint about the command line, as ArgumentParser does, but checks
+  /// that help and version could be written.
+  private func endAsParsed() -> Never {
+    let text = Codemint.fullMessage(for: error)
+    let code = Codemint.exitCode(for: error)
+    guard !text.isEmpty else { Glibc.exit(code.rawValue) }
+    guard code == .success else {
+      Complaint.say(text)
+      Glibc.exit(code.rawValue)
+    }
+    do throws(OutputError) {
+      try FileDescriptor.standardOutput.line(text)
+    } catch {
+      Failure(error).exit()
+    }
+    Glibc.exit(code.rawValue)
+  }
+
   /// statuses of its own.
   private var status: ExitStatus? {
     switch error {
@@ -59,6 +84,7 @@ struct Failure {
     case let error as SandboxError: Self.status(of: error)
     case let error as CommandError: error.status
     case let error as LedgerError: Self.status(of: error)
+    case is OutputError: .ioError
     case let error as PostgresError: Self.status(of: error)
     case is LocalPostgresError: .unavailable
     case is ExitCode, is ValidationError, is CleanExit: nil

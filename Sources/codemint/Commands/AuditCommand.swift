@@ -49,7 +49,7 @@ struct AuditCommand: AsyncParsableCommand {
 
   private func show(_ report: AuditReport) throws {
     let output = FileDescriptor.standardOutput
-    guard json else { return report.lines.forEach(output.line) }
-    try output.json(report)
+    if json { return try output.json(report) }
+    for line in report.lines { try output.line(line) }
   }
 }

@@ -55,14 +55,24 @@ struct EnqueueCommand: AsyncParsableCommand {
           metadata: metadata
         )
       )
-      let output = FileDescriptor.standardOutput
-      if json { try output.json(["job": job]) } else { output.line("\(job)") }
+      try tell(job)
       if wait { try await waitForEnd(of: job, queries) }
     }
   }
 
   private func waitForEnd(of job: Int64, _ queries: JobQueries) async throws {
     let ended = try await JobWatch(queries: queries, output: .standardError).follow([job])
+  /// Prints the job's number. If that fails, the complaint has it: whoever does not know that there is a
+  /// job would insert it again.
+  private func tell(_ job: Int64) throws {
+    let output = FileDescriptor.standardOutput
+    do {
+      if json { try output.json(["job": job]) } else { try output.line("\(job)") }
+    } catch OutputError.failed(let reason) {
+      throw CommandError(.ioError, "\(reason); the job was inserted, and its number is \(job)")
+    }
+  }
+
     guard let status = ended.first, status.state != "completed" else { return }
     throw CommandError(
       .failed,

@@ -46,7 +46,7 @@ struct ExportCommand: AsyncParsableCommand {
   private func export(_ queries: ExportQueries) async throws {
     guard let output else {
       _ = try await queries.export(job, as: format.format) {
-        try FileDescriptor.standardOutput.writeAll($0)
+        try FileDescriptor.standardOutput.write($0)
       }
       return
     }
@@ -54,7 +54,7 @@ struct ExportCommand: AsyncParsableCommand {
     do {
       let count = try await queries.export(job, as: format.format) { try file.write($0) }
       try file.finish()
-      FileDescriptor.standardError.line("\(count) codes written to \(output)")
+      Complaint.say("\(count) codes written to \(output)")
     } catch {
       file.abandon()
       throw error

@@ -44,9 +44,9 @@ struct SteeringOptions: ParsableArguments {
     if json { return try FileDescriptor.standardOutput.json(outcomes) }
     for outcome in outcomes {
       if outcome.done {
-        FileDescriptor.standardOutput.line(outcome.outcome)
+        try FileDescriptor.standardOutput.line(outcome.outcome)
       } else {
-        FileDescriptor.standardError.line("codemint: \(outcome.outcome)")
+        Complaint.say("codemint: \(outcome.outcome)")
       }
     }
   }
@@ -160,7 +160,7 @@ struct ResolveCommand: AsyncParsableCommand {
       }
     }
     let output = FileDescriptor.standardOutput
-    guard json else { return output.line(outcome.outcome) }
+    guard json else { return try output.line(outcome.outcome) }
     try output.json(outcome)
     if !outcome.done { throw ExitCode(ExitStatus.data.rawValue) }
   }

@@ -11,7 +11,7 @@ struct WatchCommand: AsyncParsableCommand {
       With job numbers it ends when all these jobs have ended: with status 0 if every job is \
       completed, else with 1. Without numbers it shows open jobs and the latest finished jobs until \
       Ctrl-C. A terminal shows progress bars. A file, a pipe and a terminal with TERM=dumb get a line \
-      for each tenth and each change of state. "sync" is the number of codes that other systems have \
+      for each tenth and each change of state. It ends when nobody reads the pipe any more. "sync" is the number of codes that other systems have \
       not taken yet, or have refused.
       """
   )
@@ -56,13 +56,14 @@ struct JobWatch {
     while true {
       if let found = try await ifReachable({ try await queries.status(of: jobs) }) {
         let isLast = found.allSatisfy(\.isFinished)
-        board.show(
+        try board.show(
           found,
           sync: try await sync(of: found, isDue: isLast || round % Self.rarely == 0)
         )
         if isLast { return found }
       }
       round += 1
+      try output.checkReader()
       try await Task.sleep(for: interval)
     }
   }
@@ -73,12 +74,13 @@ struct JobWatch {
     var round = 0
     while true {
       if let found = try await ifReachable({ try await queries.recent(limit: limit) }) {
-        board.show(
+        try board.show(
           found.reversed(),
           sync: try await sync(of: found, isDue: round % Self.rarely == 0)
         )
       }
       round += 1
+      try output.checkReader()
       try await Task.sleep(for: interval)
     }
   }
