@@ -61,6 +61,7 @@ struct WebRoutes: Sendable {
     text.begin(MetricCatalogue.build)
     text.sample(MetricCatalogue.build.name, [("version", Version.current)], 1)
     registry.write(MetricCatalogue.worker, to: &text)
+    text.single(MetricCatalogue.droppedLines, Double(LogQueue.droppedLines))
     MetricCatalogue.write(try? await queries.gauges(), to: &text)
     ProcessMetrics.write(start: start, to: &text)
     return text.text
