@@ -7,6 +7,9 @@ public import Provisioning
 /// deadline passed) throws `unavailable`; asked again, the database finds what it did.
 public struct PostgresStore: Store {
   let pool: Pool
+  /// The connections for leases and signs of life, which nothing else may take: when settlements hold
+  /// all others, leases would run out.
+  let vitalPool: Pool
   let deadlines: Deadlines
   /// The checksum of the functions that this binary knows: the database gives work for no others.
   let code: Parameter
@@ -26,17 +29,27 @@ public struct PostgresStore: Store {
   }
 
   /// A store on these connections.
-  public init(pool: Pool, schema: Schema = .current, deadlines: Deadlines = Deadlines()) {
+  /// - Parameter vitalPool: Those for leases and signs of life; the same as the others if nil.
+  public init(
+    pool: Pool,
+    vitalPool: Pool? = nil,
+    schema: Schema = .current,
+    deadlines: Deadlines = Deadlines()
+  ) {
     self.pool = pool
+    self.vitalPool = vitalPool ?? pool
     self.deadlines = deadlines
     code = .text(schema.checksum)
   }
 
-  func run(_ statement: Statement, _ parameters: [Parameter])
+  /// Runs a short statement.
+  /// - Parameter own: The connections to use; nil for those that all share.
+  func run(_ statement: Statement, _ parameters: [Parameter], on own: Pool? = nil)
     async throws(PostgresError) -> Rows
   {
     let deadline = deadlines.short
-    return try await pool.withConnection(deadline: deadline) { (connection) throws(PostgresError) in
+    return try await (own ?? pool).withConnection(deadline: deadline) {
+      (connection) throws(PostgresError) in
       try await connection.query(statement, parameters, deadline: deadline)
     }
   }
