@@ -26,9 +26,7 @@ struct AuditCommand: AsyncParsableCommand {
   @OptionGroup var options: SettingsOptions
 
   func run() async throws {
-    guard let id = UniqueID(reward) else {
-      throw CommandError(.usage, "reward must be a UUID, not \"\(reward)\"")
-    }
+    let id = try UniqueID(argument: reward, of: "reward")
     let settings = try options.load()
     let client = APIClient(try settings.apiConfiguration())
     let pool = Pool(try settings.connectionSettings(), limit: 1)

@@ -1,5 +1,6 @@
 import ArgumentParser
 import Ledger
+import Provisioning
 
 /// `codemint enqueue`: inserts one job without SQL.
 struct EnqueueCommand: AsyncParsableCommand {
@@ -42,6 +43,7 @@ struct EnqueueCommand: AsyncParsableCommand {
   @OptionGroup var options: SettingsOptions
 
   func run() async throws {
+    let reward = try UniqueID(argument: reward, of: "reward").description
     let settings = try options.load()
     try await JobSession.run(settings) { queries in
       let job = try await queries.enqueue(
@@ -60,8 +62,6 @@ struct EnqueueCommand: AsyncParsableCommand {
     }
   }
 
-  private func waitForEnd(of job: Int64, _ queries: JobQueries) async throws {
-    let ended = try await JobWatch(queries: queries, output: .standardError).follow([job])
   /// Prints the job's number. If that fails, the complaint has it: whoever does not know that there is a
   /// job would insert it again.
   private func tell(_ job: Int64) throws {
@@ -73,6 +73,8 @@ struct EnqueueCommand: AsyncParsableCommand {
     }
   }
 
+  private func waitForEnd(of job: Int64, _ queries: JobQueries) async throws {
+    let ended = try await JobWatch(queries: queries, output: .standardError).follow([job])
     guard let status = ended.first, status.state != "completed" else { return }
     throw CommandError(
       .failed,

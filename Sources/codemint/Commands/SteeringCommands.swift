@@ -1,5 +1,6 @@
 import ArgumentParser
 import Ledger
+import Provisioning
 
 /// What the commands that steer jobs share: they take several jobs and act on each one separately.
 struct SteeringOptions: ParsableArguments {
@@ -150,6 +151,7 @@ struct ResolveCommand: AsyncParsableCommand {
   @OptionGroup var options: SettingsOptions
 
   func run() async throws {
+    let call = try UniqueID(argument: call, of: "call").description
     let settings = try options.load()
     let outcome = try await JobSession.run(settings) { queries in
       do {

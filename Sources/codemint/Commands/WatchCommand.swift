@@ -1,6 +1,7 @@
 import ArgumentParser
 import Ledger
 import Postgres
+import Synchronization
 
 /// `codemint watch`: live progress.
 struct WatchCommand: AsyncParsableCommand {
@@ -41,12 +42,19 @@ struct WatchCommand: AsyncParsableCommand {
   }
 }
 
-/// Shows jobs on a progress board until they have ended. Outages of the database are waited out.
-struct JobWatch {
+/// Shows jobs on a progress board until they have ended. Outages of the database are waited out, and said
+/// once when they begin and once when they end.
+final class JobWatch: Sendable {
   let queries: JobQueries
   let output: FileDescriptor
   /// The time between two queries.
-  var interval: Duration = .milliseconds(500)
+  private let interval: Duration = .milliseconds(500)
+  private let isAway = Mutex(false)
+
+  init(queries: JobQueries, output: FileDescriptor) {
+    self.queries = queries
+    self.output = output
+  }
 
   /// Shows these jobs until all have ended, and returns their last states.
   /// - Throws: `LedgerError` that names a job that does not exist, or the database's error.
@@ -98,9 +106,22 @@ struct JobWatch {
   /// The answer, or nil if the database does not answer at the moment.
   private func ifReachable<Found>(_ ask: () async throws -> Found) async throws -> Found? {
     do {
-      return try await ask()
-    } catch let error as PostgresError where error.isConnectionLost {
+      let found = try await ask()
+      if change(isAway: false) { Complaint.say("codemint: the database answers again") }
+      return found
+    } catch let error as PostgresError where error.isConnectionLost && !error.isLoginRefused {
+      if change(isAway: true) {
+        Complaint.say("codemint: waiting for the database: \("\(error)".onOneLine)")
+      }
       return nil
+    }
+  }
+
+  /// Whether it was otherwise before.
+  private func change(isAway now: Bool) -> Bool {
+    isAway.withLock { before in
+      defer { before = now }
+      return before != now
     }
   }
 }
