@@ -42,7 +42,7 @@ struct WebRoutes: Sendable {
     router.get("/status.json") { _, _ in
       let snapshot = await board.snapshot()
       return Self.response(
-        snapshot.isLedgerUp ? .ok : .serviceUnavailable,
+        snapshot.complaint == nil ? .ok : .serviceUnavailable,
         "application/json",
         ByteBuffer(string: snapshot.json)
       )
@@ -53,7 +53,7 @@ struct WebRoutes: Sendable {
 
   private func unreadiness() async -> String? {
     if let reason = health.unreadiness { return reason }
-    return await board.snapshot().isLedgerUp ? nil : "the database does not answer"
+    return await board.snapshot().complaint
   }
 
   private func metrics() async -> String {
