@@ -123,18 +123,19 @@ private enum DraftOnSignal {
 
   /// Sets which file to remove; nil for none.
   static func remove(_ name: String?) {
-    guard let name else {
-      for number in signals { signal(number, SIG_DFL) }
-      free(path)
-      path = nil
-      return
-    }
-    path = strdup(name)
+    let before = path
+    path = name.flatMap { strdup($0) }
+    free(before)
+    guard name != nil else { return }
     for number in signals {
-      signal(number) { number in
+      let disposition = signal(number) { number in
         if let path = DraftOnSignal.path { unlink(path) }
         signal(number, SIG_DFL)
         raise(number)
+      }
+      // nohup(1) and others let a signal be ignored, and then it ends nothing.
+      if unsafeBitCast(disposition, to: Int.self) == unsafeBitCast(SIG_IGN, to: Int.self) {
+        signal(number, SIG_IGN)
       }
     }
   }
