@@ -28,7 +28,13 @@ let hummingbird = Target.Dependency.product(name: "Hummingbird", package: "hummi
 let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
 let coreMetrics = Target.Dependency.product(name: "CoreMetrics", package: "swift-metrics")
 let nioCore = Target.Dependency.product(name: "NIOCore", package: "swift-nio")
+let nioEmbedded = Target.Dependency.product(name: "NIOEmbedded", package: "swift-nio")
 let nioHTTP1 = Target.Dependency.product(name: "NIOHTTP1", package: "swift-nio")
+let nioHTTPCompression = Target.Dependency.product(
+  name: "NIOHTTPCompression",
+  package: "swift-nio-extras"
+)
+let nioHTTPTypes = Target.Dependency.product(name: "NIOHTTPTypes", package: "swift-nio-extras")
 let nioPosix = Target.Dependency.product(name: "NIOPosix", package: "swift-nio")
 let nioSSL = Target.Dependency.product(name: "NIOSSL", package: "swift-nio-ssl")
 let serviceLifecycle = Target.Dependency.product(
@@ -56,6 +62,7 @@ let package = Package(
     .package(url: "https://github.com/apple/swift-log", exact: "1.16.2"),
     .package(url: "https://github.com/apple/swift-metrics", exact: "2.13.0"),
     .package(url: "https://github.com/apple/swift-nio", exact: "2.101.2"),
+    .package(url: "https://github.com/apple/swift-nio-extras", exact: "1.35.2"),
     .package(url: "https://github.com/apple/swift-nio-ssl", exact: "2.37.6"),
     .package(url: "https://github.com/hummingbird-project/hummingbird", exact: "2.28.1"),
     .package(url: "https://github.com/jpsim/Yams", exact: "6.2.2"),
@@ -78,7 +85,8 @@ let package = Package(
     .target(
       name: "OneOfNone",
       dependencies: [
-        "Provisioning", asyncHTTPClient, logging, nioCore, nioHTTP1, nioPosix, nioSSL,
+        "Provisioning", asyncHTTPClient, logging, nioCore, nioHTTP1, nioHTTPCompression, nioPosix,
+        nioSSL,
       ],
       swiftSettings: strictBesideNIO
     ),
@@ -131,7 +139,7 @@ let package = Package(
       dependencies: [
         "CMalloc", "Ledger", "LocalPostgres", "OneOfNone", "Postgres", "Provisioning", "Sandbox",
         "Worker", argumentParser, configuration, coreMetrics, hummingbird, logging, nioCore,
-        serviceLifecycle, unixSignals, yams,
+        nioHTTPTypes, serviceLifecycle, unixSignals, yams,
       ],
       resources: [
         .embedInCode("Web/Page/page.html"),
@@ -233,7 +241,10 @@ let package = Package(
     ),
     .testTarget(
       name: "CodemintTests",
-      dependencies: ["codemint", "Provisioning", argumentParser, logging],
+      dependencies: [
+        "codemint", "Provisioning", argumentParser, hummingbird, logging, nioCore, nioEmbedded,
+        nioHTTPTypes,
+      ],
       swiftSettings: strictBesideNIO
     ),
   ]

@@ -52,7 +52,8 @@ extension PostgresStore {
   {
     try await translated { () throws(PostgresError) in
       var renewed: Set<CallID> = []
-      for row in try await run(Self.renew, [.uuids(calls), .uuid(worker), .interval(lease)]) {
+      let parameters: [Parameter] = [.uuids(calls), .uuid(worker), .interval(lease)]
+      for row in try await run(Self.renew, parameters, on: vitalPool) {
         renewed.insert(try row.id("id"))
       }
       return renewed

@@ -22,7 +22,7 @@ extension PostgresStore {
       .interval(worker.lifetime), code,
     ]
     return try await translated { () throws(PostgresError) in
-      try Heartbeat(try await run(Self.heartbeat, parameters))
+      try Heartbeat(try await run(Self.heartbeat, parameters, on: vitalPool))
     }
   }
 

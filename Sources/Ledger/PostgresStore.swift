@@ -7,6 +7,9 @@ public import Provisioning
 /// deadline passed) throws `unavailable`; asked again, the database finds what it did.
 public struct PostgresStore: Store {
   let pool: Pool
+  /// The connections for leases and signs of life, which nothing else may take: when settlements hold
+  /// all others, leases would run out.
+  let vitalPool: Pool
   let deadlines: Deadlines
   /// The checksum of the functions that this binary knows: the database gives work for no others.
   let code: Parameter
@@ -26,17 +29,27 @@ public struct PostgresStore: Store {
   }
 
   /// A store on these connections.
-  public init(pool: Pool, schema: Schema = .current, deadlines: Deadlines = Deadlines()) {
+  /// - Parameter vitalPool: Those for leases and signs of life; the same as the others if nil.
+  public init(
+    pool: Pool,
+    vitalPool: Pool? = nil,
+    schema: Schema = .current,
+    deadlines: Deadlines = Deadlines()
+  ) {
     self.pool = pool
+    self.vitalPool = vitalPool ?? pool
     self.deadlines = deadlines
     code = .text(schema.checksum)
   }
 
-  func run(_ statement: Statement, _ parameters: [Parameter])
+  /// Runs a short statement.
+  /// - Parameter own: The connections to use; nil for those that all share.
+  func run(_ statement: Statement, _ parameters: [Parameter], on own: Pool? = nil)
     async throws(PostgresError) -> Rows
   {
     let deadline = deadlines.short
-    return try await pool.withConnection(deadline: deadline) { (connection) throws(PostgresError) in
+    return try await (own ?? pool).withConnection(deadline: deadline) {
+      (connection) throws(PostgresError) in
       try await connection.query(statement, parameters, deadline: deadline)
     }
   }
@@ -55,17 +68,19 @@ public struct PostgresStore: Store {
 extension StoreError {
   /// What a failure of the database means for a worker.
   init(_ error: PostgresError) {
-    if error.sqlState == Self.otherCode {
-      self.init(.superseded, error.description)
-    } else if error.isContentRefused {
-      self.init(.contentRefused, error.description)
-    } else if error.isOutcomeUnknown || error.isConnectionLost || error.isRetryable
-      || error.isPassing
-    {
-      self.init(.unavailable, error.description)
-    } else {
-      self.init(.failed, error.description)
-    }
+    let code: Code =
+      if error.sqlState == Self.otherCode {
+        .superseded
+      } else if error.isContentRefused {
+        .contentRefused
+      } else if error.isOutcomeUnknown || error.isConnectionLost || error.isRetryable
+        || error.isPassing
+      {
+        .unavailable
+      } else {
+        .failed
+      }
+    self.init(code, error.description, cause: Cause(error))
   }
 
   /// What `codemint.require_code` raises.
@@ -81,6 +96,39 @@ extension StoreError {
       .unavailable,
       "the commit came with a warning: \(rows.notices.first(where: \.isWarning)?.message ?? "")"
     )
+  }
+}
+
+extension StoreError.Cause {
+  /// What stands behind a failure of the database (source: PostgreSQL manual, appendix A).
+  init(_ error: PostgresError) {
+    if error.code == .cancelled {
+      self = .cancelled
+    } else if error.isLoginRefused {
+      self = .login
+    } else if let sqlState = error.sqlState {
+      self.init(sqlState: sqlState)
+    } else if error.code == .outOfResources {
+      self = .resources
+    } else if error.code == .deadlineExceeded, error.isOutcomeUnknown {
+      self = .late
+    } else {
+      self = error.isConnectionLost || error.isOutcomeUnknown ? .unreachable : .refused
+    }
+  }
+
+  private init(sqlState: String) {
+    switch (sqlState, sqlState.prefix(2)) {
+    case ("25006", _): self = .readOnly
+    case ("55P03", _): self = .locked
+    case ("57014", _): self = .late
+    case (_, "08"), (_, "57"): self = .unreachable
+    case (_, "22"): self = .content
+    case (_, "28"): self = .login
+    case (_, "40"): self = .conflict
+    case (_, "53"): self = .resources
+    default: self = .refused
+    }
   }
 }
 

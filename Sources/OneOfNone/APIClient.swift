@@ -114,6 +114,8 @@ public final class APIClient: CodeIssuer {
     request.headers.add(name: "x-api-key", value: configuration.key.value)
     request.headers.add(name: "user-agent", value: configuration.userAgent)
     request.headers.add(name: "accept", value: "application/json")
+    // Without this field any coding would be acceptable (RFC 9110, section 12.5.3).
+    request.headers.add(name: "accept-encoding", value: "identity")
     return request
   }
 

@@ -84,7 +84,7 @@ extension APIClient {
         )
       )
     } catch {
-      return .failure(.failed(texts.clean(error.description)))
+      return .failure(.failed(texts.clean(reply.complaint(error))))
     }
   }
 

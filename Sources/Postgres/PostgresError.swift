@@ -62,6 +62,10 @@ public struct PostgresError: Error, Sendable {
     }
   }
 
+  /// Whether no connection came about because the server refuses the login, or has no such database.
+  /// Waiting does not help; only who reads English servers' words can tell (`LoginRefusal`).
+  public var isLoginRefused: Bool { code == .connectFailed && sqlState != nil }
+
   /// Whether the same transaction can be expected to pass when it is run again from its beginning:
   /// nothing of it took effect, and it lost against another one (serialization failure, deadlock, no
   /// lock in time) or its prepared statement was gone.

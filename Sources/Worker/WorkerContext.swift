@@ -57,9 +57,11 @@ struct WorkerContext: Sendable {
 
   /// Waits after a failure of the database; longer the longer it lasts.
   /// - Returns: False if the task was cancelled, so that waiting is of no use.
-  func pause(after error: StoreError) async -> Bool {
+  func pause(after error: StoreError, during activity: OutageRecord.Activity = .other) async
+    -> Bool
+  {
     do {
-      try await clock.sleep(until: clock.now + retryDelay(after: error))
+      try await clock.sleep(until: clock.now + retryDelay(after: error, during: activity))
       return true
     } catch {
       return false
@@ -67,8 +69,11 @@ struct WorkerContext: Sendable {
   }
 
   /// Notes a failure of the database, and tells how long not to ask again.
-  func retryDelay(after error: StoreError) -> Duration {
-    dice.wait(.database, failures: outage.failed(error))
+  func retryDelay(
+    after error: StoreError,
+    during activity: OutageRecord.Activity = .other
+  ) -> Duration {
+    dice.wait(.database, failures: outage.failed(error, during: activity))
   }
 
   /// How the others see this worker.

@@ -30,7 +30,8 @@ struct Codemint: AsyncParsableCommand {
       Exit statuses: 0 all went well; 1 the result was not reached; 64 wrong command line; 65 the \
       input was refused; 69 something needed is missing; 70 an error in codemint itself; 74 the \
       output could not be written; 75 try again later; 77 not permitted; 78 wrong setting or \
-      schema. The output is never coloured, so NO_COLOR makes no difference.
+      schema. If the reader of a pipe is gone, a command ends quietly, as by SIGPIPE. The output is never \
+      coloured, so NO_COLOR makes no difference.
       """,
     version: Version.current,
     groupedSubcommands: [
@@ -63,6 +64,7 @@ struct Codemint: AsyncParsableCommand {
     // By default each thread has its own heap, and no thread can use memory that another one freed.
     // This process has a dozen threads and almost no contention, so one heap is enough.
     mallopt(M_ARENA_MAX, 1)
+    FileDescriptor.openStandard()
     // If the reader of the output is gone, write(2) shall return an error instead of ending us.
     signal(SIGPIPE, SIG_IGN)
     do {

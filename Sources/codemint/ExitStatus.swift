@@ -26,9 +26,10 @@ enum ExitStatus: Int32, Sendable, CaseIterable {
   case software = 70
   /// The output could not be written (EX_IOERR).
   case ioError = 74
-  /// Try again later: for example, the database cannot be reached (EX_TEMPFAIL).
+  /// Try again later: for example, the database cannot be reached, takes no writes, or has the row
+  /// locked (EX_TEMPFAIL).
   case temporaryFailure = 75
-  /// The database or the operating system does not permit it (EX_NOPERM).
+  /// The database refuses the login or does not permit the action (EX_NOPERM).
   case noPermission = 77
   /// A setting is unknown, missing or wrong, or the schema is not the one that this version needs
   /// (EX_CONFIG). Starting again does not help.
@@ -45,10 +46,35 @@ struct Failure {
 
   /// Prints the message to standard error and ends the process.
   func exit() -> Never {
-    guard let status else { Codemint.exit(withError: error) }
-    let text = "codemint: \(error)\n"
-    FileDescriptor.standardError.write(text)
+    if case OutputError.readerGone = error { Self.endQuietly() }
+    guard let status else { endAsParsed() }
+    Complaint.say("codemint: \(error)")
     Glibc.exit(status.rawValue)
+  }
+
+  /// Ends as a program that does not ignore SIGPIPE does when the reader of its output is gone.
+  private static func endQuietly() -> Never {
+    signal(SIGPIPE, SIG_DFL)
+    raise(SIGPIPE)
+    Glibc.exit(128 + SIGPIPE)
+  }
+
+  /// Prints help, a version or a complaint about the command line, as ArgumentParser does, but checks
+  /// that help and version could be written.
+  private func endAsParsed() -> Never {
+    let text = Codemint.fullMessage(for: error)
+    let code = Codemint.exitCode(for: error)
+    guard !text.isEmpty else { Glibc.exit(code.rawValue) }
+    guard code == .success else {
+      Complaint.say(text)
+      Glibc.exit(code.rawValue)
+    }
+    do throws(OutputError) {
+      try FileDescriptor.standardOutput.line(text)
+    } catch {
+      Failure(error).exit()
+    }
+    Glibc.exit(code.rawValue)
   }
 
   /// The status for errors of codemint's modules; nil for errors of ArgumentParser, which has
@@ -58,6 +84,7 @@ struct Failure {
     case is SettingsError, is ConfigurationError: .config
     case let error as SandboxError: Self.status(of: error)
     case let error as CommandError: error.status
+    case is OutputError: .ioError
     case let error as LedgerError: Self.status(of: error)
     case let error as PostgresError: Self.status(of: error)
     case is LocalPostgresError: .unavailable
@@ -85,12 +112,25 @@ struct Failure {
 
   static func status(of error: PostgresError) -> ExitStatus {
     if error.code == .invalidSettings { return .config }
-    if error.isConnectionLost || error.isOutcomeUnknown { return .temporaryFailure }
-    guard let sqlState = error.sqlState else { return .software }
-    if sqlState == "42501" || sqlState.hasPrefix("28") { return .noPermission }
-    if sqlState.hasPrefix("22") || sqlState.hasPrefix("23") { return .data }
-    return .software
+    guard let sqlState = error.sqlState else {
+      return error.isConnectionLost || error.isOutcomeUnknown ? .temporaryFailure : .software
+    }
+    switch (sqlState, sqlState.prefix(2)) {
+    case ("42501", _), (_, "28"): return .noPermission
+    case ("3D000", _): return .config
+    case (_, "22"), (_, "23"): return .data
+    case (_, let kind) where passing.contains(kind): return .temporaryFailure
+    default:
+      return error.isConnectionLost || error.isOutcomeUnknown ? .temporaryFailure : .software
+    }
   }
+
+  /// The classes of SQLSTATE for a state of the server that passes, or ends when somebody else lets go:
+  /// connections (08), a server that takes no writes and transactions that ended too late (25), lost
+  /// against another transaction (40), too few resources (53), a row or table that is locked or in use
+  /// (55), a server that starts or stops and statements that were cancelled (57). Source: PostgreSQL
+  /// manual, appendix A.
+  private static let passing: Set<Substring> = ["08", "25", "40", "53", "55", "57"]
 }
 
 /// An error that a command itself reports.

@@ -39,11 +39,16 @@ package final class CodemintProcess: Sendable {
   private let isGone = Mutex(false)
 
   /// Starts `codemint`. Nothing is in its environment but what is given here, and what is `inherited`.
-  /// - Parameter program: The path of another build of the binary.
+  /// - Parameters:
+  ///   - program: The path of another build of the binary.
+  ///   - output: Where its standard output goes; nil to read it here.
+  ///   - errors: Where its standard error goes; nil to read it here.
   package init(
     _ arguments: [String],
     environment: [String: String],
-    program: String = Binary.path
+    program: String = Binary.path,
+    output elsewhere: Int32? = nil,
+    errors otherErrors: Int32? = nil
   ) throws {
     var environment = environment
     for name in Self.inherited {
@@ -61,7 +66,7 @@ package final class CodemintProcess: Sendable {
       program,
       arguments,
       environment: environment,
-      files: [nil, outputWriting, errorsWriting]
+      files: [nil, elsewhere ?? outputWriting, otherErrors ?? errorsWriting]
     )
     Undertaker.born(process)
     Thread.detachNewThread { [self] in awaitEnding() }

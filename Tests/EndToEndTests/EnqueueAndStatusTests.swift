@@ -57,8 +57,14 @@ struct EnqueueAndStatusTests {
         #expect(message.contains(sentence))
         #expect(try await process.output.whole() == [])
       }
-      let process = try stage.codemint(["enqueue", "not-a-reward", "7"], Self.noKey)
-      #expect(try await process.end() == .status(65))
+      for command in [
+        ["enqueue", "not-an-id", "7"], ["audit", "not-an-id"],
+        ["resolve", "not-an-id", "absent", "--note", "x"],
+      ] {
+        let process = try stage.codemint(command)
+        #expect(try await process.end() == .status(64), "\(command)")
+        #expect(process.errors.count(#"must be a UUID, not "not-an-id""#) == 1)
+      }
       #expect(try await stage.database.number("SELECT count(*) FROM codemint.jobs") == 1)
     }
   }

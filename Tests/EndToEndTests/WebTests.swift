@@ -1,3 +1,4 @@
+import Backstage
 import Foundation
 import Sandbox
 import Testing
@@ -191,6 +192,58 @@ struct WebTests {
       #expect(try await web.get("/healthz").status == 200)
       #expect(try await web.get("/status.json").status == 503)
       #expect(try await web.get("/metrics").body.contains("codemint_ledger_up 0\n"))
+    }
+  }
+
+  @Test("1500 connections that do nothing take nothing from the daemon")
+  func crowd() async throws {
+    try await Stage.play { stage in
+      let web = try Web()
+      let daemon = try stage.codemint(
+        ["-c", #"ulimit -n 400 && exec "$0" run"#, Binary.path],
+        ["CODEMINT_HTTP_LISTEN": web.address],
+        program: "/bin/sh"
+      )
+      try await daemon.errors.line("web server listens")
+      let crowd = try Crowd(of: 1500, at: web.address)
+      let full = try await web.get("/healthz")
+      #expect(full.status == 503 && full.body.contains("too many connections"))
+      try await stage.database.insert(Job(Reward.first, 1200), Job(Reward.second, 700))
+      try await stage.database.allEnded()
+      let open = try FileManager.default.contentsOfDirectory(atPath: "/proc/\(daemon.process)/fd")
+      #expect(open.count < 200)
+      crowd.leave()
+      try await Patience.until { try await web.get("/healthz").status == 200 }
+      #expect(try await stage.database.unsound() == [])
+      #expect(daemon.errors.count("Too many open files") == 0)
+    }
+  }
+
+  @Test("the soft limit of descriptors is raised to the hard one")
+  func descriptors() async throws {
+    try await Stage.play { stage in
+      let daemon = try stage.codemint(
+        ["-c", #"ulimit -Sn 256 && ulimit -Hn 3000 && exec "$0" run"#, Binary.path],
+        program: "/bin/sh"
+      )
+      try await daemon.errors.line("ready")
+      let limits = try String(contentsOfFile: "/proc/\(daemon.process)/limits", encoding: .utf8)
+      let files = limits.split(separator: "\n").first { $0.hasPrefix("Max open files") }
+      #expect(files?.split(separator: " ").dropFirst(3).first == "3000")
+    }
+  }
+
+  @Test("the fifth browser at one address gets no stream")
+  func streams() async throws {
+    try await Stage.play { stage in
+      let web = try Web()
+      let daemon = try stage.daemon(["CODEMINT_HTTP_LISTEN": web.address])
+      try await daemon.errors.line("web server listens")
+      let streams = try (1...4).map { _ in try Crowd(of: 1, at: web.address, asking: "/events") }
+      try await Patience.until { try await web.head("/events") == 503 }
+      #expect(try await web.get("/healthz").status == 200)
+      for stream in streams { stream.leave() }
+      try await Patience.until { try await web.head("/events") == 200 }
     }
   }
 

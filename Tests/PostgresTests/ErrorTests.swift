@@ -1,7 +1,8 @@
 import LocalPostgres
-import Postgres
 import TestSupport
 import Testing
+
+@testable import Postgres
 
 @Suite("what an error says, and what it keeps to itself")
 struct ErrorTests {
@@ -114,10 +115,38 @@ struct ErrorTests {
     let settings = try ConnectionSettings(url)
     let error = await failure { () throws(PostgresError) in try await Connection.open(settings) }
     #expect(error?.code == .connectFailed)
+    #expect(error?.sqlState == "28P01")
     #expect(shown(error).contains("authentication"))
     #expect(!shown(error).contains("sesame"))
     #expect(!shown(settings).contains("sesame"))
     #expect(shown(settings).contains("127.0.0.1"))
+  }
+
+  @Test("a login that is refused is told from a server that cannot be reached")
+  func refusedLogins() {
+    func state(_ message: String) -> String? {
+      LoginRefusal.sqlState(of: message, needsPassword: false)
+    }
+    let head = #"connection to server at "db" (10.0.0.1), port 5432 failed: "#
+    let noEntry =
+      head + #"FATAL:  no pg_hba.conf entry for host "10.0.0.2", user "a", database "b""#
+    let away = head + "Connection refused\n\tIs the server running on that host?"
+    #expect(state(head + #"FATAL:  password authentication failed for user "a""#) == "28P01")
+    #expect(
+      state(
+        head + "FATAL:  password authentication failed\npassword retrieved from file \"/run/p\""
+      ) == "28P01"
+    )
+    #expect(state(head + "fe_sendauth: no password supplied") == "28P01")
+    #expect(state(noEntry + ", SSL encryption\n" + noEntry + ", no encryption") == "28000")
+    #expect(state(head + #"FATAL:  role "a" does not exist"#) == "28000")
+    #expect(state(head + #"FATAL:  role "a" is not permitted to log in"#) == "28000")
+    #expect(state(head + #"FATAL:  database "b" does not exist"#) == "3D000")
+    #expect(state(away) == nil && state(away + "\n" + noEntry) == nil)
+    #expect(state(head + "FATAL:  sorry, too many clients already") == nil)
+    #expect(state(head + #"FATAL:  too many connections for role "a""#) == nil)
+    #expect(state("") == nil)
+    #expect(LoginRefusal.sqlState(of: "anything", needsPassword: true) == "28P01")
   }
 
   @Test("a parameter shows its type only")

@@ -76,6 +76,19 @@ struct APIOutageTests {
     }
   }
 
+  @Test("a key that is refused during an outage is said, once, and once that it is accepted again")
+  func refusedKey() throws {
+    try Self.meetOutage(.errors, teamAnswers: false) { trial, _ in
+      let no = TeamAnswer.refused(code: "key_expired", message: "the key has expired")
+      trial.issuer.teamSays(Array(repeating: no, count: 3))
+      try await trial.until { $0.account.breaker == nil }
+      await trial.time.pass(.seconds(60))
+      let said = trial.log.lines("nothing is sent until this is resolved")
+      #expect(said.count == 1 && said.first?.level == .warning)
+      #expect(trial.log.lines("this is resolved").map(\.level) == [.notice])
+    }
+  }
+
   @Test("the fleet comes back slowly, and says once that the API went and once that it is back")
   func recovery() throws {
     try Self.meetOutage(.errors, teamAnswers: false) { trial, _ in

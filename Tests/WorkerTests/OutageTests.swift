@@ -20,6 +20,8 @@ struct OutageTests {
       #expect(!trial.worker.callsInFlight.isEmpty)
       trial.store.setAway(false)
       try await trial.untilAllCompleted()
+      // Signs of life have connections of their own: the end is said when these are back as well.
+      await trial.time.pass(.seconds(15))
       let gone = trial.log.lines("the database does not answer; trying until it does")
       #expect(gone.count == 1 && gone.first?.level == .warning)
       let back = trial.log.lines("the database answers again")
@@ -37,6 +39,60 @@ struct OutageTests {
       trial.store.setAway(false)
       try await trial.untilAllCompleted()
       #expect(trial.log.lines("the database answers again").count == 1)
+    }
+  }
+
+  @Test(
+    "each cause is said in its own words, once when it begins and once when it ends",
+    arguments: StoreError.Cause.allCases.filter { ![.unreachable, .login].contains($0) }
+  )
+  func causes(cause: StoreError.Cause) throws {
+    let error = StoreError(.unavailable, "why", cause: cause)
+    let faults: @Sendable (ShakyStore.Question, Int) -> ShakyStore.Fault? = { question, number in
+      question == .claim && number <= 5 ? .refused(error) : nil
+    }
+    try Trial.run(.init(faults: faults)) { trial in
+      trial.insert(700)
+      trial.worker.wake()
+      try await trial.untilAllCompleted()
+      let said = trial.log.lines.filter { $0.level == .warning || $0.level == .notice }
+      // A cancelled task is no failure of the database.
+      #expect(said.map(\.level) == (cause == .cancelled ? [] : [.warning, .notice]))
+      #expect(trial.log.lines("the database does not answer; trying until it does").isEmpty)
+    }
+  }
+
+  @Test("a refused login is said in its own words, and over when the connections that met it work")
+  func login() throws {
+    let refused = StoreError(.unavailable, "why", cause: .login)
+    let faults: @Sendable (ShakyStore.Question, Int) -> ShakyStore.Fault? = { question, number in
+      question == .heartbeat && number <= 3 ? .refused(refused) : nil
+    }
+    try Trial.run(.init(faults: faults)) { trial in
+      trial.insert(700)
+      trial.worker.wake()
+      try await trial.untilAllCompleted()
+      await trial.time.pass(.seconds(60))
+      let words = "the database refuses the login; trying until it accepts it"
+      #expect(trial.log.lines(words).map(\.level) == [.warning])
+      #expect(trial.log.lines("the database accepts the login again").map(\.level) == [.notice])
+    }
+  }
+
+  @Test("a lock that stops claims is not taken back by heartbeats and renewals that succeed")
+  func lock() throws {
+    let locked = StoreError(.unavailable, "why", cause: .locked)
+    let faults: @Sendable (ShakyStore.Question, Int) -> ShakyStore.Fault? = { question, number in
+      question == .claim && number < 100 ? .refused(locked) : nil
+    }
+    try Trial.run(.init(faults: faults)) { trial in
+      trial.insert(700)
+      trial.worker.wake()
+      try await trial.untilAllCompleted()
+      #expect(trial.store.entries(.heartbeat).count > 20)
+      let words = "somebody else holds a lock for too long; trying until it is released"
+      #expect(trial.log.lines(words).count == 1)
+      #expect(trial.log.lines("the lock was released").count == 1)
     }
   }
 

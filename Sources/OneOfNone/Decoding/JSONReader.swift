@@ -28,6 +28,8 @@ struct JSONReader {
 
   private init(_ bytes: UnsafeBufferPointer<UInt8>) {
     self.bytes = bytes
+    // A parser may ignore a byte order mark in front (RFC 8259, section 8.1).
+    if bytes.starts(with: [0xEF, 0xBB, 0xBF]) { position = 3 }
   }
 
   /// Calls `body` with a reader of the bytes, which is valid only during the call.

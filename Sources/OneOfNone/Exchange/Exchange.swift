@@ -1,6 +1,7 @@
 internal import AsyncHTTPClient
 internal import NIOCore
 internal import NIOHTTP1
+internal import NIOHTTPCompression
 internal import NIOPosix
 internal import NIOSSL
 internal import Provisioning
@@ -61,6 +62,9 @@ final class Exchange: Sendable {
       let (status, isLate) = progress.withLock { $0 }
       if isLate { return .timeout(status: status) }
       if error is CancellationError { return .cancelled }
+      if let status, case NIOHTTPDecompression.DecompressionError.limit = error {
+        return .tooLarge(status: status)
+      }
       return .broken(status: status, texts.clean(FailureText.describe(error), limit: 300))
     }
   }
@@ -113,6 +117,9 @@ enum FailureText {
       }
     case let error as IOError:
       "the connection failed: \(error)"
+    case is NIOHTTPDecompression.DecompressionError,
+      is NIOHTTPDecompression.ExtraDecompressionError:
+      "the compressed answer is damaged: \(error)"
     case is ChannelError:
       "the connection was closed"
     default:

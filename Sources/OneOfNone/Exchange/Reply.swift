@@ -9,6 +9,19 @@ struct Reply: Sendable {
   let body: [UInt8]
   /// When the answer was complete, by this machine's clock. Used only if the answer has no `Date`.
   let receivedAt: Timestamp
+
+  /// Why the body cannot be read as JSON. A coding that codemint neither asked for nor can undo is the
+  /// reason if there is one.
+  func complaint(_ failure: JSONFailure) -> String {
+    let undone = ["identity", "gzip", "deflate"]
+    let coding = headers[canonicalForm: "content-encoding"].first { coding in
+      !undone.contains(coding.lowercased())
+    }
+    if let coding { return "the body is compressed as \(coding), which codemint did not ask for" }
+    // The first bytes of every gzip file (RFC 1952, section 2.3.1).
+    if body.starts(with: [0x1F, 0x8B]) { return "the body is compressed, and no header says so" }
+    return failure.description
+  }
 }
 
 /// How a request ended, before anything is concluded from it. The description is for people.

@@ -1,6 +1,7 @@
 internal import AsyncHTTPClient
 internal import Glibc
 internal import NIOCore
+internal import NIOHTTPCompression
 internal import NIOPosix
 internal import NIOSSL
 internal import Provisioning
@@ -19,7 +20,8 @@ enum Transport {
     var settings = HTTPClient.Configuration()
     settings.httpVersion = .http1Only
     settings.redirectConfiguration = .disallow
-    settings.decompression = .disabled
+    // codemint asks for no compression, and some proxies compress all the same.
+    settings.decompression = .enabled(limit: .size(Bounds.answerBytes))
     settings.timeout.connect = .nanoseconds(
       min(configuration.timeout, longestConnect).nanoseconds
     )

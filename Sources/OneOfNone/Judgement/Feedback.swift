@@ -72,7 +72,7 @@ enum RateLimitFields {
   static func pause(limits: [String], policies: [String]) -> Duration? {
     let limits = limits.compactMap { item($0[...]) }
     let policies = policies.compactMap { item($0[...]) }
-    let exhausted = limits.filter { $0.parameters["r"].map { $0 == "0" } ?? true }
+    let exhausted = limits.filter { $0.parameters["r"].map { count(String($0)) == 0 } ?? true }
     if let longest = exhausted.compactMap({ $0.seconds("t") }).max() { return longest }
     if let reset = limits.compactMap({ $0.name == "reset" ? $0.seconds("") : nil }).max() {
       return reset
@@ -98,10 +98,8 @@ enum RateLimitFields {
     return newer + [Feedback.Window(remaining: remaining, length: length)]
   }
 
-  /// A whole number of requests, which has only digits.
-  static func count(_ text: String) -> Int64? {
-    text.utf8.allSatisfy { (0x30...0x39).contains($0) } ? Int64(text) : nil
-  }
+  /// A number of requests. Some servers send it with a fraction, which is no request.
+  static func count(_ text: String) -> Int64? { Pause.whole(text[...]) }
 
   /// One member of the list: a name with parameters. In older drafts it is `name=value`, and the value
   /// is stored under the empty name.
@@ -123,7 +121,7 @@ enum RateLimitFields {
     return (trim(text[..<mark]), trim(text[text.index(after: mark)...]))
   }
 
-  private static func trim(_ text: Substring) -> Substring {
+  static func trim(_ text: Substring) -> Substring {
     let start = text.drop { $0 == " " || $0 == "\t" }
     guard let last = start.lastIndex(where: { $0 != " " && $0 != "\t" }) else { return "" }
     return start[...last]

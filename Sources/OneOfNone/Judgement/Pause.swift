@@ -16,8 +16,8 @@ enum Pause {
         limits: headers[canonicalForm: "ratelimit"].map(String.init),
         policies: headers[canonicalForm: "ratelimit-policy"].map(String.init)
       )
-      ?? headers["ratelimit-reset"].compactMap { seconds($0[...]) }.max()
-      ?? headers["x-ratelimit-reset"].compactMap { reset($0, now: now) }.max()
+      ?? headers["ratelimit-reset"].flatMap(members).compactMap(seconds).max()
+      ?? headers["x-ratelimit-reset"].flatMap(members).compactMap { reset($0, now: now) }.max()
     return pause.map { min($0, Bounds.longestPause) }
   }
 
@@ -31,7 +31,7 @@ enum Pause {
   static func reset(_ values: [String], _ headers: HTTPHeaders, receivedAt: Timestamp) -> Duration?
   {
     let now = answered(headers, receivedAt)
-    return values.compactMap { reset($0, now: now) }.max()
+    return values.flatMap(members).compactMap { reset($0, now: now) }.max()
   }
 
   /// The time of the answer, by its own `Date` if it has one.
@@ -39,36 +39,67 @@ enum Pause {
     headers["date"].lazy.compactMap { HTTPDate.read($0, near: receivedAt) }.first ?? receivedAt
   }
 
-  /// Whole seconds, which have only digits. More digits than a number can hold are the longest pause.
+  /// Seconds: digits, and perhaps a fraction, which the standard does not have and servers send. More
+  /// digits than a number can hold are the longest pause.
   static func seconds(_ text: Substring) -> Duration? {
-    guard !text.isEmpty, text.utf8.allSatisfy({ (0x30...0x39).contains($0) }) else { return nil }
-    guard let number = Int64(text) else { return Bounds.longestPause }
-    return min(.seconds(number), Bounds.longestPause)
+    guard let (whole, microseconds) = decimal(text) else { return nil }
+    guard let whole, whole < Bounds.longestPause.components.seconds else {
+      return Bounds.longestPause
+    }
+    return .seconds(whole) + .microseconds(microseconds)
+  }
+
+  /// The values in a field that somebody sent twice and a proxy joined, such as "3, 3" (RFC 9110,
+  /// section 5.3). A date has a comma of its own, so every two neighbours are a value as well.
+  private static func members(_ value: String) -> [Substring] {
+    let parts = value.split(separator: ",").map { RateLimitFields.trim($0) }
+    let pairs = zip(parts, parts.dropFirst()).map { Substring("\($0), \($1)") }
+    return parts + pairs
   }
 
   private static func retryAfter(_ values: [String], now: Timestamp) -> Duration? {
-    values.compactMap { value in
-      seconds(value[...]) ?? HTTPDate.read(value, near: now).flatMap { until($0, now: now) }
+    values.flatMap(members).compactMap { value in
+      seconds(value) ?? HTTPDate.read(String(value), near: now).flatMap { until($0, now: now) }
     }.max()
   }
 
-  /// Vendors send seconds from now, seconds since 1970, or milliseconds since 1970. The three ranges
-  /// do not overlap.
-  private static func reset(_ value: String, now: Timestamp) -> Duration? {
-    guard !value.isEmpty, value.utf8.allSatisfy({ (0x30...0x39).contains($0) }),
-      let number = Int64(value)
-    else { return nil }
-    switch number {
+  /// Vendors send seconds from now, seconds since 1970, milliseconds since 1970, or a date. The ranges
+  /// of the numbers do not overlap.
+  private static func reset(_ value: Substring, now: Timestamp) -> Duration? {
+    guard let (whole, microseconds) = decimal(value) else {
+      let date = HTTPDate.read(String(value), near: now) ?? Timestamp(rfc3339: String(value))
+      return date.flatMap { until($0, now: now) }
+    }
+    guard let whole else { return nil }
+    switch whole {
     case ..<1_000_000_000:
-      return .seconds(number)
+      return .seconds(whole) + .microseconds(microseconds)
     case ..<100_000_000_000:
-      return until(Timestamp(microseconds: number * 1_000_000), now: now)
+      return until(Timestamp(microseconds: whole * 1_000_000 + microseconds), now: now)
     case ..<100_000_000_000_000:
-      return until(Timestamp(microseconds: number * 1000), now: now)
+      return until(Timestamp(microseconds: whole * 1000 + microseconds / 1000), now: now)
     default:
       return nil
     }
   }
+
+  /// A number without a sign: what is before the point, nil if that is more than a number can hold, and
+  /// millionths, rounded up so that no pause is too short. Nil for any other text.
+  private static func decimal(_ text: Substring) -> (whole: Int64?, millionths: Int64)? {
+    let parts = text.split(separator: ".", maxSplits: 1, omittingEmptySubsequences: false)
+    let isNumber = parts.allSatisfy { part in
+      !part.isEmpty && part.utf8.allSatisfy { (0x30...0x39).contains($0) }
+    }
+    guard isNumber, let whole = parts.first else { return nil }
+    guard parts.count == 2 else { return (Int64(whole), 0) }
+    let kept = parts[1].prefix(6)
+    let zeros = String(repeating: "0", count: 6 - kept.utf8.count)
+    let isExact = parts[1].dropFirst(6).allSatisfy { $0 == "0" }
+    return (Int64(whole), (Int64(kept + zeros) ?? 0) + (isExact ? 0 : 1))
+  }
+
+  /// What is before the point of a number without a sign; nil for any other text.
+  static func whole(_ text: Substring) -> Int64? { decimal(text)?.whole }
 
   /// The time from `now` to a moment; nil if the moment is in the past.
   private static func until(_ moment: Timestamp, now: Timestamp) -> Duration? {

@@ -24,10 +24,13 @@ struct Link: ~Copyable {
     }
     unsafe self.pointer = unsafe pointer
     guard unsafe PQstatus(pointer) == CONNECTION_OK else {
-      throw PostgresError(
-        .connectFailed,
-        unsafe String(cString: PQerrorMessage(pointer)).trimmingNewlines
+      let message = unsafe String(cString: PQerrorMessage(pointer)).trimmingNewlines
+      var error = PostgresError(.connectFailed, message)
+      error.sqlState = LoginRefusal.sqlState(
+        of: message,
+        needsPassword: unsafe PQconnectionNeedsPassword(pointer) == 1
       )
+      throw error
     }
     unsafe PQsetNoticeReceiver(
       pointer,

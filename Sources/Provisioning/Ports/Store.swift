@@ -85,14 +85,50 @@ public struct StoreError: Error, Hashable, Sendable, CustomStringConvertible {
     public static let failed = Code(.failed)
   }
 
+  /// What stands behind the failure, for people: each is said in its own words. Callers decide by `code`.
+  public enum Cause: Hashable, Sendable, CaseIterable {
+    /// No connection can be made, or it broke.
+    case unreachable
+    /// The server refuses the login.
+    case login
+    /// A statement did not end in time.
+    case late
+    /// The server takes no writes: it is a standby, or somebody made it read-only.
+    case readOnly
+    /// Somebody else holds a lock for longer than a statement may wait.
+    case locked
+    /// A transaction lost against another one.
+    case conflict
+    /// The server or this machine has no connection, memory or disk to give.
+    case resources
+    /// The server refuses the content of a value.
+    case content
+    /// The task was cancelled: it is no failure of the database.
+    case cancelled
+    /// Anything else that the server refuses.
+    case refused
+  }
+
   /// The kind of failure.
   public let code: Code
+  /// What stands behind it.
+  public let cause: Cause
   /// What happened and what to do; holds no secret and no code value.
   public let description: String
 
   /// An error of this kind, described for people.
-  public init(_ code: Code, _ description: String) {
+  /// - Parameter cause: What stands behind it; the usual cause of this kind if nil.
+  public init(_ code: Code, _ description: String, cause: Cause? = nil) {
     self.code = code
+    self.cause = cause ?? Self.usualCause(of: code)
     self.description = description
+  }
+
+  private static func usualCause(of code: Code) -> Cause {
+    switch code {
+    case .unavailable: .unreachable
+    case .contentRefused: .content
+    default: .refused
+    }
   }
 }

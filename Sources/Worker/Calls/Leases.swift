@@ -35,10 +35,10 @@ struct LeaseKeeper: Sendable {
         worker: context.configuration.id,
         lease: context.configuration.lease
       )
-      context.outage.succeeded()
+      context.outage.succeeded(.renewal)
       context.leases.renewed(renewed, of: asked, until: leaseEnd)
     } catch {
-      if !Task.isCancelled { _ = context.outage.failed(error) }
+      if !Task.isCancelled { _ = context.outage.failed(error, during: .renewal) }
     }
   }
 }

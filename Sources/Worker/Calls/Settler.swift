@@ -24,7 +24,7 @@ struct Settler: Sendable {
       }
       switch reply.settled {
       case .success(let receipt):
-        context.outage.succeeded()
+        context.outage.succeeded(.settling)
         note(receipt, of: settlement)
         context.leases.remove(settlement.call.id)
         guard let pending else { return next }
@@ -32,7 +32,7 @@ struct Settler: Sendable {
       case .failure(let error):
         if error.code == .contentRefused, let storable = storable(settlement, answer) {
           settlement = storable
-        } else if await !context.pause(after: error) {
+        } else if await !context.pause(after: error, during: .settling) {
           return next
         }
       }
@@ -46,10 +46,11 @@ struct Settler: Sendable {
     while true {
       do {
         let claim = try await context.store.claim(pending.request)
-        context.outage.succeeded()
+        context.outage.succeeded(.claiming)
         return AnsweredClaim(claim: claim, asked: pending, answeredAt: context.clock.now)
       } catch {
-        if await !context.pause(after: error) || error.code == .superseded { return nil }
+        let mayRepeat = await context.pause(after: error, during: .claiming)
+        if !mayRepeat || error.code == .superseded { return nil }
       }
     }
   }

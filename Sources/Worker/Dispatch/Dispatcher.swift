@@ -53,7 +53,7 @@ struct Dispatcher: Sendable {
   ) async {
     do {
       let found = try await context.store.heartbeat(context.presence(draining: false))
-      context.outage.succeeded()
+      context.outage.succeeded(.heartbeat)
       schedule.note(
         found,
         every: context.configuration.heartbeatInterval,
@@ -72,7 +72,8 @@ struct Dispatcher: Sendable {
       note(outage: found, &schedule)
       react(to: found.block, &schedule, &group)
     } catch {
-      schedule.databaseFailed(pause: context.retryDelay(after: error), now: context.clock.now)
+      let pause = context.retryDelay(after: error, during: .heartbeat)
+      schedule.databaseFailed(pause: pause, now: context.clock.now)
     }
   }
 
@@ -87,7 +88,7 @@ struct Dispatcher: Sendable {
       schedule.pending = asked
       do {
         let claim = try await context.store.claim(asked.request)
-        context.outage.succeeded()
+        context.outage.succeeded(.claiming)
         schedule.pending = nil
         guard case .call(let claimed) = claim else {
           schedule.found(claim, poll: context.configuration.poll, now: context.clock.now)
@@ -98,7 +99,7 @@ struct Dispatcher: Sendable {
         open(claimed.call, answered, &group)
         await letLeave(claimed)
       } catch {
-        let pause = context.retryDelay(after: error)
+        let pause = context.retryDelay(after: error, during: .claiming)
         return schedule.databaseFailed(pause: pause, now: context.clock.now)
       }
     }
@@ -185,25 +186,34 @@ struct Dispatcher: Sendable {
     }
   }
 
-  /// Nothing may be sent: says so once, and probes a refused account if this worker shall.
+  /// Says once why nothing may be sent, and once that this is over; probes a refused account if this
+  /// worker shall. An outage of the API has words of its own; a refused key is said during and after it.
   private func react(
     to block: AccountBlock?,
     _ schedule: inout DispatchSchedule,
     _ group: inout DiscardingTaskGroup
   ) {
-    defer { schedule.blockCode = block?.code }
-    guard let block else { return }
-    if block.code != schedule.blockCode, !schedule.isAPIFailing {
+    let code = block.flatMap { $0.isOutage ? nil : $0.code }
+    let before = schedule.blockCode
+    schedule.blockCode = code
+    if let block, let code, code != before {
       context.logger.warning(
         "nothing is sent until this is resolved",
-        metadata: ["error_code": "\(block.code)", "error": "\(block.message)"]
+        metadata: ["error_code": "\(code)", "error": "\(block.message)"]
       )
+    } else if code == nil, let before {
+      context.logger.notice("this is resolved", metadata: ["error_code": "\(before)"])
     }
-    if block.probeNow {
-      let isOutage = schedule.isAPIFailing
+    if let block, block.probeNow {
+      let isOutage = block.isOutage
       group.addTask { await Prober(context, isOutage: isOutage).probe() }
     }
   }
+}
+
+extension AccountBlock {
+  /// Whether the breaker is open and nothing else blocks the account.
+  fileprivate var isOutage: Bool { code == "api_failing" }
 }
 
 /// How many lanes run, and what the last claim said of each that ended.

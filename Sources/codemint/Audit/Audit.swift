@@ -44,7 +44,7 @@ struct Audit {
       guard account.state != "blocked", ContinuousClock.now < patience else {
         throw CommandError(.temporaryFailure, "no request may be sent at the moment: \(why)")
       }
-      if !isTold { FileDescriptor.standardError.line("codemint: waiting for a slot: \(why)") }
+      if !isTold { Complaint.say("codemint: waiting for a slot: \(why)") }
       isTold = true
       try await Task.sleep(for: .seconds(1))
     }

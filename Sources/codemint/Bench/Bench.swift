@@ -58,7 +58,7 @@ struct Bench: Sendable {
       machine: Machine()
     )
     for section in BenchSection.allCases where plan.sections.contains(section) {
-      progress.line("measuring: \(section.rawValue) ...")
+      try progress.line("measuring: \(section.rawValue) ...")
       switch section {
       case .big: report.big = try await big(rows: 0)
       case .many: report.many = try await many()

@@ -11,7 +11,7 @@ final class BenchDaemon {
   private static let script = """
     trap '' INT
     exec 3<&0
-    (read nothing <&3; kill -TERM $$ 2>/dev/null) &
+    (read nothing <&3; kill -TERM $$ 2>/dev/null; rm -f "$1") &
     exec "$0" run 3<&- </dev/null >/dev/null 2>"$1"
     """
 

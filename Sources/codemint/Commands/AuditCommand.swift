@@ -26,9 +26,7 @@ struct AuditCommand: AsyncParsableCommand {
   @OptionGroup var options: SettingsOptions
 
   func run() async throws {
-    guard let id = UniqueID(reward) else {
-      throw CommandError(.usage, "reward must be a UUID, not \"\(reward)\"")
-    }
+    let id = try UniqueID(argument: reward, of: "reward")
     let settings = try options.load()
     let client = APIClient(try settings.apiConfiguration())
     let pool = Pool(try settings.connectionSettings(), limit: 1)
@@ -49,7 +47,7 @@ struct AuditCommand: AsyncParsableCommand {
 
   private func show(_ report: AuditReport) throws {
     let output = FileDescriptor.standardOutput
-    guard json else { return report.lines.forEach(output.line) }
-    try output.json(report)
+    if json { return try output.json(report) }
+    for line in report.lines { try output.line(line) }
   }
 }

@@ -94,7 +94,7 @@ struct BenchCommand: AsyncParsableCommand {
     if json {
       try FileDescriptor.standardOutput.json(report)
     } else {
-      for line in report.lines { FileDescriptor.standardOutput.line(line) }
+      for line in report.lines { try FileDescriptor.standardOutput.line(line) }
     }
     if !report.isRight { throw ExitCode(ExitStatus.failed.rawValue) }
   }
@@ -120,7 +120,7 @@ struct BenchCommand: AsyncParsableCommand {
     }
     let title = "codemint \(report.codemint): \(run.codes) codes, \(run.jobs) job(s)"
     let file = try OutputFile(path)
-    do throws(CommandError) {
+    do {
       try file.write(BenchPlot(title: title, samples: run.samples).svg)
       try file.finish()
     } catch {

@@ -2,6 +2,7 @@ import ArgumentParser
 import Foundation
 import Ledger
 import Postgres
+import Provisioning
 
 /// The flag that every command with settings takes. Secrets have no flags, because every user of the
 /// machine can read a command line.
@@ -28,6 +29,19 @@ struct SettingsOptions: ParsableArguments {
 
   private var configFile: SettingSource.Override? {
     config.map { .init(flag: "--config", text: $0) }
+  }
+}
+
+extension UniqueID {
+  /// An id on the command line. Every command refuses one that is no UUID in the same way.
+  ///
+  /// - Parameter name: What it is the id of.
+  /// - Throws: `CommandError` that names it.
+  init(argument text: String, of name: String) throws(CommandError) {
+    guard let id = UniqueID(text) else {
+      throw CommandError(.usage, "\(name) must be a UUID, not \"\(text)\"")
+    }
+    self = id
   }
 }
 

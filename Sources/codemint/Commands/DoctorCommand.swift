@@ -54,12 +54,12 @@ struct DoctorCommand: AsyncParsableCommand {
     if json { return try output.json(findings) }
     let width = findings.map(\.subject.count).max() ?? 0
     for finding in findings {
-      output.line(
+      try output.line(
         "\(finding.verdict.rawValue.padded(7))  \(finding.subject.padded(width))  "
           + finding.observation
       )
       if let remedy = finding.remedy {
-        output.line(String(repeating: " ", count: 9 + width + 2) + "-> \(remedy)")
+        try output.line(String(repeating: " ", count: 9 + width + 2) + "-> \(remedy)")
       }
     }
   }

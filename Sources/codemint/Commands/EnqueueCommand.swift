@@ -1,5 +1,6 @@
 import ArgumentParser
 import Ledger
+import Provisioning
 
 /// `codemint enqueue`: inserts one job without SQL.
 struct EnqueueCommand: AsyncParsableCommand {
@@ -42,6 +43,7 @@ struct EnqueueCommand: AsyncParsableCommand {
   @OptionGroup var options: SettingsOptions
 
   func run() async throws {
+    let reward = try UniqueID(argument: reward, of: "reward").description
     let settings = try options.load()
     try await JobSession.run(settings) { queries in
       let job = try await queries.enqueue(
@@ -55,9 +57,19 @@ struct EnqueueCommand: AsyncParsableCommand {
           metadata: metadata
         )
       )
-      let output = FileDescriptor.standardOutput
-      if json { try output.json(["job": job]) } else { output.line("\(job)") }
+      try tell(job)
       if wait { try await waitForEnd(of: job, queries) }
+    }
+  }
+
+  /// Prints the job's number. If that fails, the complaint has it: whoever does not know that there is a
+  /// job would insert it again.
+  private func tell(_ job: Int64) throws {
+    let output = FileDescriptor.standardOutput
+    do {
+      if json { try output.json(["job": job]) } else { try output.line("\(job)") }
+    } catch OutputError.failed(let reason) {
+      throw CommandError(.ioError, "\(reason); the job was inserted, and its number is \(job)")
     }
   }
 

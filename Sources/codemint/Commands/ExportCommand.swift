@@ -9,7 +9,8 @@ struct ExportCommand: AsyncParsableCommand {
     abstract: "Writes the codes of a job, with their sync status, as CSV or JSON lines.",
     discussion: """
       This is the only command that shows codes; the database login needs the role codemint_reader. \
-      Surplus codes are left out. A million codes take no more memory than a thousand. With --output \
+      In CSV, a code that a spreadsheet would take for a formula has an apostrophe in front, and the \
+      command says how many there are; --verbatim and jsonl write every code as it is. Surplus codes are left out. A million codes take no more memory than a thousand. With --output \
       the file appears under its name when it is complete, and only its owner may read it. On standard \
       output, a status other than 0 says that the output is incomplete.
       """
@@ -20,6 +21,11 @@ struct ExportCommand: AsyncParsableCommand {
 
   @Option(help: "csv, whose first line has the names, or jsonl, one object a line.")
   var format = Layout.csv
+
+  @Flag(
+    help: "With csv, write every code as it is, also one that a spreadsheet takes for a formula."
+  )
+  var verbatim = false
 
   @Option(
     help: "The file to write; standard output if not given.",
@@ -45,16 +51,17 @@ struct ExportCommand: AsyncParsableCommand {
 
   private func export(_ queries: ExportQueries) async throws {
     guard let output else {
-      _ = try await queries.export(job, as: format.format) {
-        try FileDescriptor.standardOutput.writeAll($0)
+      let summary = try await queries.export(job, as: chosen) {
+        try FileDescriptor.standardOutput.write($0)
       }
-      return
+      return warn(of: summary)
     }
     let file = try OutputFile(output)
     do {
-      let count = try await queries.export(job, as: format.format) { try file.write($0) }
+      let summary = try await queries.export(job, as: chosen) { try file.write($0) }
       try file.finish()
-      FileDescriptor.standardError.line("\(count) codes written to \(output)")
+      Complaint.say("\(summary.codes) codes written to \(output)")
+      warn(of: summary)
     } catch {
       file.abandon()
       throw error
@@ -65,11 +72,24 @@ struct ExportCommand: AsyncParsableCommand {
 /// The values of --format.
 enum Layout: String, ExpressibleByArgument, CaseIterable {
   case csv, jsonl
+}
 
-  var format: ExportQueries.Format {
-    switch self {
-    case .csv: .csv
+extension ExportCommand {
+  private var chosen: ExportQueries.Format {
+    switch format {
+    case .csv: verbatim ? .verbatimCSV : .csv
     case .jsonl: .jsonl
     }
+  }
+
+  /// Nobody shall take an apostrophe for a part of a code.
+  private func warn(of summary: ExportQueries.Summary) {
+    guard summary.marked > 0 else { return }
+    Complaint.say(
+      """
+      codemint: \(summary.marked) codes begin with a character that spreadsheets take for a formula, so \
+      they have an apostrophe in front; --verbatim writes them as they are
+      """
+    )
   }
 }

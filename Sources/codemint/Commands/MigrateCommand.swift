@@ -45,7 +45,7 @@ struct MigrateCommand: AsyncParsableCommand {
   func run() async throws {
     let output = FileDescriptor.standardOutput
     if print {
-      output.write(Schema.current.script)
+      try output.write(Schema.current.script)
       return
     }
     let settings = try options.load()
@@ -62,20 +62,24 @@ struct MigrateCommand: AsyncParsableCommand {
     // First, so that what is new can be granted in the transaction that makes it.
     try await roles.create()
     var applied: [Int] = []
+    var lost: OutputError?
     let isChanged = try await migrator.migrate(patience: .seconds(wait)) { step in
       if case .applied(let migration) = step { applied.append(migration.number) }
-      if !json { output.line(step.sentence) }
+      guard !json, lost == nil else { return }
+      // The migration matters more than its story.
+      do throws(OutputError) { try output.line(step.sentence) } catch { lost = error }
     }
     let outcome = try await roles.apply()
     await connection.close()
+    if let lost { throw lost }
     let state = isChanged ? "the schema is up to date now" : SchemaState.current.remedy
     try show(Report(state: state, current: true, applied: applied))
-    if let notice = outcome.notice { FileDescriptor.standardError.line(notice) }
+    if let notice = outcome.notice { Complaint.say(notice) }
   }
 
   private func show(_ report: Report) throws {
     let output = FileDescriptor.standardOutput
-    if json { try output.json(report) } else { output.line(report.state) }
+    if json { try output.json(report) } else { try output.line(report.state) }
   }
 
   /// The state of the schema.

@@ -51,6 +51,7 @@ struct RunCommand: AsyncParsableCommand {
     let settings = try options.load(overrides)
     let sink = settings.makeSink()
     let logger = Settings.logger(sink)
+    defer { sink.flush() }
     let daemon = try Daemon(
       settings,
       environment: ProcessInfo.processInfo.environment,

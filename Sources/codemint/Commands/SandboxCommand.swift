@@ -138,9 +138,9 @@ struct SandboxCommand: AsyncParsableCommand {
 
     func run() async throws {
       let port = try await sandbox.port()
-      FileDescriptor.standardOutput.line("http://127.0.0.1:\(port)")
+      try FileDescriptor.standardOutput.line("http://127.0.0.1:\(port)")
       if !hasKey {
-        FileDescriptor.standardError.line(
+        Complaint.say(
           "every key is accepted; set \(Setting.apiKey.environmentName) to require that key"
         )
       }

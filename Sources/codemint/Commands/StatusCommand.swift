@@ -45,7 +45,7 @@ struct StatusCommand: AsyncParsableCommand {
     if json {
       try FileDescriptor.standardOutput.json(report)
     } else {
-      for line in report.lines { FileDescriptor.standardOutput.line(line) }
+      for line in report.lines { try FileDescriptor.standardOutput.line(line) }
     }
   }
 

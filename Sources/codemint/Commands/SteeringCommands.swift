@@ -1,5 +1,6 @@
 import ArgumentParser
 import Ledger
+import Provisioning
 
 /// What the commands that steer jobs share: they take several jobs and act on each one separately.
 struct SteeringOptions: ParsableArguments {
@@ -44,9 +45,9 @@ struct SteeringOptions: ParsableArguments {
     if json { return try FileDescriptor.standardOutput.json(outcomes) }
     for outcome in outcomes {
       if outcome.done {
-        FileDescriptor.standardOutput.line(outcome.outcome)
+        try FileDescriptor.standardOutput.line(outcome.outcome)
       } else {
-        FileDescriptor.standardError.line("codemint: \(outcome.outcome)")
+        Complaint.say("codemint: \(outcome.outcome)")
       }
     }
   }
@@ -150,6 +151,7 @@ struct ResolveCommand: AsyncParsableCommand {
   @OptionGroup var options: SettingsOptions
 
   func run() async throws {
+    let call = try UniqueID(argument: call, of: "call").description
     let settings = try options.load()
     let outcome = try await JobSession.run(settings) { queries in
       do {
@@ -160,7 +162,7 @@ struct ResolveCommand: AsyncParsableCommand {
       }
     }
     let output = FileDescriptor.standardOutput
-    guard json else { return output.line(outcome.outcome) }
+    guard json else { return try output.line(outcome.outcome) }
     try output.json(outcome)
     if !outcome.done { throw ExitCode(ExitStatus.data.rawValue) }
   }

@@ -1,6 +1,7 @@
 import ArgumentParser
 import Ledger
 import Postgres
+import Synchronization
 
 /// `codemint watch`: live progress.
 struct WatchCommand: AsyncParsableCommand {
@@ -11,7 +12,7 @@ struct WatchCommand: AsyncParsableCommand {
       With job numbers it ends when all these jobs have ended: with status 0 if every job is \
       completed, else with 1. Without numbers it shows open jobs and the latest finished jobs until \
       Ctrl-C. A terminal shows progress bars. A file, a pipe and a terminal with TERM=dumb get a line \
-      for each tenth and each change of state. "sync" is the number of codes that other systems have \
+      for each tenth and each change of state. It ends when nobody reads the pipe any more. "sync" is the number of codes that other systems have \
       not taken yet, or have refused.
       """
   )
@@ -41,12 +42,19 @@ struct WatchCommand: AsyncParsableCommand {
   }
 }
 
-/// Shows jobs on a progress board until they have ended. Outages of the database are waited out.
-struct JobWatch {
+/// Shows jobs on a progress board until they have ended. Outages of the database are waited out, and said
+/// once when they begin and once when they end.
+final class JobWatch: Sendable {
   let queries: JobQueries
   let output: FileDescriptor
   /// The time between two queries.
-  var interval: Duration = .milliseconds(500)
+  private let interval: Duration = .milliseconds(500)
+  private let isAway = Mutex(false)
+
+  init(queries: JobQueries, output: FileDescriptor) {
+    self.queries = queries
+    self.output = output
+  }
 
   /// Shows these jobs until all have ended, and returns their last states.
   /// - Throws: `LedgerError` that names a job that does not exist, or the database's error.
@@ -56,13 +64,14 @@ struct JobWatch {
     while true {
       if let found = try await ifReachable({ try await queries.status(of: jobs) }) {
         let isLast = found.allSatisfy(\.isFinished)
-        board.show(
+        try board.show(
           found,
           sync: try await sync(of: found, isDue: isLast || round % Self.rarely == 0)
         )
         if isLast { return found }
       }
       round += 1
+      try output.checkReader()
       try await Task.sleep(for: interval)
     }
   }
@@ -73,12 +82,13 @@ struct JobWatch {
     var round = 0
     while true {
       if let found = try await ifReachable({ try await queries.recent(limit: limit) }) {
-        board.show(
+        try board.show(
           found.reversed(),
           sync: try await sync(of: found, isDue: round % Self.rarely == 0)
         )
       }
       round += 1
+      try output.checkReader()
       try await Task.sleep(for: interval)
     }
   }
@@ -96,9 +106,22 @@ struct JobWatch {
   /// The answer, or nil if the database does not answer at the moment.
   private func ifReachable<Found>(_ ask: () async throws -> Found) async throws -> Found? {
     do {
-      return try await ask()
-    } catch let error as PostgresError where error.isConnectionLost {
+      let found = try await ask()
+      if change(isAway: false) { Complaint.say("codemint: the database answers again") }
+      return found
+    } catch let error as PostgresError where error.isConnectionLost && !error.isLoginRefused {
+      if change(isAway: true) {
+        Complaint.say("codemint: waiting for the database: \("\(error)".onOneLine)")
+      }
       return nil
+    }
+  }
+
+  /// Whether it was otherwise before.
+  private func change(isAway now: Bool) -> Bool {
+    isAway.withLock { before in
+      defer { before = now }
+      return before != now
     }
   }
 }

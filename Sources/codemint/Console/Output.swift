@@ -1,7 +1,9 @@
 import Foundation
 import Glibc
 
-/// Unbuffered output of a command: standard output or standard error.
+/// Unbuffered output of a command. Everything that codemint prints goes through here, so that there is
+/// one answer to each thing that can go wrong: a full pipe is waited for, a reader that is gone ends the
+/// command quietly, and anything else ends it with status 74.
 struct FileDescriptor: Sendable {
   let number: Int32
 
@@ -25,97 +27,114 @@ struct FileDescriptor: Sendable {
     return Int(size.ws_row)
   }
 
-  /// Writes the whole text. If the reader is gone, the rest is dropped.
-  func write(_ text: String) {
-    var rest = Array(text.utf8)[...]
+  /// Writes the whole text, or throws.
+  ///
+  /// - Parameter name: The destination, for the error; nil for the standard outputs.
+  func write(_ text: String, to name: String? = nil) throws(OutputError) {
+    var text = text
+    let failure = text.withUTF8 { bytes -> Int32? in
+      var written = 0
+      while written < bytes.count {
+        let rest = bytes.baseAddress.map { $0 + written }
+        let count = Glibc.write(number, rest, bytes.count - written)
+        if count >= 0 {
+          written += count
+        } else if errno == EAGAIN {
+          // Another process that shares the pipe or terminal made it non-blocking.
+          var ready = pollfd(fd: number, events: Int16(POLLOUT), revents: 0)
+          poll(&ready, 1, -1)
+        } else if errno != EINTR {
+          return errno
+        }
+      }
+      return nil
+    }
+    if let failure { throw OutputError(failure, writingTo: name ?? standardName) }
+  }
+
+  /// Writes a line, or throws.
+  func line(_ text: String = "") throws(OutputError) {
+    try write(text + "\n")
+  }
+
+  /// Writes a value in the format of every `--json`: indented, with sorted keys.
+  func json(_ value: some Encodable) throws {
+    let encoder = JSONEncoder()
+    encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
+    try line(String(decoding: try encoder.encode(value), as: UTF8.self))
+  }
+
+  /// Throws if nobody can read any more what will be written, as a command that writes seldom would
+  /// otherwise learn too late or never.
+  func checkReader() throws(OutputError) {
+    var state = pollfd(fd: number, events: 0, revents: 0)
+    guard poll(&state, 1, 0) > 0, state.revents & Int16(POLLERR | POLLHUP) != 0 else { return }
+    throw .readerGone
+  }
+
+  private var standardName: String {
+    number == STDERR_FILENO ? "standard error" : "standard output"
+  }
+}
+
+/// Why output could not be written.
+enum OutputError: Error, Equatable, CustomStringConvertible {
+  /// The reader of the pipe is gone, so it wants no more. The command ends as by SIGPIPE: quietly, and
+  /// with a status that says that the output is incomplete.
+  case readerGone
+  /// Anything else. The text names the destination and the reason.
+  case failed(String)
+
+  init(_ number: Int32, writingTo name: String) {
+    self =
+      number == EPIPE
+      ? .readerGone : .failed("cannot write to \(name): \(String(cString: strerror(number)))")
+  }
+
+  var description: String {
+    switch self {
+    case .readerGone: "nobody reads the output any more"
+    case .failed(let reason): reason
+    }
+  }
+}
+
+/// What a command says to a person beside its output.
+enum Complaint {
+  /// Says a line on standard error. If that cannot be written, nobody can be told, so it is dropped. A
+  /// reader that does not read is waited for, but not for ever: the daemon says its last words here.
+  static func say(_ text: String) {
+    let bytes = Array((text + "\n").utf8)
+    var rest = bytes[...]
     while !rest.isEmpty {
-      let count = rest.withUnsafeBytes { Glibc.write(number, $0.baseAddress, $0.count) }
-      if count > 0 {
+      var ready = pollfd(fd: STDERR_FILENO, events: Int16(POLLOUT), revents: 0)
+      let state = poll(&ready, 1, patience)
+      if state < 0, errno == EINTR { continue }
+      guard state > 0 else { return }
+      // A pipe that is ready has room for so much, so that write(2) does not wait.
+      let count = rest.withUnsafeBytes { write(STDERR_FILENO, $0.baseAddress, min($0.count, 4096)) }
+      if count >= 0 {
         rest = rest.dropFirst(count)
-      } else if errno != EINTR {
+      } else if errno != EINTR, errno != EAGAIN {
         return
       }
     }
   }
 
-  /// Writes a line.
-  func line(_ text: String = "") {
-    write(text + "\n")
-  }
+  /// In milliseconds.
+  private static let patience: Int32 = 2000
 }
 
 extension FileDescriptor {
-  /// Writes a value in the format of every `--json`: indented, with sorted keys.
-  func json(_ value: some Encodable) throws {
-    let encoder = JSONEncoder()
-    encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
-    line(String(decoding: try encoder.encode(value), as: UTF8.self))
-  }
-}
-
-/// A file that is written under another name and renamed when it is complete, so that nobody finds a
-/// part of it. Only its owner may read it, because codes are worth money. A path that is not a regular
-/// file, such as `/dev/stdout` or a named pipe, is written to directly: a rename would replace it.
-struct OutputFile {
-  private let path: String
-  /// The name until the file is complete; nil if it is written to in place.
-  private let draft: String?
-  private let descriptor: FileDescriptor
-
-  /// Creates the draft beside the final path, or opens the path if it is not a regular file.
-  /// - Throws: `CommandError` with the reason.
-  init(_ path: String) throws(CommandError) {
-    self.path = path
-    draft = Self.isSpecial(path) ? nil : "\(path).\(getpid()).partial"
-    let number =
-      draft.map { open($0, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o600) }
-      ?? open(path, O_WRONLY | O_CLOEXEC)
-    guard number >= 0 else { throw Self.failure(path) }
-    descriptor = FileDescriptor(number: number)
-  }
-
-  /// Appends the text.
-  func write(_ text: String) throws(CommandError) {
-    try descriptor.writeAll(text, to: path)
-  }
-
-  /// Writes everything to disk and renames the draft.
-  func finish() throws(CommandError) {
-    guard let draft else { return _ = close(descriptor.number) }
-    guard fsync(descriptor.number) == 0, close(descriptor.number) == 0, rename(draft, path) == 0
-    else { throw Self.failure(path) }
-  }
-
-  /// Removes the draft.
-  func abandon() {
-    close(descriptor.number)
-    if let draft { unlink(draft) }
-  }
-
-  private static func isSpecial(_ path: String) -> Bool {
-    var status = stat()
-    return stat(path, &status) == 0 && status.st_mode & S_IFMT != S_IFREG
-  }
-
-  fileprivate static func failure(_ name: String) -> CommandError {
-    CommandError(.ioError, "cannot write to \(name): \(String(cString: strerror(errno)))")
-  }
-}
-
-extension FileDescriptor {
-  /// Writes the whole text, or throws.
-  /// - Throws: `CommandError` that names the destination.
-  func writeAll(_ text: String, to name: String = "standard output") throws(CommandError) {
-    var text = text
-    let isWhole = text.withUTF8 { bytes in
-      var written = 0
-      while written < bytes.count {
-        let rest = bytes.baseAddress.map { $0 + written }
-        let count = Glibc.write(number, rest, bytes.count - written)
-        if count > 0 { written += count } else if errno != EINTR { return false }
-      }
-      return true
+  /// Opens /dev/null on standard input, output and error if they are closed. Otherwise the next file or
+  /// connection that is opened would get the number, and output would go into it.
+  ///
+  /// They are opened for the wrong direction, so that output which somebody asked for and which has
+  /// nowhere to go is still an error.
+  static func openStandard() {
+    for number in STDIN_FILENO...STDERR_FILENO where fcntl(number, F_GETFD) < 0 {
+      // The lowest free number, which is this one.
+      _ = open("/dev/null", number == STDIN_FILENO ? O_WRONLY : O_RDONLY)
     }
-    if !isWhole { throw OutputFile.failure(name) }
   }
 }

@@ -21,28 +21,28 @@ struct ProgressBoard {
 
   /// Shows the present state of the jobs.
   /// - Parameter sync: The sync state of their codes; nil to keep what was shown before.
-  mutating func show(_ jobs: [JobStatus], sync: [Int64: JobSync]? = nil) {
+  mutating func show(_ jobs: [JobStatus], sync: [Int64: JobSync]? = nil) throws(OutputError) {
     if let sync { self.sync = sync }
-    if isLive { draw(jobs) } else { tell(jobs) }
+    if isLive { try draw(jobs) } else { try tell(jobs) }
   }
 
-  private mutating func draw(_ jobs: [JobStatus]) {
+  private mutating func draw(_ jobs: [JobStatus]) throws(OutputError) {
     var text = drawnLines > 0 ? "\u{1B}[\(drawnLines)A" : ""
     // Lines that have scrolled off the screen cannot be redrawn.
     let jobs = jobs.suffix(max(1, output.height - 1))
     for job in jobs { text += "\u{1B}[2K" + bar(job) + "\n" }
     // If there are fewer jobs than before, clear the lines that are left.
     for _ in jobs.count..<max(jobs.count, drawnLines) { text += "\u{1B}[2K\n" }
-    output.write(text)
+    try output.write(text)
     drawnLines = max(jobs.count, drawnLines)
   }
 
-  private mutating func tell(_ jobs: [JobStatus]) {
+  private mutating func tell(_ jobs: [JobStatus]) throws(OutputError) {
     for job in jobs {
       let tenth = job.issued * 10 / job.count
       let mark = "\(job.state) \(tenth)"
       guard told.updateValue(mark, forKey: job.id) != mark else { continue }
-      output.line(
+      try output.line(
         "job \(job.id): \(job.state), \(job.issued) of \(job.count) codes" + tail(job)
       )
     }

@@ -11,6 +11,7 @@ import Worker
 struct Daemon {
   private let worker: Worker
   private let pool: Pool
+  private let vitalPool: Pool
   private let client: APIClient
   private let logger: Logger
   private let workerService: WorkerService
@@ -24,8 +25,10 @@ struct Daemon {
     // Everything that can throw comes first, because a client must be shut down once it is made.
     let connection = try settings.connectionSettings()
     let listening = try settings.listenSettings()
+    let limits = ConnectionLimits(descriptors: DescriptorLimit.raise())
     let watch = ProgressWatch(ServiceManager(environment: environment), logger: logger)
     pool = Pool(connection, limit: Self.mostSettlers + 2)
+    vitalPool = Pool(connection, limit: 2)
     client = APIClient(try settings.apiConfiguration())
     self.logger = logger
     var random = SystemRandomNumberGenerator()
@@ -37,7 +40,7 @@ struct Daemon {
         host: Self.hostName,
         progressInterval: watch.progressInterval
       ),
-      store: PostgresStore(pool: pool),
+      store: PostgresStore(pool: pool, vitalPool: vitalPool),
       issuer: client,
       clock: SystemClock(),
       random: random,
@@ -63,12 +66,13 @@ struct Daemon {
       worker: worker,
       logger: logger
     )
-    webService = Self.web(settings.listen, connection, health, registry, logger)
+    webService = Self.web(settings.listen, connection, limits, health, registry, logger)
   }
 
   private static func web(
     _ address: ListenAddress,
     _ connection: ConnectionSettings,
+    _ limits: ConnectionLimits,
     _ health: Health,
     _ registry: MetricsRegistry,
     _ logger: Logger
@@ -80,6 +84,7 @@ struct Daemon {
       host: host,
       port: port,
       routes: WebRoutes(host: host, health: health, registry: registry, queries: queries),
+      limits: limits,
       pool: pool,
       logger: logger
     )
@@ -102,6 +107,7 @@ struct Daemon {
   func close() async {
     await client.shutdown()
     await pool.close()
+    await vitalPool.close()
   }
 
   /// The most connections for settling. They are opened when needed, and calls in flight share them.

@@ -29,18 +29,21 @@ struct DatabaseGate {
       case .failure(let error):
         guard error.isConnectionLost || error.isOutcomeUnknown else { throw error }
         failures += 1
-        if failures == 1 {
-          logger.warning(
-            "the database does not answer; trying until it does",
-            metadata: ["error": "\(error)"]
-          )
-        }
+        if failures == 1 { warn(of: error) }
       }
       try? await cancelWhenGracefulShutdown {
         try await Task.sleep(for: min(.seconds(2), watch.progressInterval))
       }
     }
     return false
+  }
+
+  private func warn(of error: PostgresError) {
+    let message: Logger.Message =
+      error.isLoginRefused
+      ? "the database refuses the login; trying until it accepts it"
+      : "the database does not answer; trying until it does"
+    logger.warning(message, metadata: ["error": "\(error)"])
   }
 
   /// Why the daemon cannot work on this database (nil if it can), or that the database does not answer.

@@ -66,6 +66,7 @@ struct WorkerService: Service {
   static func giveUp(_ worker: Worker, logger: Logger, because reason: Logger.Message) -> Never {
     let calls = worker.callsInFlight.map(\.description).joined(separator: " ")
     logger.error(reason, metadata: ["calls_not_settled": "\(calls.isEmpty ? "none" : calls)"])
+    logger.flush()
     // If no call is in flight, the drain was complete.
     let isComplete = calls.isEmpty && !worker.isSuperseded
     _exit((isComplete ? ExitStatus.ok : .temporaryFailure).rawValue)

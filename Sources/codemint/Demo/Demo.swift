@@ -29,7 +29,7 @@ struct Demo {
     keep: Bool,
     output: FileDescriptor
   ) async throws -> Demo {
-    output.line("starting a private Postgres ...")
+    try output.line("starting a private Postgres ...")
     var options = LocalPostgres.Options()
     options.durability = .durable
     let server = try await LocalPostgres.start(options)
@@ -61,7 +61,7 @@ struct Demo {
     _ = try await Migrator(connection, version: Version.current).migrate()
     _ = try await RoleSetup(connection).apply()
     await connection.close()
-    output.line("created the schema")
+    try output.line("created the schema")
 
     let key = UUID().uuidString
     let port = try FreePort.find()
@@ -110,7 +110,7 @@ struct Demo {
     do {
       try await server.remove()
     } catch {
-      FileDescriptor.standardError.line("codemint: \(error)")
+      Complaint.say("codemint: \(error)")
     }
   }
 }

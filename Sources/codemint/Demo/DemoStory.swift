@@ -26,38 +26,39 @@ struct DemoStory: Service {
     await pool.close()
     try result.get()
     if keep, !Task.isShuttingDownGracefully {
-      output.line("\nstill running; to look around, run\n  \(psql)")
-      output.line("the daemon logs to \(logFile)\npress Ctrl-C to end the demo")
+      try output.line("\nstill running; to look around, run\n  \(psql)")
+      try output.line("the daemon logs to \(logFile)\npress Ctrl-C to end the demo")
       try? await gracefulShutdown()
     }
   }
 
   private func tell(_ queries: JobQueries) async throws {
-    output.line("the status page is \(page)")
-    output.line("inserting jobs, as any system can:\n\n\(insert)\n")
+    try output.line("the status page is \(page)")
+    try output.line("inserting jobs, as any system can:\n\n\(insert)\n")
     try server.sql(insert, database: database)
     var board = ProgressBoard(output)
     while !Task.isShuttingDownGracefully {
       let jobs = try await queries.recent(limit: 100).reversed()
-      board.show(Array(jobs))
+      try board.show(Array(jobs))
       if jobs.allSatisfy(\.isFinished) { return try await conclude() }
+      try output.checkReader()
       try? await cancelWhenGracefulShutdown { try await Task.sleep(for: .milliseconds(200)) }
     }
-    output.line("interrupted; draining")
+    try output.line("interrupted; draining")
   }
 
   /// Prints the operator's view and the three numbers that must be equal.
   private func conclude() async throws {
-    output.line("\n\(database)=# \(view)")
-    output.write(try server.table(view, database: database))
+    try output.line("\n\(database)=# \(view)")
+    try output.write(try server.table(view, database: database))
     let counts = try server.sql(
       "SELECT count(*), count(DISTINCT id) FROM codemint.codes",
       database: database
     ).split(separator: "|").map(String.init)
     let made = sandbox.truth.codes
-    output.line("codes in the database        \(counts.first ?? "?")")
-    output.line("distinct ids among them      \(counts.last ?? "?")")
-    output.line("codes that the API has made  \(made)")
+    try output.line("codes in the database        \(counts.first ?? "?")")
+    try output.line("distinct ids among them      \(counts.last ?? "?")")
+    try output.line("codes that the API has made  \(made)")
     guard counts == ["\(made)", "\(made)"] else {
       throw CommandError(.failed, "these numbers must be equal; the daemon's log is \(logFile)")
     }

@@ -92,7 +92,7 @@ struct DatabaseExamination {
 
   private func connections(_ connection: Connection) async throws(PostgresError) -> Finding {
     let (free, most) = try await DoctorQueries(connection).connections()
-    let needed = min(settings.limits.maxInFlight, 8) + 4
+    let needed = min(settings.limits.maxInFlight, 8) + 6
     let seen = "\(free) of \(most) connections are free, a daemon needs up to \(needed)"
     guard free >= needed else {
       return .warning("connections", seen, "raise max_connections, or close other connections")

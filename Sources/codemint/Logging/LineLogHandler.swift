@@ -26,6 +26,11 @@ struct LineLogHandler: LogHandler {
     set { metadata[key] = newValue }
   }
 
+  /// Waits until everything that was logged is written, but not for long.
+  func flush() {
+    sink.flush()
+  }
+
   /// Writes one entry. If metadata have the same key, the statement wins over the logger, and the
   /// logger wins over the metadata provider.
   func log(event: LogEvent) {

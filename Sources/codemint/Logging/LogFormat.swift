@@ -1,8 +1,9 @@
-// Logging: writes the events of swift-log as lines to standard error, each with one write(2).
+// Logging: writes the events of swift-log as lines to standard error.
 //
 // `LogFormat` is the setting, and `LogStyle` is the style that follows from it at run time. `LogSink`
-// owns the file descriptor, the style and the level; a signal may change the level. `LineLogHandler`
-// is the value that swift-log holds. LogLines.swift has pure functions from an entry to its text.
+// has the style and the level; a signal may change the level. `LogQueue` writes the lines on a thread
+// of its own, so that nothing that the daemon does ever waits for its log. `LineLogHandler` is the
+// value that swift-log holds. LogLines.swift has pure functions from an entry to its text.
 //
 // A message is constant and lower-case, so that lines can be counted and searched. Everything that
 // varies is metadata with fixed keys (job, call, reward, worker, duration_ms). A line never has a code

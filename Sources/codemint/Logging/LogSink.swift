@@ -1,29 +1,37 @@
+import Dispatch
 import Foundation
-import Glibc
 import Logging
 import Synchronization
 
 /// Writes log entries to a file descriptor, or to the journal. All loggers of the process share it.
 final class LogSink: Sendable {
   private let style: LogStyle
-  private let descriptor: Int32
-  private let journal: String?
+  private let hasJournal: Bool
   private let severity: Atomic<Int>
-  private let turn = Mutex<Void>(())
+  private let queue: LogQueue
 
   /// - Parameters:
   ///   - descriptor: Standard error, except in tests.
   ///   - journal: The journal's socket; nil to write lines in every style.
+  ///   - limit: The bytes of lines that may wait to be written.
   init(
     style: LogStyle,
     level: Logger.Level,
-    descriptor: Int32 = STDERR_FILENO,
-    journal: String? = nil
+    descriptor: Int32 = FileDescriptor.standardError.number,
+    journal: String? = nil,
+    limit: Int = LogQueue.standardLimit
   ) {
     self.style = style
-    self.descriptor = descriptor
-    self.journal = journal
+    hasJournal = style == .journal && journal != nil
     severity = Atomic(Self.index(level))
+    let hasJournal = hasJournal
+    queue = LogQueue(limit: limit, descriptor: descriptor, journal: journal) { missing in
+      Self.record(.missing(missing), style, hasJournal: hasJournal)
+    }
+  }
+
+  deinit {
+    queue.close()
   }
 
   /// The lowest level that is logged. It may be set at any time from any thread. It applies at once to
@@ -33,44 +41,48 @@ final class LogSink: Sendable {
     set { severity.store(Self.index(newValue), ordering: .relaxed) }
   }
 
-  /// Writes one entry: to the journal as fields, else as one line. Lines never mix.
+  /// Queues one entry: for the journal as fields, else as one line. Lines never mix. Never waits.
   func write(_ entry: LogEntry) {
-    if style == .journal, let journal, Self.send(entry, to: journal) { return }
-    let line = Array((entry.line(style) + "\n").utf8)
-    turn.withLock { _ in
-      line.withUnsafeBytes { bytes in
-        var rest = bytes
-        while !rest.isEmpty {
-          let count = Glibc.write(descriptor, rest.baseAddress, rest.count)
-          if count >= 0 {
-            // Only a full disk or a signal makes a write incomplete.
-            rest = UnsafeRawBufferPointer(rebasing: rest.dropFirst(count))
-          } else if errno == EAGAIN {
-            // Another process that shares the terminal or pipe made it non-blocking.
-            var ready = pollfd(fd: descriptor, events: Int16(POLLOUT), revents: 0)
-            poll(&ready, 1, -1)
-          } else if errno != EINTR {
-            // There is nowhere to report that the log cannot be written.
-            return
-          }
-        }
-      }
-    }
+    queue.add(Self.record(entry, style, hasJournal: hasJournal))
   }
 
-  /// Sends an entry to the journal. Returns false if there is no journal or the entry is too long for
-  /// a datagram; the caller then writes a line, which has the priority but no fields.
-  private static func send(_ entry: LogEntry, to journal: String) -> Bool {
-    do {
-      try NotifySocket.send(JournalDatagram.text(entry), to: journal)
-      return true
-    } catch {
-      return false
-    }
+  /// Waits until everything that was logged is written, but not for long: it is called at the end of
+  /// the process, which must not hang if nobody reads.
+  func flush() {
+    queue.flush(within: .seconds(1))
+  }
+
+  private static func record(_ entry: LogEntry, _ style: LogStyle, hasJournal: Bool)
+    -> LogQueue.Record
+  {
+    LogQueue.Record(
+      datagram: hasJournal ? JournalDatagram.text(entry) : nil,
+      line: Array((entry.line(style) + "\n").utf8)
+    )
   }
 
   private static func index(_ level: Logger.Level) -> Int {
     Logger.Level.allCases.firstIndex(of: level) ?? 0
+  }
+}
+
+extension LogEntry {
+  /// Says that entries before this one could not be written.
+  fileprivate static func missing(_ count: Int) -> LogEntry {
+    LogEntry(
+      time: LogTime.now(),
+      level: .warning,
+      label: "codemint",
+      message: "log lines were dropped, because they could not be written in time",
+      metadata: ["lines": .stringConvertible(count)]
+    )
+  }
+}
+
+extension Logger {
+  /// Waits until everything that was logged is written, but not for long.
+  func flush() {
+    (handler as? LineLogHandler)?.flush()
   }
 }
 

@@ -2,12 +2,15 @@ import Glibc
 
 /// Sends single datagrams to a unix socket.
 enum NotifySocket {
-  /// Sends one datagram. Returns after at most one second, even if the receiver does not read.
+  /// Sends one datagram.
   ///
   /// - Parameters:
+  ///   - waits: Whether to wait, at most one second, for a receiver that does not read.
   ///   - address: A path, or a name in the abstract namespace. `@` stands for the zero byte at the
   ///     beginning of such a name (unix(7)).
-  static func send(_ text: String, to address: String) throws(ServiceManagerError) {
+  static func send(_ text: String, to address: String, waits: Bool = true)
+    throws(ServiceManagerError)
+  {
     guard address.hasPrefix("/") || address.hasPrefix("@") else {
       throw ServiceManagerError(description: "NOTIFY_SOCKET names no unix socket: \(address)")
     }
@@ -23,6 +26,7 @@ enum NotifySocket {
     let length = MemoryLayout.offset(of: \sockaddr_un.sun_path).map { $0 + bytes.count } ?? 0
     let descriptor = try openSocket()
     defer { close(descriptor) }
+    let flags = Int32(MSG_NOSIGNAL) | (waits ? 0 : Int32(MSG_DONTWAIT))
     let sent = withUnsafePointer(to: name) { name in
       name.withMemoryRebound(to: sockaddr.self, capacity: 1) { name in
         retrying {
@@ -30,7 +34,7 @@ enum NotifySocket {
             descriptor,
             text,
             text.utf8.count,
-            Int32(MSG_NOSIGNAL),
+            flags,
             name,
             socklen_t(length)
           )

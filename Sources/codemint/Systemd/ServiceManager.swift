@@ -25,13 +25,13 @@ struct ServiceManager: Sendable {
   }
 
   /// Sends messages in one datagram. Does nothing if there is no service manager. Returns after at most
-  /// one second.
+  /// one second; at once with `alive`, which the dispatcher sends, and sends again soon.
   ///
   /// - Throws: `ServiceManagerError` if the datagram could not be sent.
   func tell(_ messages: ServiceMessage...) throws(ServiceManagerError) {
     guard let socket else { return }
     let text = messages.map(\.line).joined(separator: "\n")
-    try NotifySocket.send(text, to: socket)
+    try NotifySocket.send(text, to: socket, waits: !messages.contains(.alive))
   }
 
   private static func watchdog(_ environment: [String: String], _ process: Int32) -> Duration? {

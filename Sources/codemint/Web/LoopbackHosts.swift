@@ -64,14 +64,17 @@ struct HostCheck: RouterMiddleware {
     """
 }
 
-/// The context of a request: the kind of socket that received it.
+/// The context of a request: where it comes from, and the kind of socket that received it.
 struct WebContext: RequestContext {
   var coreContext: CoreRequestContextStorage
   /// Whether only this machine can reach the listening socket.
   let listensOnLoopback: Bool
+  /// The address of whoever sent it.
+  let address: String
 
   init(source: Source) {
     coreContext = .init(source: source)
+    self.address = source.channel.remoteAddress?.ipAddress ?? "unknown"
     let address = (source.channel.parent ?? source.channel).localAddress?.ipAddress
     listensOnLoopback = address.map(LoopbackHosts.isLoopback) ?? true
   }

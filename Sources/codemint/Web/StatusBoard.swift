@@ -8,8 +8,8 @@ actor StatusBoard {
   struct Snapshot: Sendable {
     /// A JSON object, on one line.
     let json: String
-    /// Whether the database answered. If not, the object has an error message.
-    let isLedgerUp: Bool
+    /// Why there are no data; nil if there are. The object has the same text as `error`.
+    let complaint: String?
   }
 
   private let queries: OverviewQueries
@@ -23,6 +23,13 @@ actor StatusBoard {
     self.queries = queries
   }
 
+  /// The page is for everybody, so it has the kind of failure and not the database's words.
+  private static func complaint(_ error: PostgresError) -> String {
+    if error.isLoginRefused { return "the database refuses the login" }
+    if error.isConnectionLost { return "the database does not answer" }
+    return "the database refuses what this page asks for (\(error.sqlState ?? "\(error.code)"))"
+  }
+
   /// The data, at most about one second old.
   func snapshot() async -> Snapshot {
     if let latest, clock.now - latest.takenAt < Self.freshness { return latest.snapshot }
@@ -30,9 +37,10 @@ actor StatusBoard {
     let queries = queries
     let task = Task {
       do throws(PostgresError) {
-        return Snapshot(json: try await queries.page(), isLedgerUp: true)
+        return Snapshot(json: try await queries.page(), complaint: nil)
       } catch {
-        return Snapshot(json: #"{"error":"the database does not answer"}"#, isLedgerUp: false)
+        let complaint = Self.complaint(error)
+        return Snapshot(json: "{\"error\":\(Escaping.json(complaint))}", complaint: complaint)
       }
     }
     asking = task

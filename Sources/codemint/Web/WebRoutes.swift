@@ -42,18 +42,18 @@ struct WebRoutes: Sendable {
     router.get("/status.json") { _, _ in
       let snapshot = await board.snapshot()
       return Self.response(
-        snapshot.isLedgerUp ? .ok : .serviceUnavailable,
+        snapshot.complaint == nil ? .ok : .serviceUnavailable,
         "application/json",
         ByteBuffer(string: snapshot.json)
       )
     }
-    router.get("/events") { _, _ in events() }
+    router.get("/events") { _, context in events(to: context.address) }
     return router
   }
 
   private func unreadiness() async -> String? {
     if let reason = health.unreadiness { return reason }
-    return await board.snapshot().isLedgerUp ? nil : "the database does not answer"
+    return await board.snapshot().complaint
   }
 
   private func metrics() async -> String {
@@ -61,6 +61,7 @@ struct WebRoutes: Sendable {
     text.begin(MetricCatalogue.build)
     text.sample(MetricCatalogue.build.name, [("version", Version.current)], 1)
     registry.write(MetricCatalogue.worker, to: &text)
+    text.single(MetricCatalogue.droppedLines, Double(LogQueue.droppedLines))
     MetricCatalogue.write(try? await queries.gauges(), to: &text)
     ProcessMetrics.write(start: start, to: &text)
     return text.text
@@ -68,8 +69,8 @@ struct WebRoutes: Sendable {
 
   /// The page's data, sent whenever it changes, as server-sent events (WHATWG HTML, section 9.2). The
   /// stream ends when the browser closes it or the daemon stops.
-  private func events() -> Response {
-    guard let place = listeners.enter() else {
+  private func events(to address: String) -> Response {
+    guard let place = listeners.enter(from: address) else {
       return Self.response(
         .serviceUnavailable,
         "text/plain",
@@ -131,32 +132,41 @@ struct WebRoutes: Sendable {
   }
 }
 
-/// Limits the number of browsers that show the page at the same time.
+/// Limits the number of browsers that show the page at the same time: in all, so that there are always
+/// connections for health checks and metrics, and for each address.
 final class Listeners: Sendable {
-  private let count = Mutex(0)
-  private static let most = 50
+  private let counts = Mutex<[String: Int]>([:])
+  private static let most = 48
+  private static let mostOfOneAddress = 4
 
   /// A place, which is free again when nobody holds it any more; nil if all are taken.
-  func enter() -> Place? {
-    let isFree = count.withLock { count in
-      guard count < Self.most else { return false }
-      count += 1
+  func enter(from address: String) -> Place? {
+    let isFree = counts.withLock { counts in
+      guard counts.values.reduce(0, +) < Self.most,
+        counts[address, default: 0] < Self.mostOfOneAddress
+      else { return false }
+      counts[address, default: 0] += 1
       return true
     }
-    return isFree ? Place(self) : nil
+    return isFree ? Place(self, address) : nil
   }
 
   /// One place. It is released on `deinit`, because the body of the response is not always written: a
   /// HEAD request drops it, and so does a browser that is gone.
   final class Place: Sendable {
     private let listeners: Listeners
+    private let address: String
 
-    fileprivate init(_ listeners: Listeners) {
+    fileprivate init(_ listeners: Listeners, _ address: String) {
       self.listeners = listeners
+      self.address = address
     }
 
     deinit {
-      listeners.count.withLock { $0 -= 1 }
+      listeners.counts.withLock { counts in
+        let left = counts[address, default: 1] - 1
+        counts[address] = left > 0 ? left : nil
+      }
     }
   }
 }

@@ -1,7 +1,7 @@
 // The web server: a status page, health checks and metrics on `http.listen`, all read-only.
 //
 // `WebRoutes` has the answer for each path. `StatusBoard` queries the database once for all readers of
-// the page. Metrics/ keeps the worker's counters and writes them in Prometheus's format. Page/ is the
+// the page. `ConnectionLimits` bounds what others can take of the process. Metrics/ keeps the worker's counters and writes them in Prometheus's format. Page/ is the
 // page, embedded in the binary. A failure of the web server never stops the provisioning of codes.
 
 import Hummingbird
@@ -15,6 +15,7 @@ struct WebService: Service {
   let host: String
   let port: Int
   let routes: WebRoutes
+  let limits: ConnectionLimits
   /// The web server's own connections, so that its readers take none from the worker.
   let pool: Pool
   let logger: Logger
@@ -42,9 +43,15 @@ struct WebService: Service {
   }
 
   private func serve(_ quiet: Logger) async throws {
-    let logger = logger
+    let (logger, limits) = (logger, limits)
     try await Application(
       router: routes.router,
+      server: .http1(
+        configuration: .init(
+          additionalChannelHandlers: [ConnectionGuard(limits)],
+          idleTimeout: ConnectionGuard.longestIdle
+        )
+      ),
       configuration: .init(address: .hostname(host, port: port), serverName: "codemint"),
       onServerRunning: { channel in
         logger.info(

@@ -1,3 +1,4 @@
+import Foundation
 import Glibc
 import Testing
 
@@ -5,16 +6,48 @@ import Testing
 
 @Suite("files that commands write")
 struct OutputFileTests {
-  @Test("a file is there when it is complete, and not before; only its owner may read it")
-  func complete() throws {
+  @Test(
+    "a file is there when it is complete, and not before; only its owner may read it",
+    arguments: [true, false]
+  )
+  func complete(mayBeUnnamed: Bool) throws {
     let scratch = try Scratch()
     let path = "\(scratch.path)/codes.csv"
-    let file = try OutputFile(path)
+    let file = try OutputFile(path, mayBeUnnamed: mayBeUnnamed)
     try file.write("id,code\n")
     #expect(access(path, F_OK) != 0)
     try file.finish()
     var status = stat()
     #expect(stat(path, &status) == 0 && status.st_mode & 0o777 == 0o600)
+    #expect(try Self.names(in: scratch) == ["codes.csv"])
+  }
+
+  @Test("a file that exists is replaced at once, or stays as it was", arguments: [true, false])
+  func replaced(mayBeUnnamed: Bool) throws {
+    let scratch = try Scratch()
+    let path = try scratch.file("codes.csv", "old")
+    let abandoned = try OutputFile(path, mayBeUnnamed: mayBeUnnamed)
+    try abandoned.write("new")
+    abandoned.abandon()
+    #expect(try String(contentsOfFile: path, encoding: .utf8) == "old")
+    let file = try OutputFile(path, mayBeUnnamed: mayBeUnnamed)
+    try file.write("new")
+    try file.finish()
+    #expect(try String(contentsOfFile: path, encoding: .utf8) == "new")
+    #expect(try Self.names(in: scratch) == ["codes.csv"])
+  }
+
+  @Test("until it is complete it has no name at all, so nothing that kills the process leaves it")
+  func unnamed() throws {
+    let scratch = try Scratch()
+    let file = try OutputFile("\(scratch.path)/codes.csv")
+    try file.write("id,code\n")
+    #expect(try Self.names(in: scratch) == [])
+    file.abandon()
+  }
+
+  private static func names(in scratch: Scratch) throws -> [String] {
+    try FileManager.default.contentsOfDirectory(atPath: scratch.path)
   }
 
   @Test("what is no regular file is written to, and no file takes its place")
@@ -32,6 +65,42 @@ struct OutputFileTests {
     close(reader)
     var status = stat()
     #expect(stat(path, &status) == 0 && status.st_mode & S_IFMT == S_IFIFO)
+  }
+}
+
+@Suite("what commands print")
+struct OutputTests {
+  @Test("a pipe that somebody made non-blocking is waited for, and loses nothing")
+  func nonBlocking() async throws {
+    let pipe = try Pipe()
+    try #require(fcntl(pipe.writing, F_SETFL, O_NONBLOCK) == 0)
+    let text = String(repeating: "x", count: 700_000) + "\n"
+    let reader = pipe.lines(1)
+    try FileDescriptor(number: pipe.writing).write(text)
+    #expect(await reader.value == text)
+  }
+
+  @Test("a full disk and a closed descriptor are errors that name what could not be written")
+  func failures() throws {
+    let full = open("/dev/full", O_WRONLY | O_CLOEXEC)
+    defer { close(full) }
+    let noSpace = OutputError.failed("cannot write to codes.csv: No space left on device")
+    #expect(throws: noSpace) { try FileDescriptor(number: full).write("x", to: "codes.csv") }
+    #expect(throws: OutputError.failed("cannot write to standard output: Bad file descriptor")) {
+      try FileDescriptor(number: -1).line("x")
+    }
+  }
+
+  @Test("a reader that is gone is noticed without writing")
+  func readerGone() throws {
+    var ends: [Int32] = [-1, -1]
+    try #require(pipe(&ends) == 0)
+    defer { close(ends[1]) }
+    try FileDescriptor(number: ends[1]).checkReader()
+    close(ends[0])
+    #expect(throws: OutputError.readerGone) {
+      try FileDescriptor(number: ends[1]).checkReader()
+    }
   }
 }
 

@@ -21,6 +21,7 @@ struct JournalTests {
       "job changed state",
       metadata: ["job": "7", "duration_ms": "12", "error": "two\nlines", "odd-key": ["a": "b"]]
     )
+    sink.flush()
     #expect(
       journal.receive() == #"""
         PRIORITY=5
@@ -48,6 +49,7 @@ struct JournalTests {
       journal: address
     )
     LogSinkTests.logger(away).info("call settled", metadata: ["job": "7"])
+    away.flush()
     #expect(pipe.read() == "<6>call settled job=7\n")
 
     let journal = try DatagramSocket(address)

@@ -20,6 +20,20 @@ struct ServiceManagerTests {
     #expect(socket.receive() == nil)
   }
 
+  @Test("a service manager that does not read keeps nobody who is alive waiting")
+  func unread() throws {
+    let scratch = try Scratch()
+    let address = "\(scratch.path)/notify"
+    let socket = try DatagramSocket(address)
+    let manager = ServiceManager(environment: ["NOTIFY_SOCKET": address])
+    let took = ContinuousClock().measure {
+      // More than a socket holds. The first that has no room is an error.
+      #expect(throws: ServiceManagerError.self) { while true { try manager.tell(.alive) } }
+    }
+    #expect(took < .milliseconds(900))
+    #expect(socket.receive() == "WATCHDOG=1")
+  }
+
   @Test("messages arrive at a socket in the abstract namespace")
   func abstract() throws {
     let address = "@codemint-test-\(UUID().uuidString)"

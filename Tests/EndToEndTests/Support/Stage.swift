@@ -147,12 +147,25 @@ final class Stage: Sendable {
   }
 
   /// Starts any command.
-  func codemint(_ arguments: [String], _ settings: [String: String?] = [:]) throws
-    -> CodemintProcess
-  {
+  /// - Parameters:
+  ///   - program: Another program, which starts the command.
+  ///   - output: Where standard output goes, if not to the process's `output`; the same for `errors`.
+  func codemint(
+    _ arguments: [String],
+    _ settings: [String: String?] = [:],
+    program: String = Binary.path,
+    output: Int32? = nil,
+    errors: Int32? = nil
+  ) throws -> CodemintProcess {
     var environment = environment
     for (name, value) in settings { environment[name] = value }
-    let process = try CodemintProcess(arguments, environment: environment)
+    let process = try CodemintProcess(
+      arguments,
+      environment: environment,
+      program: program,
+      output: output,
+      errors: errors
+    )
     processes.withLock { $0.append(process) }
     return process
   }

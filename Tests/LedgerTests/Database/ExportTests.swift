@@ -18,14 +18,14 @@ struct ExportTests {
     """#
 
   private func export(_ ledger: RealLedger, _ job: Int64, _ format: ExportQueries.Format)
-    async throws -> (count: Int, text: String, pieces: Int)
+    async throws -> (count: Int, marked: Int, text: String, pieces: Int)
   {
     let pieces = Mutex<[String]>([])
-    let count = try await ExportQueries(pool: ledger.pool).export(job, as: format) { piece in
+    let summary = try await ExportQueries(pool: ledger.pool).export(job, as: format) { piece in
       pieces.withLock { $0.append(piece) }
     }
     let all = pieces.withLock { $0 }
-    return (count, all.joined(), all.count)
+    return (summary.codes, summary.marked, all.joined(), all.count)
   }
 
   @Test("every code that counts, once, in pieces, as CSV or JSON lines")
@@ -45,6 +45,42 @@ struct ExportTests {
       #expect(lines.text.contains(#""code":"a,\"b\"","job_id":1,"#))
       let none = try await export(ledger, 2, .csv)
       #expect(none.count == 0 && none.text.split(separator: "\n").count == 1)
+    }
+  }
+
+  @Test("a spreadsheet finds no formula in CSV, and a program finds every code as it is elsewhere")
+  func formulas() async throws {
+    let codes = [
+      "=HYPERLINK(1)", "+1", "-1", "@SUM(1)", "\t=1", "\r=1", "\n=1", "\u{FF1D}1", #"=1,"x""#,
+      "A=1",
+      "A;=1", "'=1",
+    ]
+    try await RealLedger.lend { ledger in
+      try await ledger.bystander.script(Self.scenery)
+      for (number, code) in codes.enumerated() {
+        _ = try await ledger.bystander.query(
+          """
+          INSERT INTO codemint.codes (id, job_id, call_id, reward_id, code, status, sync_status,
+                                      external_ids)
+          SELECT lpad(to_hex(9000 + $1), 32, '0')::uuid, 2, gen_random_uuid(), gen_random_uuid(), $2,
+                 CASE $1 WHEN 9 THEN '=bad' ELSE 'available' END, 'synced', '{}'
+          """,
+          [.int4(Int32(number)), .text(code)]
+        )
+      }
+      let safe = try await export(ledger, 2, .csv)
+      #expect(safe.count == 12 && safe.marked == 10)
+      for cell in [
+        ",'=HYPERLINK(1),", ",'+1,", ",'-1,", ",'@SUM(1),", ",\"'\t=1\",", ",\"'\r=1\",",
+        ",\"'\n=1\",", ",'\u{FF1D}1,", #","'=1,""x""","#, ",A=1,", ",\"A;=1\",", ",'=bad,",
+      ] {
+        #expect(safe.text.contains(cell), "\(cell)")
+      }
+      let verbatim = try await export(ledger, 2, .verbatimCSV)
+      #expect(verbatim.count == 12 && verbatim.marked == 0)
+      #expect(verbatim.text.contains(",=HYPERLINK(1),") && verbatim.text.contains(",'=1,"))
+      let lines = try await export(ledger, 2, .jsonl)
+      #expect(lines.marked == 0 && lines.text.contains(#""code":"=HYPERLINK(1)""#))
     }
   }
 

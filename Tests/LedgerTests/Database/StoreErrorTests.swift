@@ -12,6 +12,7 @@ struct StoreErrorTests {
     try await TestServer.lend(.empty) { settings in
       let pool = Pool(settings, limit: 1)
       #expect(await code(PostgresStore(pool: pool)) == .failed)
+      #expect(await failure(PostgresStore(pool: pool))?.cause == .refused)
       await pool.close()
     }
   }
@@ -21,6 +22,7 @@ struct StoreErrorTests {
     let settings = try ConnectionSettings("postgresql://nobody@127.0.0.1:1/none")
     let pool = Pool(settings, limit: 1)
     #expect(await code(PostgresStore(pool: pool)) == .unavailable)
+    #expect(await failure(PostgresStore(pool: pool))?.cause == .unreachable)
     await pool.close()
   }
 
@@ -87,13 +89,59 @@ struct StoreErrorTests {
     }
   }
 
+  @Test("a read-only database and a lock that is held for too long are told from an outage")
+  func causes() async throws {
+    try await RealLedger.lend { ledger in
+      var settings = ledger.settings
+      settings.lockTimeout = .milliseconds(20)
+      let pool = Pool(settings, limit: 1)
+      let store = PostgresStore(pool: pool)
+      #expect(await failure(store) == nil)
+      try await ledger.bystander.script("BEGIN; LOCK TABLE codemint.workers")
+      #expect(await failure(store)?.cause == .locked)
+      try await ledger.bystander.script("ROLLBACK")
+      #expect(await failure(store) == nil)
+      await pool.close()
+      try await ledger.bystander.script(
+        """
+        DO $$ BEGIN EXECUTE format('ALTER DATABASE %I SET default_transaction_read_only = on',
+          current_database()); END $$
+        """
+      )
+      let later = Pool(settings, limit: 1)
+      let error = await failure(PostgresStore(pool: later))
+      #expect(error?.cause == .readOnly && error?.code == .unavailable)
+      await later.close()
+    }
+  }
+
+  @Test("leases and signs of life have connections of their own")
+  func vital() async throws {
+    try await RealLedger.lend { ledger in
+      let shared = Pool(ledger.settings, limit: 1)
+      let vital = Pool(ledger.settings, limit: 1)
+      let store = PostgresStore(pool: shared, vitalPool: vital)
+      try await shared.withConnection { (_) throws(PostgresError) in
+        #expect(await failure(store) == nil)
+        let renewed = try? await store.renew([], worker: Samples.worker(1), lease: .seconds(60))
+        #expect(renewed == [])
+      }
+      await shared.close()
+      await vital.close()
+    }
+  }
+
   /// The kind of failure with which a heartbeat fails.
   private func code(_ store: PostgresStore) async -> StoreError.Code? {
+    await failure(store)?.code
+  }
+
+  private func failure(_ store: PostgresStore) async -> StoreError? {
     do throws(StoreError) {
       _ = try await store.heartbeat(Samples.presence(Samples.worker(1), limits: Scene.fast))
       return nil
     } catch {
-      return error.code
+      return error
     }
   }
 }

@@ -59,6 +59,8 @@ struct FeedbackTests {
       ["RateLimit": "limit=100, remaining=30, reset=12"],
       ["RateLimit-Remaining": "30", "RateLimit-Reset": "12"],
       ["X-RateLimit-Remaining": "30", "X-RateLimit-Reset": "12"],
+      ["X-RateLimit-Remaining": "30.0", "X-RateLimit-Reset": "12.0"],
+      ["RateLimit": "\"default\";r=30;t=12.0"],
     ] as [HTTPHeaders]
   )
   func left(headers: HTTPHeaders) {

@@ -20,11 +20,42 @@ struct PauseTests {
     #expect(pause(["Retry-After": "99999"]) == Bounds.longestPause)
     #expect(pause(["Retry-After": "99999999999999999999999999"]) == Bounds.longestPause)
     #expect(pause(["Retry-After": "9223372036854775807"]) == Bounds.longestPause)
-    for garbage in ["-1", "+1", "1.5", "", " ", "soon", "1 s", "0x10", "1e3", "٣"] {
+    for garbage in [
+      "-1", "+1", "1.", ".5", "1.-5", "1.5.5", "", " ", "soon", "1 s", "0x10", "1e3", "٣",
+    ] {
       #expect(pause(["Retry-After": garbage]) == nil)
     }
     #expect(pause(["Retry-After": "x", "retry-after": "3"]) == .seconds(3))
     #expect(pause([:]) == nil)
+  }
+
+  @Test("seconds may have a fraction, as Shopify sends them; it is rounded up to a microsecond")
+  func fractions() {
+    #expect(pause(["Retry-After": "2.0"]) == .seconds(2))
+    #expect(pause(["Retry-After": "0.25"]) == .milliseconds(250))
+    #expect(pause(["Retry-After": "1.0000001"]) == .microseconds(1_000_001))
+    #expect(pause(["Retry-After": "1.000000000000000000000000"]) == .seconds(1))
+    #expect(pause(["Retry-After": "3599.999"]) == .milliseconds(3_599_999))
+    #expect(pause(["Retry-After": "3600.001"]) == Bounds.longestPause)
+    #expect(pause(["Retry-After": "99999999999999999999.5"]) == Bounds.longestPause)
+    #expect(pause(["RateLimit": "\"a\";r=0;t=1.5"]) == .milliseconds(1500))
+    #expect(pause(["RateLimit": "\"a\";r=0.0;t=2"]) == .seconds(2))
+    #expect(pause(["RateLimit": "limit=10, remaining=0, reset=1.5"]) == .milliseconds(1500))
+    #expect(pause(["RateLimit-Reset": "1.5"]) == .milliseconds(1500))
+    #expect(pause(["X-RateLimit-Reset": "1.5"]) == .milliseconds(1500))
+  }
+
+  @Test("a field that was sent twice and joined asks for the longest of its values")
+  func joined() {
+    #expect(pause(["Retry-After": "3, 3"]) == .seconds(3))
+    #expect(pause(["Retry-After": "3,5.5 , 4"]) == .milliseconds(5500))
+    #expect(pause(["Retry-After": "soon, 4"]) == .seconds(4))
+    let date = "Sun, 06 Nov 1994 08:50:37 GMT"
+    #expect(pause(["Retry-After": "\(date), \(date)"]) == .seconds(60))
+    #expect(pause(["Retry-After": "7, \(date)"]) == .seconds(60))
+    #expect(pause(["X-RateLimit-Reset": "3, 3"]) == .seconds(3))
+    #expect(pause(["RateLimit-Reset": "3, 3"]) == .seconds(3))
+    #expect(pause(["Retry-After": ", ,"]) == nil)
   }
 
   @Test(
@@ -113,6 +144,10 @@ struct PauseTests {
     }
     #expect(reset("1700000012") == .seconds(12))
     #expect(reset("1700000012500") == .milliseconds(12_500))
+    #expect(reset("1700000012.25") == .milliseconds(12_250))
+    #expect(reset("2023-11-14T22:13:32Z") == .seconds(12))
+    #expect(reset("Tue, 14 Nov 2023 22:13:32 GMT") == .seconds(12))
+    #expect(reset("99999999999999999999999") == nil)
     #expect(reset("1600000000") == nil)
     #expect(reset("999999999999999999") == nil)
     #expect(reset("-5") == nil)

@@ -102,6 +102,10 @@ struct Peer: Sendable {
     channel.writeAndFlush(ByteBuffer(string: text), promise: nil)
   }
 
+  func send(_ bytes: [UInt8]) {
+    channel.writeAndFlush(ByteBuffer(bytes: bytes), promise: nil)
+  }
+
   func sendAndClose(_ text: String) {
     channel.writeAndFlush(ByteBuffer(string: text)).whenComplete { _ in
       channel.close(promise: nil)

@@ -12,6 +12,8 @@ final class ShakyStore: RemoteStore, @unchecked Sendable {
     case answerLost
     /// Of a settlement with a claim, both are done, and only the claim's answer does not arrive.
     case claimLost
+    /// The database does not do it, and says why.
+    case refused(StoreError)
   }
 
   /// One request, as it was asked.
@@ -66,11 +68,16 @@ final class ShakyStore: RemoteStore, @unchecked Sendable {
     let fault = await arrive(.settle, call: settlement.call.id, next: next?.call)
     let lost = StoreError(.unavailable, "away")
     let none = SettleAnswer(settled: .failure(lost), claim: next == nil ? nil : .failure(lost))
-    if case .questionLost = fault { return none }
+    switch fault {
+    case .questionLost: return none
+    case .refused(let error):
+      return SettleAnswer(settled: .failure(error), claim: next == nil ? nil : .failure(error))
+    case nil, .answerLost, .claimLost: break
+    }
     let answer = await memory.settle(settlement, thenClaim: next)
     await time.pass(committing())
     switch fault {
-    case nil, .questionLost: return answer
+    case nil, .questionLost, .refused: return answer
     case .answerLost: return none
     case .claimLost:
       return SettleAnswer(settled: answer.settled, claim: next == nil ? nil : .failure(lost))
@@ -84,6 +91,7 @@ final class ShakyStore: RemoteStore, @unchecked Sendable {
   ) async throws(StoreError) -> Value {
     let lost = StoreError(.unavailable, "away")
     let fault = await arrive(question, call: call, next: nil)
+    if case .refused(let error) = fault { throw error }
     if case .questionLost = fault { throw lost }
     let value = try await body()
     await time.pass(committing())

@@ -41,6 +41,11 @@ enum MetricCatalogue {
     ),
   ]
 
+  static let droppedLines = MetricFamily(
+    name: "codemint_log_lines_dropped_total",
+    kind: .counter,
+    help: "Log lines of this process that could not be written in time, or at all."
+  )
   static let build = gauge("codemint_build_info", "The version, as a label; always 1.")
   static let ledgerUp = gauge(
     "codemint_ledger_up",

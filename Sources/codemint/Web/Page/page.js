@@ -189,13 +189,15 @@ function show(facts) {
 }
 
 // A browser reconnects by itself after a lost connection, but not after an answer that was no stream,
-// for example because too many browsers show the page.
+// for example because too many browsers show the page. Then the page asks every five seconds.
 function connect() {
   const events = new EventSource("events");
   events.addEventListener("status", (event) => show(JSON.parse(event.data)));
   events.addEventListener("error", () => {
     setText(byId("link"), "connection lost; trying again");
-    if (events.readyState === EventSource.CLOSED) setTimeout(connect, 5000);
+    if (events.readyState !== EventSource.CLOSED) return;
+    fetch("status.json").then((answer) => answer.json()).then(show).catch(() => {});
+    setTimeout(connect, 5000);
   });
 }
 

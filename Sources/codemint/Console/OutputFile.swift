@@ -1,0 +1,142 @@
+import Glibc
+
+/// A file that gets its name when it is complete, so that nobody finds a part of it. Only its owner may
+/// read it, because codes are worth money. A path that is not a regular file, such as `/dev/stdout` or a
+/// named pipe, is written to directly: a rename would replace it.
+///
+/// Until it is complete the file has no name at all, so nothing is left of it whatever ends the process.
+/// A file system that cannot do that gets a draft with a name, which signals remove (`DraftOnSignal`).
+struct OutputFile {
+  private enum Draft {
+    /// It is written to in place.
+    case none
+    case unnamed
+    case named(String)
+  }
+
+  private let path: String
+  private let draft: Draft
+  private let descriptor: FileDescriptor
+
+  /// Creates the draft in the directory of the final path, or opens the path if it is not a regular file.
+  ///
+  /// - Parameter mayBeUnnamed: False to test what happens on file systems without unnamed files.
+  /// - Throws: `CommandError` with the reason.
+  init(_ path: String, mayBeUnnamed: Bool = true) throws(CommandError) {
+    self.path = path
+    let (draft, number) = Self.open(path, mayBeUnnamed: mayBeUnnamed)
+    guard number >= 0 else { throw Self.failure(path) }
+    self.draft = draft
+    descriptor = FileDescriptor(number: number)
+  }
+
+  private static func open(_ path: String, mayBeUnnamed: Bool) -> (Draft, Int32) {
+    if isSpecial(path) { return (.none, Glibc.open(path, O_WRONLY | O_CLOEXEC)) }
+    if mayBeUnnamed {
+      let directory = path.lastIndex(of: "/").map { String(path[...$0]) } ?? "."
+      let number = Glibc.open(directory, O_WRONLY | unnamed | O_CLOEXEC, 0o600)
+      if number >= 0 {
+        if access(link(to: number), F_OK) == 0 { return (.unnamed, number) }
+        close(number)
+      }
+    }
+    let name = draftName(path)
+    DraftOnSignal.remove(name)
+    return (.named(name), Glibc.open(name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o600))
+  }
+
+  /// `O_TMPFILE`, which Swift does not import: a file without a name (source: open(2)).
+  private static let unnamed = 0o20_000_000 | O_DIRECTORY
+
+  private static func draftName(_ path: String) -> String { "\(path).\(getpid()).partial" }
+
+  private static func link(to number: Int32) -> String { "/proc/self/fd/\(number)" }
+
+  /// Appends the text.
+  func write(_ text: String) throws(OutputError) {
+    try descriptor.write(text, to: path)
+  }
+
+  /// Writes everything to disk and gives the file its name.
+  func finish() throws(CommandError) {
+    if case .none = draft { return _ = close(descriptor.number) }
+    guard fsync(descriptor.number) == 0, named(), close(descriptor.number) == 0 else {
+      throw Self.failure(path)
+    }
+  }
+
+  private func named() -> Bool {
+    switch draft {
+    case .none: return true
+    case .named(let name):
+      defer { DraftOnSignal.remove(nil) }
+      return rename(name, path) == 0
+    case .unnamed:
+      if link(as: path) { return true }
+      guard errno == EEXIST else { return false }
+      // A link replaces no file, and a rename does.
+      let name = Self.draftName(path)
+      DraftOnSignal.remove(name)
+      defer { DraftOnSignal.remove(nil) }
+      guard link(as: name) else { return false }
+      if rename(name, path) == 0 { return true }
+      let reason = errno
+      unlink(name)
+      errno = reason
+      return false
+    }
+  }
+
+  private func link(as name: String) -> Bool {
+    linkat(AT_FDCWD, Self.link(to: descriptor.number), AT_FDCWD, name, AT_SYMLINK_FOLLOW) == 0
+  }
+
+  /// Removes the draft.
+  func abandon() {
+    close(descriptor.number)
+    guard case .named(let name) = draft else { return }
+    unlink(name)
+    DraftOnSignal.remove(nil)
+  }
+
+  private static func isSpecial(_ path: String) -> Bool {
+    var status = stat()
+    return stat(path, &status) == 0 && status.st_mode & S_IFMT != S_IFREG
+  }
+
+  private static func failure(_ name: String) -> CommandError {
+    CommandError(.ioError, "cannot write to \(name): \(String(cString: strerror(errno)))")
+  }
+}
+
+/// Removes one file when a signal ends the process.
+private enum DraftOnSignal {
+  /// Read by the signal's handler, which may do nothing but unlink(2) and raise(3). Set by the thread
+  /// that writes the file, before the file exists.
+  nonisolated(unsafe) private static var path: UnsafeMutablePointer<CChar>?
+
+  /// Every signal that ends a process by default and that is not a fault of the process itself.
+  private static let signals = [
+    SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGALRM, SIGUSR1, SIGUSR2, SIGXCPU, SIGXFSZ, SIGVTALRM,
+    SIGPROF, SIGIO, SIGPWR,
+  ]
+
+  /// Sets which file to remove; nil for none.
+  static func remove(_ name: String?) {
+    let before = path
+    path = name.flatMap { strdup($0) }
+    free(before)
+    guard name != nil else { return }
+    for number in signals {
+      let disposition = signal(number) { number in
+        if let path = DraftOnSignal.path { unlink(path) }
+        signal(number, SIG_DFL)
+        raise(number)
+      }
+      // nohup(1) and others let a signal be ignored, and then it ends nothing.
+      if unsafeBitCast(disposition, to: Int.self) == unsafeBitCast(SIG_IGN, to: Int.self) {
+        signal(number, SIG_IGN)
+      }
+    }
+  }
+}
