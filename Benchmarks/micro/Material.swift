@@ -36,6 +36,11 @@ struct Material {
     return SettlementRule.settle(
       call,
       by: WorkerID(UniqueID(random: &random)),
+      lengths: CallLengths(
+        lease: .seconds(60),
+        apiTimeout: .seconds(30),
+        listingGap: .seconds(10)
+      ),
       report: CallReport(outcome: .issued(answer), httpStatus: 201, duration: .milliseconds(12)),
       team: nil,
       jitter: 0.5

@@ -25,6 +25,8 @@ public struct AccountStatus: Hashable, Sendable, Encodable {
   public let inFlight: Int
   /// Workers that live.
   public let workers: Int
+  /// Facts about the API that were contradicted lately, in words; nil if there are none.
+  public let apiContradictions: String?
 
   /// The names of the columns, so that JSON reads like the view.
   enum CodingKeys: String, CodingKey {
@@ -34,6 +36,7 @@ public struct AccountStatus: Hashable, Sendable, Encodable {
     case currentPace = "current_requests_per_second"
     case paceReason = "pace_reason"
     case inFlight = "in_flight"
+    case apiContradictions = "api_contradictions"
   }
 }
 
@@ -41,7 +44,7 @@ extension AccountStatus {
   static let statement: Statement = """
     SELECT state, reason, message, paused_until::text, requests_per_second,
            current_requests_per_second, pace_reason, in_flight,
-           workers::integer
+           workers::integer, api_contradictions
     FROM codemint.account_status
     """
 
@@ -55,7 +58,8 @@ extension AccountStatus {
       currentPace: try row.optionalDouble("current_requests_per_second"),
       paceReason: try row.optionalText("pace_reason"),
       inFlight: try row.integer("in_flight"),
-      workers: try row.integer("workers")
+      workers: try row.integer("workers"),
+      apiContradictions: try row.optionalText("api_contradictions")
     )
   }
 }

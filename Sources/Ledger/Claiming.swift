@@ -1,5 +1,6 @@
 import Postgres
 public import Provisioning
+import Synchronization
 
 /// The next call is committed as `sending` before a byte of its request leaves; its lease is renewed
 /// while it is out.
@@ -12,21 +13,34 @@ extension PostgresStore {
     """
 
   /// Only its own calls, and only while they are still `sending`: a worker that comes too late gets
-  /// fewer ids back than it asked for, and knows which leases it has lost.
+  /// fewer ids back than it asked for, and knows which leases it has lost. With the lease moves the
+  /// last moment at which the call can take effect. A call whose row somebody has locked is not
+  /// renewed: its lease must not keep the leases of others.
   private static let renew: Statement = """
     UPDATE codemint.calls
-    SET lease_expires_at = clock_timestamp() + $3::interval
-    WHERE id = ANY ($1::uuid[]) AND worker = $2 AND state = 'sending'
+    SET lease = $3, lease_expires_at = clock_timestamp() + $3,
+        effective_until = clock_timestamp() + $3 + api_timeout + listing_gap
+    WHERE id = ANY (ARRAY(
+      SELECT id FROM codemint.calls
+      WHERE id = ANY ($1::uuid[]) AND worker = $2 AND state = 'sending'
+      FOR NO KEY UPDATE SKIP LOCKED))
     RETURNING id
     """
 
   /// See `Store.claim`.
   public func claim(_ request: ClaimRequest) async throws(StoreError) -> Claim {
     let query = claiming(request, waits: true)
-    let rows = try await translated { () throws(PostgresError) in
-      try await run(query.statement, query.parameters)
+    do throws(StoreError) {
+      let rows = try await translated { () throws(PostgresError) in
+        try await run(query.statement, query.parameters)
+      }
+      let claim = try Self.claim(.success(rows), for: request).get()
+      claims.note(nil)
+      return claim
+    } catch {
+      claims.note(error.description)
+      throw error
     }
-    return try Self.claim(.success(rows), for: request).get()
   }
 
   /// A claim. If it does not wait for the disk, `awaitDurable` has to follow.
@@ -34,7 +48,8 @@ extension PostgresStore {
     Query(
       Self.claim,
       [
-        .uuid(request.call), .uuid(request.worker), .interval(request.lease), code, .bool(waits),
+        .uuid(request.call), .uuid(request.worker), .composite(request.lengths.fields), code,
+        .bool(waits),
       ]
     )
   }
@@ -59,6 +74,35 @@ extension PostgresStore {
       return renewed
     }
   }
+}
+
+/// How the last claim ended, for the heartbeat to tell: if nobody can say why a job waits, an operator
+/// sees this.
+final class ClaimRecord: Sendable {
+  /// Why claims fail; nil if they do not.
+  struct News: Hashable, Sendable {
+    let error: String?
+  }
+
+  private let state = Mutex((last: News(error: nil), told: News(error: nil)))
+
+  func note(_ error: String?) {
+    state.withLock { $0.last = News(error: error) }
+  }
+
+  /// What has not been told yet; nil if that is what was told before.
+  func takeNews() -> News? {
+    state.withLock { state in
+      guard state.last != state.told else { return nil }
+      state.told = state.last
+      return state.last
+    }
+  }
+}
+
+extension CallLengths {
+  /// The fields of a `codemint.call_lengths`.
+  var fields: [Parameter] { [.interval(lease), .interval(apiTimeout), .interval(listingGap)] }
 }
 
 extension Claim {

@@ -20,6 +20,13 @@ public struct DoctorQueries: Sendable {
     SELECT pg_notify($1, $2)
     """
 
+  private static let facts: Statement = """
+    SELECT fact, state, seen, means, witnesses,
+           to_char(first_seen_at AT TIME ZONE 'UTC', 'YYYY-MM-DD') AS since
+    FROM codemint.api_facts
+    ORDER BY state <> 'contradicted', state = 'as documented', fact, subject, value LIMIT 50
+    """
+
   /// Asks on this connection.
   public init(_ connection: Connection) {
     self.connection = connection
@@ -28,6 +35,14 @@ public struct DoctorQueries: Sendable {
   /// The server's clock, in seconds since the epoch.
   public func clock() async throws(PostgresError) -> Double {
     try await connection.query(Self.clock).one().double("now")
+  }
+
+  /// The encoding that the ledger needs: what the API sends and takes is UTF-8.
+  public static let requiredEncoding = "UTF8"
+
+  /// The encoding of the database.
+  public func encoding() async throws(PostgresError) -> String {
+    try await connection.query("SELECT getdatabaseencoding() AS encoding").one().text("encoding")
   }
 
   /// How many connections more the server takes, and how many at most. Those that are kept for
@@ -42,6 +57,13 @@ public struct DoctorQueries: Sendable {
     try AccountStatus(try await connection.query(AccountStatus.statement).one())
   }
 
+  /// What has been seen of the API; what matters most comes first.
+  public func facts() async throws(PostgresError) -> [ObservedFact] {
+    var facts: [ObservedFact] = []
+    for row in try await connection.query(Self.facts) { facts.append(try ObservedFact(row)) }
+    return facts
+  }
+
   /// Whether a notification that is sent on this connection's server arrives on this connection.
   public func hearsItself() async throws(PostgresError) -> Bool {
     let channel = "codemint_doctor"
@@ -51,5 +73,38 @@ public struct DoctorQueries: Sendable {
     _ = try await connection.query(Self.notify, [.text(channel), .text(mark)])
     let arrived = try await connection.notifications(within: .seconds(2))
     return arrived.contains { $0.channel == channel && $0.payload == mark }
+  }
+}
+
+/// A row of `codemint.api_facts`: what has been seen of the API, in words.
+public struct ObservedFact: Hashable, Sendable {
+  /// How what was seen compares with the API's documents.
+  public enum State: String, Hashable, Sendable {
+    case documented = "as documented"
+    case differs
+    /// Within the last week the API did this and something that excludes it.
+    case contradicted
+  }
+
+  /// What the fact is about.
+  public let fact: String
+  /// How it compares with the API's documents.
+  public let state: State
+  /// What has been seen.
+  public let seen: String
+  /// What it means for the promise; nil for a fact that this version does not know.
+  public let means: String?
+  /// How many codes have shown it.
+  public let witnesses: Int64
+  /// The day on which it was first seen.
+  public let since: String
+
+  init(_ row: Row) throws(PostgresError) {
+    fact = try row.text("fact")
+    state = try row.named("state")
+    seen = try row.text("seen")
+    means = try row.optionalText("means")
+    witnesses = try row.int64("witnesses")
+    since = try row.text("since")
   }
 }

@@ -5,9 +5,13 @@ public import Provisioning
 extension PostgresStore {
   private static let heartbeat: Statement = """
     SELECT call_id, job_id, reward_id, action, done_by, state_before, state_after, next_us,
-           block_code, block_message, probe_now, reconciling_due, api_failing, max_in_flight
-    FROM codemint.heartbeat($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
+           block_code, block_message, probe_now, reconciling_due, api_failing, max_in_flight,
+           mended
+    FROM codemint.heartbeat($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
     """
+
+  /// Why claims fail is told with the next heartbeat, once; another round trip only then.
+  private static let noteClaims: Statement = "SELECT codemint.note_claims($1, $2)"
 
   /// A worker that stopped no longer counts when the smallest limits are found.
   private static let retire: Statement = "SELECT codemint.retire_worker($1)"
@@ -19,10 +23,14 @@ extension PostgresStore {
       .uuid(worker.id), .text(worker.host), .int4(Int32(worker.process)), .text(worker.version),
       .bool(worker.draining), .float8(limits.requestsPerSecond), .int4(Int32(limits.burst)),
       .int4(Int32(limits.maxInFlight)), .int4(Int32(limits.maxInFlightPerReward)),
-      .interval(worker.lifetime), code,
+      .composite(worker.lengths.fields), .interval(worker.lifetime), code,
     ]
     return try await translated { () throws(PostgresError) in
-      try Heartbeat(try await run(Self.heartbeat, parameters, on: vitalPool))
+      let heartbeat = try Heartbeat(try await run(Self.heartbeat, parameters, on: vitalPool))
+      if let news = claims.takeNews() {
+        _ = try await run(Self.noteClaims, [.uuid(worker.id), .text(news.error)], on: vitalPool)
+      }
+      return heartbeat
     }
   }
 
@@ -78,7 +86,8 @@ extension Heartbeat {
       block: block,
       isReconcilingDue: try last.bool("reconciling_due"),
       isAPIFailing: try last.bool("api_failing"),
-      maxInFlight: try last.integer("max_in_flight")
+      maxInFlight: try last.integer("max_in_flight"),
+      mended: try last.texts("mended")
     )
   }
 }

@@ -81,6 +81,12 @@ public struct OverviewQueries: Sendable {
                           extract(epoch FROM since)::bigint AS seconds
                    FROM codemint.doubts ORDER BY held_at NULLS LAST, call_id LIMIT 50) d),
       'sync', (SELECT coalesce(jsonb_agg(s), '[]') FROM sync s),
+      'api', (SELECT coalesce(jsonb_agg(f), '[]') FROM (
+                SELECT fact, subject, value, state, seen, means, first_seen_at, last_seen_at,
+                       witnesses
+                FROM codemint.api_facts
+                ORDER BY state <> 'contradicted', state = 'as documented', fact, subject, value
+                LIMIT 50) f),
       'workers', (SELECT coalesce(jsonb_agg(w), '[]') FROM (
                     SELECT id, host, process, version, draining,
                            started_at
@@ -100,7 +106,9 @@ public struct OverviewQueries: Sendable {
               SELECT reward_id FROM codemint.tracked_rewards WHERE given_up_at IS NOT NULL
               UNION
               SELECT reward_id FROM codemint.resyncs WHERE given_up_at IS NOT NULL) g
-           ) AS sync_given_up
+           ) AS sync_given_up,
+           (SELECT count(DISTINCT (f.fact, f.subject)) FROM codemint.observed_facts f
+            WHERE f.contradicted_at > clock_timestamp() - interval '7 days') AS contradicted_facts
     FROM (
       SELECT count(*) FILTER (WHERE state = 'queued') AS queued,
              count(*) FILTER (WHERE state = 'running') AS running,
@@ -146,6 +154,7 @@ public struct OverviewQueries: Sendable {
       closedRewards: Int(try row.int64("closed_rewards")),
       unattributedCodes: Int(try row.int64("unattributed_codes")),
       syncGivenUp: Int(try row.int64("sync_given_up")),
+      contradictedFacts: Int(try row.int64("contradicted_facts")),
       accountState: try row.text("account_state"),
       requestsPerSecond: try row.optionalDouble("requests_per_second"),
       inFlight: Int(try row.int64("in_flight")),
@@ -181,6 +190,8 @@ public struct LedgerGauges: Hashable, Sendable {
   public let unattributedCodes: Int
   /// Rewards with codes whose sync is not final, and that are not listed, or asked for, any more.
   public let syncGivenUp: Int
+  /// Facts about the API that were contradicted within the last week.
+  public let contradictedFacts: Int
   /// open, trying, paused, upgrading, failing, blocked or suspended.
   public let accountState: String
   /// The pace in force; nil before the first daemon has come.

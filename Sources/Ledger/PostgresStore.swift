@@ -13,6 +13,7 @@ public struct PostgresStore: Store {
   let deadlines: Deadlines
   /// The checksum of the functions that this binary knows: the database gives work for no others.
   let code: Parameter
+  let claims = ClaimRecord()
 
   /// How long the store waits for the database.
   public struct Deadlines: Hashable, Sendable {
@@ -50,6 +51,17 @@ public struct PostgresStore: Store {
     let deadline = deadlines.short
     return try await (own ?? pool).withConnection(deadline: deadline) {
       (connection) throws(PostgresError) in
+      try await connection.query(statement, parameters, deadline: deadline)
+    }
+  }
+
+  /// Runs a statement that can have as much to do as a settlement: it moves thousands of codes, or reads
+  /// those of a large job.
+  func runLong(_ statement: Statement, _ parameters: [Parameter])
+    async throws(PostgresError) -> Rows
+  {
+    let deadline = deadlines.settle
+    return try await pool.withConnection(deadline: deadline) { (connection) throws(PostgresError) in
       try await connection.query(statement, parameters, deadline: deadline)
     }
   }
@@ -134,7 +146,8 @@ extension StoreError.Cause {
 
 extension PostgresError {
   /// Whether the server is in a state that passes: out of resources (class 53), being stopped or
-  /// started (class 57), a standby that is read-only (25006), or no connection came about.
+  /// started (class 57), a standby that is read-only (25006), a row that somebody keeps locked
+  /// (55P03), or no connection came about.
   fileprivate var isPassing: Bool {
     if code == .connectFailed || code == .deadlineExceeded || code == .closed
       || code == .cancelled || code == .outOfResources
@@ -143,6 +156,7 @@ extension PostgresError {
     }
     guard let sqlState else { return false }
     return sqlState.hasPrefix("53") || sqlState.hasPrefix("57") || sqlState == "25006"
+      || sqlState == "55P03"
   }
 
   /// An answer of the database that this binary does not know.
@@ -170,6 +184,10 @@ extension Row {
 
   func optionalID<Subject>(_ column: Column) throws(PostgresError) -> Identifier<Subject>? {
     try optionalUuid(column).map { Identifier(UniqueID(bits: $0)) }
+  }
+
+  func ids<Subject>(_ column: Column) throws(PostgresError) -> [Identifier<Subject>] {
+    try uuids(column).map { Identifier(UniqueID(bits: $0)) }
   }
 
   func timestamp(_ column: Column) throws(PostgresError) -> Timestamp {

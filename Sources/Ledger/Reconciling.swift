@@ -4,39 +4,33 @@ public import Provisioning
 /// What doubtful calls did is found out by listing upstream. Each statement is one transaction.
 extension PostgresStore {
   private static let takeDoubt: Statement = """
-    SELECT reward_id, call_id, job_id, prefix, size, earliest, effective_until, known_first,
-           known_last, prefix_literal, offset_low_us, offset_high_us, now, failing_since
-    FROM codemint.take_doubt($1, $2, $3, $4)
+    SELECT (d.lent).*, (d.doubt).*, d.undecided_us, d.is_restored
+    FROM codemint.take_doubt($1, $2, $3) AS d
     """
 
   private static let keep: Statement = "SELECT codemint.keep_reward($1, $2, $3) AS kept"
 
   private static let leave: Statement = "SELECT codemint.leave_reward($1, $2, $3, $4)"
 
-  /// Codes that are stored, as rows or as bytes, and codes that are set aside for another call of
-  /// their reward and a person: none can be news of a doubtful call. A code that another reward's
-  /// answer showed can, and so can a code of a held call that is judged again.
-  private static let known: Statement = """
-    SELECT id FROM codemint.codes WHERE id = ANY ($1::uuid[])
-    UNION ALL
-    SELECT id FROM codemint.raw_codes WHERE id = ANY ($1::uuid[])
-    UNION ALL
-    SELECT u.id FROM codemint.unattributed_codes u
-    WHERE u.id = ANY ($1::uuid[])
-      AND NOT EXISTS (SELECT FROM codemint.calls c
-                      WHERE c.id = u.call_id
-                        AND (c.reward_id <> u.reward_id
-                             OR c.held_at IS NOT NULL AND NOT codemint.has_seen_all(c.hold_reason)))
+  /// $5 are codes of the page that the database refuses as rows.
+  private static let weigh: Statement = """
+    SELECT w.witnesses, w.texts_differ, w.times_agree, w.times_differ, w.unknown, w.literal, w.altered
+    FROM codemint.weigh_page($1, $2, $3, $4, $5) AS w
+    """
+
+  private static let note: Statement = "SELECT codemint.note_listing($1, $2, $3, $4)"
+
+  private static let setAside: Statement = """
+    SELECT codemint.set_aside_listed($1, $2, $3, $4, $5) AS kept
     """
 
   /// Decides again under the reward's lock whether what was judged is still so; $9 are codes that the
   /// database refuses as rows. A row for each job that ended, or one without a job.
   private static let decide: Statement = """
-    SELECT r.outcome, e.job_id, e.job_state
-    FROM codemint.decide_doubt($1, $2, $3, $4, $5, $6, $7, $8) AS d (outcome)
-    CROSS JOIN LATERAL codemint.store_raw_codes(d.outcome, $1, $9) AS r (outcome)
+    SELECT d.outcome, e.job_id, e.job_state
+    FROM codemint.decide_doubt($1, $2, $3, $4, $5, $6, $7, $8, $9) AS d (outcome)
     LEFT JOIN LATERAL codemint.ended_jobs(
-      r.outcome, ARRAY(SELECT c.job_id FROM codemint.calls c WHERE c.id = ANY ($3))) AS e ON true
+      d.outcome, ARRAY(SELECT c.job_id FROM codemint.calls c WHERE c.id = ANY ($4))) AS e ON true
     """
 
   /// Takes codes in and gives nothing back: it fails if the database refuses the content of one.
@@ -45,12 +39,11 @@ extension PostgresStore {
     """
 
   /// See `ReconcilingStore.takeDoubt`.
-  public func takeDoubt(_ worker: WorkerID, lease: Duration, effectiveFor: Duration)
-    async throws(StoreError) -> DoubtCase?
+  public func takeDoubt(_ worker: WorkerID, lease: Duration) async throws(StoreError)
+    -> DoubtCase?
   {
-    let parameters: [Parameter] = [.uuid(worker), .interval(lease), .interval(effectiveFor), code]
-    return try await translated { () throws(PostgresError) in
-      try DoubtCase(try await run(Self.takeDoubt, parameters))
+    try await translated { () throws(PostgresError) in
+      try DoubtCase(try await runLong(Self.takeDoubt, [.uuid(worker), .interval(lease), code]))
     }
   }
 
@@ -65,39 +58,74 @@ extension PostgresStore {
   }
 
   /// See `ReconcilingStore.leave`.
-  public func leave(
-    _ reward: RewardID,
-    worker: WorkerID,
-    pause: Duration,
-    listingFailed: Bool
-  ) async throws(StoreError) {
+  public func leave(_ reward: RewardID, worker: WorkerID, pause: Duration, counts: Duration?)
+    async throws(StoreError)
+  {
     try await translated { () throws(PostgresError) in
       _ = try await run(
         Self.leave,
-        [.uuid(reward), .uuid(worker), .interval(pause), .bool(listingFailed)]
+        [.uuid(reward), .uuid(worker), .interval(pause), .interval(counts)]
       )
     }
   }
 
-  /// See `ReconcilingStore.known`.
-  public func known(_ codes: [CodeID]) async throws(StoreError) -> Set<CodeID> {
+  /// See `ReconcilingStore.weigh`. Codes that the database refuses for their content are compared by
+  /// their ids alone (protocol, rule 8).
+  public func weigh(
+    _ codes: [IssuedCode],
+    of reward: RewardID,
+    in listing: ListingID?,
+    worker: WorkerID
+  ) async throws(StoreError) -> WeighedPage {
     try await translated { () throws(PostgresError) in
-      var known: Set<CodeID> = []
-      for row in try await run(Self.known, [.uuids(codes)]) { known.insert(try row.id("id")) }
-      return known
+      let (rows, refused) = try await besideRefused(codes) { (refused) throws(PostgresError) in
+        try await run(
+          Self.weigh,
+          [
+            .uuid(listing), .uuid(reward), .uuid(worker),
+            .received(codes.filter { !refused.contains($0.id) }), .uuids(refused.sorted()),
+          ]
+        )
+      }
+      return try WeighedPage(try rows.one(), of: codes, refused: refused)
     }
   }
 
-  /// See `ReconcilingStore.decide`. Codes that the database refuses for their content are kept as
-  /// bytes beside it (protocol, rule 8).
+  /// See `ReconcilingStore.note`.
+  public func note(_ sight: ListingSight) async throws(StoreError) {
+    try await translated { () throws(PostgresError) in
+      _ = try await run(
+        Self.note,
+        [
+          .uuid(sight.reward), .int4(Int32(sight.largestPage)), .int4(Int32(sight.asked)),
+          .interval(sight.behind),
+        ]
+      )
+    }
+  }
+
+  /// See `ReconcilingStore.setAside`.
+  public func setAside(
+    _ codes: [CodeID],
+    in listing: ListingID,
+    of reward: RewardID,
+    for call: CallID,
+    worker: WorkerID
+  ) async throws(StoreError) -> Bool {
+    try await translated { () throws(PostgresError) in
+      try await runLong(
+        Self.setAside,
+        [.uuid(reward), .uuid(worker), .uuid(listing), .uuid(call), .uuids(codes)]
+      ).one().bool("kept")
+    }
+  }
+
+  /// See `ReconcilingStore.decide`.
   public func decide(_ decision: DoubtDecision, worker: WorkerID)
     async throws(StoreError) -> DecisionAnswer
   {
     try await translated { () throws(PostgresError) in
-      let codes = decision.adopted.flatMap(\.codes) + decision.unattributed
-      let rows = try await besideRefused(codes) { (refused) throws(PostgresError) in
-        try await run(Self.decide, decision.parameters(worker: worker, refused: refused))
-      }
+      let rows = try await runLong(Self.decide, decision.parameters(worker: worker))
       switch try rows.first?.text("outcome") {
       case "done": return .done(ended: try rows.endedJobs())
       case "changed": return .changed
@@ -106,19 +134,19 @@ extension PostgresStore {
     }
   }
 
-  /// Runs a statement that stores these codes. If the database refuses the content of some, runs it
+  /// Runs a statement that stages these codes. If the database refuses the content of some, runs it
   /// once more, told which they are.
-  func besideRefused(
+  private func besideRefused(
     _ codes: [IssuedCode],
     _ body: (Set<CodeID>) async throws(PostgresError) -> Rows
-  ) async throws(PostgresError) -> Rows {
+  ) async throws(PostgresError) -> (rows: Rows, refused: Set<CodeID>) {
     do throws(PostgresError) {
-      return try await body([])
+      return (try await body([]), [])
     } catch {
       guard error.isContentRefused else { throw error }
       let refused = try await refused(of: codes)
       guard !refused.isEmpty else { throw error }
-      return try await body(refused)
+      return (try await body(refused), refused)
     }
   }
 
@@ -144,41 +172,39 @@ extension PostgresStore {
 }
 
 extension DoubtCase {
-  /// A row for each doubtful call, then one for each call whose answer was short; nil if there is none.
+  /// A row for each call in doubt; nil if there is none.
   fileprivate init?(_ rows: Rows) throws(PostgresError) {
     guard let first = rows.first else { return nil }
     let reward: RewardID = try first.id("reward_id")
-    var calls: [DoubtfulCall] = []
-    var keptBack: [Call] = []
-    for row in rows {
-      let call = Call(
-        id: try row.id("call_id"),
-        job: JobID(try row.int64("job_id")),
-        reward: reward,
-        prefix: try row.optionalText("prefix"),
-        size: try row.integer("size")
-      )
-      guard let effectiveUntil = try row.optionalTimestamp("effective_until") else {
-        keptBack.append(call)
-        continue
-      }
-      calls.append(
-        DoubtfulCall(
-          call: call,
-          earliest: try row.timestamp("earliest"),
-          effectiveUntil: effectiveUntil
-        )
-      )
-    }
     self.init(
       reward: reward,
-      calls: calls,
-      keptBack: keptBack,
-      newestKnown: try first.newestKnown(),
-      prefixIsLiteral: try first.bool("prefix_literal"),
+      calls: try rows.doubtfulCalls(of: reward),
+      mustShow: try first.ids("must_show"),
+      reference: try first.optionalID("reference"),
       offset: try first.clockOffset(),
+      isClockDistrusted: try first.bool("is_distrusted"),
       now: try first.timestamp("now"),
-      failingSince: try first.optionalTimestamp("failing_since")
+      undecidedFor: .microseconds(try first.int64("undecided_us")),
+      isRestored: try first.bool("is_restored")
+    )
+  }
+}
+
+extension WeighedPage {
+  /// What the ledger says of these codes, of which the database refuses some.
+  fileprivate init(_ row: Row, of codes: [IssuedCode], refused: Set<CodeID>) throws(PostgresError) {
+    let unknown: Set<CodeID> = Set(try row.ids("unknown"))
+    self.init(
+      unknown: codes.map(\.id).filter(unknown.contains),
+      refused: refused.intersection(unknown),
+      evidence: Evidence(
+        witnesses: try row.integer("witnesses"),
+        textsDiffer: try row.integer("texts_differ"),
+        timesAgree: try row.integer("times_agree"),
+        timesDiffer: try row.integer("times_differ"),
+        literalPrefixes: Set(try row.texts("literal")),
+        alteredPrefixes: Set(try row.texts("altered"))
+      )
     )
   }
 }
@@ -186,23 +212,54 @@ extension DoubtCase {
 extension DoubtDecision {
   /// The parameters of `decide`, in its order. Codes that the database refuses travel as bytes; those
   /// set aside are kept with the first call that is held.
-  fileprivate func parameters(worker: WorkerID, refused: Set<CodeID>) -> [Parameter] {
-    func storable(_ codes: [IssuedCode]) -> Parameter {
-      .received(codes.filter { !refused.contains($0.id) })
-    }
-    let owned: [(code: IssuedCode, call: CallID?)] =
-      adopted.flatMap { adoption in adoption.codes.map { ($0, adoption.call.id) } }
-      + unattributed.map { ($0, held.first) }
+  fileprivate func parameters(worker: WorkerID) -> [Parameter] {
+    let owners = Dictionary(
+      adopted.flatMap { adoption in adoption.codes.map { ($0, adoption.call.id) } },
+      uniquingKeysWith: { first, _ in first }
+    )
     return [
-      .uuid(reward), .uuid(worker), .uuids(judged.sorted()),
-      .composites(adopted.map { [.uuid($0.call.id), storable($0.codes)] }), .uuids(absent),
-      .uuids(held), .text(holdReason?.rawValue), storable(unattributed),
-      .raw(owned.filter { refused.contains($0.code.id) }),
+      .uuid(reward), .uuid(worker), .uuid(listing), .uuids(judged.sorted()),
+      .adoptions(adopted), .uuids(absent), .uuids(held), .text(holdReason?.rawValue),
+      .raw(raw.map { ($0, owners[$0.id] ?? held.first) }),
     ]
   }
 }
 
+extension Parameter {
+  /// A `codemint.adoption[]`.
+  static func adoptions(_ adopted: [Adoption]) -> Parameter {
+    .composites(adopted.map { [.uuid($0.call.id), .uuids($0.codes)] })
+  }
+}
+
 extension Rows {
+  /// The calls of an answer that has a row for each, or one row without a call.
+  func doubtfulCalls(of reward: RewardID) throws(PostgresError) -> [DoubtfulCall] {
+    var calls: [DoubtfulCall] = []
+    for row in self {
+      guard let id: CallID = try row.optionalID("call_id") else { continue }
+      calls.append(
+        DoubtfulCall(
+          call: Call(
+            id: id,
+            job: JobID(try row.int64("job_id")),
+            reward: reward,
+            prefix: try row.optionalText("prefix"),
+            size: try row.integer("size")
+          ),
+          lacks: try row.integer("lacks"),
+          isAnswered: try row.bool("is_answered"),
+          setAside: try row.ids("set_aside"),
+          earliest: try row.timestamp("earliest"),
+          effectiveUntil: try row.timestamp("effective_until"),
+          effectiveFor: .microseconds(try row.int64("effective_for_us")),
+          listingGap: .microseconds(try row.int64("listing_gap_us"))
+        )
+      )
+    }
+    return calls
+  }
+
   /// The jobs that ended, of an answer that has a row for each, or one row without a job.
   func endedJobs() throws(PostgresError) -> [EndedJob] {
     var ended: [EndedJob] = []
@@ -215,12 +272,7 @@ extension Rows {
 }
 
 extension Row {
-  /// Two codes of the reward's newest clean answer.
-  func newestKnown() throws(PostgresError) -> [CodeID] {
-    [try optionalID("known_first"), try optionalID("known_last")].compactMap(\.self)
-  }
-
-  /// How far the API's clock is ahead; nil if `createdAt` is not believed.
+  /// How far the API's clock is ahead; nil if no answer has shown it, or `createdAt` is not believed.
   func clockOffset() throws(PostgresError) -> ClockOffset? {
     guard let low = try optionalInt64("offset_low_us"),
       let high = try optionalInt64("offset_high_us")

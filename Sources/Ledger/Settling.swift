@@ -139,10 +139,12 @@ extension Settlement {
   /// their table before (`copy`). If it does not wait for the disk, `await_durable` has to follow.
   package func parameters(isCopied: Bool, waits: Bool) -> [Parameter] {
     [
-      .composite([
-        .uuid(call.id), .int8(call.job.number), .uuid(call.reward), .text(call.prefix),
-        .int4(Int32(call.size)), .uuid(worker),
-      ]),
+      .composite(
+        [
+          .uuid(call.id), .int8(call.job.number), .uuid(call.reward), .text(call.prefix),
+          .int4(Int32(call.size)), .uuid(worker),
+        ] + lengths.fields
+      ),
       .composite([
         .text(result.rawValue), .int4(httpStatus.map(Int32.init)), .text(errorCode),
         .text(errorMessage), .int4(received.map(Int32.init)),
@@ -175,7 +177,6 @@ extension Settlement {
     return .composite([
       .bool(codes.contains { $0.syncStatus == .pending || $0.syncStatus == .error }),
       .timestamptz(times?.first), .timestamptz(times?.last),
-      .uuids([codes.first, codes.last].compactMap(\.?.id)),
       .bool(call.prefix.map { prefix in codes.allSatisfy { $0.hasPrefix(prefix) } }),
     ])
   }

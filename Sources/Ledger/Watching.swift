@@ -4,21 +4,18 @@ public import Provisioning
 /// Rewards whose codes may yet come to light are listed again. Each statement is one transaction.
 extension PostgresStore {
   private static let takeWatch: Statement = """
-    SELECT reward_id, since, known_first, known_last, offset_low_us, offset_high_us, due_at, now,
-           awaited, failures, failing_since
-    FROM codemint.take_watch($1, $2, $3)
+    SELECT (w.lent).*, (w.doubt).*, w.since, w.due_at, w.awaited, w.failures, w.failing_since
+    FROM codemint.take_watch($1, $2, $3) AS w
     """
 
   private static let putOff: Statement = "SELECT codemint.put_off_watch($1, $2, $3, $4)"
 
-  /// $5 are codes that the database refuses as rows. A row for each job that ended, or one without a
+  /// $8 are codes that the database refuses as rows. A row for each job that ended, or one without a
   /// job.
   private static let conclude: Statement = """
-    SELECT r.outcome, w.issued, w.surplus, e.job_id, e.job_state
-    FROM codemint.conclude_watch(
-      $1, $2, $3, $4, cardinality($5::codemint.raw_code[])) AS w
-    CROSS JOIN LATERAL codemint.store_raw_codes(w.outcome, $1, $5) AS r (outcome)
-    LEFT JOIN LATERAL codemint.ended_jobs(r.outcome, w.credited) AS e ON true
+    SELECT w.outcome, w.issued, w.surplus, e.job_id, e.job_state
+    FROM codemint.conclude_watch($1, $2, $3, $4, $5, $6, $7, $8) AS w
+    LEFT JOIN LATERAL codemint.ended_jobs(w.outcome, w.credited) AS e ON true
     """
 
   /// See `ReconcilingStore.takeWatch`.
@@ -26,9 +23,7 @@ extension PostgresStore {
     -> WatchCase?
   {
     try await translated { () throws(PostgresError) in
-      try WatchCase(
-        try await run(Self.takeWatch, [.uuid(worker), .interval(lease), code]).one()
-      )
+      try WatchCase(try await runLong(Self.takeWatch, [.uuid(worker), .interval(lease), code]))
     }
   }
 
@@ -44,46 +39,42 @@ extension PostgresStore {
     }
   }
 
-  /// See `ReconcilingStore.conclude`. Codes that the database refuses for their content are kept as
-  /// bytes beside it (protocol, rule 8).
+  /// See `ReconcilingStore.conclude`.
   public func conclude(_ watch: WatchFinding, worker: WorkerID)
     async throws(StoreError) -> WatchAnswer
   {
     try await translated { () throws(PostgresError) in
-      let rows = try await besideRefused(watch.codes) { (refused) throws(PostgresError) in
-        let codes = watch.codes.filter { !refused.contains($0.id) }
-        let raw = watch.codes.filter { refused.contains($0.id) }
-        return try await run(
-          Self.conclude,
-          [
-            .uuid(watch.reward), .uuid(worker), .timestamptz(watch.listedUntil),
-            .received(codes), .raw(raw.map { ($0, nil) }),
-          ]
-        )
-      }
+      let rows = try await runLong(
+        Self.conclude,
+        [
+          .uuid(watch.reward), .uuid(worker), .uuid(watch.listing), .timestamptz(watch.listedUntil),
+          .timestamptz(watch.since), .adoptions(watch.adopted), .bool(watch.areTextsTrue),
+          .raw(watch.raw.map { ($0, nil) }),
+        ]
+      )
       return try WatchAnswer(rows)
     }
   }
 }
 
 extension WatchCase {
-  /// One row, null if nothing is due.
-  fileprivate init?(_ row: Row) throws(PostgresError) {
-    guard let reward: RewardID = try row.optionalID("reward_id") else { return nil }
-    let since = try row.timestamptz("since")
-    // A database that was accepted as another's successor is watched from the beginning of time.
-    let offset = since == .min ? nil : try row.clockOffset()
+  /// A row for each call that lacks codes, or one without a call; nil if nothing is due.
+  fileprivate init?(_ rows: Rows) throws(PostgresError) {
+    guard let first = rows.first else { return nil }
+    let reward: RewardID = try first.id("reward_id")
     self.init(
       reward: reward,
-      newestKnown: try row.newestKnown(),
-      since: offset.map {
-        Timestamp(microseconds: since + $0.low - Bounds.createdAtResolution.microseconds)
-      },
-      dueAt: try row.timestamp("due_at"),
-      now: try row.timestamp("now"),
-      isAwaited: try row.bool("awaited"),
-      failures: try row.integer("failures"),
-      failingSince: try row.optionalTimestamp("failing_since")
+      mustShow: try first.ids("must_show"),
+      reference: try first.optionalID("reference"),
+      lacking: try rows.doubtfulCalls(of: reward),
+      since: try first.optionalTimestamp("since"),
+      offset: try first.clockOffset(),
+      isClockDistrusted: try first.bool("is_distrusted"),
+      dueAt: try first.timestamp("due_at"),
+      now: try first.timestamp("now"),
+      isAwaited: try first.bool("awaited"),
+      failures: try first.integer("failures"),
+      failingSince: try first.optionalTimestamp("failing_since")
     )
   }
 }
@@ -91,16 +82,19 @@ extension WatchCase {
 extension WatchAnswer {
   fileprivate init(_ rows: Rows) throws(PostgresError) {
     guard let first = rows.first else { throw PostgresError(.unexpectedResult, "no row") }
-    switch try first.text("outcome") {
-    case "done":
-      self = .done(
-        issued: try first.integer("issued"),
-        surplus: try first.integer("surplus"),
-        ended: try rows.endedJobs()
-      )
+    let outcome = try first.text("outcome")
+    switch outcome {
+    case "done", "more":
+      let issued = try first.integer("issued")
+      let surplus = try first.integer("surplus")
+      let ended = try rows.endedJobs()
+      self =
+        outcome == "done"
+        ? .done(issued: issued, surplus: surplus, ended: ended)
+        : .more(issued: issued, surplus: surplus, ended: ended)
     case "wait": self = .wait
     case "changed": self = .lost
-    case let outcome: throw .unknown("the outcome of a watch", outcome)
+    default: throw .unknown("the outcome of a watch", outcome)
     }
   }
 }

@@ -13,6 +13,7 @@ extension APIClient {
     limit: Int
   ) async -> Paced<Result<ListedPage, ListingFailure>> {
     let asksForOrder = !refusesOrder.load(ordering: .relaxed)
+    let askedAt = ContinuousClock.now
     let ending = await page(
       of: reward,
       offset: offset,
@@ -20,7 +21,10 @@ extension APIClient {
       orderBy: asksForOrder ? "createdAt" : nil
     )
     if asksForOrder, ending.refusesQuery { refusesOrder.store(true, ordering: .relaxed) }
-    return Paced(page(in: ending), feedback: ending.feedback)
+    return Paced(
+      page(in: ending, after: ContinuousClock.now - askedAt),
+      feedback: ending.feedback
+    )
   }
 
   /// See `SyncingIssuer.listChanges`.
@@ -34,9 +38,13 @@ extension APIClient {
     guard !refusesOrderOfChanges.load(ordering: .relaxed) else {
       return await list(reward, offset: offset, limit: limit)
     }
+    let askedAt = ContinuousClock.now
     let ending = await page(of: reward, offset: offset, limit: limit, orderBy: "updatedAt")
     if ending.refusesQuery { refusesOrderOfChanges.store(true, ordering: .relaxed) }
-    return Paced(page(in: ending), feedback: ending.feedback)
+    return Paced(
+      page(in: ending, after: ContinuousClock.now - askedAt),
+      feedback: ending.feedback
+    )
   }
 
   /// See `SyncingIssuer.resync`. Sends `POST /v1/rewards/{id}/sync?system=`, which concerns the whole
@@ -64,15 +72,12 @@ extension APIClient {
     return await ending(of: request(.GET, target))
   }
 
-  private func page(in ending: Ending) -> Result<ListedPage, ListingFailure> {
+  /// What an ending shows that came so long after the request was made.
+  private func page(in ending: Ending, after elapsed: Duration)
+    -> Result<ListedPage, ListingFailure>
+  {
     guard case .reply(let reply) = ending else { return .failure(.failed(ending.description)) }
-    guard reply.status == 200 else {
-      let said = ErrorBody(status: reply.status, body: reply.body, texts: texts)
-      return .failure(
-        [403, 404, 410].contains(reply.status)
-          ? .refused(code: said.code, message: said.message) : .failed(said.message)
-      )
-    }
+    guard reply.status == 200 else { return .failure(failure(in: reply, ending.feedback)) }
     do {
       let list = try AnswerDecoder.decodePage(reply.body)
       return .success(
@@ -80,11 +85,22 @@ extension APIClient {
           codes: list.codes,
           nulls: list.nulls,
           trailingNulls: list.trailingNulls,
-          isCached: reply.headers.contains(name: "age")
+          isStale: reply.isOlder(than: elapsed),
+          date: reply.date
         )
       )
     } catch {
       return .failure(.failed(texts.clean(reply.complaint(error))))
+    }
+  }
+
+  private func failure(in reply: Reply, _ feedback: PaceFeedback?) -> ListingFailure {
+    let said = ErrorBody(status: reply.status, body: reply.body, texts: texts)
+    switch reply.status {
+    case 403, 404, 410:
+      return .refused(code: said.code, message: said.message, isMissing: reply.status == 404)
+    default:
+      return .failed(said.message, retryAfter: feedback?.pause)
     }
   }
 
@@ -102,5 +118,19 @@ extension Ending {
     guard case .reply(let reply) = self else { return false }
     return (300..<500).contains(reply.status)
       && ![401, 403, 404, 408, 410, 429].contains(reply.status)
+  }
+}
+
+extension Reply {
+  /// The API's clock when it answered, if the answer tells.
+  fileprivate var date: Timestamp? {
+    headers["date"].lazy.compactMap { HTTPDate.read($0, near: receivedAt) }.first
+  }
+
+  /// Whether a cache says that it has had the answer for longer than this (`Age`, RFC 9111, section
+  /// 5.1), or says something that cannot be read. A cache that asked the API for this very answer says 0,
+  /// or at most how long that took.
+  fileprivate func isOlder(than length: Duration) -> Bool {
+    headers["age"].contains { value in Pause.seconds(value[...]).map { $0 > length } ?? true }
   }
 }

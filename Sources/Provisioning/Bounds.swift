@@ -35,9 +35,8 @@ public enum Bounds {
   public static let unreadableAnswerBytes = 1024 * 1024
   /// Pages of one listing, those before a restart included, after which it is given up.
   public static let listingPages = 50_000
-  /// How much a `createdAt` may be cut short. The API states no format, and a time in whole seconds
-  /// shows a code as older than the call that made it.
-  public static let createdAtResolution: Duration = .seconds(2)
+  /// Listed codes that one transaction moves at most.
+  public static let decisionPiece = 10_000
   /// Characters of an error message that are kept.
   public static let messageLength = 2000
   /// The longest pause that an answer of the API can ask for (`Retry-After`).

@@ -51,8 +51,10 @@ public struct WorkerConfiguration: Sendable {
     self.listingGap = listingGap
   }
 
-  /// How long after the end of its lease a call may still take effect (protocol, rule 4).
-  var effectiveFor: Duration { apiTimeout + listingGap }
+  /// The lengths that this worker's calls carry.
+  var lengths: CallLengths {
+    CallLengths(lease: lease, apiTimeout: apiTimeout, listingGap: listingGap)
+  }
 
   /// How long a reconciler's lease on a reward is: longer than a page takes to come.
   var reconcilerLease: Duration { max(lease, apiTimeout + .seconds(5)) }
@@ -69,6 +71,7 @@ public struct WorkerConfiguration: Sendable {
       process: process,
       version: version,
       limits: limits,
+      lengths: lengths,
       draining: draining,
       lifetime: heartbeatInterval * 3
     )

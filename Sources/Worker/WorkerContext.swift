@@ -119,14 +119,16 @@ extension WorkerContext {
   }
 
   /// Gives a taken reward back undecided, to be taken again after a pause.
-  func leave(_ reward: RewardID, for pause: Duration, listingFailed: Bool = false)
+  ///
+  /// - Parameter counts: What counts for the doubt beside the pause (`ReconcilingStore.leave`).
+  func leave(_ reward: RewardID, for pause: Duration, counts: Duration? = nil)
     async throws(StoreError)
   {
     try await store.leave(
       reward,
       worker: configuration.id,
       pause: pause,
-      listingFailed: listingFailed
+      counts: counts
     )
   }
 }

@@ -93,7 +93,7 @@ struct AuditTests {
                       RETURNING *)
         INSERT INTO codemint.unattributed_codes (id, call_id, reward_id, code, status, sync_status, external_ids)
         SELECT id, call_id, reward_id, code, status, sync_status, external_ids FROM gone;
-        UPDATE codemint.calls SET state = 'in_doubt';
+        UPDATE codemint.calls SET state = 'in_doubt', outstanding = size;
         """
       )
       let audit = try stage.codemint(["audit", Reward.first])

@@ -119,6 +119,31 @@ struct DoctorTests {
     }
   }
 
+  @Test("what the API was seen to do is told with what it means; a contradiction is a warning")
+  func facts() async throws {
+    try await Stage.play { stage in
+      func facts() async throws -> [Finding] {
+        try await Self.findings(stage, endsWith: 0).filter { $0.subject == "API facts" }
+      }
+      let none = try await facts()
+      #expect(none.map(\.observation) == ["no answer and no list has been seen yet"])
+      try await stage.database.run("SELECT codemint.record_fact('list_texts', '', 'same', 7)")
+      let same = try await facts()
+      #expect(same.map(\.verdict) == ["ok"])
+      #expect(same[0].observation.hasPrefix("Lists show codes with the texts of their answers"))
+      #expect(
+        same[0].observation.hasSuffix(
+          "7 witness(es)). Codes that a listing finds can be handed on."
+        )
+      )
+      try await stage.database.run("SELECT codemint.record_fact('list_texts', '', 'other', 2)")
+      let both = try await facts()
+      #expect(both.map(\.verdict) == ["warning", "warning"])
+      #expect(both.allSatisfy { $0.observation.hasPrefix("contradicted: Lists show codes with") })
+      #expect(both[0].remedy?.contains("CodemintAPIContradicted") == true)
+    }
+  }
+
   @Test("a database URL without a password may stand in a file that everybody reads")
   func openURL() async throws {
     try await Stage.play { stage in

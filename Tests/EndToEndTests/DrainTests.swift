@@ -65,10 +65,10 @@ struct DrainTests {
   func givesBack() async throws {
     try await Stage.play { stage in
       let daemon = try stage.daemon([
-        "CODEMINT_LIMITS_REQUESTS_PER_SECOND": "0.01", "CODEMINT_LIMITS_BURST": "1",
+        "CODEMINT_LIMITS_REQUESTS_PER_SECOND": "0.02", "CODEMINT_LIMITS_BURST": "1",
       ])
       try await stage.database.insert(Job(Reward.first, 1000))
-      // The second call of the job has its slot a hundred seconds after the first.
+      // The second call of the job has its slot fifty seconds after the first.
       try await stage.database.until(
         """
         (SELECT issued FROM codemint.jobs) = 500 AND EXISTS (

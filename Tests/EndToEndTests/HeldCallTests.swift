@@ -59,7 +59,7 @@ struct HeldCallTests {
         (["resolve", "--note", "x"], 64, "call"),
         (["resolve", call, "adopt", "--note", " "], 65, "a note says why"),
         (["resolve", call, "adopt", "--note", "x"], 65, "there is no call"),
-        (["resolve", "no-uuid", "absent", "--note", "x"], 65, "uuid"),
+        (["resolve", "no-uuid", "absent", "--note", "x"], 64, "UUID"),
       ]
       for (arguments, status, words) in endings {
         let process = try stage.codemint(arguments)
@@ -76,14 +76,15 @@ struct HeldCallTests {
     let api = SandboxConfiguration(faults: FaultPlan(rules: [part]))
     try await Stage.play(api: api) { stage in
       let daemon = try stage.daemon([
-        "CODEMINT_RECONCILE_LISTING_GAP_SECONDS": "1", "CODEMINT_POLL_SECONDS": "0.2",
+        "CODEMINT_API_TIMEOUT_SECONDS": "2", "CODEMINT_RECONCILE_LISTING_GAP_SECONDS": "1",
+        "CODEMINT_POLL_SECONDS": "0.2",
       ])
       try await stage.database.insert(Job(Reward.first, 50))
       try await stage.database.until("EXISTS (SELECT FROM codemint.calls WHERE state = 'in_doubt')")
-      // The call may take effect for two minutes yet; the test's clock is moved past that.
+      // The call may take effect for a minute yet; the test's clock is moved past that.
       try await stage.database.run(
         """
-        UPDATE codemint.calls SET lease_expires_at = clock_timestamp() - interval '10 minutes'
+        UPDATE codemint.calls SET effective_until = clock_timestamp() - interval '10 minutes'
         WHERE state = 'in_doubt'
         """
       )

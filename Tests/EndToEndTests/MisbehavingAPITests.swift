@@ -19,7 +19,7 @@ struct MisbehavingAPITests {
       FaultRule(.generate, fault, reward: Reward.numbered(number), times: 2)
     }
     try await Stage.play(api: SandboxConfiguration(faults: FaultPlan(rules: rules))) { stage in
-      _ = try stage.daemon()
+      _ = try stage.daemon(["CODEMINT_RECONCILE_LISTING_GAP_SECONDS": "1"])
       let jobs = Self.faults.indices.flatMap { number in
         [Job(Reward.numbered(number), 60), Job(Reward.numbered(number), 60, prefix: "OWN")]
       }
@@ -55,14 +55,18 @@ struct MisbehavingAPITests {
   @Test("rule 8: a code with U+0000 in it is kept as bytes, wherever it shows; the job gets others")
   func unstorableCode() async throws {
     let nul = Fault.nulCharacter(count: 1)
-    let rules = [FaultRule(.generate, nul, times: 1), FaultRule(.list, nul)]
+    let rules = [
+      FaultRule(.generate, nul, reward: Reward.first, times: 1),
+      FaultRule(.list, nul, reward: Reward.first),
+    ]
     try await Stage.play(api: SandboxConfiguration(faults: FaultPlan(rules: rules))) { stage in
       _ = try stage.daemon()
+      try await stage.firstAnswer()
       try await stage.database.insert(Job(Reward.first, 20))
       try await stage.database.allEnded()
       #expect(try await stage.database.unsound() == [])
-      #expect(stage.sandbox.truth.codes == 21)
-      #expect(try await stage.database.number("SELECT count(*) FROM codemint.codes") == 20)
+      #expect(stage.sandbox.truth.codes == 22)
+      #expect(try await stage.database.number("SELECT count(*) FROM codemint.codes") == 21)
       let raw = try await stage.database.texts("SELECT id FROM codemint.raw_codes")
       let made = stage.sandbox.truth.made(ofReward: Reward.first)
       #expect(raw.count == 1 && Set(made.map(\.id)).isSuperset(of: raw))
@@ -80,12 +84,13 @@ struct MisbehavingAPITests {
     "rule 8: an answer that cannot be read is kept as bytes, and its codes are found by listing"
   )
   func unreadableAnswer() async throws {
-    let cut = FaultRule(.generate, .cut(keep: 0.5), times: 1)
+    let cut = FaultRule(.generate, .cut(keep: 0.5), reward: Reward.first, times: 1)
     try await Stage.play(api: SandboxConfiguration(faults: FaultPlan(rules: [cut]))) { stage in
       _ = try stage.daemon()
+      try await stage.firstAnswer()
       try await stage.database.insert(Job(Reward.first, 20))
       try await stage.database.allEnded()
-      #expect(try await stage.count() == Stage.Count(stored: 20, distinct: 20, made: 20))
+      #expect(try await stage.count() == Stage.Count(stored: 21, distinct: 21, made: 21))
       let kept = try await stage.database.texts(
         """
         SELECT c.state || ' ' || (length(a.body) > 100)
@@ -102,7 +107,7 @@ struct MisbehavingAPITests {
     let nothing = FaultRule(.generate, .nulls(count: 500, made: false))
     let plan = FaultPlan(rules: [nothing])
     try await Stage.play(api: SandboxConfiguration(faults: plan)) { stage in
-      _ = try stage.daemon()
+      _ = try stage.daemon(["CODEMINT_RECONCILE_LISTING_GAP_SECONDS": "1"])
       try await stage.database.insert(Job(Reward.first, 10))
       try await stage.database.allEnded()
       let jobs = try await stage.database.texts(

@@ -35,8 +35,11 @@ struct ReloadTests {
       #expect(refusal.contains("limits.requests_per_second"))
       #expect(try await rate() == 9)
 
+      // A heartbeat puts in force what an operator sets.
       try await stage.database.run("SELECT codemint.set_limits(requests_per_second => 30)")
-      #expect(try await rate() == 30)
+      try await stage.database.until(
+        "EXISTS (SELECT FROM codemint.account WHERE requests_per_second = 30)"
+      )
       try await stage.database.insert(Job(Reward.first, 1200))
       try await stage.database.allEnded()
       #expect(try await rate() == 30)

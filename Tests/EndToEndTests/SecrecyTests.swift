@@ -115,6 +115,7 @@ struct SecrecyTests {
 
     /// Until all has gone wrong that the API can make of it.
     func provision() async throws {
+      try await stage.firstAnswer()
       let enqueue = try stage.codemint(
         ["enqueue", Reward.first, "90", "--prefix", "SECRET", "--wait"],
         settings
@@ -146,10 +147,10 @@ struct SecrecyTests {
     func commands() async throws -> [String] {
       let file = "\(stage.directory)/codes.csv"
       let commands = [
-        ["status", "--json"], ["status"], ["watch", "1"], ["doctor"], ["doctor", "--json"],
+        ["status", "--json"], ["status"], ["watch", "2"], ["doctor"], ["doctor", "--json"],
         ["audit", Reward.first], ["audit", Reward.second, "--json"], ["export", "999"],
-        ["export", "1", "--output", file], ["pause", "1", "999"], ["retry", "1", "--json"],
-        ["resume", "1"], ["cancel", "1"], ["enqueue", Reward.first, "0", "--prefix", "NO"],
+        ["export", "2", "--output", file], ["pause", "2", "999"], ["retry", "2", "--json"],
+        ["resume", "2"], ["cancel", "2"], ["enqueue", Reward.first, "0", "--prefix", "NO"],
         ["resolve", UUID().uuidString, "adopt", "--note", "why"],
         ["resolve", UUID().uuidString, "absent", "--note", "why", "--json"],
         ["migrate", "--check"], ["migrate", "--json"],

@@ -157,6 +157,39 @@ struct WebTests {
     }
   }
 
+  @Test("what the API was seen to do is shown with what it means, and contradictions are counted")
+  func facts() async throws {
+    try await Stage.play { stage in
+      let web = try Web()
+      _ = try stage.daemon(["CODEMINT_HTTP_LISTEN": web.address])
+      try await stage.database.insert(Job(Reward.first, 20))
+      try await stage.database.allEnded()
+      let seen = try #require(try await web.facts()["api"] as? [[String: Any]])
+      let resolution = try #require(seen.first { $0["fact"] as? String == "answer_resolution" })
+      #expect(resolution["state"] as? String == "as documented" && resolution["means"] != nil)
+      #expect(try await web.get("/metrics").body.contains("codemint_api_facts_contradicted 0\n"))
+      try await stage.database.run(
+        """
+        SELECT codemint.record_fact('list_order', '', 'newest_first', 7);
+        SELECT codemint.record_fact('list_order', '', 'not_kept', 7);
+        """
+      )
+      // The page asks the database once a second.
+      try await Patience.until {
+        let account = try await web.facts()["account"] as? [String: Any]
+        return account?["api_contradictions"] is String
+      }
+      let facts = try await web.facts()
+      let first = try #require((facts["api"] as? [[String: Any]])?.first)
+      #expect(first["fact"] as? String == "list_order")
+      #expect(first["state"] as? String == "contradicted")
+      let account = try #require(facts["account"] as? [String: Any])
+      let words = try #require(account["api_contradictions"] as? String)
+      #expect(words.hasPrefix("list_order was seen as newest_first and as not_kept"))
+      #expect(try await web.get("/metrics").body.contains("codemint_api_facts_contradicted 1\n"))
+    }
+  }
+
   @Test("a job that waits for a person is shown with the SQL that lets it go on")
   func waiting() async throws {
     try await Stage.play { stage in

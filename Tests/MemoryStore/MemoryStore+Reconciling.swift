@@ -2,11 +2,11 @@ public import Provisioning
 
 extension MemoryStore {
   /// See `ReconcilingStore.takeDoubt`.
-  public func takeDoubt(_ worker: WorkerID, lease: Duration, effectiveFor: Duration)
-    async throws(StoreError) -> DoubtCase?
+  public func takeDoubt(_ worker: WorkerID, lease: Duration) async throws(StoreError)
+    -> DoubtCase?
   {
     try request { ledger, now throws(StoreError) in
-      ledger.takeDoubt(worker, lease: lease, effectiveFor: effectiveFor, now: now)
+      ledger.takeDoubt(worker, lease: lease, now: now)
     }
   }
 
@@ -29,14 +29,11 @@ extension MemoryStore {
   }
 
   /// See `ReconcilingStore.leave`.
-  public func leave(
-    _ reward: RewardID,
-    worker: WorkerID,
-    pause: Duration,
-    listingFailed: Bool
-  ) async throws(StoreError) {
+  public func leave(_ reward: RewardID, worker: WorkerID, pause: Duration, counts: Duration?)
+    async throws(StoreError)
+  {
     try request { ledger, now throws(StoreError) in
-      ledger.leave(reward, worker: worker, pause: pause, listingFailed: listingFailed, now: now)
+      ledger.leave(reward, worker: worker, pause: pause, counts: counts, now: now)
     }
   }
 
@@ -54,9 +51,33 @@ extension MemoryStore {
     try request { ledger, now throws(StoreError) in ledger.reserveSlot(now: now) }
   }
 
-  /// See `ReconcilingStore.known`.
-  public func known(_ codes: [CodeID]) async throws(StoreError) -> Set<CodeID> {
-    try request { ledger, _ throws(StoreError) in ledger.known(codes) }
+  /// See `ReconcilingStore.weigh`.
+  public func weigh(
+    _ codes: [IssuedCode],
+    of reward: RewardID,
+    in listing: ListingID?,
+    worker: WorkerID
+  ) async throws(StoreError) -> WeighedPage {
+    try request { ledger, _ throws(StoreError) in
+      ledger.weigh(codes, of: reward, in: listing, worker: worker)
+    }
+  }
+
+  /// See `ReconcilingStore.note`. No rule reads what listings show of the API, so the model keeps none
+  /// of it.
+  public func note(_ sight: ListingSight) async throws(StoreError) {}
+
+  /// See `ReconcilingStore.setAside`.
+  public func setAside(
+    _ codes: [CodeID],
+    in listing: ListingID,
+    of reward: RewardID,
+    for call: CallID,
+    worker: WorkerID
+  ) async throws(StoreError) -> Bool {
+    try request { ledger, now throws(StoreError) in
+      ledger.setAside(codes, in: listing, of: reward, for: call, worker: worker, now: now)
+    }
   }
 
   /// See `ReconcilingStore.decide`.

@@ -94,11 +94,9 @@ open class RemoteStore: Store, @unchecked Sendable {
 
   // MARK: ReconcilingStore
 
-  open func takeDoubt(_ worker: WorkerID, lease: Duration, effectiveFor: Duration)
-    async throws(StoreError) -> DoubtCase?
-  {
+  open func takeDoubt(_ worker: WorkerID, lease: Duration) async throws(StoreError) -> DoubtCase? {
     try await request(.reconcile) { () throws(StoreError) in
-      try await memory.takeDoubt(worker, lease: lease, effectiveFor: effectiveFor)
+      try await memory.takeDoubt(worker, lease: lease)
     }
   }
 
@@ -116,11 +114,11 @@ open class RemoteStore: Store, @unchecked Sendable {
     }
   }
 
-  open func leave(_ reward: RewardID, worker: WorkerID, pause: Duration, listingFailed: Bool)
+  open func leave(_ reward: RewardID, worker: WorkerID, pause: Duration, counts: Duration?)
     async throws(StoreError)
   {
     try await request(.reconcile) { () throws(StoreError) in
-      try await memory.leave(reward, worker: worker, pause: pause, listingFailed: listingFailed)
+      try await memory.leave(reward, worker: worker, pause: pause, counts: counts)
     }
   }
 
@@ -136,8 +134,31 @@ open class RemoteStore: Store, @unchecked Sendable {
     try await request(.reconcile) { () throws(StoreError) in try await memory.reserveSlot() }
   }
 
-  open func known(_ codes: [CodeID]) async throws(StoreError) -> Set<CodeID> {
-    try await request(.reconcile) { () throws(StoreError) in try await memory.known(codes) }
+  open func weigh(
+    _ codes: [IssuedCode],
+    of reward: RewardID,
+    in listing: ListingID?,
+    worker: WorkerID
+  ) async throws(StoreError) -> WeighedPage {
+    try await request(.reconcile) { () throws(StoreError) in
+      try await memory.weigh(codes, of: reward, in: listing, worker: worker)
+    }
+  }
+
+  open func note(_ sight: ListingSight) async throws(StoreError) {
+    try await memory.note(sight)
+  }
+
+  open func setAside(
+    _ codes: [CodeID],
+    in listing: ListingID,
+    of reward: RewardID,
+    for call: CallID,
+    worker: WorkerID
+  ) async throws(StoreError) -> Bool {
+    try await request(.reconcile) { () throws(StoreError) in
+      try await memory.setAside(codes, in: listing, of: reward, for: call, worker: worker)
+    }
   }
 
   open func decide(_ decision: DoubtDecision, worker: WorkerID)

@@ -18,10 +18,25 @@ public enum Samples {
     CallID(UniqueID(bits: UInt128(0xCCCC) << 112 | UInt128(number)))
   }
 
+  /// A listing; another one for each number.
+  public static func listing(_ number: Int) -> ListingID {
+    ListingID(UniqueID(bits: UInt128(0xFFFF) << 112 | UInt128(number)))
+  }
+
+  /// The lengths of a worker's settings.
+  public static func lengths(
+    lease: Duration = .seconds(10),
+    apiTimeout: Duration = .seconds(60),
+    listingGap: Duration = .seconds(10)
+  ) -> CallLengths {
+    CallLengths(lease: lease, apiTimeout: apiTimeout, listingGap: listingGap)
+  }
+
   /// How a worker with these limits announces itself.
   public static func presence(
     _ worker: WorkerID,
     limits: Limits,
+    lengths: CallLengths = lengths(),
     draining: Bool = false,
     lifetime: Duration = .seconds(60)
   ) -> WorkerPresence {
@@ -31,6 +46,7 @@ public enum Samples {
       process: 1,
       version: "0.0.0",
       limits: limits,
+      lengths: lengths,
       draining: draining,
       lifetime: lifetime
     )

@@ -98,6 +98,25 @@ struct PoolTests {
     await pool.close()
   }
 
+  @Test("opens another connection in place of one that takes no writes, and so recovers by itself")
+  func readOnly() async throws {
+    let settings = try await TestServer.database()
+    let owner = try await Connection.open(settings)
+    let name = try await owner.query("SELECT current_database()").one().text(0)
+    try await owner.script(
+      "CREATE TABLE t (n int); ALTER DATABASE \(name) SET default_transaction_read_only = on"
+    )
+    let pool = Pool(settings, limit: 1)
+    let error = await failure { () throws(PostgresError) in
+      try await pool.query("INSERT INTO t VALUES (1)")
+    }
+    #expect(error?.sqlState == "25006" && pool.counts.idle == 0)
+    try await owner.script("ALTER DATABASE \(name) RESET default_transaction_read_only")
+    #expect(try await pool.query("INSERT INTO t VALUES (1) RETURNING n").count == 1)
+    await pool.close()
+    await owner.close()
+  }
+
   @Test("does not lend a connection again that came back with an open transaction")
   func openTransaction() async throws {
     let pool = Pool(try await TestServer.database(), limit: 1)

@@ -55,18 +55,29 @@ public struct Simulation {
   private func play() {
     let incidents = Incidents(stage: stage, api: api, crew: crew)
     let rewards = Orders(stage: stage, api: api).insert()
+    stage.tally.documented = stage.nature.isAsDocumented ? 1 : 0
     for _ in 0..<Int.random(in: 1...3, using: &world.random) { crew.hire(.usual) }
     incidents.plan(rewards)
     _ = world.run(atMost: .seconds(200)) { false }
     world.note("all is calm")
     stage.chaos.calm()
     incidents.end()
-    guard run(hours: 3, inSteps: .seconds(20), until: { stage.unfinished.isEmpty }) else {
+    guard
+      run(
+        // Where a clock was set back, what is due waits until it has caught up.
+        hours: stage.chaos.bounds.isSteady && stage.chaos.bounds.isListed ? 3 : 8,
+        inSteps: .seconds(20),
+        until: {
+          stage.checkPace()
+          return stage.unfinished.isEmpty
+        }
+      )
+    else {
       return world.fail("not finished after hours of calm: \(stage.unfinished)")
     }
     crew.drainAll()
     crew.hire(.patient)
-    guard run(hours: 48, inSteps: .seconds(3600), until: { !stage.isWatching }) else {
+    guard run(hours: 300, inSteps: .seconds(3600), until: { !stage.isWatching }) else {
       return world.fail("a reward is watched for ever")
     }
     stage.checkEnd()

@@ -64,7 +64,7 @@ struct LeaseTests {
       let request = ClaimRequest(
         call: Samples.call(1),
         worker: Samples.worker(2),
-        lease: .seconds(3)
+        lengths: Samples.lengths(lease: .seconds(3))
       )
       try await trial.until { $0.account.limits != nil }
       trial.insert(100, of: 2)

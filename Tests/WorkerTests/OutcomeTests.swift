@@ -142,6 +142,25 @@ struct OutcomeTests {
     }
   }
 
+  @Test("rule 7: the reward's previous 201 is no answer to the next call, and the log says so")
+  func previousAnswer() throws {
+    let codes = CodeMint().make(500, of: Samples.reward(1))
+    let script: @Sendable (Int, Call) -> ScriptedIssuer.Scene = { number, _ in
+      number <= 2
+        ? .init(ending: .outcome(.issued(Answer(codes: codes, nulls: 0, body: [])))) : .init()
+    }
+    try Trial.run(.init(script: script)) { trial in
+      let id = trial.insert(1000)
+      trial.worker.wake()
+      try await trial.until { $0.calls.values.contains { $0.errorCode == "answer_repeated" } }
+      let job = try trial.job(id)
+      #expect(job.issued == 500 && job.outstanding == 500)
+      let doubt =
+        "the answer does not prove all that was asked for: the call is in doubt for the rest"
+      #expect(trial.log.lines(doubt).count == 1)
+    }
+  }
+
   @Test("rule 7: what a short answer kept back is found by a listing that cannot be out of date")
   func keptBack() throws {
     let script: @Sendable (Int, Call) -> ScriptedIssuer.Scene = { number, _ in

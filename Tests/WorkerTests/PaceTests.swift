@@ -145,9 +145,14 @@ struct PaceTests {
 
   @Test("what the answer to a list asks of the pace is applied at once, whatever the list showed")
   func feedbackOfLists() throws {
-    let script: @Sendable (Int, Call) -> ScriptedIssuer.Scene = { _, _ in .init(ending: .lost) }
+    let script: @Sendable (Int, Call) -> ScriptedIssuer.Scene = { number, _ in
+      number == 1 ? .init() : .init(ending: .lost)
+    }
     try Trial.run(.init(script: script)) { trial in
       trial.issuer.startListing()
+      trial.insert(3)
+      trial.worker.wake()
+      try await trial.untilAllCompleted()
       trial.issuer.listingsSay([PaceFeedback(isRefusal: true, pause: .seconds(9))])
       trial.insert(3)
       trial.worker.wake()

@@ -53,6 +53,14 @@ public struct Migrator: Sendable {
   public func migrate(patience: Duration = .seconds(60), report: (Step) -> Void = { _ in })
     async throws -> Bool
   {
+    let encoding = try await DoctorQueries(connection).encoding()
+    guard encoding == DoctorQueries.requiredEncoding else {
+      throw LedgerError(
+        .schema,
+        "the database has the encoding \(encoding), and codes and prefixes are UTF-8: create a database "
+          + "with ENCODING 'UTF8' TEMPLATE template0"
+      )
+    }
     try await prepare()
     guard try needsChange(await state()) else { return false }
     let end = ContinuousClock.now + patience

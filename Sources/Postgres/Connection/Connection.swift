@@ -122,7 +122,7 @@ public actor Connection {
   /// Whether the connection can run statements: nothing has broken it yet, as far as is known.
   public nonisolated var isUsable: Bool { condition.withLock { $0.isUsable } }
 
-  /// Whether no transaction is open.
+  /// Whether the connection can be lent again: no transaction is open, and the server takes writes.
   nonisolated var isIdle: Bool { condition.withLock { $0.isIdle } }
 
   /// The process id of the server's process for this connection.
@@ -157,7 +157,8 @@ public actor Connection {
 
   func noteCondition() {
     let isGood = link.isOpen && link.isGood && !interrupter.hasFired
-    let isIdle = link.isOpen && link.isIdle
+    // A pool opens another one in place of a connection that is not idle.
+    let isIdle = link.isOpen && link.isIdle && !link.isReadOnly
     let isUsable = condition.withLock { condition in
       condition.isUsable = condition.isUsable && isGood
       condition.isIdle = isIdle

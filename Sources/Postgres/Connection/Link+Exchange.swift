@@ -103,6 +103,7 @@ extension Link {
       )
     default:
       let error = PostgresError(result.handle)
+      if error.sqlState == "25006" { noteReadOnly() }
       guard isGood, error.code != .connectionLost else {
         derail()
         return .failed(lostError(error))

@@ -9,6 +9,8 @@ struct Link: ~Copyable {
     var notices: [Notice] = []
     /// Whether a statement changed the protocol to one that is not spoken here.
     var isDerailed = false
+    /// Whether the server has refused a write because the session, or the server, takes none.
+    var isReadOnly = false
   }
 
   private var pointer: OpaquePointer?
@@ -75,6 +77,12 @@ struct Link: ~Copyable {
   var address: String { unsafe PQhostaddr(pointer).map { unsafe String(cString: $0) } ?? "" }
 
   func derail() { course.isDerailed = true }
+
+  func noteReadOnly() { course.isReadOnly = true }
+
+  /// Whether the server has refused a write because the session or the server takes none. A setting
+  /// that was changed back, or a failover behind the same address, helps only a new session.
+  var isReadOnly: Bool { course.isReadOnly }
 
   func makeCancelTicket() -> CancelTicket? {
     guard let cancel = unsafe PQgetCancel(pointer) else { return nil }

@@ -22,6 +22,27 @@ public struct Call: Hashable, Sendable {
   }
 }
 
+/// The lengths that a worker works with. They travel with each of its calls, because whoever judges a
+/// call uses the lengths of its sender and never its own settings (protocol, rule 4).
+public struct CallLengths: Hashable, Sendable {
+  /// How long the worker may act on a call without renewing its lease.
+  public let lease: Duration
+  /// Until an answer of the API must be complete.
+  public let apiTimeout: Duration
+  /// How far the API's list may be out of date.
+  public let listingGap: Duration
+
+  /// The lengths of one worker's settings.
+  public init(lease: Duration, apiTimeout: Duration, listingGap: Duration) {
+    self.lease = lease
+    self.apiTimeout = apiTimeout
+    self.listingGap = listingGap
+  }
+
+  /// How long after the end of its lease a call may still take effect.
+  public var effectiveFor: Duration { apiTimeout + listingGap }
+}
+
 /// Where a call stands: `codemint.calls.state`, the ledger of every request.
 public enum CallState: String, Sendable, CaseIterable {
   /// Claimed by a worker that may send it, is sending it or awaits its answer.
@@ -36,7 +57,8 @@ public enum CallState: String, Sendable, CaseIterable {
   ///
   /// Goes to: issued, should an answer arrive all the same (evidence beats every judgement).
   case unsent
-  /// Sent, or perhaps sent, and nothing is proven. Its reward is closed to new calls.
+  /// Sent, or perhaps sent, and nothing is proven; or answered, and not all that was asked for is
+  /// proven. Its reward is closed to new calls.
   ///
   /// Goes to: issued, rejected (late evidence), adopted, absent.
   case inDoubt = "in_doubt"

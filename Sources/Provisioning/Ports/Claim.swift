@@ -4,14 +4,14 @@ public struct ClaimRequest: Hashable, Sendable {
   public let call: CallID
   /// Who asks.
   public let worker: WorkerID
-  /// How long the worker may act on the call without renewing its lease.
-  public let lease: Duration
+  /// The lengths that the worker works with.
+  public let lengths: CallLengths
 
   /// A wish for a call of this identifier.
-  public init(call: CallID, worker: WorkerID, lease: Duration) {
+  public init(call: CallID, worker: WorkerID, lengths: CallLengths) {
     self.call = call
     self.worker = worker
-    self.lease = lease
+    self.lengths = lengths
   }
 }
 

@@ -10,6 +10,8 @@ public struct WorkerPresence: Hashable, Sendable {
   public let version: String
   /// The limits that it was configured with.
   public let limits: Limits
+  /// The lengths that it works with.
+  public let lengths: CallLengths
   /// Whether it is stopping.
   public let draining: Bool
   /// After how long without a heartbeat it no longer counts as living.
@@ -22,6 +24,7 @@ public struct WorkerPresence: Hashable, Sendable {
     process: Int,
     version: String,
     limits: Limits,
+    lengths: CallLengths,
     draining: Bool,
     lifetime: Duration
   ) {
@@ -30,6 +33,7 @@ public struct WorkerPresence: Hashable, Sendable {
     self.process = process
     self.version = version
     self.limits = limits
+    self.lengths = lengths
     self.draining = draining
     self.lifetime = lifetime
   }
@@ -52,6 +56,9 @@ public struct Heartbeat: Hashable, Sendable {
   public let isAPIFailing: Bool
   /// How many calls the fleet may have in flight.
   public let maxInFlight: Int
+  /// What was wrong in the ledger and has been mended, in words: somebody had written to its tables, or
+  /// set the clock back.
+  public let mended: [String]
 
   /// What was found when the worker announced itself.
   public init(
@@ -61,7 +68,8 @@ public struct Heartbeat: Hashable, Sendable {
     block: AccountBlock?,
     isReconcilingDue: Bool,
     isAPIFailing: Bool,
-    maxInFlight: Int
+    maxInFlight: Int,
+    mended: [String] = []
   ) {
     self.expired = expired
     self.steered = steered
@@ -70,6 +78,7 @@ public struct Heartbeat: Hashable, Sendable {
     self.isReconcilingDue = isReconcilingDue
     self.isAPIFailing = isAPIFailing
     self.maxInFlight = maxInFlight
+    self.mended = mended
   }
 }
 

@@ -1,166 +1,218 @@
-/// What doubtful calls did, judged from what a listing shows: pure, and as a whole or not at all
-/// (protocol, rule 12).
-public enum Attribution {
+/// What doubtful calls did, judged from what a listing shows: pure, and each pool as a whole or not at
+/// all (protocol, rule 12).
+public struct Attribution: Sendable {
+  private let doubt: DoubtCase
+  private let listing: Listing
+  private let basis: TimeBasis
+  private let past: Set<CallID>
+  private let earlier: Set<Sighting>
+
   /// Judges every pool of a case.
   ///
   /// - Parameters:
-  ///   - unknown: What a fresh listing shows and the ledger does not know.
-  ///   - isFinal: Whether the youngest call can no longer take effect, and two listings in a row
-  ///     agreed, the second begun `reconcile.listing_gap_seconds` after the first ended. Until then
-  ///     only finding everything decides.
-  /// - Returns: Each pool with its verdict.
+  ///   - listing: What a fresh listing shows.
+  ///   - past: Calls that could no longer take effect when the listing began, by the database's clock
+  ///     and by the worker's own.
+  ///   - earlier: What the listing before it showed of each pool, if that one began when all of them were
+  ///     past, and this one the greatest `listingGap` after it ended.
   public static func judge(
     _ doubt: DoubtCase,
-    unknown: Listing,
-    isFinal: Bool
-  ) -> [(pool: CallPool, verdict: Verdict)] {
-    let (inTime, late) = doubt.parted(unknown)
-    return CallPool.pools(of: doubt).map { ($0, judge($0, inTime, late: late, isFinal: isFinal)) }
+    _ listing: Listing,
+    past: Set<CallID>,
+    earlier: Set<Sighting> = []
+  ) -> [JudgedPool] {
+    let attribution = Attribution(
+      doubt: doubt,
+      listing: listing,
+      basis: ListingPlan(doubt).basis(of: listing),
+      past: past,
+      earlier: earlier
+    )
+    return attribution.judged()
   }
 
-  private static func judge(
-    _ pool: CallPool,
-    _ unknown: Listing,
-    late: [IssuedCode],
-    isFinal: Bool
-  ) -> Verdict {
-    let found = unknown.codes.filter(pool.fits)
-    let late = late.filter(pool.fits)
-    let calls = pool.calls.map(\.call)
-    if found.count == pool.most, unknown.nulls == 0, let all = explain(found, by: pool) {
+  private func judged() -> [JudgedPool] {
+    let calls = doubt.calls
+    let codes = CodeGroups(
+      listing.codes,
+      calls: calls,
+      basis: basis,
+      evidence: listing.evidence
+    )
+    let pools = CallPool.pools(of: calls, listing.evidence).map { pool in
+      let finding = PoolFinding(pool, of: calls, codes)
+      let sighting = finding.sighting(nulls: listing.nulls)
+      return JudgedPool(pool: pool, sighting: sighting, verdict: verdict(on: finding, sighting))
+    }
+    return JudgedPool.heedingSetAside(pools)
+  }
+
+  /// Nothing more can come of a pool whose calls are all past. What is found of it then is believed once
+  /// two listings in a row showed the same. One is enough to decide a pool whose calls were all
+  /// answered: they had made their codes by then, and a list shows them once it cannot be out of date.
+  private func verdict(on finding: PoolFinding, _ sighting: Sighting) -> Verdict {
+    let pool = finding.pool
+    let arePast = pool.calls.allSatisfy { past.contains($0.call.id) }
+    let isConfirmed = arePast && earlier.contains(sighting)
+    let isFinal = isConfirmed || arePast && pool.isAnswered
+    if let all = allFound(finding), isFinal || decidesAtOnce {
       return .decided(adopted: all, absent: [])
     }
     guard isFinal else { return .open }
-    guard unknown.nulls == 0 else { return .held(reason: .nulls, unattributed: found + late) }
+    let verdict = lastWord(on: finding)
+    return verdict.isHeld && !isConfirmed ? .open : verdict
+  }
+
+  /// All that was asked for, with texts that can be handed on.
+  private func allFound(_ finding: PoolFinding) -> [Adoption]? {
+    guard finding.number == finding.pool.most, listing.nulls == 0, listing.texts == .true else {
+      return nil
+    }
+    return finding.all
+  }
+
+  private func lastWord(on finding: PoolFinding) -> Verdict {
+    // Each null may be a code of the pool.
+    guard listing.nulls == 0 else { return finding.held(.nulls) }
+    // A text that the list changes cannot be handed on, nor tell whose a code is.
+    guard finding.number == 0 || listing.texts != .altered else { return finding.held(.differs) }
+    return explained(finding) ?? unexplained(finding)
+  }
+
+  /// Whether windows are narrow enough to adopt all that calls asked for before they are past: the
+  /// times of this list have been compared with answers, or those of the reference.
+  private var decidesAtOnce: Bool {
+    switch basis {
+    case .calibrated: true
+    case .coarse: (listing.reference?.timesAgree ?? 0) > 0
+    case .byDate, .nothing: false
+    }
+  }
+
+  /// Exactly the number that some of the calls made; the rest made none.
+  private func explained(_ finding: PoolFinding) -> Verdict? {
+    guard let made = finding.explanation else { return nil }
+    let adopted = Set(made.map(\.call.id))
+    let absent = finding.pool.calls.filter { !adopted.contains($0.call.id) }
     // A call that takes effect later than it should have been able to is no reason to ask again.
-    guard late.isEmpty else { return .held(reason: .late, unattributed: found + late) }
-    if let made = explain(found, by: pool) {
-      let adopted = Set(made.map(\.call.id))
-      return .decided(adopted: made, absent: calls.filter { !adopted.contains($0.id) })
-    }
+    if isLate(finding, absent) { return finding.held(.late) }
+    if !made.isEmpty, listing.texts == .unwitnessed { return finding.held(.unwitnessed) }
+    return .decided(adopted: made, absent: absent.map(\.call))
+  }
+
+  /// Codes that could only be those of calls which are not found, had these taken effect too late. An
+  /// answered call had made its codes by then. After a restore, calls that the ledger lost have made
+  /// codes later (protocol, rule 18).
+  private func isLate(_ finding: PoolFinding, _ calls: [DoubtfulCall]) -> Bool {
+    guard !doubt.isRestored else { return false }
+    let unanswered = Set(calls.lazy.filter { !$0.isAnswered }.map(\.call.id))
+    return !finding.late.isDisjoint(with: unanswered)
+  }
+
+  private func unexplained(_ finding: PoolFinding) -> Verdict {
+    let calls = finding.pool.calls
+    if doubt.isRestored { return restored(finding) }
+    if isLate(finding, calls) { return finding.held(.late) }
     // The prefix is what makes the codes this call's: every one of them has to have it.
-    if calls.count == 1, let call = calls.first, let prefix = call.prefix,
-      found.count < call.size, found.allSatisfy({ $0.hasPrefix(prefix) })
+    if calls.count == 1, let prefix = calls[0].call.prefix, finding.number < calls[0].lacks,
+      finding.codes.allSatisfy({ $0.begins(with: prefix) })
     {
-      return .decided(adopted: [Adoption(call: call, codes: found)], absent: [])
+      if listing.texts == .unwitnessed { return finding.held(.unwitnessed) }
+      let part = Adoption(call: calls[0].call, codes: finding.codes.map(\.id))
+      return .decided(adopted: [part], absent: [])
     }
-    let isNumberExplained = subset(of: calls, summingTo: found.count) != nil
-    return .held(reason: isNumberExplained ? .indistinct : .unexplained, unattributed: found)
+    return finding.held(finding.isNumberExplained ? .indistinct : .unexplained)
   }
 
-  /// Calls of a pool that together asked for exactly these codes, with the codes of each; nil if
-  /// there are none. Codes that only an answer can have kept back are left to it.
-  ///
-  /// Calls that asked for the same prefix, or all for none, have interchangeable codes: which of
-  /// several explanations is taken does not matter. If prefixes differ, a call is given only codes
-  /// that begin with its own. If the API does not take prefixes literally, no explanation is left,
-  /// and a person has to say which call made what (protocol, rule 15).
-  private static func explain(_ codes: [IssuedCode], by pool: CallPool) -> [Adoption]? {
-    let calls = pool.calls.map(\.call)
-    let makers = calls + pool.keptBack.flatMap(\.portions)
-    let made =
-      pool.isMixed
-      ? PrefixTree(makers).explain(codes)
-      : subset(of: makers, summingTo: codes.count).map { assign(codes, to: $0) }
-    let doubtful = Set(calls.map(\.id))
-    return made?.filter { doubtful.contains($0.call.id) }
+  /// After a restore codes of calls that the ledger lost lie beside those of the doubtful ones, so that
+  /// no number has to fit. Each call is given the oldest ones, and the rest stays unknown for the listing
+  /// that credits jobs (protocol, rule 18).
+  private func restored(_ finding: PoolFinding) -> Verdict {
+    let made = finding.oldest
+    if !made.isEmpty, listing.texts == .unwitnessed { return finding.held(.unwitnessed) }
+    let adopted = Set(made.map(\.call.id))
+    return .decided(
+      adopted: made,
+      absent: finding.pool.calls.map(\.call).filter { !adopted.contains($0.id) }
+    )
+  }
+}
+
+/// A pool and what a listing says of it.
+public struct JudgedPool: Hashable, Sendable {
+  /// The pool.
+  public let pool: CallPool
+  /// What the listing shows of it.
+  public let sighting: Sighting
+  /// What it is found to have done.
+  public let verdict: Verdict
+
+  /// A pool with a verdict.
+  public init(pool: CallPool, sighting: Sighting, verdict: Verdict) {
+    self.pool = pool
+    self.sighting = sighting
+    self.verdict = verdict
   }
 
-  /// Calls whose sizes add up to exactly this number, oldest first; empty for zero, nil if there
-  /// are none.
-  static func subset(of calls: [Call], summingTo number: Int) -> [Call]? {
-    guard number >= 0, number <= calls.reduce(0, { $0 + $1.size }) else { return nil }
-    // The last call with which each sum was first reached, and the sum before it.
-    var reached: [Int: (call: Int, before: Int)] = [:]
-    var sums: Set<Int> = [0]
-    for (place, call) in calls.enumerated() {
-      for sum in sums.sorted() where sum + call.size <= number {
-        let next = sum + call.size
-        guard !sums.contains(next), reached[next] == nil else { continue }
-        reached[next] = (place, sum)
-      }
-      sums.formUnion(reached.keys)
-    }
-    var chosen: [Int] = []
-    var sum = number
-    while sum > 0 {
-      guard let step = reached[sum] else { return nil }
-      chosen.append(step.call)
-      sum = step.before
-    }
-    return chosen.reversed().map { calls[$0] }
-  }
-
-  /// Gives each call as many codes as it asked for.
-  private static func assign(_ codes: [IssuedCode], to calls: [Call]) -> [Adoption] {
-    var rest = codes.sorted { $0.id < $1.id }[...]
-    return calls.map { call in
-      defer { rest = rest.dropFirst(call.size) }
-      return Adoption(call: call, codes: Array(rest.prefix(call.size)))
+  /// An answer whose codes have another call's prefix is another call's. While nobody has adopted them,
+  /// the call that they came to may have made them after all, and is not judged absent (protocol, rule
+  /// 7): undecided while another pool is, and else a person's.
+  static func heedingSetAside(_ pools: [JudgedPool]) -> [JudgedPool] {
+    let adopted = Set(pools.flatMap(\.verdict.adopted).flatMap(\.codes))
+    let isOpen = pools.contains { $0.verdict == .open }
+    return pools.map { judged in
+      let absent = Set(judged.verdict.absent.map(\.id))
+      let lost = judged.pool.calls.filter { absent.contains($0.call.id) }.flatMap(\.setAside)
+        .filter { !adopted.contains($0) }
+      guard !lost.isEmpty else { return judged }
+      let found = judged.verdict.adopted.flatMap(\.codes)
+      return JudgedPool(
+        pool: judged.pool,
+        sighting: judged.sighting,
+        verdict: isOpen ? .open : .held(reason: .indistinct, unattributed: found + lost)
+      )
     }
   }
 }
 
-extension Call {
-  /// Parts of a call of which some add up to any number up to its size.
-  fileprivate var portions: [Call] {
-    var portions: [Call] = []
-    var rest = size
-    while rest > 0 {
-      let half = (rest + 1) / 2
-      portions.append(Call(id: id, job: job, reward: reward, prefix: prefix, size: half))
-      rest -= half
+/// What a listing shows of a pool, for comparison with another one: the codes that its calls can have
+/// made, as a digest, since there can be millions.
+public struct Sighting: Hashable, Sendable {
+  private let calls: [CallID]
+  private let nulls: Int
+  private var number = 0
+  private var sum: UInt = 0
+  private var parity: UInt = 0
+
+  /// A sighting of these codes.
+  init(of pool: CallPool, nulls: Int, _ codes: some Sequence<FoundCode>) {
+    calls = pool.calls.map(\.call.id)
+    self.nulls = nulls
+    for code in codes {
+      number += 1
+      let hash = UInt(bitPattern: code.id.hashValue)
+      sum &+= hash
+      parity ^= hash
     }
-    return portions
   }
 }
 
-/// Doubtful calls whose codes cannot be told apart (protocol, rule 11).
-public struct CallPool: Hashable, Sendable {
-  /// The calls, oldest first.
-  public let calls: [DoubtfulCall]
-  /// Calls whose codes cannot be told from theirs, and whose answers may have kept some back.
-  public let keptBack: [Call]
-  /// What every code of the pool begins with, one of these; empty if any code fits.
-  public let prefixes: [String]
+/// What witnesses say of a list's texts.
+enum ListedTexts {
+  /// They are those that answers showed.
+  case `true`
+  /// They are not.
+  case altered
+  /// No witness tells.
+  case unwitnessed
+}
 
-  /// The most codes that a listing can show of it.
-  public var most: Int { makers.reduce(0) { $0 + $1.size } }
-
-  /// Whether its calls asked for different prefixes, so that it matters which of them a code is
-  /// given to.
-  public var isMixed: Bool { Set(makers.map(\.prefix)).count > 1 }
-
-  private var makers: [Call] { calls.map(\.call) + keptBack }
-
-  /// Whether one of the calls can have made a code.
-  public func fits(_ code: IssuedCode) -> Bool {
-    prefixes.isEmpty || prefixes.contains { code.hasPrefix($0) }
-  }
-
-  /// Sorts the calls of a case into pools. A prefix tells pools apart only where it is known to be
-  /// literal, and not where one prefix begins another or a call has none: overlapping pools count as
-  /// one.
-  public static func pools(of doubt: DoubtCase) -> [CallPool] {
-    let asked = (doubt.calls.map(\.call) + doubt.keptBack).map(\.prefix)
-    guard doubt.prefixIsLiteral, !asked.contains(nil) else {
-      return [CallPool(calls: doubt.calls, keptBack: doubt.keptBack, prefixes: [])]
-    }
-    var groups: [[String]] = []
-    for prefix in asked.compactMap(\.self) {
-      let overlapping = groups.filter { $0.contains { overlap($0, prefix) } }
-      groups.removeAll { $0.contains { overlap($0, prefix) } }
-      groups.append(Set(overlapping.joined() + [prefix]).sorted())
-    }
-    return groups.compactMap { prefixes in
-      func isOf(_ call: Call) -> Bool { call.prefix.map(prefixes.contains) ?? false }
-      let calls = doubt.calls.filter { isOf($0.call) }.sorted { $0.earliest < $1.earliest }
-      guard !calls.isEmpty else { return nil }
-      return CallPool(calls: calls, keptBack: doubt.keptBack.filter(isOf), prefixes: prefixes)
-    }
-  }
-
-  private static func overlap(_ one: String, _ other: String) -> Bool {
-    one.utf8.starts(with: other.utf8) || other.utf8.starts(with: one.utf8)
+extension Listing {
+  /// What witnesses say of its texts: its own, or if it has none those of the reference (protocol, rule
+  /// 10).
+  var texts: ListedTexts {
+    let telling = evidence.witnesses > 0 ? evidence : reference ?? evidence
+    guard telling.witnesses > 0 else { return .unwitnessed }
+    return telling.textsDiffer == 0 ? .true : .altered
   }
 }

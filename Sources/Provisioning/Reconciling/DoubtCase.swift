@@ -1,104 +1,103 @@
-/// A reward with doubtful calls and none in flight, and what the ledger knows that helps to decide
-/// what they did.
+/// A reward with calls in doubt and none in flight, and what the ledger knows that helps to decide what
+/// they did.
 public struct DoubtCase: Hashable, Sendable {
   /// The reward, closed to new calls.
   public let reward: RewardID
-  /// Its doubtful calls, oldest first; at least one.
+  /// Its calls in doubt, oldest first; at least one. What a short answer lacks is in doubt too, and is
+  /// judged with the others (protocol, rule 7).
   public let calls: [DoubtfulCall]
-  /// Calls whose answers were short, since the reward was listed last, each with the size that it
-  /// lacks: a listing may show what the answers kept back (protocol, rule 7).
-  public let keptBack: [Call]
-  /// Codes of the reward's newest clean answer: a listing that lacks one of them is stale.
-  public let newestKnown: [CodeID]
-  /// Whether a clean answer has shown that codes begin with the prefix that was asked for.
-  public let prefixIsLiteral: Bool
+  /// The codes of the reward's newest clean answer that have not been purged: a listing that lacks one
+  /// of them is stale.
+  public let mustShow: [CodeID]
+  /// The reward with the account's newest clean answer, if it is another one: its newest page is asked
+  /// for evidence where this reward's list has no witnesses (protocol, rule 10).
+  public let reference: RewardID?
   /// How far the API's `createdAt` is ahead of the database's clock, as clean answers have shown;
-  /// nil if `createdAt` cannot be believed.
+  /// nil if none has shown it yet.
   public let offset: ClockOffset?
+  /// Whether answers contradicted each other about that lately, so that no time can be believed.
+  public let isClockDistrusted: Bool
   /// The database's clock when the case was taken.
   public let now: Timestamp
-  /// Since when the listing has failed without a break, if it has.
-  public let failingSince: Timestamp?
+  /// How long the doubt has gone undecided because listings failed or disagreed. Time in which nobody
+  /// could ask does not count (protocol, rule 12).
+  public let undecidedFor: Duration
+  /// Whether the reward awaits the listing that follows a failover or a restore. The ledger may then
+  /// lack other calls, whose codes turn up beside those of the calls in doubt (protocol, rule 18).
+  public let isRestored: Bool
 
-  /// A case of at least one doubtful call; by default no answer kept codes back.
+  /// A case of at least one call. By default there is no reference, the clock is believed, nothing has
+  /// failed yet and the ledger has lost nothing.
   public init(
     reward: RewardID,
     calls: [DoubtfulCall],
-    keptBack: [Call] = [],
-    newestKnown: [CodeID],
-    prefixIsLiteral: Bool,
+    mustShow: [CodeID],
+    reference: RewardID? = nil,
     offset: ClockOffset?,
+    isClockDistrusted: Bool = false,
     now: Timestamp,
-    failingSince: Timestamp?
+    undecidedFor: Duration = .zero,
+    isRestored: Bool = false
   ) {
     precondition(!calls.isEmpty, "a case without a doubtful call is none")
     self.reward = reward
     self.calls = calls
-    self.keptBack = keptBack
-    self.newestKnown = newestKnown
-    self.prefixIsLiteral = prefixIsLiteral
+    self.mustShow = mustShow
+    self.reference = reference
     self.offset = offset
+    self.isClockDistrusted = isClockDistrusted
     self.now = now
-    self.failingSince = failingSince
-  }
-
-  /// When the youngest call can no longer take effect: only from then on can anything less than
-  /// finding everything be decided (protocol, rule 12).
-  public var effectiveUntil: Timestamp {
-    calls.map(\.effectiveUntil).max() ?? now
-  }
-
-  /// The window in which the codes of these calls must have been created, by the API's clock; nil
-  /// if `createdAt` cannot be believed. Wider by `Bounds.createdAtResolution` at both ends.
-  public var window: ClosedRange<Timestamp>? {
-    guard let offset, let earliest = calls.map(\.earliest).min() else { return nil }
-    let margin = Bounds.createdAtResolution.microseconds
-    let first = earliest.microseconds + offset.low - margin
-    let last = effectiveUntil.microseconds + offset.high + margin
-    return Timestamp(microseconds: first)...Timestamp(microseconds: max(first, last))
-  }
-
-  /// Parts a listing into what was made in the window and what was made after it. By all that is
-  /// known these calls cannot have made the latter, and yet nobody else is known to have made it.
-  public func parted(_ listing: Listing) -> (inTime: Listing, late: [IssuedCode]) {
-    guard let end = window?.upperBound else { return (listing, []) }
-    let late = listing.codes.filter { $0.createdAt.map { $0 > end } ?? false }
-    let ids = Set(late.map(\.id))
-    let inTime = listing.codes.filter { !ids.contains($0.id) }
-    return (Listing(codes: inTime, nulls: listing.nulls), late)
+    self.undecidedFor = undecidedFor
+    self.isRestored = isRestored
   }
 }
 
-/// How far one clock is ahead of another, known as a range of microseconds.
-public struct ClockOffset: Hashable, Sendable {
-  /// At least so much ahead.
-  public let low: Int64
-  /// At most so much ahead.
-  public let high: Int64
-
-  /// An offset from `low` to `high`.
-  public init(low: Int64, high: Int64) {
-    precondition(low <= high)
-    self.low = low
-    self.high = high
-  }
-}
-
-/// A call that may or may not have made codes, and the times between which it can have made them.
+/// A call that may have made codes which the ledger does not know, and the times between which it can
+/// have made them.
 ///
-/// All times are the database's.
+/// All times are the database's, all lengths those that the call's sender works with.
 public struct DoubtfulCall: Hashable, Sendable {
   /// The call.
   public let call: Call
+  /// How many of its codes the ledger lacks: the room that it holds.
+  public let lacks: Int
+  /// Whether an answer came and lacked codes. Then any number up to `lacks` may exist; otherwise the
+  /// call made exactly `lacks` codes or none.
+  public let isAnswered: Bool
+  /// Codes of its own answer that were set aside because they lack its prefix, which is known to be
+  /// literal: the answer may be another call's (protocol, rule 7).
+  public let setAside: [CodeID]
   /// The earliest moment at which it can have reached the API: its slot.
   public let earliest: Timestamp
   /// The latest moment at which it can still take effect (protocol, rule 4).
   public let effectiveUntil: Timestamp
+  /// How long it can still take effect from the moment on at which it fell in doubt, which whoever
+  /// judges it also lets pass on a clock of its own (protocol, rule 4). The request of an answered call
+  /// is over: only the list may lag.
+  public let effectiveFor: Duration
+  /// How long a list may be out of date.
+  public let listingGap: Duration
 
-  /// A doubtful call.
-  public init(call: Call, earliest: Timestamp, effectiveUntil: Timestamp) {
+  /// A call in doubt; by default without any answer.
+  public init(
+    call: Call,
+    lacks: Int? = nil,
+    isAnswered: Bool = false,
+    setAside: [CodeID] = [],
+    earliest: Timestamp,
+    effectiveUntil: Timestamp,
+    effectiveFor: Duration,
+    listingGap: Duration
+  ) {
+    let lacks = lacks ?? call.size
+    precondition((1...call.size).contains(lacks), "a call in doubt lacks codes")
     self.call = call
+    self.lacks = lacks
+    self.isAnswered = isAnswered
+    self.setAside = setAside
     self.earliest = earliest
     self.effectiveUntil = effectiveUntil
+    self.effectiveFor = effectiveFor
+    self.listingGap = listingGap
   }
 }

@@ -6,16 +6,25 @@ public struct ListedPage: Hashable, Sendable {
   public let nulls: Int
   /// How many of these nulls stand behind the last code.
   public let trailingNulls: Int
-  /// Whether a cache answered: the answer had an `Age` header.
-  public let isCached: Bool
+  /// Whether a cache answered with a page that was made before it was asked for (`Age`).
+  public let isStale: Bool
+  /// The API's clock when it answered, cut to whole seconds (`Date`); nil if the answer does not tell.
+  public let date: Timestamp?
 
-  /// A page; `trailingNulls` are among its `nulls`.
-  public init(codes: [IssuedCode], nulls: Int, trailingNulls: Int, isCached: Bool) {
+  /// A page; `trailingNulls` are among its `nulls`. By default it is fresh and has no date.
+  public init(
+    codes: [IssuedCode],
+    nulls: Int = 0,
+    trailingNulls: Int = 0,
+    isStale: Bool = false,
+    date: Timestamp? = nil
+  ) {
     precondition(trailingNulls <= nulls)
     self.codes = codes
     self.nulls = nulls
     self.trailingNulls = trailingNulls
-    self.isCached = isCached
+    self.isStale = isStale
+    self.date = date
   }
 
   /// Items of the page.
@@ -24,13 +33,13 @@ public struct ListedPage: Hashable, Sendable {
 
 /// Why a listing came to nothing.
 public enum ListingFailure: Error, Hashable, Sendable {
-  /// The API says that the reward's list does not exist or may not be read.
-  case refused(code: String, message: String)
+  /// The API says that the reward's list does not exist (`isMissing`, a 404) or may not be read.
+  case refused(code: String, message: String, isMissing: Bool = false)
   /// codemint did not ask: the account may not send now, the database does not answer, or the
   /// worker is stopping. Says nothing about the list.
   case notAsked(String)
-  /// A page could not be had or read; later it may.
-  case failed(String)
+  /// A page could not be had or read; later it may. The API may have said after how long to ask again.
+  case failed(String, retryAfter: Duration? = nil)
   /// A cache answered, or codes that must be there are not.
   case stale
   /// Pages did not fit together, however often the listing was begun anew.
@@ -46,12 +55,20 @@ public enum ListingFailure: Error, Hashable, Sendable {
     }
   }
 
+  /// After how long the API wants to be asked again, if it said so.
+  public var retryAfter: Duration? {
+    switch self {
+    case .failed(_, let retryAfter): retryAfter
+    case .notAsked, .refused, .stale, .unstable, .endless: nil
+    }
+  }
+
   /// A sentence for people; holds no secret and no code value.
   public var message: String {
     switch self {
-    case .refused(let code, let message): "the API does not list it: \(code): \(message)"
+    case .refused(let code, let message, _): "the API does not list it: \(code): \(message)"
     case .notAsked(let cause): "it was not asked for: \(cause)"
-    case .failed(let cause): cause
+    case .failed(let cause, _): cause
     case .stale: "a cache answered, or codes that must be there were missing"
     case .unstable: "the pages did not fit together"
     case .endless: "no end after \(Bounds.listingPages) pages"
@@ -59,24 +76,83 @@ public enum ListingFailure: Error, Hashable, Sendable {
   }
 }
 
+/// Names what one worker's listings of a reward showed and the ledger did not know, which the ledger
+/// keeps staged until it is decided.
+public typealias ListingID = Identifier<Listing>
+
 /// What a complete, fresh reading of a reward's codes showed and the ledger does not know.
 ///
-/// It holds what can concern a case: what was made since the case's first call could be sent, or
-/// everything if `createdAt` cannot be believed.
+/// The ledger keeps the codes themselves staged; this is what has to be known of them to judge.
 public struct Listing: Hashable, Sendable {
-  /// The codes, each once.
-  public let codes: [IssuedCode]
+  /// Names the staged codes.
+  public let id: ListingID
+  /// The unknown codes, each once. Those that are certainly older than the case may be left out.
+  public let codes: [FoundCode]
   /// Items that were null: each counts as an unknown code that fits every pool.
   public let nulls: Int
+  /// What witnesses in the list show of it.
+  public let evidence: Evidence
+  /// The same of the reference, if it was asked for (protocol, rule 10).
+  public let reference: Evidence?
+  /// How far the API's clock is ahead of the database's by the `Date` of the first page.
+  public let date: ClockOffset?
+  /// Codes that the database refuses for their content. They are among `codes` too, and travel with the
+  /// decision because nothing can stage them (protocol, rule 8).
+  public let raw: [IssuedCode]
 
-  /// A listing of these codes and so many nulls.
-  public init(codes: [IssuedCode], nulls: Int) {
+  /// A listing with these parts; by default it has nothing but codes.
+  public init(
+    id: ListingID,
+    codes: [FoundCode],
+    nulls: Int = 0,
+    evidence: Evidence = Evidence(),
+    reference: Evidence? = nil,
+    date: ClockOffset? = nil,
+    raw: [IssuedCode] = []
+  ) {
+    self.id = id
     self.codes = codes
     self.nulls = nulls
+    self.evidence = evidence
+    self.reference = reference
+    self.date = date
+    self.raw = raw
   }
+}
 
-  /// Whether another listing showed the same codes.
-  public func agrees(with other: Listing) -> Bool {
-    nulls == other.nulls && Set(codes.map(\.id)) == Set(other.codes.map(\.id))
+/// What one reading of a list showed of the API itself, for people to see: no rule reads it.
+public struct ListingSight: Hashable, Sendable {
+  /// The reward that was listed.
+  public let reward: RewardID
+  /// Items of the largest page.
+  public let largestPage: Int
+  /// How many items that reading's pages were asked for at most.
+  public let asked: Int
+  /// If codes of the newest clean answer were missing, how long ago the reading began.
+  public let behind: Duration?
+
+  /// A sight of these parts.
+  public init(reward: RewardID, largestPage: Int, asked: Int, behind: Duration?) {
+    self.reward = reward
+    self.largestPage = largestPage
+    self.asked = asked
+    self.behind = behind
+  }
+}
+
+/// An unknown code in a list, without its text: two million of them have to fit into memory.
+public struct FoundCode: Hashable, Sendable {
+  /// The code.
+  public let id: CodeID
+  /// The longest of the prefixes that calls in doubt asked for, of those that its text begins with.
+  public let prefix: String?
+  /// When it was made, by the API's clock, if the list tells.
+  public let createdAt: Timestamp?
+
+  /// A code with these parts.
+  public init(id: CodeID, prefix: String? = nil, createdAt: Timestamp?) {
+    self.id = id
+    self.prefix = prefix
+    self.createdAt = createdAt
   }
 }

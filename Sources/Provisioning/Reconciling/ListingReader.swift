@@ -4,8 +4,8 @@
 /// Offsets shift while codes are being added, so each page begins at the last code of the page
 /// before and has to show it again; a page that does not restarts the listing. A listing ends at an
 /// empty page, never at a short one. It also ends once it is past all that matters, if the order is
-/// seen to hold and `createdAt` can be believed. It is stale if it does not show the codes of the
-/// reward's newest clean answer.
+/// seen to hold and `createdAt` can be believed. It is stale if it does not show all codes of the
+/// reward's newest clean answer, each null standing for one at most.
 public struct ListingReader: Sendable {
   /// What to do next.
   public enum Step: Hashable, Sendable {
@@ -17,15 +17,19 @@ public struct ListingReader: Sendable {
     case failed(ListingFailure)
   }
 
-  /// Codes that matter and that the last page showed for the first time.
-  package private(set) var gathered: [IssuedCode] = []
+  /// Codes that the last page showed for the first time.
+  public private(set) var gathered: [IssuedCode] = []
   /// Null items seen so far.
   public private(set) var nulls = 0
   /// How often the listing was begun anew.
   package private(set) var restarts = 0
 
+  /// When the first of the codes that matter was created, by the API's clock; nil if all matter. It may
+  /// become known with the first page, and doubtful with any.
+  public var since: Timestamp?
+
+  private var missing: Set<CodeID>
   private let mustShow: Set<CodeID>
-  private let since: Timestamp?
   private let pageSize: Int
   private let mostPages: Int
   private var offset = 0
@@ -36,6 +40,7 @@ public struct ListingReader: Sendable {
   private var order = Order.unseen
   private var pagesOfNulls = 0
   private var pages = 0
+  private var ending: Step?
 
   /// What the codes seen so far say of the order that was asked for.
   private enum Order {
@@ -59,7 +64,7 @@ public struct ListingReader: Sendable {
   /// - Parameters:
   ///   - mustShow: Codes that a fresh listing shows.
   ///   - since: When the first of the codes that matter was created, by the API's clock; nil to
-  ///     take all.
+  ///     read all.
   ///   - mostPages: Pages after which it is given up: a list without an end must not be read, and
   ///     its codes remembered, for ever.
   public init(
@@ -70,6 +75,7 @@ public struct ListingReader: Sendable {
   ) {
     precondition(pageSize > 1, "pages overlap by one code")
     self.mustShow = Set(mustShow)
+    self.missing = self.mustShow
     self.since = since
     self.pageSize = pageSize
     self.mostPages = mostPages
@@ -81,7 +87,19 @@ public struct ListingReader: Sendable {
   /// Takes in the page that was asked for.
   public mutating func received(_ page: ListedPage) -> Step {
     gathered = []
-    if page.isCached { return .failed(.stale) }
+    ending = take(page)
+    return step
+  }
+
+  /// What to do after the last page. It may change with `since`.
+  private var step: Step {
+    ending ?? (isPastAll ? finish() : .fetch(offset: offset, limit: pageSize))
+  }
+
+  /// Takes in a page.
+  /// - Returns: How the listing ends, if it has to, or that it begins anew.
+  private mutating func take(_ page: ListedPage) -> Step? {
+    if page.isStale { return .failed(.stale) }
     if page.count == 0 { return finish() }
     pages += 1
     if pages >= mostPages { return .failed(.endless) }
@@ -92,10 +110,9 @@ public struct ListingReader: Sendable {
     // Nulls behind a page's last code come again on the next page, unless there is none.
     nulls += fresh.isEmpty ? page.nulls : page.nulls - page.trailingNulls
     for code in fresh { note(code) }
-    gathered = fresh.filter(concerns)
-    if isPastAll { return finish() }
+    gathered = fresh
     advance(past: page, isLast: fresh.isEmpty)
-    return .fetch(offset: offset, limit: pageSize)
+    return nil
   }
 
   private func showsAnchor(_ page: ListedPage) -> Bool {
@@ -117,6 +134,7 @@ public struct ListingReader: Sendable {
   }
 
   private mutating func note(_ code: IssuedCode) {
+    missing.remove(code.id)
     guard let created = code.createdAt else {
       order = .broken
       return
@@ -128,18 +146,16 @@ public struct ListingReader: Sendable {
     oldest = min(oldest ?? created, created)
   }
 
-  private func concerns(_ code: IssuedCode) -> Bool {
-    guard let since, let created = code.createdAt else { return true }
-    return created >= since
+  private var isPastAll: Bool {
+    guard order == .holds, let since, let oldest, showsNewest else { return false }
+    return oldest.span.upperBound < since
   }
 
-  private var isPastAll: Bool {
-    guard order == .holds, let since, let oldest, mustShow.isSubset(of: seen) else { return false }
-    return oldest < since
-  }
+  /// Whether the codes of the newest clean answer have shown.
+  private var showsNewest: Bool { missing.count <= nulls }
 
   private func finish() -> Step {
-    mustShow.isSubset(of: seen) ? .finished : .failed(.stale)
+    showsNewest ? .finished : .failed(.stale)
   }
 
   private mutating func restart() -> Step {
@@ -147,6 +163,7 @@ public struct ListingReader: Sendable {
     guard restarts <= Self.mostRestarts else { return .failed(.unstable) }
     offset = 0
     seen = []
+    missing = mustShow
     nulls = 0
     anchor = nil
     expectsEnd = false
@@ -162,13 +179,13 @@ extension ListingReader {
   ///
   /// - Parameters:
   ///   - page: Fetches one page, newest first.
-  ///   - keep: Says what to remember of codes that matter and were shown for the first time. What was
-  ///     remembered is forgotten if the listing has to begin anew.
+  ///   - keep: Says what to remember of the codes that a page `gathered`. What was remembered is
+  ///     forgotten if the listing has to begin anew. It may change `since`.
   /// - Returns: What was remembered and the number of null items, or why nothing can be concluded.
   /// - Throws: What `page` or `keep` throws.
   public func read<Kept, Failure: Error>(
     page: (_ offset: Int, _ limit: Int) async throws(Failure) -> Result<ListedPage, ListingFailure>,
-    keep: (_ codes: [IssuedCode]) async throws(Failure) -> [Kept]
+    keep: (_ reader: inout ListingReader) async throws(Failure) -> [Kept]
   ) async throws(Failure) -> Result<(kept: [Kept], nulls: Int), ListingFailure> {
     var reader = self
     var kept: [Kept] = []
@@ -185,10 +202,11 @@ extension ListingReader {
         case .failure(let failure):
           return .failure(failure)
         case .success(let page):
-          step = reader.received(page)
+          _ = reader.received(page)
         }
         if reader.restarts != before { kept = [] }
-        kept += try await keep(reader.gathered)
+        kept += try await keep(&reader)
+        step = reader.step
       }
     }
   }

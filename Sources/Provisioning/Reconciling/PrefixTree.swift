@@ -6,18 +6,34 @@
 /// it ask for no more codes than begin with it, and all together for as many as there are.
 struct PrefixTree {
   private let prefix: String
-  private let calls: [Call]
+  private let parts: [Part]
   private let branches: [PrefixTree]
 
-  /// A tree of these calls, each kept in the order given among those of its prefix.
-  init(_ calls: [Call]) {
-    self.init(prefix: "", calls)
+  /// What a call lacks, or of an answered call a part of it: some parts add up to any number up to that.
+  private struct Part {
+    let call: Int
+    let prefix: String?
+    let size: Int
+
+    func begins(with prefix: String) -> Bool {
+      self.prefix?.utf8.starts(with: prefix.utf8) ?? false
+    }
   }
 
-  private init(prefix: String, _ calls: [Call]) {
+  /// A tree of these calls, each kept in the order given among those of its prefix.
+  init(_ calls: [DoubtfulCall]) {
+    self.init(
+      prefix: "",
+      calls.enumerated().flatMap { place, call in
+        call.partSizes.map { Part(call: place, prefix: call.call.prefix, size: $0) }
+      }
+    )
+  }
+
+  private init(prefix: String, _ parts: [Part]) {
     self.prefix = prefix
-    self.calls = calls.filter { ($0.prefix ?? "") == prefix }
-    var rest = calls.filter { ($0.prefix ?? "") != prefix }
+    self.parts = parts.filter { ($0.prefix ?? "") == prefix }
+    var rest = parts.filter { ($0.prefix ?? "") != prefix }
     var branches: [PrefixTree] = []
     // The shortest prefix cannot stand below another one.
     while let shortest = rest.compactMap(\.prefix).min(by: {
@@ -31,48 +47,44 @@ struct PrefixTree {
     self.branches = branches
   }
 
-  /// Calls that together asked for exactly these codes, each with codes that begin with its
-  /// prefix; nil if there are none. Of several, those with the longer prefixes.
-  func explain(_ codes: [IssuedCode]) -> [Adoption]? {
-    guard let chosen = sums(codes.filter { $0.hasPrefix(prefix) })[codes.count] else {
-      return nil
-    }
-    var rest = codes.sorted { $0.id < $1.id }
-    // The longest prefix chooses first, since fewest codes begin with it.
-    let choosing = chosen.sorted { ($0.prefix?.utf8.count ?? 0) > ($1.prefix?.utf8.count ?? 0) }
-    return choosing.map { call in
-      let fitting = rest.filter { $0.hasPrefix(call.prefix ?? "") }
-      let own = Array(fitting.prefix(call.size))
-      let taken = Set(own.map(\.id))
-      rest.removeAll { taken.contains($0.id) }
-      return Adoption(call: call, codes: own)
+  /// How many codes each call made, by its place, if together they made exactly these, each of them
+  /// codes that begin with its prefix; nil if no calls did.
+  func explain(_ codes: [FoundCode]) -> [Int: Int]? {
+    sums(codes)[codes.count].map { parts in
+      Dictionary(parts.map { ($0.call, $0.size) }, uniquingKeysWith: +)
     }
   }
 
-  /// Every number of codes that calls at and below this prefix can have asked for together, with
-  /// the calls.
+  /// Every number of codes that calls at and below this prefix can have made together, with their parts.
   ///
   /// - Parameter codes: Those that begin with this prefix.
-  private func sums(_ codes: [IssuedCode]) -> [Int: [Call]] {
-    var sums: [Int: [Call]] = [0: []]
-    func add(_ more: [(size: Int, calls: [Call])]) {
+  private func sums(_ codes: [FoundCode]) -> [Int: [Part]] {
+    var sums: [Int: [Part]] = [0: []]
+    func add(_ more: [(size: Int, parts: [Part])]) {
       for (sum, chosen) in sums.sorted(by: { $0.key < $1.key }) {
-        for (size, calls) in more where sum + size <= codes.count && sums[sum + size] == nil {
-          sums[sum + size] = chosen + calls
+        for (size, parts) in more where sum + size <= codes.count && sums[sum + size] == nil {
+          sums[sum + size] = chosen + parts
         }
       }
     }
     for branch in branches {
-      let below = branch.sums(codes.filter { $0.hasPrefix(branch.prefix) })
+      let below = branch.sums(codes.filter { $0.begins(with: branch.prefix) })
       add(below.sorted { $0.key < $1.key }.map { ($0.key, $0.value) })
     }
-    for call in calls { add([(call.size, [call])]) }
+    for part in parts { add([(part.size, [part])]) }
     return sums
   }
 }
 
-extension Call {
-  fileprivate func begins(with prefix: String) -> Bool {
-    self.prefix?.utf8.starts(with: prefix.utf8) ?? false
+extension DoubtfulCall {
+  fileprivate var partSizes: [Int] {
+    guard isAnswered else { return [lacks] }
+    var sizes: [Int] = []
+    var rest = lacks
+    while rest > 0 {
+      sizes.append((rest + 1) / 2)
+      rest /= 2
+    }
+    return sizes
   }
 }

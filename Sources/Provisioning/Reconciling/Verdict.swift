@@ -2,10 +2,36 @@
 public enum Verdict: Hashable, Sendable {
   /// Nothing can be said yet: list again when the youngest call can no longer take effect.
   case open
-  /// These calls made these codes; the rest of the pool's calls made none.
+  /// These calls made these codes; the rest of the pool's calls made none that are not known.
   case decided(adopted: [Adoption], absent: [Call])
   /// It cannot be decided; the facts are for a person. The codes are those that could fit.
-  case held(reason: HoldReason, unattributed: [IssuedCode])
+  case held(reason: HoldReason, unattributed: [CodeID])
+}
+
+extension Verdict {
+  /// Calls that were found, with their codes.
+  var adopted: [Adoption] {
+    switch self {
+    case .decided(let adopted, _): adopted
+    case .open, .held: []
+    }
+  }
+
+  /// Whether it is left to a person.
+  var isHeld: Bool {
+    switch self {
+    case .held: true
+    case .open, .decided: false
+    }
+  }
+
+  /// Calls that made none that are not known.
+  var absent: [Call] {
+    switch self {
+    case .decided(_, let absent): absent
+    case .open, .held: []
+    }
+  }
 }
 
 /// A call and the codes that it is found to have made.
@@ -13,10 +39,10 @@ public struct Adoption: Hashable, Sendable {
   /// The call.
   public let call: Call
   /// Its codes, at most as many as it asked for.
-  public let codes: [IssuedCode]
+  public let codes: [CodeID]
 
   /// An adoption.
-  public init(call: Call, codes: [IssuedCode]) {
+  public init(call: Call, codes: [CodeID]) {
     precondition(codes.count <= call.size, "a call is given no more codes than it asked for")
     self.call = call
     self.codes = codes
@@ -35,18 +61,26 @@ public enum HoldReason: String, Hashable, Sendable, CaseIterable {
   case late = "codes_made_late"
   /// The listing has null items, each of which may be a code of the pool.
   case nulls = "listing_has_nulls"
+  /// Witnesses show that the list has other texts than the answers, so that no text of it can be
+  /// handed on.
+  case differs = "list_differs"
+  /// No witness tells whether the texts in the list are those of answers.
+  case unwitnessed = "no_witness"
   /// The list is gone or forbidden, or has failed for too long.
   case unlistable = "listing_failed"
+  /// Two listings in a row were never the same, for too long.
+  case disagreeing = "listings_disagree"
 }
 
 extension HoldReason {
   /// Whether a whole listing judged the calls. If so, every code that they can have made was set
-  /// aside. If not, their codes may be upstream and unknown. `has_seen_all` in
-  /// functions/reconcile.sql says the same of each reason.
+  /// aside, and their jobs wait for a person. If not, evidence was lacking: their codes may be upstream
+  /// and unknown, and every whole listing of the reward judges the calls anew (protocol, rule 15).
+  /// `has_seen_all` in functions/reconcile.sql says the same of each reason.
   public var hasSeenAll: Bool {
     switch self {
-    case .unexplained, .indistinct, .late: true
-    case .nulls, .unlistable: false
+    case .unexplained, .indistinct, .late, .differs: true
+    case .nulls, .unwitnessed, .unlistable, .disagreeing: false
     }
   }
 
@@ -62,22 +96,27 @@ extension HoldReason {
 public struct DoubtDecision: Hashable, Sendable {
   /// The reward.
   public let reward: RewardID
+  /// Names the staged codes.
+  public let listing: ListingID
   /// The calls that were judged: the decision is void if they are not those in doubt any more.
   public let judged: [CallID]
-  /// Calls that were found, with their codes.
+  /// Calls that were found, with their codes: staged ones and those of `raw`.
   public var adopted: [Adoption] = []
-  /// Calls judged not to have happened.
+  /// Calls judged not to have made what they lack. Those that were answered have all their codes.
   public var absent: [CallID] = []
   /// Calls that a person has to decide.
   public var held: [CallID] = []
   /// Why; one reason for all of them.
   public var holdReason: HoldReason?
-  /// Codes that could be those of the held calls.
-  public var unattributed: [IssuedCode] = []
+  /// Codes that could be those of the held calls. The staged ones have been set aside before.
+  public var unattributed: [CodeID] = []
+  /// Those of the adopted and unattributed codes that the database refuses as rows (protocol, rule 8).
+  public var raw: [IssuedCode] = []
 
   /// A decision that decides nothing yet.
-  public init(reward: RewardID, judged: [CallID]) {
+  public init(reward: RewardID, listing: ListingID, judged: [CallID]) {
     self.reward = reward
+    self.listing = listing
     self.judged = judged
   }
 
@@ -87,22 +126,29 @@ public struct DoubtDecision: Hashable, Sendable {
 
 extension DoubtDecision {
   /// What the verdicts on a case decide; the calls of open pools stay in doubt.
-  public init(_ doubt: DoubtCase, _ verdicts: [(pool: CallPool, verdict: Verdict)]) {
-    self.init(reward: doubt.reward, judged: doubt.calls.map(\.call.id))
+  public init(
+    _ doubt: DoubtCase,
+    _ listing: Listing,
+    _ pools: [JudgedPool]
+  ) {
+    self.init(reward: doubt.reward, listing: listing.id, judged: doubt.calls.map(\.call.id))
     var reasons: Set<HoldReason> = []
-    for (pool, verdict) in verdicts {
-      switch verdict {
+    for judged in pools {
+      switch judged.verdict {
       case .open:
         break
       case .decided(let adopted, let absent):
         self.adopted += adopted
         self.absent += absent.map(\.id)
       case .held(let reason, let unattributed):
-        held += pool.calls.map(\.call.id)
+        held += judged.pool.calls.map(\.call.id)
         reasons.insert(reason)
         self.unattributed += unattributed
       }
     }
     holdReason = .ofAll(reasons)
+    guard !listing.raw.isEmpty else { return }
+    let decided = Set(adopted.flatMap(\.codes) + unattributed)
+    raw = listing.raw.filter { decided.contains($0.id) }
   }
 }

@@ -2,27 +2,41 @@
 public struct WatchCase: Hashable, Sendable {
   /// The reward.
   public let reward: RewardID
-  /// Codes of its newest clean answer.
-  public let newestKnown: [CodeID]
-  /// Codes matter from then on, by the API's clock; nil if `createdAt` cannot be believed.
+  /// The codes of its newest clean answer that have not been purged.
+  public let mustShow: [CodeID]
+  /// The reward with the account's newest clean answer, if it is another one (`DoubtCase.reference`).
+  public let reference: RewardID?
+  /// Calls of the watched time that were judged absent, or that have fewer codes than they asked for:
+  /// codes in the window of one of them count for it as far as it lacks them (protocol, rule 14). Each
+  /// may have made any number up to that.
+  public let lacking: [DoubtfulCall]
+  /// Codes matter that were made from then on, by the database's clock; nil if all matter.
   public let since: Timestamp?
+  /// How far the API's clock is ahead (`DoubtCase.offset`).
+  public let offset: ClockOffset?
+  /// Whether no time can be believed (`DoubtCase.isClockDistrusted`).
+  public let isClockDistrusted: Bool
   /// Since when it is due.
   public let dueAt: Timestamp
   /// The database's clock when the case was taken.
   public let now: Timestamp
-  /// Whether no call of the reward is made before it has been listed: after an answer that was not
-  /// what was asked for, or a failover of the database (protocol, rules 7 and 18).
+  /// Whether no call of the reward is made before it has been listed: after a failover or a restore of
+  /// the database (protocol, rule 18).
   public let isAwaited: Bool
   /// How often in a row its list could not be had.
   public let failures: Int
   /// Since when, if it could not.
   public let failingSince: Timestamp?
 
-  /// A case; by default no call waits for it and its list has not failed.
+  /// A case; by default no call lacks codes or waits for it, and its list has not failed.
   public init(
     reward: RewardID,
-    newestKnown: [CodeID],
+    mustShow: [CodeID],
+    reference: RewardID? = nil,
+    lacking: [DoubtfulCall] = [],
     since: Timestamp?,
+    offset: ClockOffset?,
+    isClockDistrusted: Bool = false,
     dueAt: Timestamp,
     now: Timestamp,
     isAwaited: Bool = false,
@@ -30,8 +44,12 @@ public struct WatchCase: Hashable, Sendable {
     failingSince: Timestamp? = nil
   ) {
     self.reward = reward
-    self.newestKnown = newestKnown
+    self.mustShow = mustShow
+    self.reference = reference
+    self.lacking = lacking
     self.since = since
+    self.offset = offset
+    self.isClockDistrusted = isClockDistrusted
     self.dueAt = dueAt
     self.now = now
     self.isAwaited = isAwaited
@@ -50,7 +68,8 @@ public struct WatchCase: Hashable, Sendable {
   }
 
   /// How long the list is left alone after it could not be had: twice as long each time, up to
-  /// `Bounds.longestWatchRetry`, or `Bounds.longestAwaitedRetry` while calls wait for it.
+  /// `Bounds.longestWatchRetry`, or `Bounds.longestAwaitedRetry` while calls wait for it; longer if the
+  /// API asks for it.
   ///
   /// Nil if it has been waited for long enough, which operators see. Calls wait no longer when the
   /// list is refused, or after `Bounds.listingPatience`: their jobs are held, and the watch
@@ -65,7 +84,38 @@ public struct WatchCase: Hashable, Sendable {
       isAwaited
       ? (Bounds.awaitedRetry, Bounds.longestAwaitedRetry)
       : (Bounds.watchRetry, Bounds.longestWatchRetry)
-    return min(first * (1 << min(failures, 16)), longest)
+    return max(min(first * (1 << min(failures, 16)), longest), failure.retryAfter ?? .zero)
+  }
+}
+
+extension WatchCase {
+  /// What a listing found that ended at this time, by the database's clock.
+  public func finding(in listing: Listing, listedUntil: Timestamp) -> WatchFinding {
+    let basis = ListingPlan(self).basis(of: listing)
+    return WatchFinding(
+      reward: reward,
+      listing: listing.id,
+      listedUntil: listedUntil,
+      since: ListingPlan(self).since(basis),
+      adopted: adopted(listing, basis),
+      areTextsTrue: listing.texts == .true,
+      raw: listing.raw
+    )
+  }
+
+  /// Codes that count for calls which lack them: made in their windows, as far as the offset that answers
+  /// showed tells, with texts that are known to be true (protocol, rule 14).
+  private func adopted(_ listing: Listing, _ basis: TimeBasis) -> [Adoption] {
+    guard basis.isLearnt, listing.texts == .true else { return [] }
+    let codes = CodeGroups(
+      listing.codes,
+      calls: lacking,
+      basis: basis,
+      evidence: listing.evidence
+    )
+    return CallPool.pools(of: lacking, listing.evidence).flatMap { pool in
+      PoolFinding(pool, of: lacking, codes).oldest
+    }
   }
 }
 
@@ -73,15 +123,37 @@ public struct WatchCase: Hashable, Sendable {
 public struct WatchFinding: Hashable, Sendable {
   /// The reward.
   public let reward: RewardID
+  /// Names the staged codes.
+  public let listing: ListingID
   /// When the listing had ended, by the database's clock.
   public let listedUntil: Timestamp
-  /// Codes that the ledger did not know.
-  public let codes: [IssuedCode]
+  /// Staged codes that are certainly older, by the API's clock, are nobody's and left alone; nil if none
+  /// is.
+  public let since: Timestamp?
+  /// Codes that count for calls which lack them. All that is staged beside them is late surplus.
+  public let adopted: [Adoption]
+  /// Whether the texts in the list are known to be true, so that codes may be handed on to jobs without
+  /// a person (protocol, rules 10 and 18).
+  public let areTextsTrue: Bool
+  /// Codes that the database refuses for their content (protocol, rule 8).
+  public let raw: [IssuedCode]
 
   /// What a listing found that ended at this time.
-  public init(reward: RewardID, listedUntil: Timestamp, codes: [IssuedCode]) {
+  public init(
+    reward: RewardID,
+    listing: ListingID,
+    listedUntil: Timestamp,
+    since: Timestamp? = nil,
+    adopted: [Adoption] = [],
+    areTextsTrue: Bool,
+    raw: [IssuedCode] = []
+  ) {
     self.reward = reward
+    self.listing = listing
     self.listedUntil = listedUntil
-    self.codes = codes
+    self.since = since
+    self.adopted = adopted
+    self.areTextsTrue = areTextsTrue
+    self.raw = raw
   }
 }

@@ -7,6 +7,8 @@ public struct Settlement: Hashable, Sendable {
   public let call: Call
   /// The worker that sent it.
   public let worker: WorkerID
+  /// The lengths that this worker works with.
+  public let lengths: CallLengths
   /// What its ending proves about it: issued, rejected, unsent or inDoubt.
   public let result: CallState
   /// The status of the answer, if its head arrived.
@@ -41,6 +43,7 @@ public struct Settlement: Hashable, Sendable {
   public init(
     call: Call,
     worker: WorkerID,
+    lengths: CallLengths,
     result: CallState,
     httpStatus: Int?,
     errorCode: String?,
@@ -59,6 +62,7 @@ public struct Settlement: Hashable, Sendable {
     precondition((0..<1).contains(jitter), "a pause is drawn with a number from 0 to below 1")
     self.call = call
     self.worker = worker
+    self.lengths = lengths
     self.result = result
     self.httpStatus = httpStatus
     self.errorCode = errorCode
@@ -83,7 +87,8 @@ extension Settlement: CustomReflectable {
     Mirror(
       self,
       children: [
-        "call": call, "worker": worker, "result": result, "httpStatus": httpStatus as Any,
+        "call": call, "worker": worker, "lengths": lengths, "result": result,
+        "httpStatus": httpStatus as Any,
         "errorCode": errorCode as Any, "errorMessage": errorMessage as Any,
         "received": received as Any, "duration": duration, "codes": codes,
         "unattributed": unattributed,
@@ -109,10 +114,9 @@ public enum JobEffect: Hashable, Sendable {
 public enum RewardEffect: String, Hashable, Sendable {
   /// Nothing.
   case none
-  /// A clean answer: refusals in a row are forgotten.
+  /// The answer has what was asked for. If the ledger finds that all of it is new, the answer is
+  /// clean, and refusals in a row are forgotten.
   case proven
-  /// Listed again later, because the answer was not what was asked for (protocol, rule 7).
-  case watched
   /// Closed to new calls until its doubtful ones are decided (protocol, rule 9).
   case closed
   /// Closed as well, and the API answered with a failure (5xx). If the account's other calls are
@@ -156,7 +160,8 @@ public struct SettleAnswer: Sendable {
 
 /// What a settlement changed.
 public struct SettleReceipt: Hashable, Sendable {
-  /// Codes that were new and went to the job.
+  /// Codes that were new and went to the job. If the call is in doubt after an answer, the answer did
+  /// not prove all that was asked for.
   public let issued: Int
   /// Codes that were new and for which the job had no room.
   public let surplus: Int

@@ -4,23 +4,28 @@
 ///     unsent, no connection unsent     proceeds   -         unreachable
 ///     unsent, otherwise     unsent     proceeds   -         -
 ///     issued, exact         issued     proceeds   proven    proven
-///     issued, not exact     issued     proceeds   watched   proven
+///     issued, not exact     issued     proceeds   -         proven
 ///     rejected: request     rejected   fails      -         proven
 ///     rejected: key         rejected   proceeds   -         blocked
 ///     rejected: reward      rejected   proceeds   refused   proven
 ///     rejected: pace        rejected   proceeds   -         throttled
 ///     unknown               in doubt   proceeds   closed    failing
 ///     unknown, 5xx          in doubt   proceeds   failed    failing, unless only the reward fails
+///
+/// An answer proves only what it brought that is new. The ledger knows what is new, so it decides under
+/// the call's lock whether the call is issued, or in doubt for what the answer lacks (protocol, rule 7).
 public enum SettlementRule {
   /// The settlement of one call.
   ///
   /// - Parameters:
+  ///   - lengths: The lengths that the worker works with.
   ///   - report: How the request ended.
   ///   - team: What `GET /v1/team` said, if it was asked because of a 403.
   ///   - jitter: A random number within 0 ..< 1, which travels with the settlement.
   public static func settle(
     _ call: Call,
     by worker: WorkerID,
+    lengths: CallLengths,
     report: CallReport,
     team: TeamAnswer?,
     jitter: Double
@@ -28,6 +33,7 @@ public enum SettlementRule {
     let draft = Draft(
       call: call,
       worker: worker,
+      lengths: lengths,
       httpStatus: report.httpStatus,
       duration: report.duration,
       feedback: report.feedback,
@@ -70,6 +76,7 @@ public enum SettlementRule {
     Settlement(
       call: settlement.call,
       worker: settlement.worker,
+      lengths: settlement.lengths,
       result: settlement.result,
       httpStatus: settlement.httpStatus,
       errorCode: settlement.errorCode.map(plain),
@@ -96,6 +103,7 @@ public enum SettlementRule {
 private struct Draft {
   let call: Call
   let worker: WorkerID
+  let lengths: CallLengths
   let httpStatus: Int?
   let duration: Duration
   let feedback: PaceFeedback?
@@ -125,7 +133,7 @@ private struct Draft {
       received: answer.codes.count + answer.nulls,
       codes: own,
       unattributed: foreign,
-      reward: isExact ? .proven : .watched,
+      reward: isExact ? .proven : .none,
       account: .proven
     )
   }
@@ -195,6 +203,7 @@ private struct Draft {
     Settlement(
       call: call,
       worker: worker,
+      lengths: lengths,
       result: result,
       httpStatus: httpStatus,
       errorCode: error?.code,
@@ -218,6 +227,7 @@ extension Draft {
     self.init(
       call: settlement.call,
       worker: settlement.worker,
+      lengths: settlement.lengths,
       httpStatus: settlement.httpStatus,
       duration: settlement.duration,
       feedback: settlement.feedback,

@@ -89,7 +89,7 @@ public struct ChangeReader: Sendable {
   /// Takes in the page that was asked for.
   public mutating func received(_ page: ListedPage) -> Step {
     pages += 1
-    if page.isCached { return .failed(.stale) }
+    if page.isStale { return .failed(.stale) }
     if page.nulls > 0 { hasNulls = true }
     if page.count == 0 { return finish() }
     pagesOfNulls = page.codes.isEmpty ? pagesOfNulls + 1 : 0

@@ -10,6 +10,15 @@ public struct Timestamp: Hashable, Comparable, Sendable {
     self.microseconds = microseconds
   }
 
+  /// How exactly the moment is told: by whole seconds, milliseconds or microseconds. The API states no
+  /// resolution, and whether it rounds or cuts off, so the moment lies anywhere from one such length
+  /// before to one after. A moment that happens to be round only counts as wider than it is.
+  /// `codemint.time_resolution` says the same.
+  public var resolution: Duration {
+    if microseconds % 1_000_000 == 0 { return .seconds(1) }
+    return microseconds % 1000 == 0 ? .milliseconds(1) : .microseconds(1)
+  }
+
   /// Orders from earlier to later.
   public static func < (left: Timestamp, right: Timestamp) -> Bool {
     left.microseconds < right.microseconds

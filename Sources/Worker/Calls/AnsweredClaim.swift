@@ -14,13 +14,13 @@ struct PendingClaim: Sendable {
     request = ClaimRequest(
       call: CallID(context.dice.uniqueID()),
       worker: context.configuration.id,
-      lease: context.configuration.lease
+      lengths: context.configuration.lengths
     )
     askedAt = context.clock.now
   }
 
   /// When the lease runs out, should the claim succeed.
-  var leaseEnd: Instant { askedAt + request.lease }
+  var leaseEnd: Instant { askedAt + request.lengths.lease }
 }
 
 /// What a claim gave, and when it was asked for and answered.

@@ -23,6 +23,7 @@ struct Caller: Sendable {
     let settlement = SettlementRule.settle(
       claimed.call,
       by: context.configuration.id,
+      lengths: context.configuration.lengths,
       report: report,
       team: report.outcome.needsTeam ? await checkTeam() : nil,
       jitter: context.dice.jitter()

@@ -76,7 +76,16 @@ struct Settler: Sendable {
   private func note(_ receipt: SettleReceipt, of settlement: Settlement) {
     context.meters.settled(receipt)
     let call = settlement.call
-    if receipt.call == .inDoubt || settlement.reward == .watched { context.signals.doubt.notify() }
+    if receipt.call == .inDoubt { context.signals.doubt.notify() }
+    if receipt.call == .inDoubt, settlement.result == .issued {
+      context.logger.warning(
+        "the answer does not prove all that was asked for: the call is in doubt for the rest",
+        metadata: [
+          "job": "\(call.job)", "call": "\(call.id)", "reward": "\(call.reward)",
+          "issued": "\(receipt.issued)",
+        ]
+      )
+    }
     if receipt.surplus > 0 {
       context.logger.warning(
         "codes beyond what the job has room for",

@@ -67,6 +67,9 @@ struct Dispatcher: Sendable {
           ]
         )
       }
+      for mended in found.mended {
+        context.logger.warning("the ledger was mended", metadata: ["what": "\(mended)"])
+      }
       context.note(found.steered)
       if found.isReconcilingDue { context.signals.doubt.notify() }
       note(outage: found, &schedule)

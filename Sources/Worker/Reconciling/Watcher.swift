@@ -1,7 +1,8 @@
 import Logging
 import Provisioning
 
-/// Lists a watched reward once more, and records as surplus what the ledger still does not know.
+/// Lists a watched reward once more: what the ledger still does not know counts for calls that lack it, or
+/// is recorded as surplus.
 struct Watcher: Sendable {
   private let context: WorkerContext
   private let lister: Lister
@@ -19,11 +20,12 @@ struct Watcher: Sendable {
     if let delay = watch.delay(listingGap: context.configuration.listingGap) {
       return try await context.leave(watch.reward, for: delay)
     }
-    switch await lister.list(watch.reward, mustShow: watch.newestKnown, since: watch.since) {
-    case .failure(let failure):
-      try await listingFailed(failure, watch)
+    let listing = ListingID(context.dice.uniqueID())
+    switch await lister.list(ListingPlan(watch), as: listing, takenAt: takenAt) {
+    case .failure(let failed):
+      try await listingFailed(failed.failure, watch)
     case .success(let unknown) where unknown.nulls > 0 && watch.mayAskAgain:
-      // A null may be a code that the answer kept back, and most of them pass.
+      // A null may be a code that a lost call made, and most of them pass.
       try await context.store.putOff(
         watch.reward,
         worker: context.configuration.id,
@@ -32,12 +34,8 @@ struct Watcher: Sendable {
       )
     case .success(let unknown):
       let elapsed = context.clock.now - takenAt
-      let finding = WatchFinding(
-        reward: watch.reward,
-        listedUntil: Timestamp(microseconds: watch.now.microseconds + elapsed.microseconds),
-        codes: unknown.codes
-      )
-      try await conclude(finding, watch)
+      let end = Timestamp(microseconds: watch.now.microseconds + elapsed.microseconds)
+      try await conclude(watch.finding(in: unknown, listedUntil: end), watch)
     }
   }
 
@@ -69,33 +67,40 @@ struct Watcher: Sendable {
   /// Calls that were in flight while the listing ran may have made what it showed, so the finding
   /// waits for their outcomes (protocol, rule 14).
   private func conclude(_ finding: WatchFinding, _ watch: WatchCase) async throws(StoreError) {
-    for _ in 0..<Self.mostWaits where !context.isStopping {
+    var waits = 0
+    while waits < Self.mostWaits, !context.isStopping {
       switch try await context.store.conclude(finding, worker: context.configuration.id) {
       case .done(let issued, let surplus, let ended):
-        if issued > 0 {
-          context.logger.notice(
-            "codes found that an answer had kept back",
-            metadata: ["reward": "\(finding.reward)", "issued": "\(issued)"]
-          )
-        }
-        context.meters.found(issued: issued, surplus: surplus)
-        if surplus > 0 {
-          context.logger.warning(
-            "codes found late, recorded as surplus",
-            metadata: ["reward": "\(finding.reward)", "surplus": "\(surplus)"]
-          )
-        }
-        context.note(ended)
-        context.signals.announceWork()
-        return
+        return note(finding, issued: issued, surplus: surplus, ended)
+      case .more(let issued, let surplus, let ended):
+        note(finding, issued: issued, surplus: surplus, ended)
       case .lost:
         return
       case .wait:
+        waits += 1
         await context.pause(for: context.configuration.reconcilerLease / 3)
-        guard try await context.keep(finding.reward) else { return }
       }
+      guard try await context.keep(finding.reward) else { return }
     }
     try await context.leave(finding.reward, for: watch.retry)
+  }
+
+  private func note(_ finding: WatchFinding, issued: Int, surplus: Int, _ ended: [EndedJob]) {
+    if issued > 0 {
+      context.logger.notice(
+        "codes found late, for calls that lacked them",
+        metadata: ["reward": "\(finding.reward)", "issued": "\(issued)"]
+      )
+    }
+    if surplus > 0 {
+      context.logger.warning(
+        "codes found late, recorded as surplus",
+        metadata: ["reward": "\(finding.reward)", "surplus": "\(surplus)"]
+      )
+    }
+    context.meters.found(issued: issued, surplus: surplus)
+    context.note(ended)
+    context.signals.announceWork()
   }
 
   /// After this many waits the reward is given back, and listed again later.

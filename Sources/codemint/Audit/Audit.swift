@@ -17,7 +17,7 @@ struct Audit {
         try await waitForSlot(store)
         return await client.list(reward, offset: offset, limit: limit).value
       },
-      keep: { codes in codes.map(\.id) }
+      keep: { reader in reader.gathered.map(\.id) }
     ).mapError(Self.failed).get()
     let ledger = try await queries.codes(of: reward)
     return AuditReport(
@@ -52,9 +52,9 @@ struct Audit {
 
   private static func failed(_ failure: ListingFailure) -> CommandError {
     switch failure {
-    case .refused(let code, let message):
+    case .refused(let code, let message, _):
       CommandError(.unavailable, "the API does not list this reward: \(code): \(message)")
-    case .failed(let cause), .notAsked(let cause):
+    case .failed(let cause, _), .notAsked(let cause):
       CommandError(.temporaryFailure, "the listing failed: \(cause)")
     case .stale:
       CommandError(.temporaryFailure, "a cache answered instead of the API; try again later")

@@ -66,7 +66,11 @@ struct ClaimRun: Sendable {
       let request = ClaimRequest(
         call: CallID(UniqueID(random: &random)),
         worker: worker,
-        lease: .seconds(60)
+        lengths: CallLengths(
+          lease: .seconds(60),
+          apiTimeout: .seconds(60),
+          listingGap: .seconds(10)
+        )
       )
       let start = ContinuousClock.now
       let claim = try await store.claim(request)

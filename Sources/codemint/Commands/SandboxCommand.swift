@@ -76,7 +76,9 @@ struct SandboxCommand: AsyncParsableCommand {
   func run() async throws {
     var configuration = configuration
     configuration.faults = try plan()
-    if axesSeed != nil { FileDescriptor.standardError.line("plan: \(configuration.faults.json)") }
+    if axesSeed != nil {
+      try FileDescriptor.standardError.line("plan: \(configuration.faults.json)")
+    }
     let sandbox = try Sandbox(configuration)
     let announcement = Announcement(sandbox: sandbox, hasKey: configuration.apiKey != nil)
     let group = ServiceGroup(

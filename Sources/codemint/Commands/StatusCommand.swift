@@ -66,7 +66,9 @@ struct StatusCommand: AsyncParsableCommand {
     }
 
     var lines: [String] {
-      [accountLine.onOneLine, ""] + (jobs.isEmpty ? ["no jobs"] : table.lines)
+      let facts = account.apiContradictions.map { "the API contradicts itself: \($0)".onOneLine }
+      return [accountLine.onOneLine] + (facts.map { [$0] } ?? []) + [""]
+        + (jobs.isEmpty ? ["no jobs"] : table.lines)
     }
 
     private var accountLine: String {

@@ -36,7 +36,10 @@ struct DatabaseExamination {
     do {
       let state = try await Migrator(connection).state()
       findings += [try await privileges(connection, for: state), schema(state)]
-      findings += [try await clocks(connection), try await connections(connection)]
+      findings += [
+        try await encoding(connection), try await clocks(connection),
+        try await connections(connection),
+      ]
       findings += try await account(connection)
     } catch {
       findings.append(.failed(subject, "\(error)", "correct the failed lines above first"))
@@ -60,6 +63,19 @@ struct DatabaseExamination {
       return .ok("privileges", "the login may do everything that the daemon does")
     }
     return .failed("privileges", complaint, "let an administrator grant the privilege")
+  }
+
+  /// Text that is not UTF-8 could be stored in another encoding, and never be sent.
+  private func encoding(_ connection: Connection) async throws(PostgresError) -> Finding {
+    let encoding = try await DoctorQueries(connection).encoding()
+    guard encoding == DoctorQueries.requiredEncoding else {
+      return .failed(
+        "encoding",
+        "the database has the encoding \(encoding)",
+        "move the ledger to a database with ENCODING 'UTF8'"
+      )
+    }
+    return .ok("encoding", "the database is UTF8")
   }
 
   private func schema(_ state: SchemaState) -> Finding {
@@ -102,8 +118,30 @@ struct DatabaseExamination {
 
   private func account(_ connection: Connection) async throws(PostgresError) -> [Finding] {
     guard try await Migrator(connection).state() == .current else { return [] }
-    let account = try await DoctorQueries(connection).account()
-    return [Self.finding(account)]
+    let queries = DoctorQueries(connection)
+    return [Self.finding(try await queries.account())] + Self.findings(try await queries.facts())
+  }
+
+  /// What has been seen of the API, and what it means; what differs from the API's documents is a warning.
+  static func findings(_ facts: [ObservedFact]) -> [Finding] {
+    let subject = "API facts"
+    guard !facts.isEmpty else { return [.ok(subject, "no answer and no list has been seen yet")] }
+    return facts.map { fact in
+      let seen = "\(fact.seen) (since \(fact.since), \(fact.witnesses) witness(es))"
+      let words = [seen, fact.means].compactMap { $0 }.joined(separator: ". ")
+      switch fact.state {
+      case .documented:
+        return .ok(subject, words)
+      case .differs:
+        return .warning(subject, words, "nothing; codemint takes it into account")
+      case .contradicted:
+        return .warning(
+          subject,
+          "contradicted: \(words)",
+          "follow \"CodemintAPIContradicted\" in docs/operations.md"
+        )
+      }
+    }
   }
 
   private static func finding(_ account: AccountStatus) -> Finding {

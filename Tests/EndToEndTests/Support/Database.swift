@@ -142,6 +142,9 @@ enum Reward {
   /// The stand-in does not know it.
   static let unknown = "00000000-0000-4000-8000-000000000404"
 
+  /// No other test's reward: see `Stage.firstAnswer`.
+  static let proven = "e2c1f5a8-7b36-4d09-9c4e-6f8a0b2d4c11"
+
   /// Any number of them.
   static func numbered(_ number: Int) -> String {
     let digits = String(number)

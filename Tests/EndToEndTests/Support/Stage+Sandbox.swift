@@ -36,6 +36,15 @@ extension Stage {
     )
   }
 
+  /// Has a job of one code done for a reward of its own: the first clean answer of the account. Before it
+  /// nothing shows whether the API's lists can be believed (protocol, rule 10).
+  func firstAnswer() async throws {
+    try await database.insert(Job(Reward.proven, 1))
+    try await database.until(
+      "EXISTS (SELECT FROM codemint.jobs WHERE reward_id = '\(Reward.proven)' AND state = 'completed')"
+    )
+  }
+
   /// The generate requests of one reward, in order of arrival.
   func requests(of reward: String) -> [GenerateRequest] {
     sandbox.truth.requests().filter { $0.reward == reward }

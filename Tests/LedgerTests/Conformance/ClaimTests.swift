@@ -18,7 +18,7 @@ struct ClaimTests {
         #expect(claimed.call.job == id && claimed.call.reward == Scene.reward)
         let row = try await scene.call(claimed)
         #expect(row.state == .sending && row.worker == Scene.worker)
-        #expect(row.leaseExpiresAt == startOfTime + 10_000_000)
+        #expect(row.leaseExpiresAt == startOfTime + 10_000_000 && row.outstanding == size)
       }
       let job = try await scene.job(id)
       #expect(job.state == .running && job.outstanding == 1201 && job.isQueued == false)
@@ -53,6 +53,44 @@ struct ClaimTests {
     }
   }
 
+  @Test(
+    "rule 4: each call keeps the lengths of its own worker, and the last moment moves with its lease",
+    arguments: LedgerKind.allCases
+  )
+  func lengths(kind: LedgerKind) async throws {
+    try await Scene.lend(kind) { scene in
+      _ = try await scene.insert(1000)
+      let slow = Samples.lengths(lease: .seconds(5), apiTimeout: .seconds(60))
+      let fast = Samples.lengths(
+        lease: .seconds(5),
+        apiTimeout: .seconds(3),
+        listingGap: .seconds(2)
+      )
+      for (worker, lengths) in [(Scene.worker, slow), (Scene.otherWorker, fast)] {
+        let request = ClaimRequest(call: scene.newCall(), worker: worker, lengths: lengths)
+        _ = try await scene.ledger.store.claim(request)
+      }
+      var calls = try await scene.ledger.facts().calls
+      let own = try #require(calls.values.first { $0.worker == Scene.worker })
+      let other = try #require(calls.values.first { $0.worker == Scene.otherWorker })
+      #expect(own.lengths == slow && own.effectiveUntil == startOfTime + 75_000_000)
+      #expect(other.lengths == fast && other.effectiveUntil == startOfTime + 10_000_000)
+      try await scene.ledger.pass(.seconds(3))
+      let renewed = try await scene.ledger.store.renew(
+        [own.call.id],
+        worker: Scene.worker,
+        lease: .seconds(5)
+      )
+      #expect(renewed == [own.call.id])
+      try await scene.ledger.pass(.seconds(6))
+      try await scene.heartbeat(worker: Scene.otherWorker)
+      calls = try await scene.ledger.facts().calls
+      #expect(calls[own.call.id]?.state == .inDoubt)
+      #expect(calls[own.call.id]?.effectiveUntil == startOfTime + 78_000_000)
+      #expect(calls[other.call.id]?.effectiveUntil == startOfTime + 10_000_000)
+    }
+  }
+
   @Test("nothing is claimed before a worker has announced limits", arguments: LedgerKind.allCases)
   func needsLimits(kind: LedgerKind) async throws {
     try await withLedger(kind) { ledger in
@@ -61,7 +99,7 @@ struct ClaimTests {
       let request = ClaimRequest(
         call: Samples.call(1),
         worker: Scene.worker,
-        lease: .seconds(10)
+        lengths: Samples.lengths(lease: .seconds(10))
       )
       #expect(try await ledger.store.claim(request) == .nothing(wait: nil, due: .zero))
     }

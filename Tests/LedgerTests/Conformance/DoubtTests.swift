@@ -43,7 +43,7 @@ struct DoubtTests {
   }
 
   @Test(
-    "rules 4 and 10: a doubt comes with the times that bound its calls, and what a listing must show",
+    "rules 4 and 10: a doubt comes with each call's own times and lengths, and what a listing must show",
     arguments: LedgerKind.allCases
   )
   func facts(kind: LedgerKind) async throws {
@@ -61,49 +61,75 @@ struct DoubtTests {
       try await scene.doubt(first)
       let doubt = try await scene.doubt()
       #expect(doubt.calls.map(\.call) == [first.call, second.call])
+      #expect(doubt.calls.map(\.lacks) == [500, 10] && doubt.calls.allSatisfy { !$0.isAnswered })
       let seconds: [Int64] = doubt.calls.map {
         ($0.earliest.microseconds - startOfTime) / 1_000_000
       }
       #expect(seconds == [3, 5])
+      // The lease of 10 s, the timeout of 60 s and the gap of 10 s are those of the calls' worker.
       let lasts = doubt.calls.map { ($0.effectiveUntil.microseconds - startOfTime) / 1_000_000 }
-      #expect(lasts == [53, 55])
-      #expect(doubt.newestKnown == [shown[0].id, shown[499].id])
-      #expect(doubt.prefixIsLiteral && doubt.offset != nil && doubt.failingSince == nil)
+      #expect(lasts == [83, 85])
+      #expect(doubt.calls.allSatisfy { $0.effectiveFor == .seconds(70) })
+      #expect(doubt.calls.allSatisfy { $0.listingGap == .seconds(10) })
+      #expect(doubt.mustShow == shown.ids.sorted() && doubt.reference == nil)
+      #expect(doubt.offset != nil && !doubt.isClockDistrusted)
+      #expect(doubt.undecidedFor == .zero && !doubt.isRestored)
       #expect(doubt.now.microseconds == startOfTime + 5_000_000)
     }
   }
 
   @Test(
-    "rule 7: a doubt comes with what short answers of the reward lack, until it has been listed",
+    "rule 7: what a short answer lacks is in doubt with the reward's other calls",
     arguments: LedgerKind.allCases
   )
-  func keptBack(kind: LedgerKind) async throws {
+  func short(kind: LedgerKind) async throws {
     try await Scene.lend(kind) { scene in
       _ = try await scene.insert(5)
       let doubtful = try await scene.claim()
       try await scene.ledger.pass(.seconds(1))
-      _ = try await scene.insert(10, prefix: "CODE-")
-      _ = try await scene.insert(20)
-      let (short, whole) = (try await scene.claim(), try await scene.claim())
-      _ = try await scene.insert(30, of: Samples.reward(2))
-      let other = try await scene.claim()
+      _ = try await scene.insert(10)
+      let short = try await scene.claim()
       try await scene.settle(short, scene.answer(short, codes: 3))
-      try await scene.settle(whole, scene.answer(whole, codes: 20, nulls: 1))
-      try await scene.settle(other, scene.answer(other, codes: 1))
       try await scene.doubt(doubtful)
       let doubt = try await scene.doubt()
-      #expect(doubt.calls.map(\.call) == [doubtful.call])
-      #expect(doubt.keptBack.map(\.id) == [short.call.id])
-      #expect(doubt.keptBack.map(\.size) == [7] && doubt.keptBack.map(\.prefix) == ["CODE-"])
-      #expect(doubt.keptBack.map(\.job) == [short.call.job])
-      try await scene.ledger.pass(.seconds(6))
-      try await scene.decide(doubt) { $0.absent = [doubtful.call.id] }
-      // The listing that calls wait for cannot be older than the one that was judged, nor show less.
-      let watch = try await scene.watchRow()
-      #expect(watch.nextListingAt == startOfTime + 7_000_000 && watch.since == startOfTime)
-      _ = try await scene.conclude(scene.watch())
+      #expect(doubt.calls.map(\.call.id) == [doubtful.call.id, short.call.id])
+      #expect(doubt.calls.map(\.lacks) == [5, 7])
+      #expect(doubt.calls.map(\.isAnswered) == [false, true])
+      #expect(doubt.calls[1].effectiveUntil.microseconds == startOfTime + 11_000_000)
+    }
+  }
+
+  @Test(
+    "rule 10: a reward without a clean answer of its own names the one with the account's newest",
+    arguments: LedgerKind.allCases
+  )
+  func reference(kind: LedgerKind) async throws {
+    try await Scene.lend(kind) { scene in
+      _ = try await scene.insert(10)
       _ = try await scene.doubtfulCall()
-      #expect(try await scene.doubt().keptBack.isEmpty)
+      let first = try await scene.doubt()
+      #expect(first.reference == nil && first.mustShow.isEmpty)
+      _ = try await scene.insert(10, of: Scene.otherReward)
+      let clean = try await scene.claim()
+      try await scene.settle(clean, scene.answer(clean))
+      try await scene.leave(first.reward, counts: nil)
+      try await scene.ledger.pass(.seconds(1))
+      #expect(try await scene.doubt().reference == Scene.otherReward)
+    }
+  }
+
+  @Test(
+    "rule 13: a doubt is taken anew when one of its calls lacks less than before",
+    arguments: LedgerKind.allCases
+  )
+  func lacksLess(kind: LedgerKind) async throws {
+    try await Scene.lend(kind) { scene in
+      _ = try await scene.insert(10)
+      let claimed = try await scene.doubtfulCall()
+      let doubt = try await scene.doubt()
+      try await scene.settle(claimed, scene.answer(claimed, codes: 4))
+      #expect(try await scene.decide(doubt) { $0.absent = [claimed.call.id] } == .changed)
+      #expect(try await scene.doubt().calls.map(\.lacks) == [6])
     }
   }
 
@@ -125,27 +151,43 @@ struct DoubtTests {
   }
 
   @Test(
-    "a reward that is left undecided waits, and remembers since when its list fails",
+    "rule 12: a doubt that is left waits, and counts the time for which its listings fail",
     arguments: LedgerKind.allCases
   )
   func left(kind: LedgerKind) async throws {
     try await Scene.lend(kind) { scene in
       _ = try await scene.insert(10)
       _ = try await scene.doubtfulCall()
-      for pause in 0..<3 {
+      for failures in 0..<3 {
         let doubt = try await scene.doubt()
-        #expect(doubt.failingSince?.microseconds == (pause == 0 ? nil : startOfTime))
-        try await scene.leave(doubt.reward, worker: Scene.otherWorker, listingFailed: false)
+        #expect(doubt.undecidedFor == .seconds(5) * failures)
+        try await scene.leave(doubt.reward, worker: Scene.otherWorker, counts: .seconds(4))
         #expect(try await scene.keep(doubt.reward))
-        try await scene.leave(doubt.reward, listingFailed: true)
+        try await scene.leave(doubt.reward, counts: .seconds(4))
         #expect(try await !scene.keep(doubt.reward))
         try await scene.ledger.pass(.milliseconds(999))
         #expect(try await scene.takeDoubt() == nil)
         try await scene.ledger.pass(.milliseconds(1))
       }
+      #expect(try await scene.reward().undecidedSince == startOfTime)
+    }
+  }
+
+  @Test(
+    "rule 12: time in which nobody could ask does not count, nor does it start the count anew",
+    arguments: LedgerKind.allCases
+  )
+  func notAsked(kind: LedgerKind) async throws {
+    try await Scene.lend(kind) { scene in
+      _ = try await scene.insert(10)
+      _ = try await scene.doubtfulCall()
+      try await scene.leave(scene.doubt().reward, counts: .seconds(1))
+      try await scene.ledger.pass(.seconds(3600))
       let doubt = try await scene.doubt()
-      try await scene.leave(doubt.reward, listingFailed: false)
-      #expect(try await scene.reward().listingFailingSince == nil)
+      #expect(doubt.undecidedFor == .seconds(2))
+      try await scene.leave(doubt.reward, counts: nil)
+      try await scene.ledger.pass(.seconds(3600))
+      #expect(try await scene.doubt().undecidedFor == .seconds(2))
     }
   }
 }
@@ -155,16 +197,9 @@ extension Scene {
     try await ledger.store.keep(reward, worker: Self.worker, lease: .seconds(30))
   }
 
-  fileprivate func leave(
-    _ reward: RewardID,
-    worker: WorkerID = worker,
-    listingFailed: Bool
-  ) async throws {
-    try await ledger.store.leave(
-      reward,
-      worker: worker,
-      pause: .seconds(1),
-      listingFailed: listingFailed
-    )
+  fileprivate func leave(_ reward: RewardID, worker: WorkerID = worker, counts: Duration?)
+    async throws
+  {
+    try await ledger.store.leave(reward, worker: worker, pause: .seconds(1), counts: counts)
   }
 }

@@ -83,6 +83,46 @@ struct EvidenceTests {
   }
 
   @Test(
+    "rule 16: a job that is open uses its surplus before it asks for more",
+    arguments: LedgerKind.allCases
+  )
+  func surplusFirst(kind: LedgerKind) async throws {
+    try await Scene.lend(kind) { scene in
+      let id = try await scene.insert(10)
+      let first = try await scene.claim()
+      try await scene.settle(first, .unsent(.leaseLost))
+      let second = try await scene.claim()
+      try await scene.settle(first, scene.answer(first, codes: 14))
+      try await scene.settle(second, .unsent(.leaseLost))
+      #expect(try await scene.job(id).surplus == 14)
+      #expect(try await scene.ask() == .nothing(wait: .zero, due: nil))
+      let job = try await scene.job(id)
+      #expect(job.state == .completed && job.issued == 10 && job.surplus == 4)
+      #expect(try await scene.ledger.facts().calls.count == 2)
+    }
+  }
+
+  @Test(
+    "rule 16: what surplus does not cover is asked for",
+    arguments: LedgerKind.allCases
+  )
+  func surplusInPart(kind: LedgerKind) async throws {
+    try await Scene.lend(kind) { scene in
+      let id = try await scene.insert(10, prefix: "CODE-1")
+      let first = try await scene.claim()
+      try await scene.settle(first, .unsent(.leaseLost))
+      let second = try await scene.claim()
+      // Of serial numbers 1 to 10 two begin with 1.
+      try await scene.settle(first, scene.answer(first))
+      try await scene.settle(second, .unsent(.leaseLost))
+      let rest = try await scene.claim()
+      #expect(rest.call.size == 8 && rest.call.job == id)
+      let job = try await scene.job(id)
+      #expect(job.issued == 2 && job.outstanding == 8 && job.surplus == 8)
+    }
+  }
+
+  @Test(
     "a doubtful call that turns out not to have been sent goes back",
     arguments: LedgerKind.allCases
   )
@@ -124,6 +164,7 @@ struct EvidenceTests {
       #expect(try await scene.job(id).outstanding == 0)
       let receipt = try await scene.settle(claimed, scene.answer(claimed))
       #expect(receipt.issued == 500 && receipt.call == .issued)
+      #expect(try await scene.call(claimed).lengths == Samples.lengths())
       let facts = try await scene.ledger.facts()
       #expect(try facts.job(id).issued == 500 && facts.account.inFlight == 0)
     }

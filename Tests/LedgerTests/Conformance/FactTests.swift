@@ -5,7 +5,7 @@ import Testing
 @Suite("facts: what clean answers show")
 struct FactTests {
   @Test(
-    "rule 10: a fresh listing shows the first and the last code of the newest clean answer",
+    "rule 10: a fresh listing shows all codes of the newest clean answer, so its call is kept",
     arguments: LedgerKind.allCases
   )
   func newest(kind: LedgerKind) async throws {
@@ -14,35 +14,95 @@ struct FactTests {
       let calls = [try await scene.claim(), try await scene.claim(), try await scene.claim()]
       let first = scene.codes(500)
       try await scene.settle(calls[0], first)
-      #expect(try await scene.reward().newestKnown == [first[0].id, first[499].id])
-      let second = scene.codes(500)
-      try await scene.settle(calls[1], second)
-      let newest = [second[0].id, second[499].id]
-      #expect(try await scene.reward().newestKnown == newest)
+      #expect(try await scene.reward().newestCall == calls[0].call.id)
+      try await scene.settle(calls[1], scene.codes(500))
+      #expect(try await scene.reward().newestCall == calls[1].call.id)
       // One that is repeated is not newer, and one that is short is not clean.
       try await scene.settle(calls[0], first)
       try await scene.settle(calls[2], scene.codes(3))
-      #expect(try await scene.reward().newestKnown == newest)
+      let reward = try await scene.reward()
+      #expect(reward.newestCall == calls[1].call.id && reward.newestJob == calls[1].call.job)
+      #expect(try await scene.ledger.facts().account.provenReward == Scene.reward)
     }
   }
 
   @Test(
-    "rule 11: a prefix is literal once an answer has shown it, and never after one to the contrary",
+    "rule 11: what clean answers show of a prefix holds for that very prefix",
     arguments: LedgerKind.allCases
   )
   func literal(kind: LedgerKind) async throws {
     try await Scene.lend(kind) { scene in
-      _ = try await scene.insert(5000, prefix: "SUMMER")
-      var calls: [ClaimedCall] = []
-      for _ in 0..<3 { calls.append(try await scene.claim()) }
-      #expect(try await scene.reward().prefixLiteral == nil)
-      try await scene.settle(calls[0], scene.codes(500, prefix: "SUMMER"))
-      #expect(try await scene.reward().prefixLiteral == true)
-      let mixed = scene.codes(499, prefix: "SUMMER") + scene.codes(1, prefix: "summer")
-      try await scene.settle(calls[1], mixed)
-      #expect(try await scene.reward().prefixLiteral == false)
-      try await scene.settle(calls[2], scene.codes(500, prefix: "SUMMER"))
-      #expect(try await scene.reward().prefixLiteral == false)
+      _ = try await scene.insert(500, prefix: "SUMMER")
+      _ = try await scene.insert(500, prefix: "BLACK-FRIDAY")
+      let (summer, black) = (try await scene.claim(), try await scene.claim())
+      try await scene.settle(summer, scene.codes(500, prefix: "SUMMER"))
+      try await scene.settle(black, scene.codes(500, prefix: "BLACKFRIDAY"))
+      let facts = try await scene.ledger.facts().apiFacts
+      let literal = APIFact("prefix", of: "\(Scene.reward) SUMMER", "literal")
+      let altered = APIFact("prefix", of: "\(Scene.reward) BLACK-FRIDAY", "altered")
+      #expect(facts.filter { $0.key.fact == "prefix" }.count == 2)
+      #expect(facts[literal]?.witnesses == 500 && facts[altered]?.witnesses == 500)
+    }
+  }
+
+  @Test(
+    "a fact is written when it is new, and at most once an hour",
+    arguments: LedgerKind.allCases
+  )
+  func once(kind: LedgerKind) async throws {
+    try await Scene.lend(kind) { scene in
+      _ = try await scene.insert(1500, prefix: "SUMMER")
+      let fact = APIFact("prefix", of: "\(Scene.reward) SUMMER", "literal")
+      for (hours, witnesses) in [(0, 500), (0, 500), (1, 1000)] {
+        try await scene.ledger.pass(.seconds(3600 * hours))
+        let claimed = try await scene.claim()
+        try await scene.settle(claimed, scene.codes(500, prefix: "SUMMER"))
+        #expect(try await scene.ledger.facts().apiFacts[fact]?.witnesses == witnesses)
+      }
+    }
+  }
+
+  @Test(
+    "rule 10: a createdAt in whole seconds contradicts nothing, and its resolution is a fact",
+    arguments: LedgerKind.allCases
+  )
+  func wholeSeconds(kind: LedgerKind) async throws {
+    try await Scene.lend(kind) { scene in
+      _ = try await scene.insert(5000)
+      for _ in 0..<6 {
+        try await scene.ledger.pass(.milliseconds(730))
+        let claimed = try await scene.claim()
+        let second = (try await scene.now() - startOfTime) / 1_000_000
+        try await scene.settle(claimed, scene.codes(500, createdAt: .seconds(second)))
+      }
+      let facts = try await scene.ledger.facts()
+      #expect(facts.apiClock.distrustedUntil == nil)
+      let (low, high) = (facts.apiClock.aheadAtLeast, facts.apiClock.aheadAtMost)
+      #expect(try #require(low) <= 0 && #require(high) >= 0)
+      #expect(Set(facts.apiFacts.keys) == [APIFact("answer_resolution", "second")])
+    }
+  }
+
+  @Test(
+    "the first clean answer of the account lets held calls be judged anew at once",
+    arguments: LedgerKind.allCases
+  )
+  func firstEvidence(kind: LedgerKind) async throws {
+    try await Scene.lend(kind) { scene in
+      _ = try await scene.insert(10)
+      _ = try await scene.insert(1000, of: Scene.otherReward)
+      let held = try await scene.doubtfulCall()
+      let doubt = try await scene.doubt()
+      try await scene.decide(doubt) { decision in
+        decision.held = [held.call.id]
+        decision.holdReason = .unlistable
+      }
+      let due = try await scene.watchRow(held.call.reward).nextListingAt
+      #expect(due == startOfTime + 60_000_000)
+      let clean = try await scene.claim()
+      try await scene.settle(clean, scene.answer(clean))
+      #expect(try await scene.watchRow(held.call.reward).nextListingAt == startOfTime)
+      #expect(try await scene.ledger.facts().account.provenReward == clean.call.reward)
     }
   }
 
@@ -56,14 +116,15 @@ struct FactTests {
       let calls = [try await scene.claim(), try await scene.claim()]
       try await scene.ledger.pass(.seconds(4))
       // Its clock said 7 s later than this one when this one stood between 0 s and 4 s.
-      try await scene.settle(calls[0], scene.codes(500, createdAt: .seconds(7)))
+      // It tells milliseconds, cut off or rounded.
+      try await scene.settle(calls[0], scene.codes(500, createdAt: .milliseconds(7001)))
       var clock = try await scene.ledger.facts().apiClock
-      #expect(clock.aheadAtLeast == 3_000_000 && clock.aheadAtMost == 7_000_000)
+      #expect(clock.aheadAtLeast == 3_000_000 && clock.aheadAtMost == 7_002_000)
       try await scene.ledger.pass(.seconds(2))
-      try await scene.settle(calls[1], scene.codes(500, createdAt: .seconds(5)))
+      try await scene.settle(calls[1], scene.codes(500, createdAt: .milliseconds(5001)))
       clock = try await scene.ledger.facts().apiClock
       // Clocks drift apart: by a thousandth of the two seconds, and a millisecond.
-      #expect(clock.aheadAtLeast == 2_997_000 && clock.aheadAtMost == 5_000_000)
+      #expect(clock.aheadAtLeast == 2_997_000 && clock.aheadAtMost == 5_002_000)
       #expect(clock.distrustedUntil == nil)
     }
   }
@@ -84,7 +145,7 @@ struct FactTests {
         #expect(clock.distrustedUntil == startOfTime + 86_400_000_000)
         _ = try await scene.doubtfulCall()
         let doubt = try await scene.doubt()
-        #expect(doubt.offset == nil && doubt.window == nil)
+        #expect(doubt.offset == nil && doubt.isClockDistrusted)
       }
     }
   }
@@ -145,11 +206,6 @@ struct ClockTests {
       try await scene.settle(claimed, .unknown(.connectionLost("reset")))
     }
     try await scene.ledger.pass(.seconds(40))
-    let taken = try await scene.ledger.store.takeDoubt(
-      Scene.worker,
-      lease: .seconds(30),
-      effectiveFor: .seconds(40)
-    )
-    return try #require(taken)
+    return try await scene.doubt()
   }
 }

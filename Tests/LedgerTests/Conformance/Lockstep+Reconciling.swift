@@ -16,17 +16,8 @@ extension Lockstep {
 
   private mutating func takeDoubt() async throws -> String {
     let worker = worker
-    let one = try await memory.store.takeDoubt(
-      worker,
-      lease: .seconds(8),
-      effectiveFor: .seconds(4)
-    )
-    let other = try await postgres.store.takeDoubt(
-      worker,
-      lease: .seconds(8),
-      effectiveFor: .seconds(4)
-    )
-    compare(one, other)
+    let one = try await memory.store.takeDoubt(worker, lease: .seconds(8))
+    compare(one, try await postgres.store.takeDoubt(worker, lease: .seconds(8)))
     if let one { doubts.append((worker, one)) }
     return "take doubt"
   }
@@ -36,27 +27,73 @@ extension Lockstep {
   private mutating func decide() async throws -> String {
     guard let (worker, doubt) = doubts.popLast() else { return "nothing" }
     if Int.random(in: 0..<5, using: &random) == 0 { doubts.insert((worker, doubt), at: 0) }
-    var decision = DoubtDecision(reward: doubt.reward, judged: doubt.calls.map(\.call.id))
-    for call in doubt.calls.map(\.call) {
+    let listing = newListing()
+    var decision = DoubtDecision(
+      reward: doubt.reward,
+      listing: listing,
+      judged: doubt.calls.map(\.call.id)
+    )
+    var found: [IssuedCode] = []
+    for doubtful in doubt.calls {
+      let call = doubtful.call
       switch Int.random(in: 0..<8, using: &random) {
       case 0..<3:
-        var codes = made(Int.random(in: 1...call.size, using: &random), of: call.reward)
-        if Int.random(in: 0..<6, using: &random) == 0, codes.count < call.size {
+        var codes = made(Int.random(in: 1...doubtful.lacks, using: &random), of: call.reward)
+        if Int.random(in: 0..<6, using: &random) == 0, codes.count < doubtful.lacks {
           codes += shown.filter { $0.reward == call.reward }.prefix(1)
         }
-        decision.adopted.append(Adoption(call: call, codes: codes))
+        found += codes
+        decision.adopted.append(Adoption(call: call, codes: codes.map(\.id)))
       case 3..<6: decision.absent.append(call.id)
       case 6:
         decision.held.append(call.id)
         decision.holdReason = HoldReason.allCases.randomElement(using: &random)
-        decision.unattributed = made(2, of: call.reward)
-        shown += decision.unattributed
+        let codes = made(2, of: call.reward)
+        found += codes
+        shown += codes
+        decision.unattributed += codes.map(\.id)
       default: break
       }
     }
+    let refused = try await weigh(found, of: doubt.reward, in: listing, worker: worker).refused
+    decision.raw = found.filter { refused.contains($0.id) }
+    try await setAside(decision, worker: worker)
     let one = try await memory.store.decide(decision, worker: worker)
     compare(one, try await postgres.store.decide(decision, worker: worker))
     return "decide \(one)"
+  }
+
+  private mutating func setAside(_ decision: DoubtDecision, worker: WorkerID) async throws {
+    guard let call = decision.held.first else { return }
+    var kept: [Bool] = []
+    for ledger in [memory, postgres] {
+      kept.append(
+        try await ledger.store.setAside(
+          decision.unattributed,
+          in: decision.listing,
+          of: decision.reward,
+          for: call,
+          worker: worker
+        )
+      )
+    }
+    compare(kept[0], kept[1])
+  }
+
+  private mutating func weigh(
+    _ codes: [IssuedCode],
+    of reward: RewardID,
+    in listing: ListingID?,
+    worker: WorkerID
+  ) async throws -> WeighedPage {
+    let one = try await memory.store.weigh(codes, of: reward, in: listing, worker: worker)
+    compare(one, try await postgres.store.weigh(codes, of: reward, in: listing, worker: worker))
+    return one
+  }
+
+  private mutating func newListing() -> ListingID {
+    lastListing += 1
+    return Samples.listing(lastListing)
   }
 
   /// Codes with the prefix of some jobs or without, at times with one that cannot be stored.
@@ -94,7 +131,20 @@ extension Lockstep {
       var seen: Set<CodeID> = []
       codes = codes.filter { seen.insert($0.id).inserted }
     }
-    let finding = WatchFinding(reward: watch.reward, listedUntil: watch.now, codes: codes)
+    let listing = newListing()
+    let refused = try await weigh(codes, of: watch.reward, in: listing, worker: worker).refused
+    let storable = codes.filter { !refused.contains($0.id) }
+    let adopted = watch.lacking.prefix(1).map { lacking in
+      Adoption(call: lacking.call, codes: storable.prefix(lacking.lacks / 2 + 1).map(\.id))
+    }
+    let finding = WatchFinding(
+      reward: watch.reward,
+      listing: listing,
+      listedUntil: watch.now,
+      adopted: adopted,
+      areTextsTrue: true,
+      raw: codes.filter { refused.contains($0.id) }
+    )
     let one = try await memory.store.conclude(finding, worker: worker)
     compare(one, try await postgres.store.conclude(finding, worker: worker))
     if one == .wait { watches.append((worker, watch)) }
@@ -110,13 +160,13 @@ extension Lockstep {
       )
       return "keep"
     }
-    let failed = Bool.random(using: &random)
+    let counts: Duration? = Bool.random(using: &random) ? .seconds(2) : nil
     for ledger in [memory, postgres] {
       try await ledger.store.leave(
         doubt.reward,
         worker: worker,
         pause: .seconds(1),
-        listingFailed: failed
+        counts: counts
       )
     }
     return "leave"
@@ -124,8 +174,8 @@ extension Lockstep {
 
   private mutating func ask() async throws -> String {
     compare(try await memory.store.reserveSlot(), try await postgres.store.reserveSlot())
-    let codes = shown.suffix(20).map(\.id)
-    compare(try await memory.store.known(codes), try await postgres.store.known(codes))
-    return "reserve a slot, ask what is known"
+    let codes = Array(shown.suffix(20))
+    _ = try await weigh(codes, of: Samples.reward(1), in: nil, worker: worker)
+    return "reserve a slot, weigh a reference"
   }
 }

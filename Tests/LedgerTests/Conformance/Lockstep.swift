@@ -12,6 +12,7 @@ struct Lockstep {
   private var ended: [(claimed: ClaimedCall, settlement: Settlement)] = []
   var shown: [IssuedCode] = []
   private var lastCall = 0
+  var lastListing = 0
   private var answers: [String] = []
   var doubts: [(worker: WorkerID, doubt: DoubtCase)] = []
   var watches: [(worker: WorkerID, watch: WatchCase)] = []
@@ -60,7 +61,15 @@ struct Lockstep {
 
   private mutating func newRequest() -> ClaimRequest {
     lastCall += 1
-    return ClaimRequest(call: Samples.call(lastCall), worker: worker, lease: .seconds(5))
+    return ClaimRequest(
+      call: Samples.call(lastCall),
+      worker: worker,
+      lengths: Samples.lengths(
+        lease: .seconds(5),
+        apiTimeout: .seconds(Int.random(in: 1...3, using: &random)),
+        listingGap: .seconds(1)
+      )
+    )
   }
 
   mutating func compare<Value: Equatable>(_ one: Value, _ other: Value) {
@@ -135,6 +144,7 @@ struct Lockstep {
     SettlementRule.settle(
       claimed.call,
       by: worker,
+      lengths: Samples.lengths(),
       report: CallReport(
         outcome: outcome(of: claimed.call),
         httpStatus: 200,
@@ -163,10 +173,21 @@ struct Lockstep {
     .rejected(Rejection(scope: scope, code: "c\(status)", message: "m"))
   }
 
-  /// Exact, short, long or empty, with codes shown before and codes of other rewards among them.
+  /// Exact, short, long or empty, with codes shown before and codes of other rewards among them; with
+  /// the prefix or without; at times the answer of another call.
   private mutating func answer(_ call: Call) -> Answer {
+    let others = ended.map(\.settlement).filter {
+      $0.call.reward == call.reward && !$0.codes.isEmpty
+    }
+    if Int.random(in: 0..<12, using: &random) == 0,
+      let other = others.randomElement(using: &random)
+    {
+      return Answer(codes: other.codes, nulls: 0, body: [])
+    }
     let number = [call.size, 3, 2, 1, 0, call.size + 3].randomElement(using: &random) ?? 0
-    var codes = mint.make(number, of: call.reward)
+    let isLiteral = Int.random(in: 0..<5, using: &random) > 0
+    let prefix = isLiteral ? call.prefix ?? "CODE-" : "CODE-"
+    var codes = mint.make(number, of: call.reward, prefix: prefix)
     if Int.random(in: 0..<4, using: &random) == 0 {
       codes += (0..<3).compactMap { _ in shown.randomElement(using: &random) }
       codes += mint.make(1, of: Samples.reward(9))

@@ -124,6 +124,8 @@ struct PaceTests {
     try await Scene.lend(kind, limits: Self.ten) { scene in
       _ = try await scene.ledger.signals()
       try await scene.ledger.edit(.limits(SetLimits(requestsPerSecond: 50, maxInFlight: 2)))
+      // An operator's transaction leaves a note; the next heartbeat puts it in force.
+      try await scene.heartbeat(limits: Self.ten)
       var limits = try await scene.ledger.facts().account.limits
       #expect(
         limits
@@ -140,9 +142,11 @@ struct PaceTests {
       limits = try await scene.ledger.facts().account.limits
       #expect(limits?.requestsPerSecond == 50)
       try await scene.ledger.edit(.limits(SetLimits(burst: 3)))
+      try await scene.heartbeat(limits: Self.ten)
       limits = try await scene.ledger.facts().account.limits
       #expect(limits?.requestsPerSecond == 10 && limits?.burst == 3)
       try await scene.ledger.edit(.limits(SetLimits()))
+      try await scene.heartbeat(limits: Self.ten)
       #expect(try await scene.ledger.facts().account.limits == Self.ten)
     }
   }

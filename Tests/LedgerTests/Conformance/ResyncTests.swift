@@ -129,12 +129,8 @@ struct ResyncTests {
       _ = try await scene.insert(5)
       let doubtful = try await scene.claim()
       try await scene.settle(doubtful, .unknown(.timeout))
-      let doubt = try #require(
-        try await store.takeDoubt(Scene.worker, lease: .seconds(60), effectiveFor: .zero)
-      )
-      var decision = DoubtDecision(reward: doubt.reward, judged: [doubtful.call.id])
-      decision.absent = decision.judged
-      #expect(try await store.decide(decision, worker: Scene.worker).isDone)
+      let decided = try await scene.decide(scene.doubt()) { $0.absent = [doubtful.call.id] }
+      #expect(decided.isDone)
       try await scene.ledger.pass(.seconds(60))
       while try await scene.listWatched() != nil { try await scene.ledger.pass(.seconds(86_400)) }
       try await scene.heartbeat()

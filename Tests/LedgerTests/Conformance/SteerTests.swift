@@ -125,14 +125,11 @@ struct SteerTests {
       let id = try await scene.insert(1000)
       let claimed = try await scene.claim()
       try await scene.settle(claimed, .unknown(.timeout))
-      let store = scene.ledger.store
-      let doubt = try #require(
-        try await store.takeDoubt(Scene.worker, lease: .seconds(60), effectiveFor: .zero)
-      )
-      var decision = DoubtDecision(reward: doubt.reward, judged: doubt.calls.map(\.call.id))
-      decision.held = decision.judged
-      decision.holdReason = .unexplained
-      #expect(try await store.decide(decision, worker: Scene.worker).isDone)
+      let decided = try await scene.decide(scene.doubt()) {
+        $0.held = [claimed.call.id]
+        $0.holdReason = .unexplained
+      }
+      #expect(decided.isDone)
       #expect(try await scene.job(id).held)
       #expect(try await !scene.ledger.edit(.retry(id)))
       #expect(try await scene.ledger.edit(.cancel(id)))

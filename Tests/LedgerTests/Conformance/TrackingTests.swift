@@ -157,6 +157,40 @@ struct TrackingTests {
     }
   }
 
+  @Test(
+    "rule 22: what a page does not tell never replaces what is known",
+    arguments: LedgerKind.allCases
+  )
+  func unknownStays(kind: LedgerKind) async throws {
+    try await Scene.lend(kind) { scene in
+      let code = try await complete(scene, [.pending])[0]
+      try await scene.ledger.pass(.seconds(30))
+      let tracked = try #require(try await take(scene))
+      func record(_ code: IssuedCode) async throws -> Int {
+        let store = scene.ledger.store
+        return try await store.record([code], of: tracked.reward, worker: Scene.worker).changed
+      }
+      let systems = #"{"shopify": {"syncStatus": "synced"}}"#
+      let redeemed = code.shown(
+        .synced,
+        status: "redeemed",
+        updatedAt: 500,
+        expiresAt: 900,
+        externalIDs: systems
+      )
+      #expect(try await record(redeemed) == 1)
+      // No time of the change, no end of its life at the same change, no systems at a later one.
+      #expect(try await record(code.shown(.pending, externalIDs: systems)) == 0)
+      let silent = code.shown(.synced, status: "redeemed", updatedAt: 500, externalIDs: systems)
+      #expect(try await record(silent) == 0)
+      #expect(try await record(code.shown(.none, status: "revoked", updatedAt: 600)) == 1)
+      let row = try #require(try await scene.ledger.facts().codes[code.id]).code
+      #expect(row.status == "revoked" && row.syncStatus == .synced)
+      #expect(String(decoding: row.externalIDs, as: UTF8.self) == systems)
+      #expect(row.updatedAt == Timestamp(microseconds: 600) && row.expiresAt == nil)
+    }
+  }
+
   @Test("what the database does not take changes nothing", arguments: LedgerKind.allCases)
   func refused(kind: LedgerKind) async throws {
     try await Scene.lend(kind) { scene in

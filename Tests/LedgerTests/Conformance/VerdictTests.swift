@@ -14,12 +14,13 @@ struct VerdictTests {
       let call = try await scene.doubtfulCall().call
       let codes = scene.mint.make(500, of: Scene.reward)
       let doubt = try await scene.doubt()
-      let answer = try await scene.decide(doubt) {
-        $0.adopted = [Adoption(call: call, codes: codes)]
+      let answer = try await scene.decide(doubt, finding: codes) {
+        $0.adopted = [Adoption(call: call, codes: codes.ids)]
       }
       #expect(answer.isDone)
       let facts = try await scene.ledger.facts()
       #expect(try facts.call(call.id).state == .adopted && facts.call(call.id).received == 500)
+      #expect(facts.codes.values.allSatisfy { !$0.isFromAnswer })
       #expect(try facts.job(id).issued == 500 && facts.job(id).outstanding == 0)
       #expect(facts.codes.values.allSatisfy { $0.call == call.id && !$0.isSurplus })
       #expect(try facts.reward(Scene.reward).closedAt == nil)
@@ -41,10 +42,9 @@ struct VerdictTests {
       for call in claimed { try await scene.doubt(call) }
       try await scene.ledger.edit(.cancel(ids[1]))
       let doubt = try await scene.doubt()
-      let answer = try await scene.decide(doubt) { decision in
-        decision.adopted = [
-          Adoption(call: claimed[0].call, codes: scene.mint.make(10, of: Scene.reward))
-        ]
+      let codes = scene.mint.make(10, of: Scene.reward)
+      let answer = try await scene.decide(doubt, finding: codes) { decision in
+        decision.adopted = [Adoption(call: claimed[0].call, codes: codes.ids)]
         decision.absent = [claimed[1].call.id, claimed[2].call.id]
       }
       let ended = [
@@ -64,8 +64,11 @@ struct VerdictTests {
       let call = try await scene.doubtfulCall().call
       let codes = scene.mint.make(7, of: Scene.reward)
       let doubt = try await scene.doubt()
-      try await scene.decide(doubt) { $0.adopted = [Adoption(call: call, codes: codes)] }
+      try await scene.decide(doubt, finding: codes) {
+        $0.adopted = [Adoption(call: call, codes: codes.ids)]
+      }
       #expect(try await scene.job(id).issued == 7)
+      #expect(try await scene.ledger.facts().call(call.id).isShort)
       #expect(try await scene.watchRow().nextListingAt == startOfTime + 60_000_000)
       #expect(try await scene.claim().call.size == 3)
     }
@@ -104,10 +107,10 @@ struct VerdictTests {
       let other = try await scene.insert(5)
       let unattributed = scene.mint.make(3, of: Scene.reward)
       let doubt = try await scene.doubt()
-      try await scene.decide(doubt) {
+      try await scene.decide(doubt, finding: unattributed) {
         $0.held = [call.id]
         $0.holdReason = .unexplained
-        $0.unattributed = unattributed
+        $0.unattributed = unattributed.ids
       }
       let facts = try await scene.ledger.facts()
       #expect(try facts.call(call.id).state == .inDoubt)
@@ -115,9 +118,7 @@ struct VerdictTests {
       let job = try facts.job(id)
       #expect(job.held && job.outstanding == 10 && job.errorCode == "number_unexplained")
       #expect(Set(facts.unattributed.keys) == Set(unattributed.map(\.id)) && facts.codes.isEmpty)
-      #expect(
-        try await scene.ledger.store.known(unattributed.map(\.id)) == Set(unattributed.map(\.id))
-      )
+      #expect(try await scene.list(unattributed).page.unknown.isEmpty)
       #expect(try facts.reward(Scene.reward).closedAt == nil)
       #expect(try await scene.claim().call.job == other)
       #expect(try await scene.takeDoubt() == nil)
@@ -155,8 +156,11 @@ struct VerdictTests {
       let outcome = scene.answer(other)
       try await scene.settle(other, outcome)
       guard case .issued(let answer) = outcome else { return }
-      let adoption = Adoption(call: call.call, codes: answer.codes)
-      #expect(try await scene.decide(doubt) { $0.adopted = [adoption] } == .changed)
+      let adoption = Adoption(call: call.call, codes: answer.codes.ids)
+      let decided = try await scene.decide(doubt, finding: answer.codes) {
+        $0.adopted = [adoption]
+      }
+      #expect(decided == .changed)
       #expect(try await scene.call(call).state == .inDoubt)
     }
   }
@@ -174,9 +178,9 @@ struct VerdictTests {
         #expect(try await scene.job(id).state == .ending)
         let codes = scene.mint.make(500, of: Scene.reward)
         let doubt = try await scene.doubt()
-        try await scene.decide(doubt) { decision in
+        try await scene.decide(doubt, finding: codes) { decision in
           if isFound {
-            decision.adopted = [Adoption(call: call, codes: codes)]
+            decision.adopted = [Adoption(call: call, codes: codes.ids)]
           } else {
             decision.absent = [call.id]
           }
@@ -202,14 +206,14 @@ struct VerdictTests {
         CodeMint.code(9001, of: Scene.reward, externalIDs: #"{"a": "\u0000"}"#),
       ]
       let doubt = try await scene.doubt()
-      let answer = try await scene.decide(doubt) {
-        $0.adopted = [Adoption(call: call, codes: good + bad)]
+      let answer = try await scene.decide(doubt, finding: good + bad) {
+        $0.adopted = [Adoption(call: call, codes: (good + bad).ids)]
       }
       #expect(answer.isDone)
       let facts = try await scene.ledger.facts()
       #expect(try facts.call(call.id).state == .adopted && facts.job(id).issued == 8)
       #expect(facts.rawCodes == [bad[0].id: call.id, bad[1].id: call.id])
-      #expect(try await scene.ledger.store.known(bad.map(\.id)) == Set(bad.map(\.id)))
+      #expect(try await scene.list(bad).page.unknown.isEmpty)
       #expect(try await scene.claim().call.size == 2)
     }
   }
@@ -225,10 +229,10 @@ struct VerdictTests {
       let good = scene.mint.make(2, of: Scene.reward)
       let bad = scene.badCode()
       let doubt = try await scene.doubt()
-      try await scene.decide(doubt) {
+      try await scene.decide(doubt, finding: good + [bad]) {
         $0.held = [call.id]
         $0.holdReason = .unexplained
-        $0.unattributed = good + [bad]
+        $0.unattributed = good.ids + [bad.id]
       }
       let facts = try await scene.ledger.facts()
       #expect(Set(facts.unattributed.keys) == Set(good.map(\.id)))
@@ -247,12 +251,122 @@ struct VerdictTests {
         let call = try await scene.doubtfulCall().call
         let doubt = try await scene.doubt()
         let bad = scene.badCode()
-        try await scene.decide(doubt) { $0.adopted = [Adoption(call: call, codes: [bad])] }
+        try await scene.decide(doubt, finding: [bad]) {
+          $0.adopted = [Adoption(call: call, codes: [bad.id])]
+        }
         #expect(try await scene.job(id).answersWithoutProgress == attempt)
       }
       let job = try await scene.job(id)
       #expect(job.state == .failed && job.errorCode == "no_progress")
       #expect(try await scene.ledger.facts().rawCodes.count == 5)
+    }
+  }
+
+  @Test(
+    "rule 7: a short answer's call that is decided is issued, whether its codes were found or not",
+    arguments: LedgerKind.allCases
+  )
+  func answered(kind: LedgerKind) async throws {
+    for found in [0, 2, 4] {
+      try await Scene.lend(kind) { scene in
+        let id = try await scene.insert(10)
+        let claimed = try await scene.claim()
+        try await scene.settle(claimed, scene.answer(claimed, codes: 6))
+        #expect(try await scene.job(id).outstanding == 4)
+        let codes = scene.mint.make(found, of: Scene.reward)
+        let doubt = try await scene.doubt()
+        try await scene.decide(doubt, finding: codes) { decision in
+          if found > 0 {
+            decision.adopted = [Adoption(call: claimed.call, codes: codes.ids)]
+          } else {
+            decision.absent = [claimed.call.id]
+          }
+        }
+        let facts = try await scene.ledger.facts()
+        #expect(try facts.call(claimed.call.id).state == .issued)
+        #expect(try facts.call(claimed.call.id).received == 6)
+        #expect(try facts.call(claimed.call.id).isShort == (found < 4))
+        #expect(try facts.job(id).issued == 6 + found && facts.job(id).outstanding == 0)
+        #expect(facts.codes.values.count { !$0.isFromAnswer } == found)
+        #expect((facts.watches[Scene.reward] != nil) == (found < 4))
+        #expect(try facts.reward(Scene.reward).closedAt == nil)
+      }
+    }
+  }
+
+  @Test(
+    "rule 13: a decision is void if the codes that it names are not staged under its listing",
+    arguments: LedgerKind.allCases
+  )
+  func notStaged(kind: LedgerKind) async throws {
+    try await Scene.lend(kind) { scene in
+      _ = try await scene.insert(10)
+      let call = try await scene.doubtfulCall().call
+      let doubt = try await scene.doubt()
+      let codes = scene.mint.make(10, of: Scene.reward)
+      try await scene.list(codes)
+      let answer = try await scene.decide(doubt, finding: Array(codes.prefix(3))) {
+        $0.adopted = [Adoption(call: call, codes: codes.ids)]
+      }
+      #expect(answer == .changed)
+      #expect(try await scene.ledger.facts().codes.isEmpty)
+    }
+  }
+
+  @Test(
+    "rule 13: a call is never given more codes than it lacks",
+    arguments: LedgerKind.allCases
+  )
+  func tooMany(kind: LedgerKind) async throws {
+    try await Scene.lend(kind) { scene in
+      _ = try await scene.insert(10)
+      let claimed = try await scene.claim()
+      try await scene.settle(claimed, scene.answer(claimed, codes: 6))
+      let doubt = try await scene.doubt()
+      let codes = scene.mint.make(5, of: Scene.reward)
+      let answer = try await scene.decide(doubt, finding: codes) {
+        $0.adopted = [Adoption(call: claimed.call, codes: codes.ids)]
+      }
+      #expect(answer == .changed)
+    }
+  }
+
+  @Test(
+    "rule 13: codes set aside for a decision that turns out void are as unknown as before",
+    arguments: LedgerKind.allCases
+  )
+  func voidPiece(kind: LedgerKind) async throws {
+    try await Scene.lend(kind) { scene in
+      _ = try await scene.insert(10)
+      let call = try await scene.doubtfulCall().call
+      let codes = scene.mint.make(10, of: Scene.reward)
+      let doubt = try await scene.doubt()
+      let listing = try await scene.list(codes)
+      #expect(
+        try await scene.ledger.store.setAside(
+          codes.ids,
+          in: listing.id,
+          of: Scene.reward,
+          for: call.id,
+          worker: Scene.worker
+        )
+      )
+      #expect(try await scene.list(codes).page.unknown == codes.ids)
+      #expect(
+        try await !scene.ledger.store.setAside(
+          codes.ids,
+          in: listing.id,
+          of: Scene.reward,
+          for: call.id,
+          worker: Scene.otherWorker
+        )
+      )
+      let answer = try await scene.decide(doubt, finding: codes) {
+        $0.adopted = [Adoption(call: call, codes: codes.ids)]
+      }
+      #expect(answer.isDone)
+      let facts = try await scene.ledger.facts()
+      #expect(facts.unattributed.isEmpty && facts.codes.count == 10)
     }
   }
 }

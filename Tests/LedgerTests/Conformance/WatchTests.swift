@@ -5,26 +5,6 @@ import Testing
 @Suite("watching a reward")
 struct WatchTests {
   @Test(
-    "rule 7: a code that an answer has shown since it was listed takes no kept-back code's place",
-    arguments: LedgerKind.allCases
-  )
-  func shownMeanwhile(kind: LedgerKind) async throws {
-    try await Scene.lend(kind) { scene in
-      let job = try await scene.insert(10)
-      _ = try await scene.insert(5)
-      let (short, exact) = (try await scene.claim(), try await scene.claim())
-      let kept = scene.mint.make(10, of: Scene.reward)
-      try await scene.settle(short, scene.short(short, of: kept, shown: 9))
-      let watch = try await scene.watch()
-      let shown = scene.mint.make(5, of: Scene.reward)
-      try await scene.settle(exact, .issued(Answer(codes: shown, nulls: 0, body: [])))
-      let ended = [EndedJob(job: job, state: .completed)]
-      let answer = try await scene.conclude(watch, finding: shown + kept.suffix(1))
-      #expect(answer == .done(issued: 1, surplus: 0, ended: ended))
-    }
-  }
-
-  @Test(
     "rule 14: a reward with an absent call is listed after 1 min, 10 min, 1 h and 24 h",
     arguments: LedgerKind.allCases
   )
@@ -45,10 +25,57 @@ struct WatchTests {
   }
 
   @Test(
-    "rule 14: codes that come to light after a call was judged absent are surplus",
+    "rule 14: codes that an absent call lacks count for it, whatever was thought of it",
     arguments: LedgerKind.allCases
   )
-  func surplus(kind: LedgerKind) async throws {
+  func ownWindow(kind: LedgerKind) async throws {
+    try await Scene.lend(kind) { scene in
+      let job = try await scene.absentCall()
+      try await scene.ledger.pass(.seconds(60))
+      let watch = try await scene.watch()
+      let lacking = try #require(watch.lacking.first)
+      #expect(watch.lacking.count == 1 && lacking.lacks == 10 && lacking.isAnswered)
+      #expect(lacking.effectiveUntil.microseconds == startOfTime + 80_000_000)
+      let codes = scene.mint.make(12, of: Scene.reward)
+      let own = Adoption(call: lacking.call, codes: codes.prefix(10).map(\.id))
+      let ended = [EndedJob(job: job, state: .completed)]
+      let answer = try await scene.conclude(watch, finding: codes, adopted: [own])
+      #expect(answer == .done(issued: 10, surplus: 2, ended: ended))
+      let facts = try await scene.ledger.facts()
+      #expect(try facts.call(lacking.call.id).state == .adopted)
+      #expect(try facts.job(job).surplus == 2)
+      for code in codes.suffix(2) {
+        #expect(facts.codes[code.id]?.call == nil && facts.codes[code.id]?.job == job)
+      }
+    }
+  }
+
+  @Test(
+    "rule 14: an absent call's own codes for which its job has no room are surplus of that call",
+    arguments: LedgerKind.allCases
+  )
+  func ownWithoutRoom(kind: LedgerKind) async throws {
+    try await Scene.lend(kind) { scene in
+      let job = try await scene.absentCall()
+      let again = try await scene.claim()
+      try await scene.settle(again, scene.answer(again))
+      try await scene.ledger.pass(.seconds(60))
+      let watch = try await scene.watch()
+      let codes = scene.mint.make(10, of: Scene.reward)
+      let own = Adoption(call: watch.lacking[0].call, codes: codes.ids)
+      let answer = try await scene.conclude(watch, finding: codes, adopted: [own])
+      #expect(answer == .done(issued: 0, surplus: 10))
+      let facts = try await scene.ledger.facts()
+      #expect(try facts.job(job).issued == 10 && facts.job(job).surplus == 10)
+      for code in codes { #expect(facts.codes[code.id]?.call == own.call.id) }
+    }
+  }
+
+  @Test(
+    "rule 14: later codes are surplus that no job and no retry takes",
+    arguments: LedgerKind.allCases
+  )
+  func late(kind: LedgerKind) async throws {
     try await Scene.lend(kind) { scene in
       let job = try await scene.absentCall()
       try await scene.ledger.pass(.seconds(60))
@@ -56,7 +83,99 @@ struct WatchTests {
       #expect(try await scene.listWatched(finding: late) == .done(issued: 0, surplus: 10))
       let facts = try await scene.ledger.facts()
       #expect(try facts.job(job).surplus == 10 && facts.job(job).issued == 0)
-      #expect(facts.codes.values.allSatisfy { $0.isSurplus })
+      #expect(facts.codes.values.allSatisfy { $0.isSurplus && $0.call == nil })
+      #expect(try await scene.claim().call.size == 10)
+      try await scene.ledger.edit(.cancel(job))
+      try await scene.ledger.edit(.retry(job))
+      #expect(try await scene.job(job).issued == 0)
+    }
+  }
+
+  @Test(
+    "rule 14: codes that are older than the watch are nobody's and left alone",
+    arguments: LedgerKind.allCases
+  )
+  func older(kind: LedgerKind) async throws {
+    try await Scene.lend(kind) { scene in
+      try await scene.absentCall()
+      try await scene.ledger.pass(.seconds(60))
+      let watch = try await scene.watch()
+      #expect(watch.since?.microseconds == startOfTime)
+      let old = scene.mint.make(3, of: Scene.reward).map { $0.made(at: startOfTime - 1) }
+      let new = scene.mint.make(2, of: Scene.reward).map { $0.made(at: startOfTime) }
+      let finding = try await scene.finding(watch, old + new, since: watch.since)
+      #expect(try await scene.conclude(finding) == .done(issued: 0, surplus: 2))
+      #expect(try await Set(scene.ledger.facts().codes.keys) == Set(new.ids))
+    }
+  }
+
+  @Test(
+    "rules 7 and 14: what a short answer lacked counts for its call while the reward is watched",
+    arguments: LedgerKind.allCases
+  )
+  func short(kind: LedgerKind) async throws {
+    try await Scene.lend(kind) { scene in
+      let job = try await scene.insert(10)
+      let claimed = try await scene.claim()
+      try await scene.settle(claimed, scene.answer(claimed, codes: 6))
+      guard case .nothing = try await scene.ask() else {
+        Issue.record("asked again before what the answer lacks was decided")
+        return
+      }
+      try await scene.decide(scene.doubt()) { $0.absent = [claimed.call.id] }
+      #expect(try await scene.watchRow().reason == .partialCall)
+      try await scene.ledger.pass(.seconds(60))
+      let watch = try await scene.watch()
+      #expect(watch.lacking.map(\.call) == [claimed.call] && watch.lacking[0].lacks == 4)
+      let found = scene.mint.make(4, of: Scene.reward)
+      let own = Adoption(call: claimed.call, codes: found.ids)
+      #expect(
+        try await scene.conclude(watch, finding: found, adopted: [own])
+          == .done(issued: 4, surplus: 0, ended: [EndedJob(job: job, state: .completed)])
+      )
+      #expect(try await !scene.call(claimed).isShort)
+    }
+  }
+
+  @Test(
+    "rule 14: an answer that came meanwhile leaves a call less to lack, and the rest is late",
+    arguments: LedgerKind.allCases
+  )
+  func shownMeanwhile(kind: LedgerKind) async throws {
+    try await Scene.lend(kind) { scene in
+      let job = try await scene.insert(10)
+      let claimed = try await scene.doubtfulCall()
+      try await scene.decide(scene.doubt()) { $0.absent = [claimed.call.id] }
+      try await scene.ledger.pass(.seconds(60))
+      let watch = try await scene.watch()
+      try await scene.settle(claimed, scene.answer(claimed, codes: 9))
+      let anew = try await scene.ledger.store.takeWatch(Scene.worker, lease: .seconds(30)) ?? watch
+      let found = scene.mint.make(3, of: Scene.reward)
+      let own = Adoption(call: claimed.call, codes: found.ids)
+      let ended = [EndedJob(job: job, state: .completed)]
+      let answer = try await scene.conclude(anew, finding: found, adopted: [own])
+      #expect(answer == .lost || answer == .done(issued: 1, surplus: 2, ended: ended))
+    }
+  }
+
+  @Test(
+    "rule 14: the search for what calls lack ends with the watch",
+    arguments: LedgerKind.allCases
+  )
+  func searchEnds(kind: LedgerKind) async throws {
+    try await Scene.lend(kind) { scene in
+      _ = try await scene.insert(10)
+      let claimed = try await scene.claim()
+      try await scene.settle(claimed, scene.answer(claimed, codes: 6))
+      try await scene.decide(scene.doubt()) { $0.absent = [claimed.call.id] }
+      for pause in [60, 9 * 60, 50 * 60, 23 * 3600] {
+        try await scene.ledger.pass(.seconds(pause))
+        let watch = try await scene.watch()
+        #expect(watch.lacking.count == 1)
+        #expect(try await scene.conclude(watch) == .done(issued: 0, surplus: 0))
+      }
+      #expect(try await !scene.call(claimed).isShort)
+      #expect(try await scene.watchRow().ended == "listed")
     }
   }
 
@@ -71,10 +190,11 @@ struct WatchTests {
       let again = try await scene.claim()
       let watch = try await scene.watch()
       let codes = scene.mint.make(10, of: Scene.reward)
-      #expect(try await scene.conclude(watch, finding: codes) == .wait)
+      let finding = try await scene.finding(watch, codes)
+      #expect(try await scene.conclude(finding) == .wait)
       #expect(try await scene.ledger.facts().codes.isEmpty)
       try await scene.settle(again, .issued(Answer(codes: codes, nulls: 0, body: [])))
-      #expect(try await scene.conclude(watch, finding: codes) == .done(issued: 0, surplus: 0))
+      #expect(try await scene.conclude(finding) == .done(issued: 0, surplus: 0))
       #expect(try await scene.job(job).state == .completed)
     }
   }
@@ -93,170 +213,6 @@ struct WatchTests {
       #expect(try await scene.conclude(watch, finding: codes) == .lost)
       #expect(try await scene.ledger.facts().codes.isEmpty)
       #expect(try await scene.takeDoubt(worker: Scene.otherWorker) != nil)
-    }
-  }
-
-  @Test(
-    "rule 7: after a short answer nothing is asked again before the reward has been listed",
-    arguments: LedgerKind.allCases
-  )
-  func listedFirst(kind: LedgerKind) async throws {
-    try await Scene.lend(kind) { scene in
-      let id = try await scene.insert(10)
-      let claimed = try await scene.claim()
-      let made = scene.mint.make(10, of: Scene.reward)
-      try await scene.settle(claimed, scene.short(claimed, of: made, shown: 6))
-      guard case .nothing = try await scene.ask() else {
-        Issue.record("asked again before the listing")
-        return
-      }
-      #expect(
-        try await scene.listWatched(finding: Array(made.suffix(4)))
-          == .done(issued: 4, surplus: 0, ended: [EndedJob(job: id, state: .completed)])
-      )
-      #expect(try await scene.job(id).state == .completed)
-    }
-  }
-
-  @Test(
-    "rule 7: codes that a short answer kept back are only given to a job with their prefix",
-    arguments: LedgerKind.allCases
-  )
-  func prefixes(kind: LedgerKind) async throws {
-    try await Scene.lend(kind) { scene in
-      let id = try await scene.insert(10, prefix: "OWN")
-      let claimed = try await scene.claim()
-      let made = scene.mint.make(10, of: Scene.reward, prefix: "OWN")
-      try await scene.settle(claimed, scene.short(claimed, of: made, shown: 7))
-      let others = scene.mint.make(2, of: Scene.reward, prefix: "OTHER")
-      let found = others + made.suffix(1)
-      #expect(try await scene.listWatched(finding: found) == .done(issued: 1, surplus: 2))
-      #expect(try await scene.job(id).issued == 8)
-      let surplus = try await scene.ledger.facts().codes.filter(\.value.isSurplus)
-      #expect(Set(surplus.keys) == Set(others.map(\.id)))
-      #expect(try await scene.claim().call.size == 2)
-    }
-  }
-
-  @Test(
-    "rule 7: two short answers each get back what they kept back, and no more",
-    arguments: LedgerKind.allCases
-  )
-  func twoShort(kind: LedgerKind) async throws {
-    try await Scene.lend(kind) { scene in
-      let plain = try await scene.insert(10)
-      let own = try await scene.insert(10, prefix: "OWN")
-      let calls = [try await scene.claim(), try await scene.claim()]
-      let plainMade = scene.mint.make(11, of: Scene.reward)
-      let ownMade = scene.mint.make(10, of: Scene.reward, prefix: "OWN")
-      try await scene.settle(calls[1], scene.short(calls[1], of: ownMade, shown: 7))
-      try await scene.settle(calls[0], scene.short(calls[0], of: plainMade, shown: 8))
-      let found = Array(ownMade.suffix(3) + plainMade.suffix(3))
-      let ended = [plain, own].map { EndedJob(job: $0, state: .completed) }
-      let answer = try await scene.listWatched(finding: found)
-      #expect(answer == .done(issued: 5, surplus: 1, ended: ended))
-      #expect(try await scene.job(plain).state == .completed)
-      #expect(try await scene.job(own).state == .completed)
-      let facts = try await scene.ledger.facts()
-      for code in ownMade { #expect(facts.codes[code.id]?.job == own) }
-    }
-  }
-
-  @Test(
-    "rule 7: an answer that is short while the listing runs is listed anew",
-    arguments: LedgerKind.allCases
-  )
-  func voidRound(kind: LedgerKind) async throws {
-    try await Scene.lend(kind) { scene in
-      _ = try await scene.insert(10)
-      _ = try await scene.insert(10)
-      let calls = [try await scene.claim(), try await scene.claim()]
-      try await scene.settle(calls[0], scene.answer(calls[0], codes: 9))
-      let watch = try await scene.watch()
-      try await scene.settle(calls[1], scene.answer(calls[1], codes: 9))
-      #expect(try await scene.conclude(watch) == .lost)
-      #expect(try await scene.listWatched() == .done(issued: 0, surplus: 0))
-    }
-  }
-
-  @Test(
-    "rule 7: a listing that is to come first still does when a call is judged absent",
-    arguments: LedgerKind.allCases
-  )
-  func keptFirst(kind: LedgerKind) async throws {
-    try await Scene.lend(kind) { scene in
-      _ = try await scene.insert(10)
-      _ = try await scene.insert(10)
-      let short = try await scene.claim()
-      let doubtful = try await scene.claim()
-      try await scene.settle(short, scene.answer(short, codes: 9))
-      try await scene.doubt(doubtful)
-      let doubt = try await scene.doubt()
-      try await scene.decide(doubt) { $0.absent = [doubtful.call.id] }
-      #expect(try await scene.reward().awaitsListing)
-      #expect(try await scene.watchRow().nextListingAt == startOfTime)
-      guard case .nothing = try await scene.ask() else {
-        Issue.record("asked before the listing")
-        return
-      }
-      _ = try await scene.listWatched()
-      #expect(try await !scene.reward().awaitsListing)
-      #expect(try await scene.watchRow().listingsLeft == 4)
-      _ = try await scene.claim()
-    }
-  }
-
-  @Test(
-    "rule 7: calls wait for the listing that is to come first, however long a doubt takes before",
-    arguments: LedgerKind.allCases
-  )
-  func listingAfterDoubt(kind: LedgerKind) async throws {
-    try await Scene.lend(kind) { scene in
-      _ = try await scene.insert(10)
-      _ = try await scene.insert(10)
-      let short = try await scene.claim()
-      let doubtful = try await scene.claim()
-      try await scene.settle(short, scene.answer(short, codes: 9))
-      try await scene.doubt(doubtful)
-      try await scene.ledger.pass(.seconds(120))
-      let doubt = try await scene.doubt()
-      try await scene.decide(doubt) { $0.absent = [doubtful.call.id] }
-      #expect(try await scene.reward().closedAt == nil)
-      try await scene.ledger.pass(.seconds(3600))
-      try await scene.heartbeat()
-      guard case .nothing = try await scene.ask() else {
-        Issue.record("asked before the listing")
-        return
-      }
-      _ = try await scene.listWatched()
-      _ = try await scene.claim()
-    }
-  }
-
-  @Test(
-    "rule 7: where the list that is to come first cannot be had, the jobs are a person's",
-    arguments: LedgerKind.allCases
-  )
-  func cannotBeListed(kind: LedgerKind) async throws {
-    try await Scene.lend(kind) { scene in
-      let id = try await scene.insert(10)
-      let claimed = try await scene.claim()
-      let made = scene.mint.make(10, of: Scene.reward)
-      try await scene.settle(claimed, scene.short(claimed, of: made, shown: 6))
-      let watch = try await scene.watch()
-      #expect(watch.isAwaited && watch.pause(after: .refused(code: "gone", message: "")) == nil)
-      try await scene.putOff(watch, for: nil)
-      let job = try await scene.job(id)
-      #expect(job.held && job.errorCode == "listing_failed" && job.isQueued == false)
-      // The watch continues, and what it finds is still the call's.
-      #expect(try await scene.watchRow().ended == nil)
-      try await scene.ledger.pass(.seconds(60))
-      try await scene.heartbeat()
-      #expect(
-        try await scene.listWatched(finding: Array(made.suffix(4)))
-          == .done(issued: 4, surplus: 0, ended: [EndedJob(job: id, state: .completed)])
-      )
-      #expect(try await scene.job(id).state == .completed)
     }
   }
 

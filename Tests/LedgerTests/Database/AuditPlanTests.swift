@@ -55,8 +55,11 @@ struct AuditPlanTests {
       FROM generate_series(1, 4000) AS n;
     INSERT INTO codemint.jobs (reward_id, count)
       VALUES ('00000000-0000-4000-8000-000000000001', 10);
-    INSERT INTO codemint.calls (id, job_id, reward_id, size, state, worker, settled_at)
-      SELECT gen_random_uuid(), id, reward_id, 10, 'issued', gen_random_uuid(), now()
+    INSERT INTO codemint.calls
+      (id, job_id, reward_id, size, state, outstanding, worker, lease, api_timeout, listing_gap,
+       effective_until, settled_at)
+      SELECT gen_random_uuid(), id, reward_id, 10, 'issued', 0, gen_random_uuid(), '1 min', '1 min',
+             '10 s', now(), now()
       FROM codemint.jobs;
     INSERT INTO codemint.codes
       (id, job_id, call_id, reward_id, code, status, sync_status, external_ids)

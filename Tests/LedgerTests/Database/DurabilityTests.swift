@@ -25,7 +25,7 @@ struct DurabilityTests {
       let claimed = try await outcome(
         of: """
           SELECT outcome AS value FROM codemint.claim_call(
-            gen_random_uuid(), gen_random_uuid(), interval '60 s', (SELECT checksum FROM codemint.installed_code))
+            gen_random_uuid(), gen_random_uuid(), ('60 s', '60 s', '10 s'), (SELECT checksum FROM codemint.installed_code))
           """,
         setting,
         on: ledger.bystander
@@ -42,9 +42,10 @@ struct DurabilityTests {
       let settled = try await outcome(
         of: """
           SELECT call_state AS value FROM codemint.settle_call(
-            (gen_random_uuid(), \(job.number), '\(Scene.reward)', NULL, 10, gen_random_uuid()),
+            (gen_random_uuid(), \(job.number), '\(Scene.reward)', NULL, 10, gen_random_uuid(),
+             '60 s', '60 s', '10 s'),
             ('in_doubt', NULL, 'timeout', 'm', NULL, 1, NULL),
-            (false, 'closed', 'none', NULL, NULL, NULL, NULL, 0), (false, NULL, NULL, '{}', NULL),
+            (false, 'closed', 'none', NULL, NULL, NULL, NULL, 0), (false, NULL, NULL, NULL),
             '{}', NULL)
           """,
         "off",
@@ -62,7 +63,7 @@ struct DurabilityTests {
       let claimed = try await outcome(
         of: """
           SELECT outcome AS value FROM codemint.claim_call(
-            gen_random_uuid(), gen_random_uuid(), interval '60 s', (SELECT checksum FROM codemint.installed_code),
+            gen_random_uuid(), gen_random_uuid(), ('60 s', '60 s', '10 s'), (SELECT checksum FROM codemint.installed_code),
             false)
           """,
         "on",
@@ -128,7 +129,11 @@ struct DurabilityTests {
   }
 
   private func request(_ number: Int) -> ClaimRequest {
-    ClaimRequest(call: Samples.call(number), worker: Samples.worker(1), lease: .seconds(60))
+    ClaimRequest(
+      call: Samples.call(number),
+      worker: Samples.worker(1),
+      lengths: Samples.lengths(lease: .seconds(60))
+    )
   }
 
   private func settlement(_ claimed: ClaimedCall) -> Settlement {
@@ -136,6 +141,7 @@ struct DurabilityTests {
     return SettlementRule.settle(
       claimed.call,
       by: Samples.worker(1),
+      lengths: Samples.lengths(),
       report: CallReport(
         outcome: .issued(Answer(codes: codes, nulls: 0, body: [])),
         httpStatus: 201,

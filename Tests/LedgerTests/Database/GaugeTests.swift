@@ -16,8 +16,10 @@ struct GaugeTests {
       try await ledger.bystander.script(
         """
         INSERT INTO codemint.calls
-          (id, job_id, reward_id, size, state, worker, updated_at, held_at, hold_reason)
-        SELECT gen_random_uuid(), j.id, j.reward_id, 5, 'in_doubt', gen_random_uuid(),
+          (id, job_id, reward_id, size, state, outstanding, worker, lease, api_timeout, listing_gap,
+           effective_until, updated_at, held_at, hold_reason)
+        SELECT gen_random_uuid(), j.id, j.reward_id, 5, 'in_doubt', 5, gen_random_uuid(), '1 min',
+               '1 min', '10 s', clock_timestamp(),
                clock_timestamp() - interval '1 minute' * d.minutes,
                CASE WHEN d.held THEN clock_timestamp() END, CASE WHEN d.held THEN 'unexplained' END
         FROM codemint.jobs j, (VALUES (1, false), (10, false), (60, true)) AS d (minutes, held)

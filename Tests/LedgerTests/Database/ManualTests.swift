@@ -30,7 +30,8 @@ struct ManualTests {
       ).map { try $0.text("name") }
       #expect(
         tuned == [
-          "calls", "codes", "jobs", "pending_placements", "rewards", "tracked_rewards",
+          "calls", "codes", "jobs", "listed_codes", "pending_placements", "rewards",
+          "tracked_rewards",
         ]
       )
       await connection.close()

@@ -293,7 +293,11 @@ struct MigratorTests {
   }
 
   private static func request(_ number: Int) -> ClaimRequest {
-    ClaimRequest(call: Samples.call(number), worker: Samples.worker(1), lease: .seconds(60))
+    ClaimRequest(
+      call: Samples.call(number),
+      worker: Samples.worker(1),
+      lengths: Samples.lengths(lease: .seconds(60))
+    )
   }
 
   /// This version's schema with something added to it.

@@ -72,7 +72,8 @@ struct PlanTests {
       #expect(many < few * 2 + 500, "\(many) pages against \(few)")
       let plans = try await plans(
         of: """
-          SELECT codemint.claim_call(gen_random_uuid(), gen_random_uuid(), '1 min',
+          SELECT codemint.claim_call(gen_random_uuid(), gen_random_uuid(),
+                                     ('1 min', '1 min', '10 s'),
                                      (SELECT checksum FROM codemint.installed_code))
           """,
         ledger.bystander
@@ -110,7 +111,7 @@ struct PlanTests {
     return ClaimRequest(
       call: CallID(UniqueID(random: &random)),
       worker: Samples.worker(1),
-      lease: .seconds(60)
+      lengths: Samples.lengths(lease: .seconds(60))
     )
   }
 
@@ -123,7 +124,8 @@ struct PlanTests {
         """
         EXPLAIN (ANALYZE, BUFFERS)
         SELECT *
-        FROM codemint.claim_call(gen_random_uuid(), $1, '1 min', (SELECT checksum FROM codemint.installed_code))
+        FROM codemint.claim_call(gen_random_uuid(), $1, ('1 min', '1 min', '10 s'),
+                                 (SELECT checksum FROM codemint.installed_code))
         """,
         [.uuid(Samples.worker(1).id.bits)]
       )

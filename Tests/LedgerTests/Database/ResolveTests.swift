@@ -129,7 +129,7 @@ struct ResolveTests {
   }
 
   @Test(
-    "'adopt' of a call whose reward could not be listed has it listed, and then takes its codes"
+    "'adopt' of a call whose reward could not be listed has it listed, and judged anew"
   )
   func foundLater() async throws {
     try await Held.lend(reason: .unlistable, unattributed: []) { held in
@@ -137,14 +137,47 @@ struct ResolveTests {
       try await held.connection.script(
         "UPDATE codemint.reward_watches SET next_listing_at = NULL, ended = 'unlistable'"
       )
+      try await held.scene.ledger.pass(.seconds(3600))
       let words = try await held.resolve(held.calls[0], "adopt", "the list is back")
       #expect(words.contains("is still held") && words.contains("listed again now"))
       let codes = held.scene.mint.make(10, of: Scene.reward)
-      #expect(try await held.scene.listWatched(finding: codes) == .done(issued: 0, surplus: 0))
+      let call = held.calls[0]
+      try await held.scene.decide(held.scene.doubt(), finding: codes) { decision in
+        decision.held = [call]
+        decision.holdReason = .unwitnessed
+        decision.unattributed = codes.ids
+      }
       let doubt = try await held.connection.query("SELECT codes_found FROM codemint.doubts").one()
       #expect(try doubt.int64("codes_found") == 10)
       _ = try await held.resolve(held.calls[0], "adopt", "the list is back")
       #expect(try await held.scene.job(held.job).state == .completed)
+    }
+  }
+
+  @Test("'adopt' takes what a call lacks and no more, however many codes were set aside")
+  func atMostWhatItLacks() async throws {
+    try await PostgresUnderTest.lend { ledger in
+      guard let postgres = ledger as? PostgresUnderTest else { return }
+      try await Scene.over(ledger) { scene in
+        let job = try await scene.insert(10)
+        let claimed = try await scene.claim()
+        try await scene.settle(claimed, scene.answer(claimed, codes: 7))
+        let codes = scene.mint.make(5, of: Scene.reward)
+        try await scene.decide(scene.doubt(), finding: codes) { decision in
+          decision.held = [claimed.call.id]
+          decision.holdReason = .unexplained
+          decision.unattributed = codes.ids
+        }
+        let doubt = try await postgres.bystander.query("SELECT * FROM codemint.doubts").one()
+        #expect(try doubt.integer("lacks") == 3 && doubt.int64("codes_found") == 3)
+        _ = try await postgres.bystander.query(
+          "SELECT codemint.resolve_call($1, 'adopt', 'why')",
+          [.uuid(claimed.call.id.id.bits)]
+        )
+        let facts = try await scene.ledger.facts()
+        #expect(try facts.job(job).state == .completed && facts.unattributed.count == 2)
+        #expect(try facts.call(claimed.call.id).state == .issued)
+      }
     }
   }
 
@@ -206,10 +239,10 @@ private struct Held {
         try await scene.heartbeat()
         if isHeld {
           let doubt = try await scene.doubt()
-          try await scene.decide(doubt) { decision in
+          try await scene.decide(doubt, finding: unattributed) { decision in
             decision.held = doubt.calls.map(\.call.id)
             decision.holdReason = reason
-            decision.unattributed = unattributed
+            decision.unattributed = unattributed.ids
           }
         }
         try await body(

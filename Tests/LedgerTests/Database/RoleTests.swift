@@ -107,11 +107,12 @@ struct RoleTests {
         "UPDATE codemint.cluster_identity SET accepted_by = 'me'",
         "UPDATE codemint.cluster_identity SET accepted_at = now()",
         "UPDATE codemint.cluster_identity SET accepted_note = 'mine'",
-        "UPDATE codemint.account SET set_requests_per_second = 1000",
-        "UPDATE codemint.account SET set_burst = 1000",
-        "UPDATE codemint.account SET set_max_in_flight = 1000",
-        "UPDATE codemint.account SET set_max_in_flight_per_reward = 1000",
-        "UPDATE codemint.account SET set_by = 'me'", "UPDATE codemint.account SET set_at = now()",
+        "UPDATE codemint.operator_limits SET requests_per_second = 1000",
+        "UPDATE codemint.operator_limits SET burst = 1000",
+        "UPDATE codemint.operator_limits SET max_in_flight = 1000",
+        "UPDATE codemint.operator_limits SET max_in_flight_per_reward = 1000",
+        "UPDATE codemint.operator_limits SET set_by = 'me'",
+        "UPDATE codemint.operator_limits SET set_at = now()",
         "UPDATE codemint.jobs SET count = 1000000", "UPDATE codemint.jobs SET prefix = 'X'",
         "UPDATE codemint.jobs SET reward_id = gen_random_uuid()",
         "UPDATE codemint.jobs SET created_by = 'me'", "UPDATE codemint.jobs SET metadata = NULL",
@@ -119,7 +120,9 @@ struct RoleTests {
         "UPDATE codemint.calls SET size = 500", "UPDATE codemint.calls SET resolved_by = 'me'",
         "UPDATE codemint.calls SET resolution = 'absent'",
         "UPDATE codemint.calls SET resolution_note = 'x'",
-        "UPDATE codemint.codes SET code = 'X'", "UPDATE codemint.codes SET id = gen_random_uuid()",
+        "UPDATE codemint.calls SET api_timeout = '0'",
+        "UPDATE codemint.codes SET id = gen_random_uuid()",
+        "UPDATE codemint.codes SET stored_at = now()",
         "UPDATE codemint.codes SET reward_id = gen_random_uuid()",
         "UPDATE codemint.codes SET purged_at = now()",
         "UPDATE codemint.unattributed_codes SET code = 'X'",
@@ -204,7 +207,7 @@ struct RoleTests {
       )
       #expect(try await RoleSetup(logins.owner).apply() == .done)
       for (role, statement): (Role, Statement) in [
-        (.worker, "UPDATE codemint.account SET set_by = 'me'"),
+        (.worker, "UPDATE codemint.operator_limits SET set_by = 'me'"),
         (.operator, "SELECT code FROM codemint.codes"),
         (.producer, "SELECT code FROM codemint.codes"),
         (.reader, "SELECT codemint.place_due_jobs()"),
@@ -252,17 +255,21 @@ struct RoleTests {
   private static let innerFunctions = [
     "account_failed", "account_proven", "account_throttled", "apply_account_effect",
     "apply_effects", "apply_reward_effect", "backoff", "backoff_ceiling", "close_or_reopen",
-    "code_row", "conclude_job", "end_call", "fails_alone",
-    "insert_call", "is_at_home", "is_news", "is_sync_final", "least_pace", "lock_reward",
-    "makes_no_progress", "may_send", "may_take", "microseconds", "next_candidate", "next_slot",
-    "place_job", "record_clock_offset", "record_ending", "record_facts", "refresh_queue",
-    "require_code", "restore_call", "save_account", "save_job", "set_aside", "set_durability",
-    "show_claim", "slow_down", "store_among_known", "store_codes", "store_new_codes",
-    "store_unattributed", "take_answer", "take_call", "track_codes", "wait_for_slot",
+    "code_row", "conclude_job", "end_call", "fails_alone", "hasten_held_watches", "insert_call",
+    "is_at_home", "is_newer", "is_news", "is_sync_final", "least_pace", "lock_reward",
+    "make_call", "makes_no_progress", "may_hold_others", "may_send", "may_take", "microseconds",
+    "name_resolution", "next_candidate", "next_slot", "place_job", "prefix_facts", "prefix_subject",
+    "record_clock_offset", "record_ending", "record_fact", "record_facts", "refresh_queue",
+    "replace_listed", "require_code", "restore_call", "save_account", "save_job", "set_aside",
+    "set_durability", "show_claim", "slow_down", "store_among_known", "store_answer", "store_codes",
+    "store_new_codes", "store_unattributed", "take_answer", "take_back", "take_call",
+    "take_failure", "take_surplus", "track_codes", "try_reward", "use_surplus", "wait_for_slot",
+    "watch_after",
   ]
 
   private static let operatorsFunctions = [
-    "accept_cluster", "cancel_job", "count_unattributed", "pause_job", "purge_job", "reserve_slot",
+    "accept_cluster", "cancel_job", "count_unattributed", "lock_holders", "pause_job", "purge_job",
+    "reserve_slot",
     "resolve_call", "resume_job", "retry_job", "set_limits", "set_priority", "track_sync",
   ]
 
@@ -272,8 +279,11 @@ struct RoleTests {
 
   private static let oneCode = """
     INSERT INTO codemint.jobs (reward_id, count) VALUES (gen_random_uuid(), 10);
-    INSERT INTO codemint.calls (id, job_id, reward_id, size, state, worker)
-      SELECT gen_random_uuid(), j.id, j.reward_id, 10, 'issued', gen_random_uuid()
+    INSERT INTO codemint.calls
+      (id, job_id, reward_id, size, state, outstanding, worker, lease, api_timeout, listing_gap,
+       effective_until)
+      SELECT gen_random_uuid(), j.id, j.reward_id, 10, 'issued', 0, gen_random_uuid(), '1 min',
+             '1 min', '10 s', now()
       FROM codemint.jobs j;
     INSERT INTO codemint.codes
       (id, job_id, call_id, reward_id, code, status, sync_status, external_ids)

@@ -73,7 +73,7 @@ struct StoreErrorTests {
       let request = ClaimRequest(
         call: Samples.call(1),
         worker: Samples.worker(1),
-        lease: .seconds(60)
+        lengths: Samples.lengths(lease: .seconds(60))
       )
       do throws(StoreError) {
         _ = try await ledger.store.claim(request)

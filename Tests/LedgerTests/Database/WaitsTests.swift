@@ -18,7 +18,51 @@ struct WaitsTests {
   private static let next = ["sync": "sync", "suspended": "listing"]
 
   private static let troubles = [
-    Trouble(reason: "turn", setup: "", why: "it runs, or other jobs go first", help: "none, or "),
+    Trouble(
+      reason: "turn",
+      setup: "",
+      why: "it is due, and other jobs go first",
+      help: "none, or "
+    ),
+    Trouble(
+      reason: "turn",
+      setup: "UPDATE codemint.jobs SET outstanding = 5",
+      why: "it runs",
+      help: "none, or "
+    ),
+    Trouble(
+      reason: "pace",
+      setup: """
+        \(idle)
+        UPDATE codemint.account SET next_slot_at = now() + interval '1 min';
+        """,
+      why: "the next slot of the pace has not come"
+    ),
+    Trouble(
+      reason: "unclaimable",
+      setup: """
+        UPDATE codemint.rewards SET passed_over_until = now() + interval '1 min',
+          error_code = 'unclaimable', error_message = 'job 1: no';
+        """,
+      why: "it cannot be claimed: job 1: no",
+      help: "mend the row"
+    ),
+    Trouble(
+      reason: "unknown",
+      setup: idle,
+      why: "codemint cannot tell; no call was ever claimed",
+      help: "see the daemons' logs"
+    ),
+    // Nothing is out for the job, whatever its row says of what it lacks.
+    Trouble(
+      reason: "unknown",
+      setup: """
+        UPDATE codemint.jobs SET issued = 10, is_new = false, queue_position = NULL,
+          next_call_at = NULL;
+        """,
+      why: "codemint cannot tell; no call was ever claimed",
+      help: "see the daemons' logs"
+    ),
     Trouble(
       reason: "paused",
       setup: "SELECT codemint.pause_job(id, 'too early') FROM codemint.jobs",
@@ -38,11 +82,22 @@ struct WaitsTests {
       reason: "decision",
       setup: """
         UPDATE codemint.jobs SET held = true, outstanding = 5, is_new = false,
-          queue_position = NULL, next_call_at = NULL, error_code = 'listing_failed';
+          queue_position = NULL, next_call_at = NULL, error_code = 'number_unexplained';
         \(doubtful)
-        UPDATE codemint.calls SET held_at = now(), hold_reason = 'listing_failed';
+        UPDATE codemint.calls SET held_at = now(), hold_reason = 'number_unexplained';
         """,
-      why: "codemint cannot tell what 1 of its calls did: listing_failed",
+      why: "codemint cannot tell what 1 of its calls did: number_unexplained",
+      help: "SELECT codemint.resolve_call("
+    ),
+    Trouble(
+      reason: "decision",
+      setup: """
+        UPDATE codemint.jobs SET outstanding = 10, is_new = false, queue_position = NULL,
+          next_call_at = NULL;
+        \(doubtful)
+        UPDATE codemint.calls SET held_at = now(), hold_reason = 'no_witness';
+        """,
+      why: "codemint cannot tell what 1 of its calls did: no_witness",
       help: "SELECT codemint.resolve_call("
     ),
     Trouble(
@@ -103,11 +158,11 @@ struct WaitsTests {
       reason: "doubt",
       setup: """
         UPDATE codemint.rewards
-        SET closed_at = now(), listing_failing_since = '2030-01-01 00:00+00'
+        SET closed_at = now(), undecided_since = '2030-01-01 00:00+00'
         """,
       why: """
-        a call of another job of its reward is in doubt, and the reward cannot be listed since \
-        2030-01-01 00:00:00+00
+        a call of another job of its reward is in doubt, and listings of its reward fail or disagree \
+        since 2030-01-01 00:00:00+00
         """
     ),
     Trouble(
@@ -133,8 +188,13 @@ struct WaitsTests {
     ),
     Trouble(
       reason: "listing",
-      setup: Self.awaiting("short_answer", error: "gone"),
-      why: "an answer was not what was asked for, and its reward cannot be listed: gone"
+      setup: Self.awaiting("restore"),
+      why: "the database was restored, so its reward is listed first"
+    ),
+    Trouble(
+      reason: "listing",
+      setup: Self.awaiting("failover", error: "gone"),
+      why: "the database failed over, and its reward cannot be listed: gone"
     ),
     Trouble(
       reason: "refused",
@@ -232,7 +292,7 @@ struct WaitsTests {
         UPDATE codemint.cluster_identity SET suspended_at = now(), suspended_reason = 'copy';
         UPDATE codemint.account SET in_flight = 4, blocked_at = now(), breaker = 'open',
           upgrading_until = now() + interval '1 h', paused_until = now() + interval '1 h';
-        \(Self.awaiting("short_answer"));
+        \(Self.awaiting("failover"));
         UPDATE codemint.rewards SET closed_at = now(), paused_until = now() + interval '1 h';
         UPDATE codemint.jobs SET paused = true, is_new = false, queue_position = NULL,
           next_call_at = NULL;
@@ -262,8 +322,9 @@ struct WaitsTests {
   private static let daemon = """
     INSERT INTO codemint.workers
       (id, host, process, version, draining, requests_per_second, burst, max_in_flight,
-       max_in_flight_per_reward, expires_at)
-    VALUES (gen_random_uuid(), 'here', 1, '1', false, 5, 1, 4, 2, now() + interval '1 hour');
+       max_in_flight_per_reward, lease, api_timeout, listing_gap, expires_at)
+    VALUES (gen_random_uuid(), 'here', 1, '1', false, 5, 1, 4, 2, '1 min', '1 min', '10 s',
+            now() + interval '1 hour');
     """
 
   private static let running = """
@@ -284,9 +345,19 @@ struct WaitsTests {
     """
   }
 
+  /// A job that has been due for long, with nothing claimed.
+  private static let idle = """
+    UPDATE codemint.jobs
+    SET next_call_at = now() - interval '1 min', updated_at = now() - interval '1 min';
+    """
+
   private static let doubtful = """
-    INSERT INTO codemint.calls (id, job_id, reward_id, size, state, worker)
-      SELECT gen_random_uuid(), id, reward_id, 5, 'in_doubt', gen_random_uuid() FROM codemint.jobs;
+    INSERT INTO codemint.calls
+      (id, job_id, reward_id, size, state, outstanding, worker, lease, api_timeout, listing_gap,
+       effective_until)
+      SELECT gen_random_uuid(), id, reward_id, 5, 'in_doubt', 5, gen_random_uuid(), '1 min',
+             '1 min', '10 s', now()
+      FROM codemint.jobs;
     """
 
   private static let completed = """

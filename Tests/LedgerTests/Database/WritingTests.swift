@@ -81,8 +81,11 @@ struct WritingTests {
       try await logins.owner.script(
         """
         INSERT INTO codemint.jobs (reward_id, count) VALUES (gen_random_uuid(), 10);
-        INSERT INTO codemint.calls (id, job_id, reward_id, size, state, worker, held_at)
-          SELECT gen_random_uuid(), id, reward_id, 10, 'in_doubt', gen_random_uuid(), now()
+        INSERT INTO codemint.calls
+          (id, job_id, reward_id, size, state, outstanding, worker, lease, api_timeout, listing_gap,
+           effective_until, held_at)
+          SELECT gen_random_uuid(), id, reward_id, 10, 'in_doubt', 10, gen_random_uuid(), '1 min',
+                 '1 min', '10 s', now(), now()
           FROM codemint.jobs
         """
       )

@@ -6,6 +6,7 @@ extension IssuedCode {
     _ sync: SyncStatus,
     status: String? = nil,
     updatedAt: Int64? = nil,
+    expiresAt: Int64? = nil,
     externalIDs: String? = nil
   ) -> IssuedCode {
     IssuedCode(
@@ -14,7 +15,7 @@ extension IssuedCode {
       code: code,
       status: status ?? self.status,
       createdAt: createdAt,
-      expiresAt: expiresAt,
+      expiresAt: expiresAt.map(Timestamp.init(microseconds:)) ?? self.expiresAt,
       updatedAt: updatedAt.map(Timestamp.init(microseconds:)) ?? self.updatedAt,
       externalIDs: externalIDs.map { Array($0.utf8) } ?? self.externalIDs,
       syncStatus: sync

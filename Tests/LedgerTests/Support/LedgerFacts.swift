@@ -10,6 +10,7 @@ struct LedgerFacts: Hashable, Sendable {
   var watches: [RewardID: WatchRow] = [:]
   var account = AccountRow()
   var apiClock = APIClockRow()
+  var apiFacts: [APIFact: APIFactRow] = [:]
   var prunedUntil: PrunedMark?
   var workers: [WorkerID: WorkerRow] = [:]
   /// Unattributed codes by the call that showed them.
@@ -52,6 +53,7 @@ struct LedgerFacts: Hashable, Sendable {
       + Self.compare("raw code", rawCodes, other.rawCodes)
       + Self.compare("answer", answers.mapValues(\.count), other.answers.mapValues(\.count))
       + Self.compare("watch", watches, other.watches)
+      + Self.compare("fact", apiFacts, other.apiFacts)
       + (apiClock == other.apiClock ? [] : ["API's clock: \(apiClock) != \(other.apiClock)"])
       + (prunedUntil == other.prunedUntil ? [] : ["pruning differs"])
       + (account == other.account ? [] : ["account: \(account)\n      != \(other.account)"])

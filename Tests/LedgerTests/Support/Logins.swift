@@ -36,13 +36,14 @@ struct Logins: Sendable {
 }
 
 extension Connection {
-  /// The same database for another login.
-  func settings(as login: String) async throws -> ConnectionSettings {
+  /// The same database for another login, or another database of the server.
+  func settings(as login: String, in database: String? = nil) async throws -> ConnectionSettings {
     let place = try await query(
       """
-      SELECT format('%s?host=%s&port=%s', current_database(),
+      SELECT format('%s?host=%s&port=%s', coalesce($1, current_database()),
                     current_setting('unix_socket_directories'), current_setting('port')) AS place
-      """
+      """,
+      [.text(database)]
     )
     return try ConnectionSettings("postgresql://\(login)@/\(place.one().text("place"))")
   }

@@ -46,6 +46,7 @@ struct MemoryUnderTest: LedgerUnderTest {
     facts.watches = ledger.watches
     facts.account = ledger.account
     facts.apiClock = ledger.apiClock
+    facts.apiFacts = ledger.apiFacts
     facts.prunedUntil = ledger.prunedUntil
     facts.workers = ledger.workers
     facts.unattributed = ledger.unattributed.compactMapValues(\.call)

@@ -31,6 +31,11 @@ extension PostgresUnderTest {
 }
 
 extension Connection {
+  /// No rule reads what listings show, so the model has only what answers show.
+  private static let facts: Statement = """
+    SELECT * FROM codemint.observed_facts WHERE fact IN ('prefix', 'answer_resolution')
+    """
+
   /// Every row of the ledger in this connection's database.
   nonisolated func facts(withCodes: Bool = true) async throws -> LedgerFacts {
     var facts = LedgerFacts()
@@ -38,7 +43,7 @@ extension Connection {
       let job = try JobRow(row)
       facts.jobs[job.id] = job
     }
-    for row in try await query("SELECT * FROM codemint.calls") {
+    for row in try await query(Self.calls) {
       let call = try CallRow(row)
       facts.calls[call.call.id] = call
     }
@@ -49,9 +54,10 @@ extension Connection {
     for row in try await query(Self.rewards) {
       facts.rewards[RewardID(UniqueID(bits: try row.uuid("reward_id")))] = try RewardRow(row)
     }
-    for row in try await query("SELECT * FROM codemint.workers") {
+    for row in try await query(Self.workers) {
       facts.workers[WorkerID(UniqueID(bits: try row.uuid("id")))] = WorkerRow(
         limits: try row.limits(),
+        lengths: try row.lengths(),
         isDraining: try row.bool("draining"),
         expiresAt: try row.timestamptz("expires_at")
       )
@@ -76,8 +82,20 @@ extension Connection {
       facts.watches[RewardID(UniqueID(bits: try row.uuid("reward_id")))] = try WatchRow(row)
     }
     try await addTracked(to: &facts)
-    facts.account = try AccountRow(await query("SELECT * FROM codemint.account").one())
+    facts.account = try AccountRow(await query(Self.account).one())
     facts.apiClock = try APIClockRow(await query("SELECT * FROM codemint.api_clock").one())
+    for row in try await query(Self.facts) {
+      let fact = APIFact(
+        try row.text("fact"),
+        of: try row.text("subject"),
+        try row.text("value")
+      )
+      facts.apiFacts[fact] = APIFactRow(
+        firstSeenAt: try row.timestamptz("first_seen_at"),
+        lastSeenAt: try row.timestamptz("last_seen_at"),
+        witnesses: try row.integer("witnesses")
+      )
+    }
     let pruned = try await query("SELECT * FROM codemint.retention_progress").one()
     if let finishedAt = try pruned.optionalTimestamptz("calls_pruned_until") {
       let job = JobID(try pruned.int64("calls_pruned_job"))
@@ -92,8 +110,23 @@ extension Connection {
     SELECT *, external_ids::text AS external FROM codemint.codes WHERE $1
     """
 
+  /// The lengths of a worker, in microseconds.
+  private static let lengths = ["lease", "api_timeout", "listing_gap"]
+    .map { "(extract(epoch FROM \($0)) * 1000000)::bigint AS \($0)_us" }
+    .joined(separator: ", ")
+  private static let calls = Statement("SELECT *, \(lengths) FROM codemint.calls")
+  private static let workers = Statement("SELECT *, \(lengths) FROM codemint.workers")
+
+  private static let account: Statement = """
+    SELECT a.*, o.requests_per_second AS set_requests_per_second, o.burst AS set_burst,
+           o.max_in_flight AS set_max_in_flight,
+           o.max_in_flight_per_reward AS set_max_in_flight_per_reward
+    FROM codemint.account a CROSS JOIN codemint.operator_limits o
+    """
+
   private static let rewards: Statement = """
-    SELECT *, newest_known[1] AS known_first, newest_known[2] AS known_last FROM codemint.rewards
+    SELECT *, (extract(epoch FROM undecided_for) * 1000000)::bigint AS undecided_us
+    FROM codemint.rewards
     """
 }
 
@@ -139,10 +172,13 @@ extension CallRow {
       ),
       state: try row.state("state"),
       worker: WorkerID(UniqueID(bits: try row.uuid("worker"))),
+      lengths: try row.lengths(),
       leaseExpiresAt: try row.optionalTimestamptz("lease_expires_at"),
+      effectiveUntil: try row.timestamptz("effective_until"),
       sendAt: try row.optionalTimestamptz("send_at"),
       createdAt: try row.timestamptz("created_at")
     )
+    outstanding = try row.integer("outstanding")
     httpStatus = try row.optionalInteger("http_status")
     errorCode = try row.optionalText("error_code")
     errorMessage = try row.optionalText("error_message")
@@ -151,6 +187,7 @@ extension CallRow {
     settledAt = try row.optionalTimestamptz("settled_at")
     heldAt = try row.optionalTimestamptz("held_at")
     holdReason = try row.optionalText("hold_reason")
+    heldWith = try row.optionalUuid("held_with").map { CallID(UniqueID(bits: $0)) }
     isShort = try row.bool("is_short")
   }
 }
@@ -174,6 +211,7 @@ extension CodeRow {
       call: try row.optionalUuid("call_id").map { CallID(UniqueID(bits: $0)) },
       isSurplus: try row.bool("surplus")
     )
+    isFromAnswer = try row.bool("from_answer")
     storedAt = try row.timestamptz("stored_at")
     syncedAt = try row.optionalTimestamptz("synced_at")
   }
@@ -192,11 +230,10 @@ extension RewardRow {
     reconciler = try row.optionalUuid("reconciler").map { WorkerID(UniqueID(bits: $0)) }
     reconcilerUntil = try row.optionalTimestamptz("reconciler_until")
     reconcileAt = try row.optionalTimestamptz("reconcile_at")
-    listingFailingSince = try row.optionalTimestamptz("listing_failing_since")
-    newestKnown = try ["known_first", "known_last"].compactMap { column in
-      try row.optionalUuid(.name(column)).map { CodeID(UniqueID(bits: $0)) }
-    }
-    prefixLiteral = try row.optionalBool("prefix_literal")
+    undecidedSince = try row.optionalTimestamptz("undecided_since")
+    undecidedFor = try row.int64("undecided_us")
+    newestJob = try row.optionalInt64("newest_job").map(JobID.init)
+    newestCall = try row.optionalUuid("newest_call").map { CallID(UniqueID(bits: $0)) }
     awaitsListing = try row.bool("awaits_listing")
   }
 }
@@ -247,6 +284,7 @@ extension AccountRow {
     failures = try row.integer("failures")
     failedAt = try row.optionalTimestamptz("failed_at")
     provenAt = try row.optionalTimestamptz("proven_at")
+    provenReward = try row.optionalUuid("proven_reward").map { RewardID(UniqueID(bits: $0)) }
     breaker = try row.optionalText("breaker").flatMap(Breaker.init)
     pausedUntil = try row.optionalTimestamptz("paused_until")
     pauseReason = try row.optionalText("pause_reason").flatMap(PauseReason.init)
@@ -264,6 +302,14 @@ extension Row {
       burst: try integer("burst"),
       maxInFlight: try integer("max_in_flight"),
       maxInFlightPerReward: try integer("max_in_flight_per_reward")
+    )
+  }
+
+  fileprivate func lengths() throws -> CallLengths {
+    CallLengths(
+      lease: .microseconds(try int64("lease_us")),
+      apiTimeout: .microseconds(try int64("api_timeout_us")),
+      listingGap: .microseconds(try int64("listing_gap_us"))
     )
   }
 

@@ -120,12 +120,12 @@ struct PostgresUnderTest: LedgerUnderTest {
   private static let judging: [Statement] = [
     """
     UPDATE codemint.jobs j
-    SET outstanding = j.outstanding - c.size,
-        state = CASE WHEN j.state = 'ending' AND j.outstanding = c.size
+    SET outstanding = j.outstanding - c.outstanding,
+        state = CASE WHEN j.state = 'ending' AND j.outstanding = c.outstanding
                      THEN j.ends_as ELSE j.state END,
-        ends_as = CASE WHEN j.state = 'ending' AND j.outstanding = c.size
+        ends_as = CASE WHEN j.state = 'ending' AND j.outstanding = c.outstanding
                        THEN NULL ELSE j.ends_as END,
-        finished_at = CASE WHEN j.state = 'ending' AND j.outstanding = c.size
+        finished_at = CASE WHEN j.state = 'ending' AND j.outstanding = c.outstanding
                            THEN clock_timestamp() END,
         next_call_at = CASE WHEN j.state IN ('queued', 'running') AND NOT j.paused AND NOT j.held
                                  AND NOT j.is_new AND j.queue_position IS NULL
@@ -134,7 +134,9 @@ struct PostgresUnderTest: LedgerUnderTest {
     FROM codemint.calls c WHERE c.id = $1 AND c.job_id = j.id AND c.state = 'in_doubt'
     """,
     """
-    UPDATE codemint.calls SET state = 'absent', held_at = NULL, settled_at = clock_timestamp()
+    UPDATE codemint.calls
+    SET state = CASE WHEN is_short THEN 'issued' ELSE 'absent' END, outstanding = 0, held_at = NULL,
+        settled_at = clock_timestamp()
     WHERE id = $1 AND state = 'in_doubt'
     """,
     """
@@ -149,7 +151,7 @@ struct PostgresUnderTest: LedgerUnderTest {
   private static let losing: [Statement] = [
     """
     UPDATE codemint.jobs j
-    SET outstanding = j.outstanding - c.size,
+    SET outstanding = j.outstanding - c.outstanding,
         next_call_at = CASE WHEN j.state IN ('queued', 'running') AND NOT j.paused AND NOT j.held
                                  AND NOT j.is_new AND j.queue_position IS NULL
                             THEN coalesce(j.next_call_at, clock_timestamp())

@@ -3,9 +3,6 @@ import Provisioning
 
 /// Short words for what a reconciler does.
 extension Scene {
-  /// How long after its lease a call may still take effect, in these tests.
-  static let effectiveFor: Duration = .seconds(40)
-
   /// Claims a call whose answer cannot be stored: it is in doubt, and nobody pauses for it.
   func doubtfulCall() async throws -> ClaimedCall {
     let claimed = try await claim()
@@ -21,7 +18,7 @@ extension Scene {
   }
 
   func takeDoubt(worker: WorkerID = worker) async throws -> DoubtCase? {
-    try await ledger.store.takeDoubt(worker, lease: .seconds(30), effectiveFor: Self.effectiveFor)
+    try await ledger.store.takeDoubt(worker, lease: .seconds(30))
   }
 
   /// Takes the doubt that has to be there.
@@ -30,14 +27,41 @@ extension Scene {
     return doubt
   }
 
+  /// Weighs these codes as one page of a listing.
+  /// - Returns: What they are staged under, and what the ledger said.
+  @discardableResult
+  func list(_ codes: [IssuedCode], of reward: RewardID = reward, worker: WorkerID = worker)
+    async throws -> (id: ListingID, page: WeighedPage)
+  {
+    let id = newListing()
+    return (id, try await ledger.store.weigh(codes, of: reward, in: id, worker: worker))
+  }
+
+  /// Decides a doubt whose list shows these codes. What the decision sets aside is set aside before.
   @discardableResult
   func decide(
     _ doubt: DoubtCase,
     worker: WorkerID = worker,
+    finding codes: [IssuedCode] = [],
     _ change: (inout DoubtDecision) -> Void
   ) async throws -> DecisionAnswer {
-    var decision = DoubtDecision(reward: doubt.reward, judged: doubt.calls.map(\.call.id))
+    let listing = try await list(codes, of: doubt.reward, worker: worker)
+    var decision = DoubtDecision(
+      reward: doubt.reward,
+      listing: listing.id,
+      judged: doubt.calls.map(\.call.id)
+    )
     change(&decision)
+    decision.raw = codes.filter { listing.page.refused.contains($0.id) }
+    if let first = decision.held.first, !decision.unattributed.isEmpty {
+      _ = try await ledger.store.setAside(
+        decision.unattributed,
+        in: listing.id,
+        of: doubt.reward,
+        for: first,
+        worker: worker
+      )
+    }
     return try await ledger.store.decide(decision, worker: worker)
   }
 
@@ -49,9 +73,34 @@ extension Scene {
     return watch
   }
 
-  func conclude(_ watch: WatchCase, finding codes: [IssuedCode] = []) async throws -> WatchAnswer {
-    let finding = WatchFinding(reward: watch.reward, listedUntil: watch.now, codes: codes)
-    return try await ledger.store.conclude(finding, worker: Self.worker)
+  /// What a watch's list shows: these codes, of which some count for calls that lack them.
+  func finding(
+    _ watch: WatchCase,
+    _ codes: [IssuedCode],
+    adopted: [Adoption] = [],
+    since: Timestamp? = nil,
+    areTextsTrue: Bool = true
+  ) async throws -> WatchFinding {
+    let listing = try await list(codes, of: watch.reward)
+    return WatchFinding(
+      reward: watch.reward,
+      listing: listing.id,
+      listedUntil: watch.now,
+      since: since,
+      adopted: adopted,
+      areTextsTrue: areTextsTrue,
+      raw: codes.filter { listing.page.refused.contains($0.id) }
+    )
+  }
+
+  func conclude(_ watch: WatchCase, finding codes: [IssuedCode] = [], adopted: [Adoption] = [])
+    async throws -> WatchAnswer
+  {
+    try await conclude(try await finding(watch, codes, adopted: adopted))
+  }
+
+  func conclude(_ finding: WatchFinding) async throws -> WatchAnswer {
+    try await ledger.store.conclude(finding, worker: Self.worker)
   }
 
   func putOff(_ watch: WatchCase, for pause: Duration?, error: String = "gone") async throws {
@@ -65,4 +114,9 @@ extension Scene {
 
   /// A code that no database takes.
   func badCode() -> IssuedCode { mint.make(1, of: Self.reward, bad: true)[0] }
+}
+
+extension [IssuedCode] {
+  /// The ids of the codes.
+  var ids: [CodeID] { map(\.id) }
 }

@@ -8,6 +8,7 @@ final class Scene: Sendable {
   let ledger: any LedgerUnderTest
   let mint = CodeMint()
   private let lastCall = Mutex(0)
+  private let lastListing = Mutex(0)
 
   static let reward = Samples.reward(1)
   static let otherReward = Samples.reward(2)
@@ -56,6 +57,15 @@ final class Scene: Sendable {
     )
   }
 
+  func newListing() -> ListingID {
+    Samples.listing(
+      lastListing.withLock { number in
+        number += 1
+        return number
+      }
+    )
+  }
+
   func insert(
     _ count: Int,
     of reward: RewardID = reward,
@@ -79,7 +89,11 @@ final class Scene: Sendable {
   }
 
   func request(_ call: CallID? = nil, worker: WorkerID = worker) -> ClaimRequest {
-    ClaimRequest(call: call ?? newCall(), worker: worker, lease: .seconds(10))
+    ClaimRequest(
+      call: call ?? newCall(),
+      worker: worker,
+      lengths: Samples.lengths(lease: .seconds(10))
+    )
   }
 
   func ask(worker: WorkerID = worker) async throws -> Claim {
@@ -107,6 +121,7 @@ final class Scene: Sendable {
     SettlementRule.settle(
       claimed.call,
       by: worker,
+      lengths: Samples.lengths(),
       report: CallReport(outcome: outcome, httpStatus: status, duration: .milliseconds(70)),
       team: team,
       jitter: jitter
@@ -140,8 +155,7 @@ final class Scene: Sendable {
     guard let watch = try await ledger.store.takeWatch(Self.worker, lease: .seconds(30)) else {
       return nil
     }
-    let finding = WatchFinding(reward: watch.reward, listedUntil: watch.now, codes: codes)
-    return try await ledger.store.conclude(finding, worker: Self.worker)
+    return try await conclude(watch, finding: codes)
   }
 
   func job(_ id: JobID) async throws -> JobRow { try await ledger.facts().job(id) }

@@ -26,7 +26,7 @@ extension TestServer {
 
   private static func withTemplates() async throws -> TestServer {
     var options = LocalPostgres.Options()
-    options.configuration = ["max_connections = 200"]
+    options.configuration = ["max_connections = 200", "wal_level = logical"]
     let shared = try await TestServer(options)
     for template in Template.allCases {
       let name = try await shared.makeDatabase(template.rawValue)
@@ -79,22 +79,46 @@ extension TestServer {
   ) async throws {
     try await lendNew(of: original) { shared, source, name in
       _ = try await shared.makeDatabase(name)
-      let process = Process()
-      process.executableURL = URL(fileURLWithPath: "/bin/bash")
-      process.arguments = [
-        "-c",
-        "set -o pipefail; pg_dump -d \"$SOURCE\" | psql -X -q -v ON_ERROR_STOP=1 -d \"$TARGET\"",
-      ]
-      process.environment = ProcessInfo.processInfo.environment.merging([
-        "SOURCE": shared.server.url(database: source), "TARGET": shared.server.url(database: name),
-      ]) { $1 }
-      process.standardOutput = FileHandle.nullDevice
-      try process.run()
-      process.waitUntilExit()
-      #expect(process.terminationStatus == 0)
+      try shared.run(
+        "pg_dump -d \"$SOURCE\" | psql -X -q -v ON_ERROR_STOP=1 -d \"$TARGET\"",
+        source: source,
+        target: name
+      )
     } body: {
       try await body($0)
     }
+  }
+
+  /// Dumps this database and restores the dump in its own place. Nobody is connected to it.
+  static func restoreInPlace(_ settings: ConnectionSettings) async throws {
+    let shared = try await starting.value
+    let connection = try await Connection.open(settings)
+    let name = try await connection.query("SELECT current_database()").one().text(0)
+    await connection.close()
+    try shared.run(
+      """
+      dump=$(pg_dump -d "$SOURCE") && {
+        printf '%s\\n' 'SET client_min_messages = warning; DROP SCHEMA codemint CASCADE;'
+        printf '%s\\n' "$dump"
+      } | psql -X -q -v ON_ERROR_STOP=1 -d "$TARGET"
+      """,
+      source: name,
+      target: name
+    )
+  }
+
+  /// Runs a command of bash with the URLs of two databases.
+  private func run(_ command: String, source: String, target: String) throws {
+    let process = Process()
+    process.executableURL = URL(fileURLWithPath: "/bin/bash")
+    process.arguments = ["-c", "set -o pipefail; \(command)"]
+    process.environment = ProcessInfo.processInfo.environment.merging([
+      "SOURCE": server.url(database: source), "TARGET": server.url(database: target),
+    ]) { $1 }
+    process.standardOutput = FileHandle.nullDevice
+    try process.run()
+    process.waitUntilExit()
+    #expect(process.terminationStatus == 0)
   }
 
   /// Lends a new database that is a copy of this one, which nobody is connected to.
@@ -149,11 +173,14 @@ extension TestServer {
       codemint.reward_watches, codemint.account, codemint.api_clock, codemint.cluster_identity,
       codemint.retention_progress, codemint.workers, codemint.unattributed_codes,
       codemint.raw_codes, codemint.answers, codemint.job_actions, codemint.pending_placements,
-      codemint.tracked_rewards, codemint.resyncs, codemint.purges
+      codemint.tracked_rewards, codemint.resyncs, codemint.purges, codemint.listed_codes,
+      codemint.observed_facts, codemint.operator_limits, codemint.healing
       RESTART IDENTITY;
     ALTER SEQUENCE codemint.queue_positions RESTART;
     INSERT INTO codemint.account DEFAULT VALUES;
     INSERT INTO codemint.api_clock DEFAULT VALUES;
+    INSERT INTO codemint.operator_limits DEFAULT VALUES;
+    INSERT INTO codemint.healing DEFAULT VALUES;
     INSERT INTO codemint.cluster_identity DEFAULT VALUES;
     INSERT INTO codemint.retention_progress DEFAULT VALUES;
     UPDATE test.clock SET now = to_timestamp(\(startOfTime / 1_000_000));

@@ -2,10 +2,9 @@ public import Provisioning
 
 /// The account: its limits, and what answers of the API mean for everybody.
 extension MemoryLedger {
-  /// Sets limits as an operator does: `codemint.set_limits`.
+  /// Sets limits as an operator does: `codemint.set_limits`. The next heartbeat puts them in force.
   public mutating func setLimits(_ limits: SetLimits, now: Int64) {
     account.set = limits
-    applyLimits(now: now)
   }
 
   /// Puts the limits in force: `codemint.apply_limits`.

@@ -14,7 +14,7 @@ extension MemoryLedger {
       let end = pauses.filter { $0 > now }.min()
       return .nothing(wait: end.map { Self.wait(from: now, to: $0) }, due: due)
     }
-    guard let limiter = limiter(now: now, lease: request.lease) else {
+    guard let limiter = limiter(now: now, lease: request.lengths.lease) else {
       return .nothing(wait: nil, due: due)
     }
     let reservation = limiter.reserve(
@@ -56,13 +56,14 @@ extension MemoryLedger {
     nextSlot: Int64,
     now: Int64
   ) -> Claim {
+    useSurplus(&job, now: now)
     let planned = CallPlan.nextSize(
       count: job.count,
       issued: job.issued,
       outstanding: job.outstanding,
       largest: largestCall
     )
-    guard let size = planned else { return .nothing(wait: .zero, due: nil) }
+    guard let size = planned else { return .nothing(wait: .zero, due: nextDue(now: now)) }
     let call = Call(
       id: request.call,
       job: job.id,
@@ -74,7 +75,9 @@ extension MemoryLedger {
       call: call,
       state: .sending,
       worker: request.worker,
-      leaseExpiresAt: now + request.lease.microseconds,
+      lengths: request.lengths,
+      leaseExpiresAt: now + request.lengths.lease.microseconds,
+      effectiveUntil: request.lengths.effectiveUntil(leased: now),
       sendAt: slot,
       createdAt: now
     )
@@ -102,6 +105,35 @@ extension MemoryLedger {
     )
   }
 
+  /// Gives an open job its own surplus, before it asks for more: `codemint.use_surplus`.
+  private mutating func useSurplus(_ job: inout JobRow, now: Int64) {
+    let before = job.surplus
+    takeSurplus(&job)
+    guard job.surplus < before else { return }
+    conclude(&job, failure: nil, now: now)
+    place(&job, pause: 0, now: now)
+    jobs[job.id] = job
+  }
+
+  /// Counts surplus of a job for the job, as far as it has room: `codemint.take_surplus`.
+  mutating func takeSurplus(_ job: inout JobRow) {
+    let own = codes.filter { [job] _, row in
+      row.job == job.id && row.isSurplus && row.call != nil && mayBe(row.code, of: job)
+    }
+    for code in own.keys.sorted().prefix(job.room) {
+      codes[code]?.isSurplus = false
+      job.issued += 1
+      job.surplus -= 1
+    }
+  }
+
+  /// Whether a surplus code can be one that the job asked for: `codemint.may_be_of`.
+  private func mayBe(_ code: IssuedCode, of job: JobRow) -> Bool {
+    guard let prefix = job.prefix, !code.hasPrefix(prefix) else { return true }
+    let facts = prefixFacts(job.reward, prefix)
+    return facts.isAltered && !facts.isLiteral
+  }
+
   private func spacing(now: Int64) -> Duration {
     .microseconds(limiter(now: now)?.spacing ?? 0)
   }
@@ -112,6 +144,13 @@ extension MemoryLedger {
   /// How long to wait for a moment; nothing if it has passed.
   static func wait(from now: Int64, to moment: Int64) -> Duration {
     .microseconds(max(0, min(moment - now, day)))
+  }
+}
+
+extension CallLengths {
+  /// The last moment at which a call can take effect whose lease begins now.
+  func effectiveUntil(leased now: Int64) -> Int64 {
+    now + lease.microseconds + effectiveFor.microseconds
   }
 }
 

@@ -29,7 +29,13 @@ extension MemoryLedger {
     var renewed: Set<CallID> = []
     for id in asked {
       guard var row = calls[id], row.worker == worker, row.state == .sending else { continue }
+      row.lengths = CallLengths(
+        lease: lease,
+        apiTimeout: row.lengths.apiTimeout,
+        listingGap: row.lengths.listingGap
+      )
       row.leaseExpiresAt = now + lease.microseconds
+      row.effectiveUntil = row.lengths.effectiveUntil(leased: now)
       calls[id] = row
       renewed.insert(id)
     }
@@ -46,6 +52,7 @@ extension MemoryLedger {
     workers = workers.filter { $0.value.expiresAt >= now - Self.day }
     workers[worker.id] = WorkerRow(
       limits: worker.limits,
+      lengths: worker.lengths,
       isDraining: worker.draining,
       expiresAt: now + worker.lifetime.microseconds
     )

@@ -20,7 +20,7 @@ extension MemoryLedger {
     var broken: [String] = []
     let reserving = calls.values.filter(\.state.holdsRoom)
     let reserved = Dictionary(grouping: reserving, by: \.call.job)
-      .mapValues { $0.reduce(0) { $0 + $1.call.size } }
+      .mapValues { $0.reduce(0) { $0 + $1.outstanding } }
     for job in jobs.values {
       func expect(_ holds: Bool, _ sentence: String) {
         if !holds { broken.append("job \(job.id): \(sentence)") }
@@ -54,13 +54,15 @@ extension MemoryLedger {
       broken.append("account: \(account.inFlight) in flight, \(sending.count) sending")
     }
     let inFlight = Dictionary(grouping: sending, by: \.call.reward).mapValues(\.count)
-    let doubts = calls.values.filter { $0.state == .inDoubt && $0.heldAt == nil }
+    let doubts = calls.values.filter(\.isInDoubt)
     let doubted = Set(doubts.map(\.call.reward))
+    let openlyDoubted = Set(doubts.filter { $0.heldAt == nil }.map(\.call.reward))
     for (id, reward) in rewards {
       if reward.inFlight != inFlight[id] ?? 0 {
         broken.append("reward \(id): \(reward.inFlight) in flight, \(inFlight[id] ?? 0) sending")
       }
-      if (reward.closedAt != nil) != doubted.contains(id) {
+      // It may also be closed to judge a held call anew.
+      if reward.closedAt != nil ? !doubted.contains(id) : openlyDoubted.contains(id) {
         broken.append("reward \(id): closed without a doubt, or open with one")
       }
       if reward.awaitsListing, watches[id]?.nextListingAt == nil {
@@ -78,6 +80,9 @@ extension MemoryLedger {
     for row in calls.values where row.heldAt != nil && row.state != .inDoubt {
       broken.append("call \(row.call.id): held and not in doubt")
     }
+    for row in calls.values where row.state.holdsRoom != (row.outstanding > 0) {
+      broken.append("call \(row.call.id): \(row.state) and holds room for \(row.outstanding)")
+    }
     for row in calls.values where row.state == .sending && row.leaseExpiresAt == nil {
       broken.append("call \(row.call.id): sending without a lease")
     }
@@ -89,11 +94,12 @@ extension MemoryLedger {
     var issued: [JobID: Int] = [:]
     var surplus: [JobID: Int] = [:]
     for (id, row) in codes {
+      if row.isSurplus, let job = row.job { surplus[job, default: 0] += 1 }
       guard let job = row.job, let call = row.call else {
         if !row.isSurplus { broken.append("code \(id): counts for nobody") }
         continue
       }
-      if row.isSurplus { surplus[job, default: 0] += 1 } else { issued[job, default: 0] += 1 }
+      if !row.isSurplus { issued[job, default: 0] += 1 }
       let owner = calls[call]?.call.job
       if owner != job, owner != nil || !hasForgotten {
         broken.append("code \(id): of another job's call")

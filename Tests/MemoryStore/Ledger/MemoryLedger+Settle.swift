@@ -13,52 +13,53 @@ extension MemoryLedger {
     rewards[call.reward] = reward
     if let raw = settlement.rawAnswer, answers[call.id] == nil { answers[call.id] = raw }
     keep(settlement.unattributed, of: call)
+    let own = setAside(settlement)
     guard var job = jobs[call.job] else {
       // A failover lost the job itself. Its codes exist, so they are kept for a person to see.
-      keep(settlement.codes, of: call)
+      keep(own, of: call)
       return SettleReceipt(issued: 0, surplus: 0, call: nil, jobBefore: nil, job: nil)
     }
     let before = job.state
     var row = calls[call.id] ?? restored(settlement, &job, &reward, now: now)
-    let landed = row.state == .sending
-    let reserved = row.state.holdsRoom ? call.size : 0
-    let finding = apply(settlement, to: &row, &job, &reward, reserved: reserved, now: now)
-    let wasHeld = row.heldAt != nil
-    if reserved > 0 || settlement.result == .issued { row.record(settlement, now: now) }
-    if reserved > 0, settlement.reward == .watched { row.isShort = true }
+    let old = row
+    let landed = old.state == .sending
+    var outcome =
+      settlement.result == .issued
+      ? takeAnswer(settlement, own, of: old, &job, now: now) : takeFailure(settlement, of: old)
+    job.outstanding -= old.outstanding - outcome.outstanding
+    if old.outstanding > 0 || outcome.hasNew { row.record(settlement, outcome, now: now) }
     calls[call.id] = row
-    if row.holdReason != nil, settlement.result == .issued {
-      for code in settlement.codes { unattributed[code.id] = nil }
-    }
-    if wasHeld, row.state != .inDoubt { release(&job, of: row) }
-    conclude(&job, failure: finding.failure, now: now)
-    place(&job, pause: finding.pause, now: now)
+    if old.heldAt != nil, row.state != .inDoubt || outcome.isNews { release(&job, of: row) }
+    conclude(&job, failure: outcome.failure, now: now)
+    place(&job, pause: outcome.pause, now: now)
     jobs[job.id] = job
-    if row.state != .inDoubt, !hasDoubt(call.reward) { reward.closedAt = nil }
-    if landed, settlement.result == .issued, settlement.reward == .proven {
-      recordFacts(from: settlement, to: &reward, sent: row.sendAt, now: now)
+    outcome.isClean = landed && row.state == .issued && settlement.reward == .proven
+    if outcome.isNews {
+      reward.close(now: now)
+    } else if !hasDoubt(call.reward) {
+      reward.closedAt = nil
     }
-    let own = landed ? ownFailure(settlement, of: reward) : nil
-    if landed { apply(own ?? settlement.reward, to: &reward, of: settlement, now: now) }
+    if outcome.isClean {
+      recordFacts(from: settlement, to: &reward, sent: old.sendAt, now: now)
+    }
+    let alone = landed ? ownFailure(settlement, of: reward) : nil
+    if landed { apply(alone ?? settlement.reward, to: &reward, of: settlement, outcome, now: now) }
     rewards[call.reward] = reward
-    if settlement.reward == .watched, reserved > 0 {
-      watch(call.reward, because: call.id, reason: .shortAnswer, now: now)
-    } else if finding.isSuspicious {
-      watch(call.reward, because: call.id, reason: .lateDoubt, now: now)
-    }
+    watchAfter(settlement, old, outcome, now: now)
     apply(
-      own == nil ? settlement.account : .none,
+      alone == nil ? settlement.account : .none,
       of: settlement,
-      sent: row.sendAt,
+      sent: old.sendAt,
       landed: landed,
       now: now
     )
-    if reserved > 0, settlement.result == .unsent, settlement.account == .none {
+    if outcome.isClean { prove(call.reward, now: now) }
+    if old.outstanding > 0, settlement.result == .unsent, settlement.account == .none {
       signals.append(.jobs)
     }
     return SettleReceipt(
-      issued: finding.issued,
-      surplus: finding.surplus,
+      issued: outcome.issued,
+      surplus: outcome.surplus,
       call: row.state,
       jobBefore: before,
       job: job.state
@@ -73,76 +74,111 @@ extension MemoryLedger {
     return .refused
   }
 
-  /// What a settlement found out about its job.
-  private struct Finding {
+  /// What the ending of a call came to: `codemint.call_outcome`.
+  fileprivate struct Outcome {
     var issued = 0
     var surplus = 0
+    var state: CallState
+    var outstanding: Int
+    var isShort: Bool
+    var hasNew = false
+    var isRepeated = false
+    var isNews = false
+    var isClean = false
     var failure: JobFailure?
     var pause: Int64 = 0
-    /// It holds no room that could be kept for it, and may have made codes all the same.
-    var isSuspicious = false
   }
 
-  private mutating func apply(
+  /// Records what a 201 proves: `codemint.take_answer`.
+  private mutating func takeAnswer(
     _ settlement: Settlement,
-    to row: inout CallRow,
+    _ shown: [IssuedCode],
+    of old: CallRow,
     _ job: inout JobRow,
-    _ reward: inout RewardRow,
-    reserved: Int,
     now: Int64
-  ) -> Finding {
-    var finding = Finding()
+  ) -> Outcome {
+    let room = old.outstanding + (job.state.takesCalls ? job.room : 0)
+    let stored = store(shown, of: old.call, room: room, job: &job, now: now)
+    if old.holdReason != nil { for code in shown { unattributed[code.id] = nil } }
+    let brought = stored.issued + stored.surplus + stored.proven
+    let new = brought + stored.own
+    let lacks = max(0, min(old.outstanding - brought, old.call.size - new))
+    var outcome = Outcome(state: old.state, outstanding: lacks, isShort: old.isShort)
+    outcome.issued = stored.issued + stored.returned
+    outcome.surplus = stored.surplus
+    outcome.hasNew = new > 0
+    let isEmpty = settlement.codes.isEmpty && settlement.unattributed.isEmpty
+    outcome.isRepeated = new == 0 && !isEmpty
+    if lacks > 0 {
+      outcome.state = .inDoubt
+      outcome.isShort = old.isShort || new > 0 || isEmpty
+    } else if old.state != .adopted, new > 0 || old.outstanding > 0 {
+      outcome.state = .issued
+      if old.state != .issued { outcome.isShort = old.outstanding == 0 && new < old.call.size }
+    }
+    outcome.isNews =
+      lacks > 0
+      && (old.state == .sending || lacks < old.outstanding || outcome.isShort && !old.isShort)
+    job.issued += outcome.issued
+    job.surplus += outcome.surplus
+    if outcome.issued > 0 {
+      job.answersWithoutProgress = 0
+    } else if old.outstanding > 0, old.received == nil {
+      stall(&job, settlement, &outcome)
+    }
+    return outcome
+  }
+
+  /// Records that a request ended without an answer that has codes: `codemint.take_failure`.
+  private func takeFailure(_ settlement: Settlement, of old: CallRow) -> Outcome {
+    let isProof = settlement.result != .inDoubt
+    var outcome = Outcome(
+      state: old.outstanding > 0 ? settlement.result : old.state,
+      outstanding: isProof ? 0 : old.outstanding,
+      isShort: old.isShort
+    )
+    outcome.isNews = old.state == .sending && !isProof
     if settlement.job == .fails {
-      finding.failure = JobFailure(
+      outcome.failure = JobFailure(
         code: settlement.errorCode ?? "",
         message: settlement.errorMessage ?? ""
       )
     }
-    switch settlement.result {
-    case .issued:
-      let room = reserved + (job.state.takesCalls ? job.room : 0)
-      let stored = store(settlement.codes, of: row.call, room: room, job: &job, now: now)
-      finding.issued = stored.issued + stored.returned
-      finding.surplus = stored.surplus
-      job.outstanding -= reserved
-      job.issued += finding.issued
-      job.surplus += finding.surplus
-      if row.state != .adopted { row.state = .issued }
-      if finding.issued > 0 {
-        job.answersWithoutProgress = 0
-      } else if reserved > 0 {
-        stall(&job, settlement, &finding)
-      }
-    case .inDoubt:
-      if row.state == .sending {
-        row.state = .inDoubt
-        reward.closedAt = reward.closedAt ?? now
-        reward.reconcileAt = nil
-      } else if row.state == .absent {
-        finding.isSuspicious = true
-      }
-    case .rejected, .unsent:
-      if reserved > 0 {
-        row.state = settlement.result
-        job.outstanding -= reserved
-      }
-    case .sending, .adopted, .absent:
-      preconditionFailure("no settlement has this result")
-    }
-    return finding
+    return outcome
   }
 
-  private func stall(_ job: inout JobRow, _ settlement: Settlement, _ finding: inout Finding) {
+  private func stall(_ job: inout JobRow, _ settlement: Settlement, _ outcome: inout Outcome) {
     job.answersWithoutProgress += 1
-    finding.pause =
+    outcome.pause =
       Backoff.job.pause(failures: job.answersWithoutProgress, jitter: settlement.jitter)
       .microseconds
     if job.answersWithoutProgress >= Bounds.answersWithoutProgress {
-      finding.failure = JobFailure(
+      outcome.failure = JobFailure(
         code: "no_progress",
         message:
           "\(job.answersWithoutProgress) answers in a row held no new code of this reward"
       )
+    }
+  }
+
+  /// The reward is watched after the ending of a call that had its outcome before:
+  /// `codemint.watch_after`.
+  private mutating func watchAfter(
+    _ settlement: Settlement,
+    _ old: CallRow,
+    _ outcome: Outcome,
+    now: Int64
+  ) {
+    let call = settlement.call
+    guard old.outstanding == 0 else { return }
+    if settlement.result == .inDoubt, old.state == .absent {
+      watch(call.reward, because: call.id, reason: .lateDoubt, now: now)
+    } else if outcome.isShort, !old.isShort {
+      watch(call.reward, because: call.id, reason: .partialCall, now: now)
+    } else if outcome.isRepeated {
+      let known = watches[call.reward]
+      if known?.reason == .repeatedAnswer, known?.call == call.id { return }
+      watch(call.reward, because: call.id, reason: .repeatedAnswer, now: now)
     }
   }
 
@@ -164,7 +200,9 @@ extension MemoryLedger {
       call: settlement.call,
       state: fits ? .sending : .absent,
       worker: settlement.worker,
+      lengths: settlement.lengths,
       leaseExpiresAt: now,
+      effectiveUntil: now + settlement.lengths.effectiveFor.microseconds,
       sendAt: nil,
       createdAt: now
     )
@@ -175,10 +213,12 @@ extension MemoryLedger {
     _ effect: RewardEffect,
     to reward: inout RewardRow,
     of settlement: Settlement,
+    _ outcome: Outcome,
     now: Int64
   ) {
     reward.inFlight -= 1
     switch effect {
+    case .proven where !outcome.isClean: break
     case .proven:
       reward.failures = 0
       reward.failingSince = nil
@@ -200,7 +240,7 @@ extension MemoryLedger {
         reward.failures = 0
         reward.failingSince = nil
       }
-    case .none, .closed, .watched: break
+    case .none, .closed: break
     }
   }
 
@@ -221,17 +261,34 @@ extension MemoryLedger {
 }
 
 extension CallRow {
-  /// Takes over what a settlement says about the request.
-  fileprivate mutating func record(_ settlement: Settlement, now: Int64) {
-    if state != .inDoubt {
-      leaseExpiresAt = nil
-      heldAt = nil
-    }
+  /// Takes over what a settlement says about the request: `codemint.record_ending`.
+  fileprivate mutating func record(
+    _ settlement: Settlement,
+    _ outcome: MemoryLedger.Outcome,
+    now: Int64
+  ) {
+    state = outcome.state
+    outstanding = outcome.outstanding
+    isShort = outcome.isShort
+    if outcome.isNews, outcome.isShort { effectiveUntil = now + lengths.listingGap.microseconds }
+    if state != .inDoubt { leaseExpiresAt = nil }
+    if state != .inDoubt || outcome.isNews { heldAt = nil }
     httpStatus = settlement.httpStatus ?? httpStatus
-    errorCode = settlement.errorCode
-    errorMessage = settlement.errorMessage
+    errorCode = outcome.isRepeated ? "answer_repeated" : settlement.errorCode
+    errorMessage =
+      outcome.isRepeated
+      ? "the answer held no new code: it may be that of another request" : settlement.errorMessage
     received = settlement.received ?? received
     durationMilliseconds = settlement.duration.milliseconds
     settledAt = state == .inDoubt ? nil : settledAt ?? now
+  }
+}
+
+extension RewardRow {
+  /// A call of it is in doubt, or lacks less than before: `codemint.close_or_reopen`.
+  fileprivate mutating func close(now: Int64) {
+    closedAt = closedAt ?? now
+    reconcileAt = nil
+    giveBack()
   }
 }

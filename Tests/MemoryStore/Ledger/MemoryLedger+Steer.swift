@@ -5,7 +5,7 @@ extension MemoryLedger {
   /// in which that cannot be done.
   public mutating func cancel(_ id: JobID, note: String, now: Int64) -> Bool {
     guard var job = jobs[id] else { return false }
-    if job.state == .cancelled || job.endsAs == .cancelled { return lockReward(of: job) }
+    if job.state == .cancelled || job.endsAs == .cancelled { return true }
     guard job.state.takesCalls else { return false }
     job.state = .ending
     job.endsAs = .cancelled
@@ -17,7 +17,7 @@ extension MemoryLedger {
   /// Lets a job take no new call: `codemint.pause_job`.
   public mutating func pause(_ id: JobID, now: Int64) -> Bool {
     guard var job = jobs[id], job.state.takesCalls else { return false }
-    if job.paused { return lockReward(of: job) }
+    if job.paused { return true }
     job.paused = true
     return steered(job, "pause", now: now)
   }
@@ -25,7 +25,7 @@ extension MemoryLedger {
   /// Lets a paused job proceed: `codemint.resume_job`.
   public mutating func resume(_ id: JobID, now: Int64) -> Bool {
     guard var job = jobs[id] else { return false }
-    if !job.paused { return lockReward(of: job) }
+    if !job.paused { return true }
     job.paused = false
     return steered(job, "resume", now: now)
   }
@@ -33,19 +33,10 @@ extension MemoryLedger {
   /// Opens a job again for what it lacks: `codemint.retry_job`.
   public mutating func retry(_ id: JobID, now: Int64) -> Bool {
     guard var job = jobs[id] else { return false }
-    if job.state == .completed || job.state.takesCalls && !job.held { return lockReward(of: job) }
+    if job.state == .completed || job.state.takesCalls && !job.held { return true }
     let hasHeldCall = calls.values.contains { $0.call.job == id && $0.heldAt != nil }
     guard job.state != .ending, !hasHeldCall else { return false }
-    let isLiteral = rewards[job.reward]?.prefixLiteral ?? true
-    let own = codes.filter { _, row in
-      row.job == id && row.isSurplus && row.call != nil
-        && (!isLiteral || row.code.hasPrefix(job.prefix ?? ""))
-    }
-    for code in own.keys.sorted().prefix(job.room) {
-      codes[code]?.isSurplus = false
-      job.issued += 1
-      job.surplus -= 1
-    }
+    takeSurplus(&job)
     job.state = job.startedAt == nil ? .queued : .running
     job.finishedAt = nil
     job.syncDoneAt = nil
@@ -64,12 +55,6 @@ extension MemoryLedger {
       jobs[id] = job
       keepAction("priority \(priority)", on: job, before: job.state)
     }
-    return lockReward(of: job)
-  }
-
-  /// The reward's row is locked, and so made if there was none. Always true.
-  private mutating func lockReward(of job: JobRow) -> Bool {
-    rewards[job.reward] = rewards[job.reward] ?? RewardRow()
     return true
   }
 
@@ -81,7 +66,7 @@ extension MemoryLedger {
     place(&job, pause: 0, now: now)
     jobs[job.id] = job
     keepAction(action, on: job, before: before)
-    return lockReward(of: job)
+    return true
   }
 
   /// `codemint.keep_action`.

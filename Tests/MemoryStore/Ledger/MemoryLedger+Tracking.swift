@@ -104,7 +104,7 @@ extension MemoryLedger {
     for code in shown {
       guard var row = codes[code.id], row.code.reward == reward, row.takes(code) else { continue }
       row.code = row.code.shown(as: code)
-      if code.syncStatus == .synced { row.syncedAt = row.syncedAt ?? now }
+      if row.code.syncStatus == .synced { row.syncedAt = row.syncedAt ?? now }
       codes[code.id] = row
       changed += 1
     }
@@ -160,24 +160,33 @@ extension SyncStatus {
 extension CodeRow {
   /// Whether a listing shows it otherwise, and not as it was before.
   fileprivate func takes(_ shown: IssuedCode) -> Bool {
-    if let known = code.updatedAt, let told = shown.updatedAt, told < known { return false }
-    return code != code.shown(as: shown)
+    shown.isNewer(than: code) && code != code.shown(as: shown)
   }
 }
 
 extension IssuedCode {
-  /// The same code in the state that another listing shows.
+  /// Whether it may replace what is known of a code: `codemint.is_newer`.
+  func isNewer(than known: IssuedCode) -> Bool {
+    guard let before = known.updatedAt else { return true }
+    return updatedAt.map { $0 >= before } ?? false
+  }
+
+  /// The same code in the state that a page of a sync pass shows. What the page does not show stays.
   fileprivate func shown(as other: IssuedCode) -> IssuedCode {
-    IssuedCode(
+    let isSilent = other.externalIDs == Self.none && externalIDs != Self.none
+    let isSame = updatedAt != nil && updatedAt == other.updatedAt
+    return IssuedCode(
       id: id,
       reward: reward,
       code: code,
       status: other.status,
       createdAt: createdAt,
-      expiresAt: other.expiresAt,
+      expiresAt: other.expiresAt ?? (isSame ? expiresAt : nil),
       updatedAt: other.updatedAt,
-      externalIDs: other.externalIDs,
-      syncStatus: other.syncStatus
+      externalIDs: isSilent ? externalIDs : other.externalIDs,
+      syncStatus: isSilent ? syncStatus : other.syncStatus
     )
   }
+
+  private static let none = Array("{}".utf8)
 }

@@ -5,72 +5,83 @@ extension MemoryLedger {
   /// once, and stays awaited when another reason comes. Any other is due in a minute.
   mutating func watch(
     _ reward: RewardID,
-    because call: CallID,
+    because call: CallID?,
     reason: WatchRow.Reason,
+    since: Int64? = nil,
     now: Int64
   ) {
-    guard var row = rewards[reward], let claimed = calls[call] else { return }
+    guard var row = rewards[reward] else { return }
     var watch = watches[reward] ?? WatchRow(reason: reason, call: call)
+    let wasAwaited = row.awaitsListing
     // How long a list has failed is counted anew where calls begin to wait for it.
-    if watch.nextListingAt == nil || reason.awaitsListing && !row.awaitsListing {
-      watch.forgetFailures()
-    }
-    row.giveBack()
-    if !(row.awaitsListing && watch.reason == .failover) {
-      watch.reason = reason
-      watch.call = call
-    }
+    if watch.nextListingAt == nil || reason.awaitsListing && !wasAwaited { watch.forgetFailures() }
+    if !wasAwaited || reason.awaitsListing { watch.reason = reason }
+    watch.call = call ?? watch.call
     if reason.awaitsListing {
       row.awaitsListing = true
       watch.nextListingAt = now
-    } else if !row.awaitsListing {
+    } else if !wasAwaited {
       watch.nextListingAt = now + Self.minute
     }
-    watch.listingsLeft = !row.awaitsListing && reason == .lateCodes ? 1 : Self.listings.count
+    watch.listingsLeft = !wasAwaited && reason == .lateCodes ? 1 : Self.listings.count
     watch.ended = nil
-    watch.since = min(watch.since ?? .max, sentSince(claimed) ?? now)
+    let since = since ?? call.flatMap { calls[$0] }.flatMap(sentSince)
+    watch.since = min(watch.since ?? .max, since ?? now)
     rewards[reward] = row
     watches[reward] = watch
+    giveBack(reward)
   }
 
-  /// The reward was listed for these calls: calls that wait for a listing wait for one that cannot be
-  /// older, and that takes all that these can have made: `codemint.await_anew`.
-  mutating func awaitAnew(_ reward: RewardID, sentSince decided: [CallID], now: Int64) {
-    guard rewards[reward]?.awaitsListing ?? false, var watch = watches[reward] else { return }
-    watch.nextListingAt = now
-    watch.forgetFailures()
-    watch.since =
-      (decided.compactMap { calls[$0].flatMap { sentSince($0) } } + [watch.since ?? .max]).min()
-    watches[reward] = watch
-  }
-
-  /// From when on a call can have made codes. One that a failover lost and its settlement brought back
-  /// has no slot: it was sent at any time since its job was inserted.
-  private func sentSince(_ row: CallRow) -> Int64? {
+  /// From when on a call can have made codes: `codemint.sent_since`. One that a failover lost and its
+  /// settlement brought back has no slot: it was sent at any time since its job was inserted.
+  func sentSince(_ row: CallRow) -> Int64? {
     row.sendAt == nil ? jobs[row.call.job]?.createdAt : row.createdAt
   }
 
   /// Takes a reward whose watch is due: `codemint.take_watch`.
   public mutating func takeWatch(_ worker: WorkerID, lease: Duration, now: Int64) -> WatchCase? {
     guard account.mayList else { return nil }
-    let due = watches.filter { isDue($0.value, of: $0.key, now: now) }
+    let due = watches.filter { id, watch in
+      isDue(watch, of: id, now: now) && !judgesAnew(id, dueAt: watch.nextListingAt)
+    }
     let first = due.min {
       ($0.value.nextListingAt ?? 0, $0.key) < ($1.value.nextListingAt ?? 0, $1.key)
     }
     guard let (id, watch) = first, let reward = rewards[id] else { return nil }
-    rewards[id]?.reconciler = worker
-    rewards[id]?.reconcilerUntil = now + lease.microseconds
-    let since = (watch.since ?? 0) - Bounds.createdAtResolution.microseconds
+    lend(id, to: worker, lease: lease, now: now)
+    let since = watch.since == .min ? nil : watch.since
     return WatchCase(
       reward: id,
-      newestKnown: reward.newestKnown,
-      since: offset(now: now).map { Timestamp(microseconds: since + $0.low) },
+      mustShow: mustShow(of: reward),
+      reference: reference(for: id),
+      lacking: lacking(of: id, since: since),
+      since: since.map(Timestamp.init(microseconds:)),
+      offset: offset(now: now),
+      isClockDistrusted: isClockDistrusted(now: now),
       dueAt: Timestamp(microseconds: watch.nextListingAt ?? now),
       now: Timestamp(microseconds: now),
       isAwaited: reward.awaitsListing,
       failures: watch.failures,
       failingSince: watch.failingSince.map(Timestamp.init(microseconds:))
     )
+  }
+
+  /// Decided calls of a watched reward of which codes are lacking: `codemint.lacking_calls`.
+  private func lacking(of reward: RewardID, since: Int64?) -> [DoubtfulCall] {
+    calls.values
+      .filter { row in
+        guard row.call.reward == reward else { return false }
+        return row.state == .absent && row.createdAt >= since ?? .min
+          || row.isShort && (row.state == .issued || row.state == .adopted)
+      }
+      .sorted { ($0.createdAt, $0.call.id) < ($1.createdAt, $1.call.id) }
+      .filter { lacks($0.call) > 0 }
+      .map { describe($0, lacks: lacks($0.call), isAnswered: true) }
+  }
+
+  /// How many codes of a call are not known: its size without `codemint.count_known`.
+  private func lacks(_ call: Call) -> Int {
+    call.size - codes.values.count { $0.call == call.id } - rawCodes.values.count { $0 == call.id }
   }
 
   /// Puts a listing off, lets calls wait for it no longer, or gives the watch up:
@@ -82,11 +93,10 @@ extension MemoryLedger {
     error: String,
     now: Int64
   ) {
-    guard var row = rewards[reward], row.reconciler == worker, var watch = watches[reward] else {
-      return
-    }
+    guard rewards[reward]?.reconciler == worker else { return }
+    giveBack(reward)
+    guard var row = rewards[reward], var watch = watches[reward] else { return }
     var pause = pause
-    row.giveBack()
     if pause == nil, row.awaitsListing {
       hold(
         reward,
@@ -106,114 +116,132 @@ extension MemoryLedger {
     watches[reward] = watch
   }
 
-  /// Records what a listing found: `codemint.conclude_watch`.
+  /// Records what a listing found: `codemint.conclude_watch`. Nothing waits for a piece here, so there
+  /// is only one.
   public mutating func conclude(_ watch: WatchFinding, worker: WorkerID, now: Int64)
     -> WatchAnswer
   {
-    guard isLeased(watch.reward, by: worker, now: now), let reward = rewards[watch.reward] else {
-      return .lost
-    }
-    // An answer may have shown some of them since they were listed. They are no short answer's.
-    let found = watch.codes.filter { !ContentRule.refuses($0) && codes[$0.id] == nil }
-    if !watch.codes.isEmpty, reward.closedAt != nil {
-      rewards[watch.reward]?.giveBack()
+    let id = watch.reward
+    guard isLeased(id, by: worker, now: now), let reward = rewards[id] else { return .lost }
+    let hasFound = !oldest(watch).isEmpty || !watch.raw.isEmpty
+    if hasFound, reward.closedAt != nil {
+      giveBack(id)
       return .lost
     }
     let isInFlight = calls.values.contains {
-      $0.call.reward == watch.reward && $0.state == .sending
+      $0.call.reward == id && $0.state == .sending
         && $0.createdAt <= watch.listedUntil.microseconds
     }
-    if !watch.codes.isEmpty, isInFlight { return .wait }
-    var (issued, surplus) = (0, 0)
+    if hasFound, isInFlight { return .wait }
     let told = signals.count
-    let because = watches[watch.reward]?.call
-    if !found.isEmpty, let call = because.flatMap({ calls[$0] })?.call {
-      let rest = takeKeptBack(found, of: watch.reward, issued: &issued, now: now)
-      surplus = keepRest(rest, foundFor: call, now: now)
+    var found = creditLacking(watch, now: now)
+    if watch.areTextsTrue, reward.awaitsListing {
+      found.issued += creditJobs(oldest(watch), of: id, worker: worker, now: now)
+    } else if reward.awaitsListing, !oldest(watch).isEmpty {
+      hold(id, code: "codes_unproven", message: Self.unproven)
     }
-    if let because { keepRaw(watch.codes, of: because) }
-    endListing(of: watch.reward, now: now)
+    found.surplus += keepRest(oldest(watch).map(\.id), of: id, now: now)
+    for code in watch.raw { keepRaw(code.id, of: watches[id]?.call) }
+    endListing(of: id, failed: false, now: now)
     signals.append(.jobs)
-    return .done(issued: issued, surplus: surplus, ended: ended(since: told))
+    return .done(issued: found.issued, surplus: found.surplus, ended: ended(since: told))
   }
 
-  /// Gives codes to the calls whose answers kept them back: `codemint.take_kept_back`.
-  private mutating func takeKeptBack(
-    _ found: [IssuedCode],
-    of reward: RewardID,
-    issued: inout Int,
-    now: Int64
-  ) -> [IssuedCode] {
-    let short = calls.values.filter { $0.isShort && $0.call.reward == reward }
-    let choosing = short.sorted { one, other in
-      (-(one.call.prefix?.utf8.count ?? 0), one.createdAt, one.call.id)
-        < (-(other.call.prefix?.utf8.count ?? 0), other.createdAt, other.call.id)
+  /// What a finding has staged and is not certainly older than the watch, oldest first.
+  private func oldest(_ watch: WatchFinding) -> [IssuedCode] {
+    staged(watch.listing, of: watch.reward).values
+      .filter { code in
+        guard let since = watch.since, let created = code.createdAt else { return true }
+        return created >= since
+      }
+      .sorted(by: Self.isOlder)
+  }
+
+  /// Gives codes to the calls that lack them: `codemint.credit_lacking`.
+  private mutating func creditLacking(_ watch: WatchFinding, now: Int64) -> Stored {
+    var found = Stored()
+    guard staging[watch.reward]?.listing == watch.listing else { return found }
+    for adoption in watch.adopted {
+      guard var row = calls[adoption.call.id] else { continue }
+      let lacks = lacks(row.call)
+      guard lacks > 0 else { continue }
+      let job = jobs[row.call.job]
+      let room = job?.state.takesCalls ?? false ? job?.room ?? 0 : 0
+      let own = Array(adoption.codes.prefix(lacks))
+      let stored = credit(row.call, reserved: 0, room: room, own, now: now)
+      let number = stored.issued + stored.surplus
+      guard number > 0 else { continue }
+      if row.state == .absent {
+        row.state = .adopted
+        row.received = number
+      }
+      row.isShort = lacks > number
+      calls[row.call.id] = row
+      found.issued += stored.issued
+      found.surplus += stored.surplus
     }
-    var rest = found
-    for call in choosing.map(\.call) {
-      guard let job = jobs[call.job], job.state.takesCalls else { continue }
-      let counted = codes.values.filter { $0.call == call.id && !$0.isSurplus }.count
-      let room = min(job.room, call.size - counted)
-      guard room > 0 else { continue }
-      let own = Array(rest.filter { $0.hasPrefix(call.prefix ?? "") }.prefix(room))
-      let taken = Set(own.map(\.id))
-      rest.removeAll { taken.contains($0.id) }
-      issued += credit(call, reserved: 0, room: room, own, now: now).issued
-    }
-    return rest
+    return found
   }
 
   /// What may be a held call's is set aside for it, since it has no outcome yet; everything else is
-  /// surplus: `codemint.keep_rest`.
-  private mutating func keepRest(_ rest: [IssuedCode], foundFor call: Call, now: Int64) -> Int {
-    let held = calls.values.filter { $0.call.reward == call.reward && $0.heldAt != nil }
+  /// surplus of no call: `codemint.keep_rest`.
+  private mutating func keepRest(_ rest: [CodeID], of reward: RewardID, now: Int64) -> Int {
+    let held = calls.values.filter { $0.call.reward == reward && $0.heldAt != nil }
       .min {
         ($0.hasSeenAll ? 1 : 0, $0.createdAt, $0.call.id)
           < ($1.hasSeenAll ? 1 : 0, $1.createdAt, $1.call.id)
       }
-    guard let held else { return credit(call, reserved: 0, room: 0, rest, now: now).surplus }
-    keep(rest, of: held.call)
-    return 0
+    if let held {
+      keepForHeld(rest, of: reward, call: held.call.id)
+      return 0
+    }
+    let job = watches[reward]?.call.flatMap { calls[$0]?.call.job }
+    let stored = storeListed(rest, of: reward, job: job, call: nil, room: 0, now: now)
+    if let job { jobs[job]?.surplus += stored.surplus }
+    return stored.surplus
   }
 
   /// One listing of a watch is done: `codemint.end_listing`. The one that calls waited for comes before
   /// the four others.
-  private mutating func endListing(of id: RewardID, now: Int64) {
-    guard var reward = rewards[id], var watch = watches[id] else { return }
-    reward.giveBack()
-    if reward.awaitsListing {
-      reward.awaitsListing = false
-      watch.listingsLeft = Self.listings.count
-    } else {
-      watch.listingsLeft -= 1
+  mutating func endListing(of id: RewardID, failed: Bool, now: Int64) {
+    giveBack(id)
+    let wasAwaited = rewards[id]?.awaitsListing ?? false
+    rewards[id]?.awaitsListing = false
+    guard var watch = watches[id] else { return }
+    if watch.nextListingAt != nil {
+      watch.listingsLeft = wasAwaited ? Self.listings.count : watch.listingsLeft - 1
+      let isLast = watch.listingsLeft == 0
+      watch.nextListingAt = Self.listings.suffix(watch.listingsLeft).first.map { now + $0 }
+      watch.forgetFailures()
+      watch.ended = isLast ? failed ? "unlistable" : "listed" : nil
+      if isLast { watch.since = nil }
+      watches[id] = watch
     }
-    let isLast = watch.listingsLeft == 0
-    watch.nextListingAt = Self.listings.suffix(watch.listingsLeft).first.map { now + $0 }
-    watch.forgetFailures()
-    watch.ended = isLast ? "listed" : nil
-    if isLast { watch.since = nil }
-    rewards[id] = reward
-    watches[id] = watch
+    guard watch.ended == "listed" else { return }
     for (call, row) in calls where row.isShort && row.call.reward == id {
-      calls[call]?.isShort = false
+      if row.state == .issued || row.state == .adopted { calls[call]?.isShort = false }
     }
   }
 
   /// Whether a reward is due to be reconciled, or a watched one to be listed again.
   func isReconcilingDue(now: Int64) -> Bool {
     account.mayList
-      && (rewards.values.contains { $0.isDoubtDue(now: now) }
+      && (rewards.keys.contains { isDoubtDue($0, now: now) }
         || watches.contains { isDue($0.value, of: $0.key, now: now) })
   }
 
-  private func isDue(_ watch: WatchRow, of reward: RewardID, now: Int64) -> Bool {
+  func isDue(_ watch: WatchRow, of reward: RewardID, now: Int64) -> Bool {
     guard let next = watch.nextListingAt, next <= now, let row = rewards[reward] else {
       return false
     }
     return row.closedAt == nil && row.isFree(now: now)
   }
 
-  private static let minute: Int64 = 60_000_000
+  private static let unproven =
+    "the list shows codes that were made in the time that the ledger has lost, and no code that is "
+    + "known here shows that the list has the texts of answers: they are surplus, see "
+    + "codemint.watches; codemint.retry_job asks for more beside them"
+  static let minute: Int64 = 60_000_000
   /// How long each listing of a watch waits for the one before: 1 minute, 10 minutes, 1 hour and 24
   /// hours in all.
   private static let listings = [1, 9, 50, 23 * 60].map { $0 * minute }

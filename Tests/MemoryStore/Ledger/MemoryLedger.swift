@@ -29,6 +29,8 @@ public struct MemoryLedger: Hashable, Sendable {
   }
   /// What is known of the API's clock.
   public internal(set) var apiClock = APIClockRow()
+  /// What has been seen of the API's behaviour.
+  public internal(set) var apiFacts: [APIFact: APIFactRow] = [:]
   /// The ended job up to which old calls have been forgotten; nil if none were.
   public internal(set) var prunedUntil: PrunedMark?
   /// The workers that live, or ended without a last heartbeat.
@@ -37,6 +39,8 @@ public struct MemoryLedger: Hashable, Sendable {
   public internal(set) var unattributed: [CodeID: CodeRow] = [:] {
     didSet { touched.insert(.codes) }
   }
+  /// What listings of taken rewards have shown and the ledger does not know.
+  var staging: [RewardID: Staging] = [:]
   /// Rewards that are tracked, or were.
   public internal(set) var tracked: [RewardID: TrackedRow] = [:]
   /// How often the API was asked to copy a reward once more.
@@ -63,6 +67,8 @@ public struct MemoryLedger: Hashable, Sendable {
   var hasForgotten = false
   private var lastJob: Int64 = 0
   private var lastPosition: Int64 = 0
+  /// Calls that stand for those that a restore lost.
+  var lastCredit = 0
 
   /// How often a blocked account is probed, by the fleet together.
   static let probeEvery: Duration = .seconds(30)
@@ -107,7 +113,7 @@ public struct MemoryLedger: Hashable, Sendable {
   public mutating func lose(_ call: CallID, now: Int64) {
     guard calls[call]?.state == .sending, let row = calls.removeValue(forKey: call) else { return }
     if var job = jobs[row.call.job] {
-      job.outstanding -= row.call.size
+      job.outstanding -= row.outstanding
       if job.state.takesCalls, !job.paused, !job.held, !job.isQueued {
         job.nextCallAt = job.nextCallAt ?? now
       }
@@ -127,11 +133,12 @@ public struct MemoryLedger: Hashable, Sendable {
   /// last one.
   public mutating func judgeAbsent(_ call: CallID, now: Int64) {
     guard var row = calls[call], row.state == .inDoubt, var job = jobs[row.call.job] else { return }
-    row.state = .absent
+    job.outstanding -= row.outstanding
+    row.state = row.isShort ? .issued : .absent
+    row.outstanding = 0
     row.heldAt = nil
     row.settledAt = now
     calls[call] = row
-    job.outstanding -= row.call.size
     if job.state == .ending, job.outstanding == 0, let end = job.endsAs {
       job.state = end
       job.endsAs = nil

@@ -20,6 +20,8 @@ public struct AccountRow: Hashable, Sendable {
   public var failures = 0
   /// When a call was last answered as it should be.
   public var provenAt: Int64?
+  /// The reward of the newest clean answer.
+  public var provenReward: RewardID?
   /// When the last of them, or of the 429s, was counted.
   public var failedAt: Int64?
   /// Whether a probe has to be answered before a call is sent.
@@ -80,6 +82,40 @@ public struct APIClockRow: Hashable, Sendable {
   public init() {}
 }
 
+/// What a row of `codemint.observed_facts` says.
+public struct APIFact: Hashable, Sendable {
+  /// What the fact is about.
+  public let fact: String
+  /// What it holds for; empty for the API.
+  public let subject: String
+  /// What has been seen.
+  public let value: String
+
+  /// A fact that has been seen.
+  public init(_ fact: String, of subject: String = "", _ value: String) {
+    self.fact = fact
+    self.subject = subject
+    self.value = value
+  }
+}
+
+/// How often a fact has been seen, and when. Times are microseconds on the ledger's clock.
+public struct APIFactRow: Hashable, Sendable {
+  /// When it was first seen.
+  public var firstSeenAt: Int64
+  /// When it was last seen; written at most once an hour.
+  public var lastSeenAt: Int64
+  /// How many codes have shown it, when it was written.
+  public var witnesses: Int
+
+  /// A fact that is seen for the first time.
+  public init(firstSeenAt: Int64, lastSeenAt: Int64, witnesses: Int) {
+    self.firstSeenAt = firstSeenAt
+    self.lastSeenAt = lastSeenAt
+    self.witnesses = witnesses
+  }
+}
+
 /// The row of `codemint.retention_progress`: a job in the order in which jobs have ended.
 public struct PrunedMark: Hashable, Sendable {
   /// When it ended.
@@ -138,14 +174,17 @@ public struct SetLimits: Hashable, Sendable {
 public struct WorkerRow: Hashable, Sendable {
   /// The limits that the worker brings.
   public var limits: Limits
+  /// The lengths that it works with.
+  public var lengths: CallLengths
   /// Whether it is stopping.
   public var isDraining: Bool
   /// When it no longer counts as living, in microseconds on the ledger's clock.
   public var expiresAt: Int64
 
   /// A worker that has announced itself.
-  public init(limits: Limits, isDraining: Bool, expiresAt: Int64) {
+  public init(limits: Limits, lengths: CallLengths, isDraining: Bool, expiresAt: Int64) {
     self.limits = limits
+    self.lengths = lengths
     self.isDraining = isDraining
     self.expiresAt = expiresAt
   }

@@ -6,10 +6,16 @@ public struct CallRow: Hashable, Sendable {
   public var call: Call
   /// Where it stands.
   public var state: CallState
+  /// The room in its job that it still holds.
+  public var outstanding: Int
   /// The start of the worker that claimed it.
   public var worker: WorkerID
+  /// The lengths that this worker works with.
+  public var lengths: CallLengths
   /// Until when its worker may act on it.
   public var leaseExpiresAt: Int64?
+  /// The last moment at which a code of it may appear in the list.
+  public var effectiveUntil: Int64
   /// The slot that the rate limit gave it.
   public var sendAt: Int64?
   /// The status of its answer.
@@ -30,22 +36,30 @@ public struct CallRow: Hashable, Sendable {
   public var heldAt: Int64?
   /// Why it waits, or waited.
   public var holdReason: String?
-  /// Whether its answer was not what was asked for, and its reward has not been listed since.
+  /// The first of the calls that are, or were, held together.
+  public var heldWith: CallID?
+  /// In doubt: whether an answer has come and lacked codes, so that any number of these may exist.
+  /// Decided: whether fewer codes than asked for are known, and the reward is watched for the others.
   public var isShort = false
 
-  /// A row as a claim inserts it.
+  /// A row as a claim inserts it. A call that is not sending holds no room.
   public init(
     call: Call,
     state: CallState,
     worker: WorkerID,
+    lengths: CallLengths,
     leaseExpiresAt: Int64?,
+    effectiveUntil: Int64,
     sendAt: Int64?,
     createdAt: Int64
   ) {
     self.call = call
     self.state = state
+    self.outstanding = state.holdsRoom ? call.size : 0
     self.worker = worker
+    self.lengths = lengths
     self.leaseExpiresAt = leaseExpiresAt
+    self.effectiveUntil = effectiveUntil
     self.sendAt = sendAt
     self.createdAt = createdAt
   }
@@ -61,6 +75,8 @@ public struct CodeRow: Hashable, Sendable {
   public var call: CallID?
   /// Whether no job has room for it.
   public var isSurplus: Bool
+  /// Whether an answer has shown it; if not, only a listing has.
+  public var isFromAnswer = true
   /// When it was recorded, in microseconds on the ledger's clock.
   public var storedAt: Int64 = 0
   /// When it was first seen synced.

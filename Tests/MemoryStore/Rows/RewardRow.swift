@@ -22,12 +22,14 @@ public struct RewardRow: Hashable, Sendable {
   public var reconcilerUntil: Int64?
   /// Nobody takes it again before this time.
   public var reconcileAt: Int64?
-  /// Since when listing it has failed without a break.
-  public var listingFailingSince: Int64?
-  /// First and last code of its newest clean answer.
-  public var newestKnown: [CodeID] = []
-  /// Whether codes begin with the prefix that is asked for; nil until an answer has shown it.
-  public var prefixLiteral: Bool?
+  /// When listing it first failed or disagreed in this doubt.
+  public var undecidedSince: Int64?
+  /// How long that has lasted, in microseconds, without the time in which nobody could ask.
+  public var undecidedFor: Int64 = 0
+  /// The job of its newest clean answer.
+  public var newestJob: JobID?
+  /// The call of its newest clean answer.
+  public var newestCall: CallID?
   /// Whether no call of it is made before it has been listed.
   public var awaitsListing = false
 
@@ -46,20 +48,22 @@ public struct WatchRow: Hashable, Sendable {
     case partialCall = "partial_call"
     /// A call is held for a person, and its codes may be upstream and unknown.
     case heldCall = "held_call"
-    /// An answer was not what was asked for.
-    case shortAnswer = "short_answer"
+    /// A call that was decided got an answer without a new code.
+    case repeatedAnswer = "repeated_answer"
     /// A call that was judged absent turned out to be in doubt.
     case lateDoubt = "late_doubt"
     /// A sync pass showed codes that the ledger does not know.
     case lateCodes = "late_codes"
     /// The database failed over. Here nothing does.
     case failover
+    /// The database was restored.
+    case restore
 
     /// Whether calls wait for the listing.
     public var awaitsListing: Bool {
       switch self {
-      case .shortAnswer, .failover: true
-      case .absentCall, .partialCall, .heldCall, .lateDoubt, .lateCodes: false
+      case .failover, .restore: true
+      case .absentCall, .partialCall, .heldCall, .repeatedAnswer, .lateDoubt, .lateCodes: false
       }
     }
   }

@@ -27,7 +27,8 @@ struct ListingTests {
       #expect(page.nulls == 3)
       #expect(page.trailingNulls == 2)
       #expect(page.count == 5)
-      #expect(!page.isCached)
+      #expect(!page.isStale)
+      #expect(page.date == Timestamp(rfc3339: "2025-01-02T03:04:05Z"))
       #expect(answer.feedback == nil)
     }
     let target =
@@ -35,15 +36,21 @@ struct ListingTests {
     #expect(wire.heads.first?.hasPrefix("GET \(target) HTTP/1.1\r\n") == true)
   }
 
-  @Test("a page from a cache says so, and an empty page is empty")
-  func cached() async throws {
+  @Test(
+    "rule 10: a page is stale if a cache had it before it was asked for, or tells no readable age",
+    arguments: [
+      ([], false), (["Age: 0"], false), (["Age: 31"], true), (["Age: soon"], true),
+      (["Age: 0", "Age: 31"], true),
+    ] as [([String], Bool)]
+  )
+  func cached(headers: [String], isStale: Bool) async throws {
     _ = try await trial { peer, moment in
       guard case .body = moment else { return }
-      peer.send(Sample.http("200 OK", #"{"data":[],"pagination":[]}"#, headers: ["Age: 0"]))
+      peer.send(Sample.http("200 OK", #"{"data":[],"pagination":[]}"#, headers: headers))
     } _: { client in
       let page = try await Self.list(client).value.get()
-      #expect(page.isCached)
-      #expect(page.count == 0)
+      #expect(page.isStale == isStale)
+      #expect(page.count == 0 && page.date == nil)
     }
   }
 
@@ -52,13 +59,13 @@ struct ListingTests {
     arguments: [
       ("401 Unauthorized", .failed("m"), false),
       ("403 Forbidden", .refused(code: "c", message: "m"), false),
-      ("404 Not Found", .refused(code: "c", message: "m"), false),
+      ("404 Not Found", .refused(code: "c", message: "m", isMissing: true), false),
       ("410 Gone", .refused(code: "c", message: "m"), false),
       ("408 Request Timeout", .failed("m"), false),
       ("400 Bad Request", .failed("m"), true),
       ("307 Temporary Redirect", .failed("m"), true),
-      ("429 Too Many Requests", .failed("m"), false),
-      ("503 Service Unavailable", .failed("m"), false),
+      ("429 Too Many Requests", .failed("m", retryAfter: .seconds(4)), false),
+      ("503 Service Unavailable", .failed("m", retryAfter: .seconds(4)), false),
       (
         "204 No Content", .failed("the API answered 204 No Content without a message of its own"),
         false
@@ -98,7 +105,7 @@ struct ListingTests {
       #expect(
         await Self.list(client).value == .failure(.failed("expected a list `data` at byte 12"))
       )
-      guard case .failure(.failed(let cause)) = await Self.list(client).value else {
+      guard case .failure(.failed(let cause, _)) = await Self.list(client).value else {
         Issue.record("not failed")
         return
       }

@@ -62,6 +62,7 @@ struct SecrecyTests {
     let settlement = SettlementRule.settle(
       Samples.call(size: 2),
       by: Samples.worker,
+      lengths: Samples.lengths,
       report: CallReport(outcome: .issued(answer), httpStatus: 201, duration: .seconds(1)),
       team: nil,
       jitter: 0

@@ -20,8 +20,7 @@ struct ListingReaderTests {
       let page = ListedPage(
         codes: items.compactMap { $0 },
         nulls: nulls,
-        trailingNulls: items.reversed().prefix { $0 == nil }.count,
-        isCached: false
+        trailingNulls: items.reversed().prefix { $0 == nil }.count
       )
       step = reader.received(page)
       if reader.restarts != restarts { gathered = [] }
@@ -76,6 +75,26 @@ struct ListingReaderTests {
     #expect(end == .failed(.stale))
   }
 
+  @Test("rule 10: all codes of the newest clean answer are shown, and a null may stand for one")
+  func newestAnswer() {
+    let codes = newestFirst(9)
+    func end(_ hidden: Int, nulls: Int, since: Int64? = nil) -> ListingReader.Step {
+      let shown = Array(codes.dropFirst(hidden)) + Array(repeating: nil, count: nulls)
+      var reader = ListingReader(
+        mustShow: codes.map(\.id),
+        since: since.map(Timestamp.init(microseconds:)),
+        pageSize: 4
+      )
+      return read(&reader) { offset, limit in Array(shown.dropFirst(offset).prefix(limit)) }.end
+    }
+    for since in [nil, 85] as [Int64?] {
+      #expect(end(0, nulls: 0, since: since) == .finished)
+      #expect(end(1, nulls: 0, since: since) == .failed(.stale))
+      #expect(end(1, nulls: 1, since: since) == .finished)
+      #expect(end(2, nulls: 1, since: since) == .failed(.stale))
+    }
+  }
+
   @Test("rule 10: the order is believed only once a code was older than one before it")
   func unseenOrder() {
     // All of one moment, long before what matters: that is no order, so the whole list is read.
@@ -99,18 +118,16 @@ struct ListingReaderTests {
     _ codes: [IssuedCode],
     nulls: Int = 0,
     trailing: Int = 0,
-    isCached: Bool = false
-  )
-    -> ListedPage
-  {
-    ListedPage(codes: codes, nulls: nulls, trailingNulls: trailing, isCached: isCached)
+    isStale: Bool = false
+  ) -> ListedPage {
+    ListedPage(codes: codes, nulls: nulls, trailingNulls: trailing, isStale: isStale)
   }
 
-  @Test("rule 10: a page out of a cache proves nothing")
+  @Test("rule 10: a page that was made before it was asked for proves nothing")
   func cached() {
     var reader = ListingReader(mustShow: [], since: nil, pageSize: 2)
     _ = reader.received(page([Samples.code(1), Samples.code(2)]))
-    #expect(reader.received(page([], isCached: true)) == .failed(.stale))
+    #expect(reader.received(page([], isStale: true)) == .failed(.stale))
   }
 
   @Test("rule 10: a list ends at an empty page, never at a short one")
@@ -160,7 +177,7 @@ struct ListingReaderTests {
       return Array(codes.dropFirst(offset).prefix(limit))
     }
     #expect(end == .finished && pages == 4)
-    #expect(read.map(\.createdAt?.microseconds) == (91...100).reversed().map { $0 * 10 })
+    #expect(read.count == 13)
   }
 
   @Test(
@@ -193,12 +210,12 @@ struct ListingReaderTests {
         return Array(codes.dropFirst(offset).prefix(limit))
       }
       #expect(end == .finished && last >= codes.count)
-      #expect(read.contains { $0.createdAt?.microseconds == 200 } || codes[0].createdAt == nil)
+      #expect(read.count == 20)
     }
   }
 
-  @Test("rule 10: a code without a date may matter, and each null is counted once")
-  func nullsAndSilence() {
+  @Test("rule 10: each null is counted once")
+  func nulls() {
     let since = Timestamp(microseconds: 100)
     let items: [IssuedCode?] =
       [nil, Samples.code(1, createdAt: nil), nil, Samples.code(2, createdAt: 5), nil, nil]
@@ -207,7 +224,7 @@ struct ListingReaderTests {
       let (end, read) = read(&reader) { offset, limit in
         Array(items.dropFirst(offset).prefix(limit))
       }
-      #expect(end == .finished && read.map(\.id) == [Samples.code(1).id])
+      #expect(end == .finished && read.map(\.id) == [Samples.code(1).id, Samples.code(2).id])
       #expect(reader.nulls == 4)
     }
   }
@@ -226,52 +243,6 @@ struct ListingReaderTests {
     }.end
     #expect(end == .failed(.endless) && pages == 50)
   }
-
-  @Test("rule 14: a watch whose list fails waits ever longer, and is given up after a day")
-  func watchPatience() {
-    func pause(_ failures: Int, failingFor hours: Int64?, isAwaited: Bool = false) -> Duration? {
-      let now: Int64 = 1_000_000_000_000
-      return WatchCase(
-        reward: Samples.reward,
-        newestKnown: [],
-        since: nil,
-        dueAt: Timestamp(microseconds: now),
-        now: Timestamp(microseconds: now),
-        isAwaited: isAwaited,
-        failures: failures,
-        failingSince: hours.map { Timestamp(microseconds: now - $0 * 3_600_000_000) }
-      ).pause(after: .failed("http_500"))
-    }
-    #expect(pause(0, failingFor: nil) == .seconds(30))
-    #expect(pause(1, failingFor: 0) == .seconds(60))
-    #expect(pause(6, failingFor: 1) == .seconds(1920))
-    #expect(pause(500, failingFor: 23) == .seconds(3600))
-    #expect(pause(500, failingFor: 24) == nil)
-    // Calls wait for this one: it is asked for more often, and a person has to decide sooner.
-    #expect(pause(0, failingFor: nil, isAwaited: true) == .seconds(2))
-    #expect(pause(9, failingFor: 0, isAwaited: true) == .seconds(60))
-    #expect(pause(3, failingFor: 1, isAwaited: true) == nil)
-  }
-
-  @Test("rule 7: a list that calls wait for is left alone as long as it may be out of date")
-  func awaited() {
-    func delay(due ago: Int64, isAwaited: Bool = true, failures: Int = 0) -> Duration? {
-      WatchCase(
-        reward: Samples.reward,
-        newestKnown: [],
-        since: nil,
-        dueAt: Timestamp(microseconds: 20_000_000 - ago * 1_000_000),
-        now: Timestamp(microseconds: 20_000_000),
-        isAwaited: isAwaited,
-        failures: failures
-      ).delay(listingGap: .seconds(10))
-    }
-    #expect(delay(due: 0) == .seconds(10))
-    #expect(delay(due: 7) == .seconds(3))
-    #expect(delay(due: 10) == nil)
-    #expect(delay(due: 0, failures: 1) == nil)
-    #expect(delay(due: 0, isAwaited: false) == nil)
-  }
 }
 
 @Suite("Reading a listing page by page")
@@ -287,9 +258,9 @@ struct ListingReadTests {
         // The second page has moved on, and does not show the last code of the first.
         let first = asked.count == 2 ? offset + 1 : offset
         let shown = Array(codes.dropFirst(first).prefix(limit))
-        return .success(ListedPage(codes: shown, nulls: 0, trailingNulls: 0, isCached: false))
+        return .success(ListedPage(codes: shown))
       },
-      keep: { $0.map(\.id) }
+      keep: { $0.gathered.map(\.id) }
     )
     let listing = try read.get()
     #expect(listing.kept == codes.map(\.id) && listing.nulls == 0)
@@ -299,19 +270,48 @@ struct ListingReadTests {
   @Test("a page that cannot be had ends the reading, and what the caller throws is thrown")
   func endings() async {
     let reader = ListingReader(mustShow: [], since: nil)
-    let failed = await reader.read(page: { _, _ in .failure(.failed("reset")) }, keep: { $0 })
-    guard case .failure(.failed("reset")) = failed else {
+    let failed = await reader.read(
+      page: { _, _ in .failure(.failed("reset")) },
+      keep: { $0.gathered }
+    )
+    guard case .failure(.failed("reset", _)) = failed else {
       Issue.record("it was read")
       return
     }
     do throws(StoreError) {
       _ = try await reader.read(
         page: { (_, _) async throws(StoreError) in throw StoreError(.unavailable, "away") },
-        keep: { (codes) async throws(StoreError) in codes }
+        keep: { (reader) async throws(StoreError) in reader.gathered }
       )
       Issue.record("nothing was thrown")
     } catch {
       #expect(error.code == .unavailable)
     }
+  }
+
+  @Test("rule 10: what a page shows may tell how far back to read, or that no time tells")
+  func sinceChanges() async throws {
+    let codes = (0..<30).map { Samples.code($0, createdAt: Int64(30 - $0) * 10 + 1) }
+    func pages(_ keep: (inout ListingReader) -> Void) async throws -> Int {
+      var pages = 0
+      let reader = ListingReader(mustShow: [], since: nil, pageSize: 5)
+      _ = try await reader.read(
+        page: { offset, limit in
+          pages += 1
+          return .success(ListedPage(codes: Array(codes.dropFirst(offset).prefix(limit))))
+        },
+        keep: {
+          keep(&$0)
+          return $0.gathered
+        }
+      ).get()
+      return pages
+    }
+    let since = Timestamp(microseconds: 250)
+    let all = try await pages { _ in }
+    #expect(all > 6)
+    #expect(try await pages { $0.since = since } == 2)
+    #expect(try await pages { if $0.gathered.contains(codes[0]) { $0.since = since } } == 2)
+    #expect(try await pages { $0.since = $0.gathered.contains(codes[0]) ? since : nil } == all)
   }
 }

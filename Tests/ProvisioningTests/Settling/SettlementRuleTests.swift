@@ -16,6 +16,7 @@ struct SettlementRuleTests {
     SettlementRule.settle(
       call,
       by: Samples.worker,
+      lengths: Samples.lengths,
       report: CallReport(
         outcome: outcome,
         httpStatus: status,
@@ -45,6 +46,7 @@ struct SettlementRuleTests {
     let settlement = SettlementRule.settle(
       Self.call,
       by: Samples.worker,
+      lengths: Samples.lengths,
       report: CallReport(
         outcome: .unknown(.unreadable("not JSON")),
         httpStatus: 201,
@@ -97,7 +99,7 @@ struct SettlementRuleTests {
       #expect(settlement.result == .issued)
       #expect(settlement.codes == codes && settlement.unattributed == unattributed)
       #expect(settlement.received == answer.codes.count + answer.nulls)
-      #expect(settlement.reward == .watched && settlement.account == .proven)
+      #expect(settlement.reward == .none && settlement.account == .proven)
       #expect(settlement.job == .proceeds)
     }
   }

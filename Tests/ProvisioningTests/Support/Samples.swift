@@ -19,6 +19,11 @@ enum Samples {
   static let reward = RewardID(id(1))
   static let otherReward = RewardID(id(2))
   static let worker = WorkerID(id(3))
+  static let lengths = CallLengths(
+    lease: .seconds(15),
+    apiTimeout: .seconds(60),
+    listingGap: .seconds(10)
+  )
 
   static func code(
     _ number: Int,

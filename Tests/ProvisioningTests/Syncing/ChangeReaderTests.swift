@@ -157,10 +157,10 @@ struct ChangeReaderTests {
     for nulls in [0, 1] {
       var reader = ChangeReader(tracked, budget: 5, pageSize: 100)
       _ = reader.received(
-        ListedPage(codes: shown, nulls: nulls, trailingNulls: 0, isCached: false)
+        ListedPage(codes: shown, nulls: nulls)
       )
       let end = reader.received(
-        ListedPage(codes: [], nulls: 0, trailingNulls: 0, isCached: false)
+        ListedPage(codes: [])
       )
       guard case .finished(let reading) = end else {
         Issue.record("not at its end")
@@ -182,7 +182,7 @@ struct ChangeReaderTests {
     )
     var cached = ChangeReader(tracked, budget: 100)
     #expect(
-      cached.received(ListedPage(codes: [], nulls: 0, trailingNulls: 0, isCached: true))
+      cached.received(ListedPage(codes: [], isStale: true))
         == .failed(.stale)
     )
     var list = ChangingList(seed: 1)
@@ -192,8 +192,7 @@ struct ChangeReaderTests {
       let page = ListedPage(
         codes: codes,
         nulls: codes.isEmpty ? 2 : 0,
-        trailingNulls: codes.isEmpty ? 2 : 0,
-        isCached: false
+        trailingNulls: codes.isEmpty ? 2 : 0
       )
       var step = reader.first
       for _ in 0..<20 where step != .failed(.unstable) { step = reader.received(page) }

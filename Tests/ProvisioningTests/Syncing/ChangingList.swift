@@ -113,7 +113,7 @@ struct Tracking {
       let shown = Array(listed.dropFirst(offset).prefix(limit))
       for code in shown { known[code.id] = code.updatedAt?.microseconds ?? .min }
       step = reader.received(
-        ListedPage(codes: shown, nulls: 0, trailingNulls: 0, isCached: false)
+        ListedPage(codes: shown)
       )
       if let between {
         between(&list)

@@ -197,4 +197,15 @@ struct DurationTests {
       #expect((from < to) == (to - from > .zero))
     }
   }
+
+  @Test("rule 10: a time is as exact as its last digit shows")
+  func resolution() {
+    let expected: [(Int64, Duration)] = [
+      (5_000_000, .seconds(1)), (0, .seconds(1)), (-1_000_000, .seconds(1)),
+      (5_001_000, .milliseconds(1)), (-1000, .milliseconds(1)), (5_001_001, .microseconds(1)),
+    ]
+    for (microseconds, resolution) in expected {
+      #expect(Timestamp(microseconds: microseconds).resolution == resolution)
+    }
+  }
 }

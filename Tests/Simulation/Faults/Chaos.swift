@@ -23,18 +23,20 @@ struct Chaos {
   var codeIsNull = 0.0
   /// A page takes seconds.
   var listSlow = 0.0
-  /// The list comes oldest first, whatever was asked.
-  var ignoresOrder = false
-  /// Items of a page at most.
-  var pageSize = 1000
-  /// Codes begin with the prefix that was asked for.
-  var isPrefixLiteral = true
+  /// A page comes out of a cache.
+  var listCached = 0.0
+  /// A list never shows a code.
+  var codeIsHidden = 0.0
+  /// Somebody else makes one code after the other, in so many streams.
+  var streams = 0
+  /// Workers have different settings.
+  var isFleetMixed = false
+  /// By how much a list may be out of date: the smallest `reconcile.listing_gap_seconds` of the fleet.
+  var lag: Duration = .seconds(10)
   /// How far the API's clock is ahead, in microseconds.
   var clockOffset: Int64 = 0
   /// How much faster than true it runs, in parts of one.
   var clockDrift = 0.0
-  /// `createdAt` is cut to this, in microseconds.
-  var clockResolution: Int64 = 1
   /// How often somebody else makes codes on a reward.
   var rivals = 0
   /// Somebody else makes codes at the moment when a call does.
@@ -47,6 +49,10 @@ struct Chaos {
   var clockSteps = 0
   /// How often a lease is taken away before its time.
   var thefts = 0
+  /// How often the database fails over and loses its last commits.
+  var failovers = 0
+  /// Whether the ledger is restored from a dump.
+  var isRestored = false
 
   /// Within which of the bounds of the protocol a world stays.
   struct Bounds {
@@ -58,22 +64,33 @@ struct Chaos {
     var isSteady = true
     /// A lease ends at its time.
     var isLeased = true
+    /// Lists show every code, at the latest when they may no longer be out of date.
+    var isListed = true
+    /// What was committed stays.
+    var isDurable = true
 
     /// Whether a call judged absent has made nothing and never will.
-    var isJudgementExact: Bool { isAlone && isTimely && isSteady && isLeased }
+    var isJudgementExact: Bool { isTimely && isJudgementExactInTime }
+
+    /// Whether a call judged absent has made nothing that could be seen by then.
+    var isJudgementExactInTime: Bool { isAlone && isSteady && isLeased && isListed }
 
     static func draw(in world: World) -> Bounds {
-      switch Int.random(in: 0..<10, using: &world.random) {
+      switch Int.random(in: 0..<14, using: &world.random) {
       case 5: Bounds(isAlone: false)
       case 6: Bounds(isTimely: false)
       case 7: Bounds(isSteady: false)
       case 8: Bounds(isLeased: false)
-      case 9:
+      case 9: Bounds(isListed: false)
+      case 10, 11: Bounds(isDurable: false)
+      case 12:
         Bounds(
           isAlone: world.happens(0.5),
           isTimely: world.happens(0.5),
           isSteady: world.happens(0.5),
-          isLeased: world.happens(0.5)
+          isLeased: world.happens(0.5),
+          isListed: world.happens(0.5),
+          isDurable: world.happens(0.5)
         )
       default: Bounds()
       }
@@ -95,22 +112,28 @@ struct Chaos {
     listNull = rate(0.02)
     codeIsNull = world.happens(0.1) ? 0.1 : 0
     listSlow = rate(0.2)
-    ignoresOrder = world.happens(0.25)
-    pageSize = [1000, 1000, 11, 5].randomElement(using: &world.random) ?? 1000
-    isPrefixLiteral = world.happens(0.7)
+    listCached = world.happens(0.3) ? rate(0.2) : 0
     clockOffset =
       world.happens(0.5) ? 0 : .random(in: -90_000_000...90_000_000, using: &world.random)
     clockDrift = world.happens(0.6) ? 0 : .random(in: -0.0005...0.0005, using: &world.random)
-    clockResolution = [1, 1000, 1_000_000].randomElement(using: &world.random) ?? 1
     incidents = Int.random(in: 0...12, using: &world.random)
     operations = world.happens(0.3) ? number(4) : 0
     if world.happens(0.2) {
       lastMoment = 0.2
       listStale = 0.8
     }
+    if world.happens(0.25) {
+      isFleetMixed = true
+      lag = .seconds(2)
+    }
     if !bounds.isAlone {
       rivals = number(4)
       rivalEcho = rate(0.5)
+      if world.happens(0.4) { streams = number(2) }
+    }
+    if !bounds.isListed { codeIsHidden = 0.02 + rate(0.2) }
+    if !bounds.isDurable {
+      if world.happens(0.6) { failovers = number(2) } else { isRestored = true }
     }
     if !bounds.isTimely { effectIsLate = 0.2 + rate(0.6) }
     if !bounds.isSteady { clockSteps = number(4) }
@@ -127,10 +150,13 @@ struct Chaos {
     listFails = 0
     listStale = 0
     listNull = 0
+    listCached = 0
+    codeIsHidden = 0
     codeIsNull = 0
     listSlow = 0
     rivals = 0
     rivalEcho = 0
+    failovers = 0
     incidents = 0
     operations = 0
     clockSteps = 0

@@ -25,6 +25,17 @@ struct Fate {
   /// What a 201 shows of the codes that were made.
   enum Showing: CaseIterable {
     case plain, nulls, keepsBack, doubled, foreign, unstorable
+    /// Some of the codes are such as were shown before, in the place of new ones.
+    case known
+    /// The reward's previous 201 comes again.
+    case replayed
+    /// The same, and nothing was made: a proxy took two requests for one.
+    case collapsed
+    /// Two calls in flight get each other's answer.
+    case swapped
+
+    /// What an API may do to answers that is as its documents make one think.
+    static let asDocumented = [plain, nulls, keepsBack, doubled, foreign, unstorable]
   }
 
   var making = Making.all
@@ -52,9 +63,11 @@ struct Fate {
     case 5..<12: fate.ending = .silence
     case 12..<18: fate.ending = .broken(breakage(world))
     default:
-      fate.ending = .answered(Showing.allCases.randomElement(using: &world.random) ?? .plain)
+      let showings = stage.nature.isAsDocumented ? Showing.asDocumented : Showing.allCases
+      fate.ending = .answered(showings.randomElement(using: &world.random) ?? .plain)
     }
     fate.draw(world, isLate: world.happens(stage.chaos.effectIsLate))
+    if case .answered(.collapsed) = fate.ending { fate.making = .none }
     return fate
   }
 

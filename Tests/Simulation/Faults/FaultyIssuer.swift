@@ -21,6 +21,9 @@ struct FaultyIssuer: CodeIssuer {
         world.draw(.milliseconds(1)...(world.happens(0.03) ? .seconds(20) : .milliseconds(90)))
       )
     }
+    if api.isDownUntil > world.now {
+      return report(.unsent(.noConnection("no route")), start)
+    }
     if case .noConnection = fate.ending {
       return report(.unsent(.noConnection("refused")), start)
     }
@@ -42,6 +45,7 @@ struct FaultyIssuer: CodeIssuer {
 
   private func answer(_ call: Call, _ fate: Fate, _ start: Int64) async -> CallReport {
     let sent = world.now
+    defer { api.hungUp(call.id) }
     if let refusal = refusal(of: call, fate) {
       await pause(world.draw(.milliseconds(1)...(.milliseconds(300))))
       return report(.rejected(refusal), start)
@@ -70,6 +74,7 @@ struct FaultyIssuer: CodeIssuer {
     let number = Fate(making: making).number(of: call.size, &world.random)
     stage.expects(number, of: call)
     guard number > 0 else { return }
+    if bad { stage.expectsUnstorable(of: call) }
     let (api, world) = (api, world)
     world.at(time) {
       api.make(number, for: call.id, of: call.reward, prefix: call.prefix, bad: bad)
@@ -117,17 +122,27 @@ struct FaultyIssuer: CodeIssuer {
     case .noConnection, .silence, .refused: return .unknown(.timeout)
     case .answered(let showing):
       // What an API makes beyond the size of a call and does not show, nobody can suspect.
-      let (codes, nulls) = shown(api.made(by: call), fate.making == .more ? .plain : showing)
+      let (codes, nulls) = shown(to: call, fate.making == .more ? .plain : showing)
       return .issued(Answer(codes: codes, nulls: nulls, body: Array("body".utf8)))
     }
   }
 
   /// What an answer shows of the codes that were made.
-  private func shown(_ made: [IssuedCode], _ showing: Fate.Showing) -> ([IssuedCode], Int) {
+  private func shown(to call: Call, _ showing: Fate.Showing) -> ([IssuedCode], Int) {
+    if showing != .plain { stage.veiled.insert(call.reward) }
+    let previous = api.previousAnswer(of: call.reward)
+    if showing == .swapped { api.swap(call) }
+    let made = api.answer(to: call)
     var shown = made
-    if let first = made.first, showing != .plain { stage.veiled.insert(first.reward) }
     switch showing {
-    case .plain, .unstorable: break
+    case .plain, .unstorable, .swapped: break
+    case .replayed, .collapsed:
+      stage.swapped.insert(call.reward)
+      shown = previous ?? made
+    case .known:
+      stage.swapped.insert(call.reward)
+      let known = (previous ?? []).prefix(.random(in: 0...made.count, using: &world.random))
+      shown = Array(made.dropFirst(known.count)) + known
     case .nulls:
       guard !shown.isEmpty else { break }
       shown.removeLast()
@@ -137,8 +152,7 @@ struct FaultyIssuer: CodeIssuer {
       guard let last = shown.last else { break }
       shown = shown.dropFirst(Int.random(in: 0...1, using: &world.random)) + [last]
     case .foreign:
-      let reward = made.first?.reward
-      let others = api.codes.keys.sorted().filter { $0 != reward }
+      let others = api.codes.keys.sorted().filter { $0 != call.reward }
       if let other = others.first, let code = api.codes[other]?.last?.code { shown.append(code) }
     }
     return (shown, 0)
@@ -146,7 +160,9 @@ struct FaultyIssuer: CodeIssuer {
 
   func checkTeam() async -> Paced<TeamAnswer> {
     await pause(world.draw(.milliseconds(1)...(.milliseconds(90))))
-    if world.happens(stage.chaos.listFails) { return Paced(.unreachable("timeout")) }
+    if api.isDownUntil > world.now || world.happens(stage.chaos.listFails) {
+      return Paced(.unreachable("timeout"))
+    }
     return Paced(
       api.keyRefusedUntil > world.now
         ? .refused(code: "http_401", message: "refused") : .accepted

@@ -5,7 +5,10 @@ import Provisioning
 final class SimulatedAPI: @unchecked Sendable {
   /// A code as it exists upstream.
   struct Made {
+    /// As an answer shows it.
     let code: IssuedCode
+    /// As a list shows it.
+    let listed: IssuedCode
     /// The call that it was made for; nil if somebody else asked for it.
     let call: CallID?
     let at: Int64
@@ -13,14 +16,24 @@ final class SimulatedAPI: @unchecked Sendable {
 
   /// All codes of a reward, in the order in which they were made.
   private(set) var codes: [RewardID: [Made]] = [:]
-  /// The call that each code was made for, as far as it was one of ours.
-  private(set) var maker: [CodeID: CallID] = [:]
+  /// Every code by its id.
+  private(set) var all: [CodeID: Made] = [:]
   /// Codes in whose place a listing shows a null.
   var nulls: Set<CodeID> = []
+  /// Codes that a listing leaves out for ever.
+  private(set) var hidden: Set<CodeID> = []
   /// Calls whose body has arrived.
-  private(set) var handedOver: Set<CallID> = []
+  private(set) var handedOver: [CallID: Call] = [:]
+  /// Those of them that wait for their answers.
+  private var unanswered: Set<CallID> = []
+  /// Calls that get the answer of another one.
+  private var swapped: [CallID: CallID] = [:]
+  /// The call of the last 201 of a reward.
+  private var lastAnswered: [RewardID: CallID] = [:]
   /// Nobody is let in until then.
   var keyRefusedUntil: Int64 = 0
+  /// No connection can be had until then.
+  var isDownUntil: Int64 = 0
   /// A reward that is refused until then.
   var rewardRefusedUntil: [RewardID: Int64] = [:]
   /// A reward whose list is refused until then.
@@ -38,51 +51,100 @@ final class SimulatedAPI: @unchecked Sendable {
   }
 
   func arrived(_ call: Call) {
-    if !handedOver.insert(call.id).inserted {
+    if handedOver.updateValue(call, forKey: call.id) != nil {
       stage.world.fail("call \(call.id.short) was sent twice")
     }
+    unanswered.insert(call.id)
   }
 
   /// Makes codes now.
-  @discardableResult
   func make(
     _ number: Int,
     for call: CallID?,
     of reward: RewardID,
     prefix: String?,
     bad: Bool = false
-  )
-    -> [IssuedCode]
-  {
+  ) {
     let (world, chaos) = (stage.world, stage.chaos)
-    let instant = stage.apiClock / 1000
-    let created = instant - instant % chaos.clockResolution
     let made = (0..<number).map { place in
-      lastSerial += 1
-      var text = "\(chaos.isPrefixLiteral ? prefix ?? "" : "V-")\(lastSerial)"
-      if bad, place == 0 { text += "\u{0}" }
-      let code = IssuedCode(
-        id: CodeID(UniqueID(random: &world.random)),
+      code(
+        of: reward,
+        prefix: prefix,
+        suffix: bad && place == 0 ? "\u{0}" : "",
+        for: call,
+        created: stage.apiClock / 1000,
+        at: world.now
+      )
+    }
+    add(made, to: reward)
+    let areAllNull = world.happens(chaos.codeIsNull)
+    for code in made.map(\.code.id) {
+      if areAllNull || world.happens(chaos.codeIsNull) { showNull(for: code) }
+      if world.happens(chaos.codeIsHidden) { hidden.insert(code) }
+    }
+    world.note("API makes \(number) for \(call?.short ?? "somebody else")")
+    if let call {
+      stage.made(made.map(\.code.id), for: call)
+    } else {
+      stage.foreign(number, reward)
+    }
+  }
+
+  /// Makes codes by hand, so long ago.
+  func makeOld(_ number: Int, of reward: RewardID, prefix: String?, ago: Duration) {
+    let at = stage.world.now - ago.nanoseconds
+    let created = (stage.apiClock - ago.nanoseconds) / 1000
+    add(
+      (0..<number).map {
+        code(
+          of: reward,
+          prefix: prefix,
+          for: nil,
+          created: created + Int64($0) * 1_000_000,
+          at: at + Int64($0) * 1_000_000_000
+        )
+      },
+      to: reward
+    )
+    stage.world.note("\(reward.short) has \(number) old codes")
+  }
+
+  private func add(_ made: [Made], to reward: RewardID) {
+    codes[reward, default: []] += made
+    for made in made { all[made.code.id] = made }
+  }
+
+  private func code(
+    of reward: RewardID,
+    prefix: String?,
+    suffix: String = "",
+    for call: CallID?,
+    created: Int64,
+    at: Int64
+  ) -> Made {
+    let nature = stage.nature
+    lastSerial += 1
+    let text = nature.text(lastSerial, prefix: prefix, of: reward) + suffix
+    let id = CodeID(UniqueID(random: &stage.world.random))
+    func shown(_ text: String, _ created: Timestamp?) -> IssuedCode {
+      IssuedCode(
+        id: id,
         reward: reward,
         code: text,
         status: "available",
-        createdAt: Timestamp(microseconds: created),
+        createdAt: created,
         expiresAt: nil,
         updatedAt: nil,
         externalIDs: Array("{}".utf8),
         syncStatus: .none
       )
-      return Made(code: code, call: call, at: world.now)
     }
-    codes[reward, default: []] += made
-    let areAllNull = world.happens(chaos.codeIsNull)
-    for code in made.map(\.code.id) {
-      maker[code] = call
-      if areAllNull || world.happens(chaos.codeIsNull) { showNull(for: code) }
-    }
-    world.note("API makes \(number) for \(call?.short ?? "somebody else")")
-    if let call { stage.made(made.map(\.code.id), for: call) } else { stage.rivals += number }
-    return made.map(\.code)
+    return Made(
+      code: shown(text, nature.answerClock.shown(created)),
+      listed: shown(nature.listed(text, of: reward), nature.listClock.shown(created)),
+      call: call,
+      at: at
+    )
   }
 
   /// A listing shows a null in the place of a code, for long enough that its call is held for it.
@@ -94,8 +156,39 @@ final class SimulatedAPI: @unchecked Sendable {
   }
 
   /// What a call has made so far.
-  func made(by call: Call) -> [IssuedCode] {
-    (codes[call.reward] ?? []).filter { $0.call == call.id }.map(\.code)
+  func made(by call: CallID, of reward: RewardID) -> [IssuedCode] {
+    (codes[reward] ?? []).filter { $0.call == call }.map(\.code)
+  }
+
+  /// What a 201 to this call shows if nothing is kept back: what it made, or what another call did.
+  func answer(to call: Call) -> [IssuedCode] {
+    unanswered.remove(call.id)
+    lastAnswered[call.reward] = call.id
+    return made(by: swapped[call.id] ?? call.id, of: call.reward)
+  }
+
+  /// A 201 comes to a call that was another one's, which has made its codes; the other one gets this
+  /// one's.
+  func swap(_ call: Call) {
+    let others = unanswered.filter {
+      $0 != call.id && swapped[$0] == nil && handedOver[$0]?.reward == call.reward
+        && !made(by: $0, of: call.reward).isEmpty
+    }
+    guard swapped[call.id] == nil, let other = others.min() else { return }
+    stage.world.note("the answers of \(call.id.short) and \(other.short) are swapped")
+    stage.swapped.insert(call.reward)
+    swapped[call.id] = other
+    swapped[other] = call.id
+  }
+
+  /// The previous 201 of a reward, once more.
+  func previousAnswer(of reward: RewardID) -> [IssuedCode]? {
+    lastAnswered[reward].map { made(by: swapped[$0] ?? $0, of: reward) }
+  }
+
+  /// No answer comes to a call any more.
+  func hungUp(_ call: CallID) {
+    unanswered.remove(call)
   }
 }
 

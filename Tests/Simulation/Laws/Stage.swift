@@ -10,30 +10,60 @@ final class Stage: @unchecked Sendable {
   let store: MemoryStore
   let databaseClock: WorldClock
   var chaos: Chaos
+  let nature: Nature
   /// What the ledger is made to do wrong.
   let sabotage: Sabotage?
   var isDatabaseDown = false
   /// How far the API's clock has been set ahead, in nanoseconds.
   var apiAhead: Int64 = 0
+  /// Calls that were held at some time.
+  var wasHeld: Set<CallID> = []
+  /// What may be the reason for holding a call.
+  var troubles = Troubles()
   /// Rewards of which a call made another number of codes than it was asked for.
-  private var miscounted: Set<RewardID> = []
-  /// Rewards whose list had a null, or of which a person has decided to ask for more though it could
-  /// not be listed.
+  private(set) var miscounted: Set<RewardID> = []
+  /// Rewards whose list had a null.
   var unseen: Set<RewardID> = []
+  /// Rewards of which a person has decided to ask for more though they could not be listed.
+  var askedUnseen: Set<RewardID> = []
   /// Rewards of which an answer did not show what was made.
   var veiled: Set<RewardID> = []
-  /// Codes that somebody else made.
-  var rivals = 0
+  /// Rewards of which a call got an answer with codes of another one.
+  var swapped: Set<RewardID> = []
+  /// Codes that somebody else made while jobs were done.
+  private(set) var rivals = 0
+  /// Rewards of which somebody else made codes, before or since.
+  private(set) var foreigners: Set<RewardID> = []
+  /// Rewards of which somebody made codes long before.
+  var oldOnly: Set<RewardID> = []
+  /// Rewards that have been listed for what a failover or a restore lost.
+  var restored: Set<RewardID> = []
+  /// Since when the ledger does not know what it did: the dump or the last commit that is left.
+  var lostSince = Int64.max
+  /// Rewards of which a failover lost a claim whose worker died.
+  var orphaned: Set<RewardID> = []
+  /// Whether codes of a job have been purged.
+  var isAnythingPurged = false
   var tally = Tally()
   /// Set once, when there are workers.
   weak var crew: Crew?
   weak var api: SimulatedAPI?
 
+  /// Every call that was claimed, and its host.
+  var sent: [CallID: Call] = [:]
+  var senders: [CallID: Host] = [:]
+  /// Codes that count, as they were when they were last looked at.
+  var counted: [CodeID: CodeRow] = [:]
+  /// Prefixes that answers have shown codes to begin with.
+  var literal: Set<PrefixOf> = []
   /// Codes that were made for a call and are not in the ledger yet.
-  private var unaccounted: [CodeID: Call] = [:]
-  /// Codes that the API makes beyond what it was asked for.
-  private var excess: [RewardID: Int] = [:]
-  private var history = History()
+  var unaccounted: [CodeID: Call] = [:]
+  /// Codes that the API makes beyond what it was asked for, or that no database takes.
+  private(set) var excess: [RewardID: Int] = [:]
+  /// Ledgers as they were after the latest commits, where a failover is to come.
+  var commits: [(time: Int64, ledger: MemoryLedger)] = []
+  var undecided: [CallID: Int64] = [:]
+  var history = History()
   private let start: Int64
 
   init(_ world: World, _ sabotage: Sabotage?) {
@@ -41,9 +71,11 @@ final class Stage: @unchecked Sendable {
     self.sabotage = sabotage
     start = world.now
     chaos = Chaos(in: world)
+    nature = Nature(in: world, rewards: (1...3).map(Samples.reward))
     databaseClock = WorldClock(world)
     store = MemoryStore(clock: databaseClock)
     world.note("the world: \(chaos)")
+    world.note("the API: \(nature)")
   }
 
   /// What the API's clock shows, in nanoseconds.
@@ -63,6 +95,8 @@ final class Stage: @unchecked Sendable {
       "\(host.name) claims \(call.id.short) of job \(call.job), \(call.size) of \(call.reward.short)"
     )
     tally.calls += 1
+    sent[call.id] = call
+    senders[call.id] = host
     let isDoubted = store.ledger.calls.values.contains {
       $0.call.reward == call.reward && $0.state == .inDoubt && $0.heldAt == nil
     }
@@ -76,6 +110,8 @@ final class Stage: @unchecked Sendable {
   func handOver(_ call: Call, _ host: Host) {
     world.note("\(host.name) sends \(call.id.short)")
     guard let row = store.ledger.calls[call.id] else {
+      // A failover can lose a claim that its worker was told of.
+      if !chaos.bounds.isDurable { return }
       return world.fail("call \(call.id.short) was sent before it was committed")
     }
     guard chaos.bounds.isSteady, chaos.bounds.isLeased else { return }
@@ -90,31 +126,58 @@ final class Stage: @unchecked Sendable {
     if number > call.size { excess[call.reward, default: 0] += number - call.size }
   }
 
+  /// A code is made that no database takes: another one is asked for in its place.
+  func expectsUnstorable(of call: Call) {
+    excess[call.reward, default: 0] += 1
+  }
+
+  /// Somebody else has made codes.
+  func foreign(_ number: Int, _ reward: RewardID) {
+    rivals += number
+    foreigners.insert(reward)
+  }
+
   /// Codes exist upstream from now on.
   func made(_ codes: [CodeID], for id: CallID) {
-    let ledger = store.ledger
-    guard let call = ledger.calls[id] else {
-      return world.fail("codes were made for a call that the ledger does not know")
+    guard let call = sent[id] else {
+      return world.fail("codes were made for a call that nobody claimed")
     }
-    for code in codes { unaccounted[code] = call.call }
-    if call.state == .absent, chaos.bounds.isJudgementExact {
-      world.fail("call \(id.short) made codes after it was judged absent")
-    }
-    if call.state == .adopted, chaos.bounds.isJudgementExact, isAttributionExact(call.call.reward) {
-      world.fail("call \(id.short) made codes after it was adopted with another's")
+    for code in codes { unaccounted[code] = call }
+    if senders[id]?.state == .dead, store.ledger.calls[id] == nil { orphaned.insert(call.reward) }
+    checkOrdered(call.reward)
+    if let row = store.ledger.calls[id] {
+      if row.state == .absent, chaos.bounds.isJudgementExact, chaos.bounds.isDurable {
+        world.fail("call \(id.short) made codes after it was judged absent")
+      }
+      if row.state == .adopted, chaos.bounds.isJudgementExact, isAttributionExact(call.reward) {
+        world.fail("call \(id.short) made codes after it was adopted with another's")
+      }
+    } else if chaos.bounds.isDurable {
+      world.fail("codes were made for a call that the ledger does not know")
     }
     checkCodes()
   }
 
   /// Whether a doubtful call is adopted only once it has made its codes. Codes that an answer kept back
-  /// can be taken for a call's if the list hid them as nulls when it was read for them.
+  /// can be taken for a call's, since codes are interchangeable.
   private func isAttributionExact(_ reward: RewardID) -> Bool {
-    !miscounted.contains(reward) && !(veiled.contains(reward) && unseen.contains(reward))
+    chaos.bounds.isDurable && !miscounted.contains(reward) && !veiled.contains(reward)
+      && (nature.areTimesTrue || !oldOnly.contains(reward))
   }
 
   /// Something was committed, or refused.
   func checkCommit() {
     if let first = store.brokenInvariants.first { world.fail(first) }
+    let ledger = store.ledger
+    troubles.look(
+      ledger,
+      at: world.now,
+      ledgerTime: databaseClock.now.nanoseconds / 1000
+    )
+    if chaos.failovers > 0 {
+      commits.append((world.now, ledger))
+      commits.removeAll { $0.time < world.now - Duration.seconds(2).nanoseconds }
+    }
     checkCodes()
   }
 
@@ -125,27 +188,31 @@ final class Stage: @unchecked Sendable {
     if receipt.job != nil, settlement.codes.contains(where: { ledger.codes[$0.id] == nil }) {
       world.fail("codes that the answer of call \(call.id.short) proved are not in the ledger")
     }
-    if settlement.result == .unsent, api?.handedOver.contains(call.id) ?? false {
+    if settlement.result == .unsent, api?.handedOver[call.id] != nil {
       world.fail("call \(call.id.short) was given back and had been sent")
     }
-    compare(ledger, settlement.codes, call.id)
+    sawAnswer(settlement)
+    checkCounted()
+    compare(ledger, settlement.codes.map(\.id), call.id)
   }
 
   /// A reconciler's decision was committed, or refused.
   func decided(_ decision: DoubtDecision, _ answer: DecisionAnswer, _ host: Host) {
     let counts = [decision.adopted.count, decision.absent.count, decision.held.count]
-    world.note("\(host.name) decides \(counts) for \(decision.reward.short): \(answer)")
+    let reason = decision.holdReason.map { " \($0.rawValue)" } ?? ""
+    let decided = "decides \(counts)\(reason) for \(decision.reward.short)"
+    let found = decision.adopted.map { "\($0.call.id.short) \($0.codes.count)" }
+    let lacking = unaccounted.values.count { $0.reward == decision.reward }
+    world.note(
+      "\(host.name) \(decided), \(found), \(decision.unattributed.count) set aside, "
+        + "\(lacking) not known: \(answer)"
+    )
     tally.voidDecisions += answer == .changed ? 1 : 0
     guard answer.isDone else { return }
     checkCodes()
-    let absent = Set(decision.absent)
-    let overlooked = unaccounted.values.filter { absent.contains($0.id) }
-    // Codes are interchangeable: what a short answer still lacks is found by the listing that follows.
-    if chaos.bounds.isJudgementExact, overlooked.count > lacking(decision.reward),
-      let call = overlooked.map(\.id).min()
-    {
-      world.fail("call \(call.short) was judged absent and had made codes")
-    }
+    checkOverlooked(decision)
+    checkHeld(decision)
+    checkCounted()
     compare(store.ledger, decision.adopted.flatMap(\.codes), nil)
     tally.doubts += decision.judged.count
     tally.adopted += counts[0]
@@ -153,23 +220,44 @@ final class Stage: @unchecked Sendable {
     tally.held += counts[2]
   }
 
-  /// How many codes short answers of a reward may have kept back.
-  private func lacking(_ reward: RewardID) -> Int {
+  /// Codes that the ledger lacks are a doubtful call's. They are interchangeable: what is left in doubt
+  /// has to have room for them.
+  private func checkOverlooked(_ decision: DoubtDecision) {
+    let reward = decision.reward
+    guard chaos.bounds.isJudgementExactInTime, !decision.absent.isEmpty, !restored.contains(reward)
+    else { return }
     let ledger = store.ledger
-    let short = ledger.calls.values.filter { $0.isShort && $0.call.reward == reward }.map(\.call)
-    return short.reduce(0) { sum, call in
-      sum + max(0, call.size - ledger.codes.values.count { $0.call == call.id })
+    // What took effect too late was seen if it was there long enough before the listings.
+    let seen =
+      chaos.bounds.isTimely ? world.now : world.now - Duration.seconds(180).nanoseconds
+    let overlooked = unaccounted.filter { id, call in
+      call.reward == reward && !(ledger.calls[call.id]?.state.holdsRoom ?? false)
+        && api?.all[id]?.at ?? .max <= seen
+    }.values
+    let room = doubtfulRoom(of: reward, ledger)
+    if overlooked.count > room + mistaken(reward, ledger), let call = overlooked.map(\.id).min() {
+      world.fail("call \(call.short) was judged absent and had made codes")
     }
+  }
+
+  /// How many codes calls in doubt lack. Whose codes the ledger does not know is one, since codes are
+  /// interchangeable: an answer can have been another call's.
+  private func doubtfulRoom(of reward: RewardID, _ ledger: MemoryLedger) -> Int {
+    ledger.calls.values.filter { $0.call.reward == reward }
+      .filter { $0.state == .inDoubt || $0.state == .sending && swapped.contains(reward) }
+      .reduce(0) { $0 + $1.outstanding }
   }
 
   /// What a listing of a watched reward found was committed, or refused.
   func concluded(_ watch: WatchFinding, _ answer: WatchAnswer, _ host: Host) {
-    world.note("\(host.name) watched \(watch.reward.short), found \(watch.codes.count): \(answer)")
-    compare(store.ledger, watch.codes, nil)
+    world.note("\(host.name) watched \(watch.reward.short): \(answer)")
+    if case .done = answer { checkHeldAfter(watch.reward) }
+    checkCounted()
+    compare(store.ledger, watch.adopted.flatMap(\.codes), nil)
   }
 
-  private func compare(_ ledger: MemoryLedger, _ codes: [IssuedCode], _ call: CallID?) {
-    let moved = history.compare(ledger, codes.map(\.id), call.map { [$0] } ?? [])
+  private func compare(_ ledger: MemoryLedger, _ codes: [CodeID], _ call: CallID?) {
+    let moved = history.compare(ledger, codes, call.map { [$0] } ?? [])
     if let moved { world.fail(moved) }
   }
 
@@ -190,7 +278,10 @@ final class Stage: @unchecked Sendable {
     for (reward, calls) in Dictionary(grouping: lost, by: \.key.reward) {
       // What a call made beyond its size was never asked for.
       let number = calls.reduce(0) { $0 + min($1.value, $1.key.size) }
-      if number > mistaken(reward, ledger), let call = calls.map(\.key.id).min() {
+      let room = doubtfulRoom(of: reward, ledger)
+      if !orphaned.contains(reward), number > room + mistaken(reward, ledger),
+        let call = calls.map(\.key.id).min()
+      {
         world.fail("codes of call \(call.short) are lost")
       }
     }
@@ -200,21 +291,26 @@ final class Stage: @unchecked Sendable {
   /// overlooked in their place, since nobody can tell them apart. Where clocks are set there is no
   /// bound: `createdAt` misleads until an answer contradicts it.
   private func mistaken(_ reward: RewardID, _ ledger: MemoryLedger) -> Int {
-    guard chaos.bounds.isSteady else { return .max }
-    guard rivals > 0, let api else { return excess[reward] ?? 0 }
+    // What a list hides, nobody can find.
+    guard chaos.bounds.isSteady, chaos.bounds.isListed else { return .max / 4 }
+    guard foreigners.contains(reward) || oldOnly.contains(reward), let api else {
+      return excess[reward] ?? 0
+    }
     return (excess[reward] ?? 0)
       + (api.codes[reward] ?? []).count { made in
         made.call == nil && !(ledger.codes[made.code.id]?.isSurplus ?? true)
       }
   }
 
-  /// Checks at the end that every code is in the ledger, or its call is held, and that none was asked
-  /// for twice.
+  /// Checks at the end that every code is in the ledger, or its call is held, and that no more were
+  /// made than asked for.
   func checkEnd() {
     let ledger = store.ledger
     checkCodes()
+    checkCounted()
+    for reward in (api?.codes.keys.sorted() ?? []) { checkOrdered(reward) }
     let overlooked = unaccounted.filter { ledger.calls[$0.value.id]?.heldAt == nil }
-    if rivals == 0, excess.isEmpty, chaos.bounds.isSteady,
+    if rivals == 0, excess.isEmpty, chaos.bounds.isSteady, chaos.bounds.isListed, orphaned.isEmpty,
       let call = overlooked.values.map(\.id).min()
     {
       world.fail("codes of call \(call.short) are not in the ledger at the end")
@@ -222,7 +318,6 @@ final class Stage: @unchecked Sendable {
     tally.overlooked = overlooked.count
     let moved = history.compare(ledger, Array(ledger.codes.keys), Array(ledger.calls.keys))
     if let moved { world.fail(moved) }
-    if chaos.bounds.isJudgementExact { checkSurplus(ledger) }
     tally.codes = ledger.codes.count
     tally.surplus = ledger.codes.values.count(where: \.isSurplus)
     tally.rivals = rivals
@@ -230,56 +325,12 @@ final class Stage: @unchecked Sendable {
     tally.steps = world.steps
   }
 
-  /// Checks that no call made what its job had no room for. Which code is surplus says nothing, since
-  /// codes are interchangeable: their number does.
-  private func checkSurplus(_ ledger: MemoryLedger) {
-    let surplus = ledger.codes.values.filter(\.isSurplus).map(\.code)
-    for (reward, codes) in Dictionary(grouping: surplus, by: \.reward) {
-      guard !miscounted.contains(reward), !unseen.contains(reward) else { continue }
-      // Where prefixes are not taken literally, nothing tells whose an answer's missing code is.
-      if veiled.contains(reward), !chaos.isPrefixLiteral { continue }
-      let calls = codes.compactMap { api?.maker[$0.id] }
-      if calls.count > (veiled.contains(reward) ? spare(reward, ledger) : 0), let call = calls.min()
-      {
-        world.fail("call \(call.short) made what its job had no room for: it was asked for twice")
-      }
-    }
-  }
-
-  /// How many codes were made for jobs that ended before a listing showed what an answer had kept back:
-  /// such jobs have no room for them.
-  private func spare(_ reward: RewardID, _ ledger: MemoryLedger) -> Int {
-    let over = ledger.jobs.values.filter {
-      $0.reward == reward && ($0.state == .failed || $0.state == .cancelled)
-    }
-    let jobs = Set(over.map(\.id))
-    let made = (api?.codes[reward] ?? []).compactMap {
-      $0.call.flatMap { ledger.calls[$0]?.call.job }
-    }
-    return made.count(where: jobs.contains) - over.reduce(0) { $0 + $1.issued }
-  }
-
-  /// Jobs that are neither finished nor held with a reason, and doubts that nobody has decided.
-  var unfinished: [String] {
-    let ledger = store.ledger
-    let reasons = ledger.calls.values.filter { $0.heldAt != nil && $0.holdReason != nil }
-    let explained = Set(reasons.map(\.call.job))
-    let jobs = ledger.jobs.values.filter {
-      !$0.state.isTerminal && !($0.held && ($0.errorCode != nil || explained.contains($0.id)))
-    }
-    let doubts = ledger.calls.values.filter {
-      $0.state == .sending || $0.state == .inDoubt && $0.heldAt == nil
-    }
-    return jobs.map { "job \($0.id) is \($0.state.rawValue), \($0.issued) of \($0.count)" }
-      + doubts.map { "call \($0.call.id.short) is \($0.state.rawValue)" }
-  }
-
   /// Whether a reward is still to be listed again.
   var isWatching: Bool { store.ledger.watches.values.contains { $0.nextListingAt != nil } }
 }
 
 /// What the ledger said before, for the laws about what may never change.
-private struct History {
+struct History {
   private var codes: [CodeID: CodeRow] = [:]
   private var calls: [CallID: CallState] = [:]
 
@@ -290,7 +341,12 @@ private struct History {
       defer { codes[id] = ledger.codes[id] }
       guard let old = codes[id] else { continue }
       guard let new = ledger.codes[id] else { return "code \(id) has left the ledger" }
-      if !old.isSurplus, old != new { return "code \(id) was counted and has moved" }
+      if !old.isSurplus, new.isSurplus || (old.job, old.call) != (new.job, new.call) {
+        return "code \(id) was counted and has moved"
+      }
+      if old.isFromAnswer, new.code.code != old.code.code || !new.isFromAnswer {
+        return "code \(id) has lost the text that an answer showed"
+      }
     }
     for id in asked {
       defer { calls[id] = ledger.calls[id]?.state }

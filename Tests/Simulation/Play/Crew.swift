@@ -76,14 +76,23 @@ final class Crew: @unchecked Sendable {
   }
 
   /// The worker of a host dies.
-  func kill(_ host: Host, backAfter pause: Duration) {
+  func kill(_ host: Host, backAfter pause: Duration?) {
     world.note("\(host.name) dies")
     stage.tally.crashes += 1
     host.die()
     for member in members where member.host === host { member.isGone = true }
+    guard let pause else { return }
     world.at(world.now + pause.nanoseconds) { [self] in
       if isHiring { hire(.usual) }
     }
+  }
+
+  /// Every worker dies, and none takes its place.
+  /// - Returns: How many there were.
+  func killAll() -> Int {
+    let all = living
+    for member in all { kill(member.host, backAfter: nil) }
+    return all.count
   }
 
   /// A worker is stopped and resumed, as with SIGSTOP or a suspended machine.
@@ -142,12 +151,18 @@ final class Crew: @unchecked Sendable {
       process: hired,
       version: "0.0.0",
       limits: Limits(requestsPerSecond: rate, burst: 2, maxInFlight: 4, maxInFlightPerReward: 2),
-      lease: .seconds(isUsual ? 15 : 3600),
+      lease: isUsual ? draw([5, 15, 40], usually: 15) : .seconds(3600),
       poll: .seconds(isUsual ? 5 : 3600),
-      apiTimeout: .seconds(30),
-      listingGap: .seconds(10)
+      apiTimeout: draw([3, 30, 60], usually: 30),
+      listingGap: draw([2, 10, 20], usually: 10)
     )
     configuration.progressInterval = .seconds(isUsual ? 30 : 3600)
     return configuration
+  }
+
+  /// A length among the settings of a fleet, in seconds.
+  private func draw(_ lengths: [Int], usually usual: Int) -> Duration {
+    guard stage.chaos.isFleetMixed else { return .seconds(usual) }
+    return .seconds(lengths.randomElement(using: &world.random) ?? usual)
   }
 }

@@ -19,8 +19,44 @@ struct Incidents {
     for _ in 0..<chaos.rivals {
       let reward = Samples.reward(Int.random(in: 1...rewards, using: &world.random))
       let number = Int.random(in: 1...6, using: &world.random)
-      let prefix = Orders.prefixes.randomElement(using: &world.random) ?? nil
+      let prefix = stage.nature.prefixes.randomElement(using: &world.random) ?? nil
       at { api.make(number, for: nil, of: reward, prefix: prefix) }
+    }
+    for _ in 0..<chaos.streams { startStream(.random(in: 1...rewards, using: &world.random)) }
+    for _ in 0..<chaos.failovers {
+      at { stage.failOver(losing: .nanoseconds(world.draw(.zero...(.milliseconds(1900))))) }
+    }
+    if chaos.isRestored { planRestore() }
+  }
+
+  /// Somebody else makes one code after the other, for up to three quarters of an hour.
+  private func startStream(_ number: Int) {
+    let reward = Samples.reward(number)
+    let prefix = stage.nature.prefixes.randomElement(using: &world.random) ?? nil
+    let gap = world.draw(.seconds(1)...(.seconds(9)))
+    let end = world.now + world.draw(.seconds(60)...(.seconds(2700)))
+    func goOn() {
+      api.make(1, for: nil, of: reward, prefix: prefix)
+      guard world.now < end else { return }
+      world.at(world.now + gap) { goOn() }
+    }
+    at { goOn() }
+  }
+
+  /// The ledger is dumped, goes on, and is restored while no worker lives.
+  private func planRestore() {
+    let dumped = world.now + world.draw(.zero...(.seconds(80)))
+    let restored = dumped + world.draw(.seconds(1)...(.seconds(60)))
+    world.at(dumped) { [world, stage, crew] in
+      world.note("the ledger is dumped")
+      let dump = stage.store.ledger
+      world.at(restored) {
+        let number = crew.killAll()
+        world.at(world.now + world.draw(.seconds(1)...(.seconds(40)))) {
+          stage.restore(dump, dumpedAt: dumped)
+          for _ in 0..<max(number, 1) { crew.hire(.usual) }
+        }
+      }
     }
   }
 
@@ -41,7 +77,7 @@ struct Incidents {
   private func planOne(_ number: Int) {
     let length = world.draw(.seconds(1)...(.seconds(70)))
     let reward = Samples.reward(number)
-    let kind = Int.random(in: 0..<13, using: &world.random)
+    let kind = Int.random(in: 0..<14, using: &world.random)
     at { [world, stage, api, crew] in
       let end = world.now + length
       switch kind {
@@ -61,6 +97,10 @@ struct Incidents {
         api.listFailsUntil = world.happens(0.7) ? end : end + 1_500_000_000_000
       case 10: crew.cutOffOne(for: length)
       case 11: crew.setAheadOne(by: length / 4)
+      case 12:
+        world.note("the API cannot be reached")
+        let length = world.happens(0.5) ? end : end + 2_400_000_000_000
+        api.isDownUntil = max(api.isDownUntil, length)
       default:
         world.note("the database is down")
         stage.isDatabaseDown = true

@@ -39,8 +39,10 @@ struct Operator {
 
   /// Opening a job again whose reward could not be listed means to ask for more unseen.
   private func retry(_ id: JobID, _ ledger: inout MemoryLedger, _ now: Int64) {
-    if let job = ledger.jobs[id], job.errorCode == HoldReason.unlistable.rawValue {
-      stage.unseen.insert(job.reward)
+    if let job = ledger.jobs[id],
+      [HoldReason.unlistable.rawValue, "codes_unproven"].contains(job.errorCode)
+    {
+      stage.askedUnseen.insert(job.reward)
     }
     _ = ledger.retry(id, now: now)
   }
@@ -53,21 +55,26 @@ struct Orders {
 
   private var world: World { stage.world }
 
-  static let prefixes: [String?] = [nil, "A", "AB", "B"]
-
   /// Inserts them.
   /// - Returns: Of how many rewards.
   func insert() -> Int {
     // Few codes a call, so that jobs of few codes have many calls.
     stage.store.change { ledger, _ in ledger.largestCall = 5 }
     let rewards = Int.random(in: 1...3, using: &world.random)
+    for reward in (1...rewards).map(Samples.reward) {
+      guard let number = stage.nature.oldCodes[reward] else { continue }
+      let prefix = stage.nature.prefixes.randomElement(using: &world.random) ?? nil
+      let ago = world.draw(.seconds(86_400 * 2)...(.seconds(86_400 * 100)))
+      api.makeOld(number, of: reward, prefix: prefix, ago: .nanoseconds(ago))
+      stage.oldOnly.insert(reward)
+    }
     if world.happens(0.05) { api.missing.insert(Samples.reward(1)) }
     let isPrefixed = world.happens(0.6)
     for _ in 0..<Int.random(in: 1...6, using: &world.random) {
       let order = JobOrder(
         reward: Samples.reward(Int.random(in: 1...rewards, using: &world.random)),
         count: Int.random(in: 1...120, using: &world.random),
-        prefix: isPrefixed ? Self.prefixes.randomElement(using: &world.random) ?? nil : nil,
+        prefix: isPrefixed ? stage.nature.prefixes.randomElement(using: &world.random) ?? nil : nil,
         priority: Int.random(in: 4...6, using: &world.random),
         delay: world.happens(0.5) ? .zero : .nanoseconds(world.draw(.zero...(.seconds(120))))
       )

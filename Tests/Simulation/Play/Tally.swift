@@ -1,7 +1,11 @@
+import Provisioning
+
 /// What happened in simulations, in numbers.
 public struct Tally: Hashable, Sendable {
   /// Simulations.
   public var seeds = 0
+  /// Those of an API that is as its documents make one think.
+  public var documented = 0
   /// Jobs of the tasks that were run.
   public var steps = 0
   /// Events that were noted.
@@ -37,6 +41,14 @@ public struct Tally: Hashable, Sendable {
   public var overlooked = 0
   /// Codes that somebody else made.
   public var rivals = 0
+  /// Those of them that count for a job of ours, where nobody can tell.
+  public var foreignAdopted = 0
+  /// Failovers that lost commits.
+  public var failovers = 0
+  /// Restores from a dump.
+  public var restores = 0
+  /// Decisions to hold calls, by their reasons.
+  public private(set) var holds: [String: Int] = [:]
 
   /// Nothing yet.
   public init() {}
@@ -45,22 +57,32 @@ public struct Tally: Hashable, Sendable {
   public static func + (one: Tally, other: Tally) -> Tally {
     var sum = one
     for part in parts { sum[keyPath: part.path] += other[keyPath: part.path] }
+    sum.holds.merge(other.holds, uniquingKeysWith: +)
     return sum
+  }
+
+  /// Counts a decision to hold calls.
+  mutating func hold(_ reason: HoldReason) {
+    holds[reason.rawValue, default: 0] += 1
   }
 
   /// The numbers with their names.
   public var summary: String {
-    Self.parts.map { "\($0.name) \(self[keyPath: $0.path])" }.joined(separator: ", ")
+    let holds = holds.sorted { $0.key < $1.key }.map { "held for \($0.key) \($0.value)" }
+    return (Self.parts.map { "\($0.name) \(self[keyPath: $0.path])" } + holds)
+      .joined(separator: ", ")
   }
 
   private static var parts: [(name: String, path: WritableKeyPath<Tally, Int>)] {
     [
-      ("seeds", \.seeds), ("steps", \.steps), ("events", \.events), ("crashes", \.crashes),
+      ("seeds", \.seeds), ("as documented", \.documented), ("steps", \.steps), ("events", \.events),
+      ("crashes", \.crashes),
       ("stops", \.stops), ("clock steps", \.clockSteps), ("leases taken away", \.thefts),
       ("lost acknowledgements", \.lostAcknowledgements), ("calls", \.calls),
       ("doubts", \.doubts), ("adopted", \.adopted), ("absent", \.absent), ("held", \.held),
       ("void decisions", \.voidDecisions), ("codes", \.codes), ("surplus", \.surplus),
       ("overlooked", \.overlooked), ("made by others", \.rivals),
+      ("counted of these", \.foreignAdopted), ("failovers", \.failovers), ("restores", \.restores),
     ]
   }
 }

@@ -65,7 +65,7 @@ final class ListedShelf: Sendable {
           made.sorted { ($0.updatedAt ?? .distantPast) > ($1.updatedAt ?? .distantPast) }
         }
       let shown = Array(listed.dropFirst(offset).prefix(limit))
-      return .success(ListedPage(codes: shown, nulls: 0, trailingNulls: 0, isCached: false))
+      return .success(ListedPage(codes: shown))
     }
   }
 

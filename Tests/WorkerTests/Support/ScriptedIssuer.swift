@@ -43,7 +43,11 @@ final class ScriptedIssuer: CodeIssuer {
     var mostOfOneReward = 0
     var teamAnswers: [TeamAnswer] = []
     var teamChecks = 0
+    var hidden = 0
     var isListed = false
+    var listFailure: ListingFailure?
+    var listDelays: [RewardID: Duration] = [:]
+    var listed: [RewardID: Int] = [:]
     var listFeedback: [PaceFeedback] = []
     var made: [RewardID: [IssuedCode]] = [:]
   }
@@ -53,6 +57,7 @@ final class ScriptedIssuer: CodeIssuer {
   let time: VirtualTime
   private let script: @Sendable (Int, Call) -> Scene
   private let mint = CodeMint()
+  private let foreign = CodeMint()
   private let state = Mutex(State())
 
   /// - Parameter script: What happens with the n-th request, counted from 1.
@@ -105,16 +110,50 @@ final class ScriptedIssuer: CodeIssuer {
     state.withLock { $0.isListed = true }
   }
 
+  /// From now on lists do not show so many of the newest codes.
+  func hideNewest(_ number: Int) {
+    state.withLock { $0.hidden = number }
+  }
+
+  /// From now on every page fails so, or none.
+  func failListing(_ failure: ListingFailure?) {
+    state.withLock { $0.listFailure = failure }
+  }
+
+  /// Pages of a reward take so long from now on.
+  func delayListing(of reward: RewardID, by delay: Duration) {
+    state.withLock { $0.listDelays[reward] = delay }
+  }
+
+  /// How many pages of a reward were asked for.
+  func pagesListed(of reward: RewardID) -> Int {
+    state.withLock { $0.listed[reward] ?? 0 }
+  }
+
+  /// Somebody else makes codes of a reward now.
+  func makeForeign(_ number: Int, of reward: RewardID) {
+    let now = time.now
+    let codes = foreign.make(number, of: reward).map { $0.foreign(madeAt: now) }
+    state.withLock { $0.made[reward, default: []] += codes }
+  }
+
   /// Where nothing is listed doubts stay: what listing does about them is shown elsewhere.
   func list(_ reward: RewardID, offset: Int, limit: Int) async
     -> Paced<Result<ListedPage, ListingFailure>>
   {
-    await time.pass(.milliseconds(20))
-    let made = state.withLock { $0.isListed ? $0.made[reward] ?? [] : nil }
+    let (delay, failure) = state.withLock { state in
+      state.listed[reward, default: 0] += 1
+      return (state.listDelays[reward] ?? .milliseconds(20), state.listFailure)
+    }
+    await time.pass(delay)
+    if let failure { return Paced(.failure(failure)) }
+    let made = state.withLock { state in
+      state.isListed ? (state.made[reward] ?? []).dropLast(state.hidden) : nil
+    }
     guard let made else { return Paced(.failure(.failed("nothing is listed here"))) }
     let page = Array(made.reversed().dropFirst(offset).prefix(limit))
     return Paced(
-      .success(ListedPage(codes: page, nulls: 0, trailingNulls: 0, isCached: false)),
+      .success(ListedPage(codes: page)),
       feedback: state.withLock { $0.listFeedback.isEmpty ? nil : $0.listFeedback.removeFirst() }
     )
   }
@@ -155,7 +194,8 @@ final class ScriptedIssuer: CodeIssuer {
   }
 
   private func made(_ number: Int, _ call: Call, shown: Int = .max) -> CallOutcome {
-    let codes = mint.make(number, of: call.reward)
+    let now = time.now
+    let codes = mint.make(number, of: call.reward).map { $0.made(at: now) }
     state.withLock { $0.made[call.reward, default: []] += codes }
     return .issued(Answer(codes: Array(codes.prefix(shown)), nulls: 0, body: []))
   }
@@ -170,6 +210,32 @@ final class ScriptedIssuer: CodeIssuer {
       httpStatus: nil,
       duration: time.now - start,
       feedback: feedback
+    )
+  }
+}
+
+extension IssuedCode {
+  /// The same code, made at this moment of the API's clock, which is everybody's here.
+  fileprivate func made(at instant: Instant) -> IssuedCode {
+    with(id: id, createdAt: instant)
+  }
+
+  /// The same with an id that no other code has.
+  fileprivate func foreign(madeAt instant: Instant) -> IssuedCode {
+    with(id: CodeID(UniqueID(bits: id.id.bits | 1 << 100)), createdAt: instant)
+  }
+
+  private func with(id: CodeID, createdAt instant: Instant) -> IssuedCode {
+    IssuedCode(
+      id: id,
+      reward: reward,
+      code: code,
+      status: status,
+      createdAt: Timestamp(microseconds: instant.nanoseconds / 1000),
+      expiresAt: expiresAt,
+      updatedAt: updatedAt,
+      externalIDs: externalIDs,
+      syncStatus: syncStatus
     )
   }
 }

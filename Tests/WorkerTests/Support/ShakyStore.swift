@@ -29,6 +29,7 @@ final class ShakyStore: RemoteStore, @unchecked Sendable {
   private struct State {
     var isAway = false
     var entries: [Entry] = []
+    var sights: [ListingSight] = []
   }
 
   private let time: VirtualTime
@@ -54,12 +55,19 @@ final class ShakyStore: RemoteStore, @unchecked Sendable {
   /// Everything that was asked.
   var entries: [Entry] { state.withLock { $0.entries } }
 
+  /// What readings of lists showed of the API.
+  var sights: [ListingSight] { state.withLock { $0.sights } }
+
   /// The requests of one kind.
   func entries(_ question: Question) -> [Entry] { entries.filter { $0.question == question } }
 
   /// Whether the database answers nobody.
   func setAway(_ isAway: Bool) {
     state.withLock { $0.isAway = isAway }
+  }
+
+  override func note(_ sight: ListingSight) async throws(StoreError) {
+    state.withLock { $0.sights.append(sight) }
   }
 
   override func settle(_ settlement: Settlement, thenClaim next: ClaimRequest?) async

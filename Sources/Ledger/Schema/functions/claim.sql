@@ -2,7 +2,9 @@
 --
 -- Locks are taken in the order reward, job, call, tracked reward, account, api_clock. A function
 -- waits only for the first lock of each kind, so no two functions can wait for each other. A claim takes its
--- turn before any of these locks. There is one exception: a COPY inserts ids before its transaction
+-- turn before any of these locks, and then waits for nothing but the account: a reward or a job that
+-- somebody has locked is passed over. Locks are the weakest that will do (NO KEY), so that a row of
+-- somebody else's table that refers to a job holds up nobody. There is one exception to the order: a COPY inserts ids before its transaction
 -- waits for the reward. If the holder of the reward's lock inserts one of these ids too, each waits
 -- for the other. The server then ends one of the two after a second, and the worker repeats that
 -- one.
@@ -19,7 +21,8 @@
 -- claimed. p_code is the checksum of the functions that the worker was built with (require_code).
 -- set_durability explains p_waits.
 CREATE OR REPLACE FUNCTION codemint.claim_call(
-  p_call uuid, p_worker uuid, p_lease interval, p_code text, p_waits boolean DEFAULT true
+  p_call uuid, p_worker uuid, p_lengths codemint.call_lengths, p_code text,
+  p_waits boolean DEFAULT true
 ) RETURNS codemint.claimed
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
@@ -32,7 +35,7 @@ BEGIN
   PERFORM codemint.set_durability(p_waits);
   SELECT * INTO v_call FROM codemint.calls c WHERE c.id = p_call;
   IF NOT FOUND THEN
-    v_claim := codemint.take_call(p_call, p_worker, p_lease, p_code);
+    v_claim := codemint.take_call(p_call, p_worker, p_lengths, p_code);
     IF v_claim.outcome = 'nothing' AND v_claim.due_us IS NULL THEN
       v_claim.due_us := codemint.next_due(v_now);
     END IF;
@@ -56,12 +59,15 @@ $$;
 
 -- Finds the job at the head of the queue, and makes a call for that job.
 --
--- Claims take turns, so that two claims never find the same candidate; the second claim would wait
--- for the reward's lock and then find nothing. Whether the reward is closed is read from its row
--- under the lock. A query on `calls` would use the snapshot from before the wait for the lock, and
--- the claim could slip in beside a doubtful call.
+-- Claims take turns, so that two claims never find the same candidate. So a claim must not wait for
+-- a reward or a job: whoever has locked one may keep it for an hour, and all rewards would stand
+-- still. A candidate that is locked is passed over, and who has passed one over asks again soon
+-- (wait_to_look_again).
+--
+-- Whether the reward is closed is read from its row under the lock. A query on `calls` would use a
+-- snapshot from before the lock, and the claim could slip in beside a doubtful call.
 CREATE OR REPLACE FUNCTION codemint.take_call(
-  p_call uuid, p_worker uuid, p_lease interval, p_code text
+  p_call uuid, p_worker uuid, p_lengths codemint.call_lengths, p_code text
 ) RETURNS codemint.claimed
 LANGUAGE plpgsql
 AS $$
@@ -72,9 +78,9 @@ DECLARE
   v_reward    codemint.rewards;
   v_job       codemint.jobs;
   v_account   codemint.account;
-  v_next      codemint.slot;
+  v_passed    uuid[] := '{}';
 BEGIN
-  PERFORM pg_advisory_xact_lock(7226321903129);
+  PERFORM FROM codemint.claim_turn t FOR NO KEY UPDATE;
   v_now := clock_timestamp();
   v_claim.outcome := 'nothing';
   IF NOT codemint.is_at_home() THEN
@@ -86,23 +92,39 @@ BEGIN
   IF NOT codemint.may_send(v_account, v_now) THEN
     RETURN v_claim;
   END IF;
-  v_candidate := codemint.next_candidate(v_account, v_now);
-  IF v_candidate.is_crowded AND codemint.place_pending() THEN
-    v_claim.wait_us := 0;
-    RETURN v_claim;
-  END IF;
-  IF v_candidate.job_id IS NULL THEN
-    v_claim.wait_us := codemint.next_reopening(v_now);
-    RETURN v_claim;
-  END IF;
-  v_claim.wait_us := codemint.wait_for_slot(codemint.next_slot(v_account, v_now), v_now, p_lease);
-  IF v_claim.wait_us IS NOT NULL THEN
-    RETURN v_claim;
-  END IF;
+  LOOP
+    v_candidate := codemint.next_candidate(v_account, v_now, v_passed);
+    IF v_candidate.is_crowded AND codemint.place_pending() THEN
+      v_claim.wait_us := 0;
+      RETURN v_claim;
+    END IF;
+    -- Others have their turn when so many rewards were passed over.
+    IF v_candidate.reward_id IS NULL OR cardinality(v_passed) > 0
+       AND clock_timestamp() > v_now + interval '50 milliseconds' THEN
+      v_claim.wait_us := least(codemint.next_reopening(v_now),
+                               codemint.wait_to_look_again(v_passed, v_now));
+      RETURN v_claim;
+    END IF;
+    v_claim.wait_us := codemint.wait_for_slot(codemint.next_slot(v_account, v_now), v_now,
+                                              p_lengths.lease);
+    IF v_claim.wait_us IS NOT NULL THEN
+      RETURN v_claim;
+    END IF;
+    v_reward := codemint.try_reward(v_candidate.reward_id);
+    IF v_reward.reward_id IS NOT NULL THEN
+      SELECT * INTO v_job FROM codemint.jobs j
+      WHERE j.id = v_candidate.job_id FOR NO KEY UPDATE SKIP LOCKED;
+      IF NOT FOUND THEN
+        v_job := codemint.next_unlocked_job(v_candidate);
+        v_candidate.is_new := v_job.is_new;
+        v_candidate.queue_position := v_job.queue_position;
+      END IF;
+      EXIT WHEN v_job.id IS NOT NULL;
+    END IF;
+    v_passed := v_passed || v_candidate.reward_id;
+  END LOOP;
 
-  v_reward := codemint.lock_reward(v_candidate.reward_id);
-  SELECT * INTO v_job FROM codemint.jobs j WHERE j.id = v_candidate.job_id FOR UPDATE;
-  SELECT * INTO v_account FROM codemint.account a FOR UPDATE;
+  SELECT * INTO v_account FROM codemint.account a FOR NO KEY UPDATE;
   -- Here and not at the beginning: codemint migrate holds the account when it commits, so other
   -- functions may be in place since the wait.
   PERFORM codemint.require_code(p_code);
@@ -115,14 +137,84 @@ BEGIN
     v_claim.wait_us := 0;
     RETURN v_claim;
   END IF;
-  v_next := codemint.next_slot(v_account, v_now);
-  v_claim.wait_us := codemint.wait_for_slot(v_next, v_now, p_lease);
-  IF v_claim.wait_us IS NULL THEN
-    v_claim := codemint.show_claim(
-      codemint.insert_call(p_call, p_worker, p_lease, v_job, v_next, v_now), v_next,
-      v_job.state = 'queued');
+  IF v_job.surplus > 0 THEN
+    v_job := codemint.use_surplus(v_job);
+    IF v_job.issued + v_job.outstanding >= v_job.count THEN
+      v_claim.wait_us := 0;
+      RETURN v_claim;
+    END IF;
   END IF;
-  RETURN v_claim;
+  RETURN codemint.make_call(p_call, p_worker, p_lengths, v_job, v_account, v_now);
+END
+$$;
+
+-- Makes a call for a job in the account's next slot. The job, its reward and the account are locked.
+--
+-- A job that cannot be claimed fails alone, with its reason: its prefix cannot be sent, or somebody's
+-- own trigger or constraint refuses the row. The error would else meet every claim of the fleet, of
+-- all rewards, because each begins with this job. Errors that are not of the row are raised: of
+-- privileges, of the server's state, of locks.
+CREATE OR REPLACE FUNCTION codemint.make_call(
+  p_call uuid, p_worker uuid, p_lengths codemint.call_lengths,
+  p_job codemint.jobs, p_account codemint.account, p_now timestamptz
+) RETURNS codemint.claimed
+LANGUAGE plpgsql
+AS $$
+DECLARE
+  v_claim codemint.claimed;
+  v_next  codemint.slot := codemint.next_slot(p_account, p_now);
+BEGIN
+  v_claim.outcome := 'nothing';
+  v_claim.wait_us := codemint.wait_for_slot(v_next, p_now, p_lengths.lease);
+  IF v_claim.wait_us IS NOT NULL THEN
+    RETURN v_claim;
+  END IF;
+  IF getdatabaseencoding() = 'SQL_ASCII' THEN
+    PERFORM codemint.require_utf8(p_job.prefix);
+  END IF;
+  RETURN codemint.show_claim(
+    codemint.insert_call(p_call, p_worker, p_lengths, p_job, v_next, p_now), v_next,
+    p_job.state = 'queued');
+EXCEPTION
+  -- Data, constraints, and what a trigger raises. Not unique_violation: the same claim, repeated on
+  -- another connection, may have inserted the call.
+  WHEN data_exception OR check_violation OR not_null_violation OR raise_exception THEN
+    PERFORM codemint.fail_unclaimable(p_job, SQLERRM);
+    v_claim.outcome := 'nothing';
+    v_claim.wait_us := 0;
+    RETURN v_claim;
+END
+$$;
+
+-- Refuses a prefix that is not UTF-8. Only a database with the encoding SQL_ASCII can hold one.
+CREATE OR REPLACE FUNCTION codemint.require_utf8(p_prefix text) RETURNS void
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+  PERFORM convert_from(convert_to(p_prefix, 'SQL_ASCII'), 'UTF8');
+EXCEPTION
+  WHEN OTHERS THEN
+    -- The server's own message would quote the bytes, which no client could read either.
+    RAISE EXCEPTION 'the prefix is not UTF-8, so it cannot be sent' USING ERRCODE = 'data_exception';
+END
+$$;
+
+-- Fails a job that no claim can take; the job and its reward are locked. If not even that can be
+-- written, the reward is passed over for a while.
+CREATE OR REPLACE FUNCTION codemint.fail_unclaimable(p_job codemint.jobs, p_why text) RETURNS void
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+  PERFORM codemint.save_job(
+    codemint.place_job(codemint.conclude_job(p_job, 'unclaimable', p_why), interval '0'));
+EXCEPTION
+  WHEN data_exception OR check_violation OR not_null_violation OR raise_exception THEN
+    UPDATE codemint.rewards r
+    SET passed_over_until = clock_timestamp() + interval '10 seconds', error_code = 'unclaimable',
+        error_message = format('job %s: %s', p_job.id, p_why)
+    WHERE r.reward_id = p_job.reward_id;
 END
 $$;
 
@@ -184,7 +276,7 @@ $$;
 -- Inserts a call for this job in this slot. The job, its reward and the account are locked. A call
 -- asks for the codes that the job lacks, but for at most 500, the API's maximum.
 CREATE OR REPLACE FUNCTION codemint.insert_call(
-  p_call uuid, p_worker uuid, p_lease interval,
+  p_call uuid, p_worker uuid, p_lengths codemint.call_lengths,
   p_job codemint.jobs, p_next codemint.slot, p_now timestamptz
 ) RETURNS codemint.calls
 LANGUAGE plpgsql
@@ -194,10 +286,13 @@ DECLARE
   v_room integer := p_job.count - p_job.issued - p_job.outstanding;
 BEGIN
   INSERT INTO codemint.calls
-    (id, job_id, reward_id, prefix, size, state, worker, lease_expires_at, send_at)
+    (id, job_id, reward_id, prefix, size, state, outstanding, worker, lease, api_timeout,
+     listing_gap, lease_expires_at, effective_until, send_at)
   VALUES
     (p_call, p_job.id, p_job.reward_id, p_job.prefix, least(v_room, 500), 'sending',
-     p_worker, p_now + p_lease, p_next.slot)
+     least(v_room, 500), p_worker, p_lengths.lease, p_lengths.api_timeout, p_lengths.listing_gap,
+     p_now + p_lengths.lease,
+     p_now + p_lengths.lease + p_lengths.api_timeout + p_lengths.listing_gap, p_next.slot)
   RETURNING * INTO v_call;
   UPDATE codemint.jobs j
   SET state = 'running',
@@ -211,8 +306,47 @@ BEGIN
   PERFORM codemint.refresh_queue(p_job.reward_id, 1);
   UPDATE codemint.account a
   SET in_flight = a.in_flight + 1, next_slot_at = p_next.following,
+      next_slot_for = p_next.following - p_now,
       new_job_last = p_job.is_new;
   RETURN v_call;
+END
+$$;
+
+-- Gives an open job its own surplus, before it asks for more. The job and its reward are locked.
+CREATE OR REPLACE FUNCTION codemint.use_surplus(p_job codemint.jobs) RETURNS codemint.jobs
+LANGUAGE plpgsql
+AS $$
+DECLARE
+  v_before integer := p_job.surplus;
+BEGIN
+  p_job := codemint.take_surplus(p_job);
+  IF p_job.surplus < v_before THEN
+    p_job := codemint.place_job(codemint.conclude_job(p_job, NULL, NULL), interval '0');
+    PERFORM codemint.save_job(p_job);
+  END IF;
+  RETURN p_job;
+END
+$$;
+
+-- Counts surplus of a job for the job, as far as the job has room. Codes that were made after the
+-- calls of the job name no call, and need a person (protocol, rule 14). The caller saves the job.
+CREATE OR REPLACE FUNCTION codemint.take_surplus(p_job codemint.jobs) RETURNS codemint.jobs
+LANGUAGE plpgsql
+AS $$
+DECLARE
+  v_taken integer;
+BEGIN
+  UPDATE codemint.codes c SET surplus = false
+  WHERE c.id IN (
+    SELECT s.id FROM codemint.codes s
+    WHERE s.reward_id = p_job.reward_id AND s.job_id = p_job.id AND s.surplus
+      AND s.call_id IS NOT NULL AND codemint.may_be_of(p_job, s.code)
+    ORDER BY s.id
+    LIMIT p_job.count - p_job.issued - p_job.outstanding);
+  GET DIAGNOSTICS v_taken = ROW_COUNT;
+  p_job.issued := p_job.issued + v_taken;
+  p_job.surplus := p_job.surplus - v_taken;
+  RETURN p_job;
 END
 $$;
 
@@ -223,12 +357,105 @@ AS $$
 DECLARE
   v_reward codemint.rewards;
 BEGIN
-  SELECT * INTO v_reward FROM codemint.rewards r WHERE r.reward_id = p_reward FOR UPDATE;
+  SELECT * INTO v_reward FROM codemint.rewards r WHERE r.reward_id = p_reward FOR NO KEY UPDATE;
   IF NOT FOUND THEN
+    PERFORM codemint.may_make_reward(p_reward);
     INSERT INTO codemint.rewards (reward_id) VALUES (p_reward) ON CONFLICT DO NOTHING;
-    SELECT * INTO v_reward FROM codemint.rewards r WHERE r.reward_id = p_reward FOR UPDATE;
+    SELECT * INTO v_reward FROM codemint.rewards r WHERE r.reward_id = p_reward FOR NO KEY UPDATE;
   END IF;
   RETURN v_reward;
+END
+$$;
+
+-- Locks a reward's row as lock_reward does, but waits for nobody: if somebody has locked the row, or
+-- is making it, all fields are null.
+CREATE OR REPLACE FUNCTION codemint.try_reward(p_reward uuid) RETURNS codemint.rewards
+LANGUAGE plpgsql
+AS $$
+DECLARE
+  v_reward codemint.rewards;
+BEGIN
+  SELECT * INTO v_reward FROM codemint.rewards r
+  WHERE r.reward_id = p_reward FOR NO KEY UPDATE SKIP LOCKED;
+  -- For a row that is there, and that somebody is changing, ON CONFLICT DO NOTHING would wait.
+  IF NOT FOUND
+     AND NOT EXISTS (SELECT FROM codemint.rewards r WHERE r.reward_id = p_reward)
+     AND codemint.may_make_reward(p_reward) THEN
+    INSERT INTO codemint.rewards (reward_id) VALUES (p_reward) ON CONFLICT DO NOTHING;
+    SELECT * INTO v_reward FROM codemint.rewards r
+    WHERE r.reward_id = p_reward FOR NO KEY UPDATE SKIP LOCKED;
+  END IF;
+  RETURN v_reward;
+END
+$$;
+
+-- Whether this transaction may insert the row of a reward: nobody else is doing so. A row that is
+-- not committed yet is invisible to SKIP LOCKED, and ON CONFLICT DO NOTHING waits for it. The key
+-- is salted, so that no login can guess it and keep a reward from ever getting its row.
+CREATE OR REPLACE FUNCTION codemint.may_make_reward(p_reward uuid) RETURNS boolean
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+  RETURN pg_try_advisory_xact_lock(hashtextextended(
+    p_reward::text, coalesce((SELECT t.salt FROM codemint.claim_turn t), 0)));
+END
+$$;
+
+-- The first job in the queue of a candidate's reward that nobody has locked; the reward is locked. All
+-- fields are null if there is none, and then the reward is passed over for a moment.
+CREATE OR REPLACE FUNCTION codemint.next_unlocked_job(p_candidate codemint.candidate)
+RETURNS codemint.jobs
+LANGUAGE plpgsql
+SET enable_seqscan = off
+SET enable_bitmapscan = off
+SET enable_sort = off
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+  v_job codemint.jobs;
+BEGIN
+  SELECT * INTO v_job FROM codemint.jobs j
+  WHERE j.reward_id = p_candidate.reward_id AND j.is_new
+  ORDER BY j.priority, j.next_call_at, j.id
+  LIMIT 1 FOR NO KEY UPDATE SKIP LOCKED;
+  IF NOT FOUND THEN
+    SELECT * INTO v_job FROM codemint.jobs j
+    WHERE j.reward_id = p_candidate.reward_id AND j.queue_position IS NOT NULL
+    ORDER BY j.priority, j.queue_position
+    LIMIT 1 FOR NO KEY UPDATE SKIP LOCKED;
+  END IF;
+  IF NOT FOUND THEN
+    -- A job may have left the queue for good (TRUNCATE), so that its reward has another head.
+    PERFORM codemint.refresh_queue(p_candidate.reward_id);
+    UPDATE codemint.rewards r
+    SET passed_over_until = clock_timestamp() + interval '50 milliseconds'
+    WHERE r.reward_id = p_candidate.reward_id;
+  END IF;
+  RETURN v_job;
+END
+$$;
+
+-- Microseconds until somebody who passed these rewards over looks again; null if none was, or is by
+-- others. A settlement has its reward for a moment, so the wait is as long as the lock has been held,
+-- but at most 50 ms.
+CREATE OR REPLACE FUNCTION codemint.wait_to_look_again(p_passed uuid[], p_now timestamptz)
+RETURNS bigint
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+  IF cardinality(p_passed) > 0 THEN
+    RETURN coalesce((
+      SELECT least(greatest(extract(epoch FROM p_now - max(a.xact_start)) * 1000000, 1000), 50000)
+      FROM codemint.rewards r
+      JOIN pg_locks l ON l.locktype = 'transactionid' AND l.granted AND l.transactionid = r.xmax
+      CROSS JOIN LATERAL pg_stat_get_activity(l.pid) a
+      WHERE r.reward_id = ANY (p_passed)), 50000);
+  END IF;
+  RETURN (
+    SELECT codemint.microseconds(p_now, min(r.passed_over_until))
+    FROM codemint.rewards r WHERE r.passed_over_until > p_now);
 END
 $$;
 

@@ -2,7 +2,8 @@
 --
 -- A copy or a restore would send again what the original has sent already. So nothing is sent until
 -- an operator accepts the database. After a failover the new primary may lack the last commits of
--- the old one. So the rewards of the last day are listed before more codes are asked for.
+-- the old one. In both cases rewards are listed before more codes are asked for: the ledger lacks
+-- what was done after its last sign of life.
 
 -- Where the ledger is now. A copy on another server has another system identifier, and a copied
 -- database has another oid. After a dump was restored, the table has another oid. Every promotion
@@ -41,6 +42,15 @@ BEGIN
 END
 $$;
 
+-- The ledger's last sign of life; null if it never showed one.
+CREATE OR REPLACE FUNCTION codemint.last_sign_of_life() RETURNS timestamptz
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+  SELECT greatest((SELECT max(w.seen_at) FROM codemint.workers w),
+                  (SELECT max(c.created_at) FROM codemint.calls c))
+$$;
+
 -- Checks that the ledger is still where it was. Every heartbeat calls this function, before it
 -- writes that its worker is alive.
 --
@@ -65,26 +75,40 @@ BEGIN
         = (v_cluster.system_identifier, v_cluster.database_oid, v_cluster.table_oid,
            v_cluster.timeline) THEN
     RETURN;
-  ELSIF (v_identity.system_identifier, v_identity.database_oid, v_identity.table_oid)
-        <> (v_cluster.system_identifier, v_cluster.database_oid, v_cluster.table_oid) THEN
-    v_reason := 'this database is a copy or was restored';
-  ELSIF v_identity.timeline <> v_cluster.timeline THEN
-    v_alive := greatest((SELECT max(w.seen_at) FROM codemint.workers w),
-                        (SELECT max(c.created_at) FROM codemint.calls c));
-    IF v_alive < clock_timestamp() - interval '1 hour' THEN
-      v_reason := format('the timeline is another one and the ledger''s last sign of life is from %s: '
-                         'a backup was restored, or a standby promoted late', v_alive);
-    END IF;
   END IF;
-  IF v_reason IS NOT NULL THEN
-    UPDATE codemint.cluster_identity i
-    SET suspended_at = clock_timestamp(), suspended_reason = v_reason
-    WHERE i.suspended_at IS NULL;
-  ELSE
-    PERFORM codemint.suspect_rewards(clock_timestamp() - interval '1 day');
+  IF v_identity.system_identifier IS NULL THEN
+    -- The first heartbeat that the ledger ever saw.
+    PERFORM codemint.note_cluster();
+    RETURN;
+  END IF;
+  v_alive := codemint.last_sign_of_life();
+  IF (v_identity.system_identifier, v_identity.database_oid, v_identity.table_oid)
+     <> (v_cluster.system_identifier, v_cluster.database_oid, v_cluster.table_oid) THEN
+    v_reason := 'this database is a copy or was restored';
+  ELSIF v_alive < clock_timestamp() - interval '1 hour' THEN
+    v_reason := format('the timeline is another one and the ledger''s last sign of life is from %s: '
+                       'a backup was restored, or a standby promoted late', v_alive);
+  END IF;
+  UPDATE codemint.cluster_identity i
+  SET last_alive_at = v_alive, suspended_reason = v_reason,
+      suspended_at = CASE WHEN v_reason IS NOT NULL THEN clock_timestamp() END
+  WHERE i.suspended_at IS NULL;
+  IF v_reason IS NULL THEN
+    PERFORM codemint.suspect_rewards('failover', v_alive, codemint.longest_effect());
     PERFORM codemint.note_cluster();
   END IF;
 END
+$$;
+
+-- How long a call that a failover lost can still take effect: the longest lease, timeout and gap
+-- that a living worker has announced.
+CREATE OR REPLACE FUNCTION codemint.longest_effect() RETURNS interval
+LANGUAGE sql VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $$
+  SELECT coalesce(max(w.lease + w.api_timeout + w.listing_gap), '0')
+  FROM codemint.workers w
+  WHERE w.expires_at >= clock_timestamp()
 $$;
 
 -- Records that the ledger lives here from now on.
@@ -98,30 +122,40 @@ AS $$
   FROM codemint.current_cluster() c
 $$;
 
--- Has each reward with a call since p_since listed before another call of the reward is made. If
--- p_since is -infinity, this applies to every reward, because old calls are deleted
--- (codemint.prune_calls). Codes that the ledger does not know go to the reward's latest call, if
--- that call lacks codes.
-CREATE OR REPLACE FUNCTION codemint.suspect_rewards(p_since timestamptz) RETURNS void
+-- Has rewards listed before another call of theirs is made: for p_reason 'restore' every known
+-- reward, for 'failover' those with a call of the last day or a job that is due. Codes matter that
+-- were made since p_alive, and no listing comes before p_wait. Rewards for which a job waits are
+-- listed first.
+CREATE OR REPLACE FUNCTION codemint.suspect_rewards(
+  p_reason text, p_alive timestamptz, p_wait interval
+) RETURNS void
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
+  v_now     timestamptz := clock_timestamp();
   v_suspect record;
 BEGIN
   FOR v_suspect IN
-    SELECT r.reward_id, l.id
-    FROM codemint.rewards r
-    LEFT JOIN (SELECT DISTINCT ON (c.reward_id) c.reward_id, c.id
-               FROM codemint.calls c
-               WHERE c.created_at >= p_since
-               ORDER BY c.reward_id, c.created_at DESC) l ON l.reward_id = r.reward_id
-    WHERE l.id IS NOT NULL OR p_since = '-infinity'
-    ORDER BY r.reward_id
+    SELECT s.reward_id, bool_or(s.is_awaited) AS is_awaited
+    FROM (SELECT r.reward_id, false AS is_awaited FROM codemint.rewards r WHERE p_reason = 'restore'
+          UNION ALL
+          SELECT c.reward_id, false FROM codemint.calls c
+          WHERE c.created_at >= v_now - interval '1 day'
+          UNION ALL
+          SELECT j.reward_id, true FROM codemint.jobs j
+          WHERE j.state IN ('queued', 'running', 'ending')
+            AND (p_reason = 'restore' OR j.is_new OR j.queue_position IS NOT NULL
+                 OR j.next_call_at <= v_now)) s
+    GROUP BY s.reward_id
+    ORDER BY s.reward_id
   LOOP
     PERFORM codemint.lock_reward(v_suspect.reward_id);
-    PERFORM codemint.watch_reward(v_suspect.reward_id, v_suspect.id, 'failover');
-    UPDATE codemint.reward_watches w SET since = least(w.since, p_since)
+    PERFORM codemint.watch_reward(
+      v_suspect.reward_id, NULL, p_reason, coalesce(p_alive, '-infinity'));
+    UPDATE codemint.reward_watches w
+    SET next_listing_at = v_now + p_wait + CASE WHEN v_suspect.is_awaited THEN interval '0'
+                                                ELSE interval '1 second' END
     WHERE w.reward_id = v_suspect.reward_id;
   END LOOP;
 END
@@ -131,17 +165,24 @@ CREATE OR REPLACE FUNCTION codemint.accept_cluster(p_note text) RETURNS text
 LANGUAGE plpgsql
 SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
+SET lock_timeout = '2s'
 AS $$
+DECLARE
+  v_alive timestamptz;
 BEGIN
   IF coalesce(p_note, '') !~ '\S' THEN
     RAISE EXCEPTION 'a note says why: it is kept in codemint.cluster_identity'
       USING ERRCODE = 'invalid_parameter_value';
   END IF;
-  PERFORM codemint.suspect_rewards('-infinity');
+  -- A worker that has been here since the restore has left its own sign of life.
+  SELECT CASE WHEN i.suspended_at IS NULL THEN codemint.last_sign_of_life() ELSE i.last_alive_at END
+    INTO v_alive
+  FROM codemint.cluster_identity i;
+  PERFORM codemint.suspect_rewards('restore', v_alive, interval '0');
   PERFORM codemint.note_cluster();
   UPDATE codemint.cluster_identity i
-  SET suspended_at = NULL, suspended_reason = NULL, accepted_by = session_user,
-      accepted_at = clock_timestamp(), accepted_note = p_note;
+  SET suspended_at = NULL, suspended_reason = NULL, last_alive_at = v_alive,
+      accepted_by = session_user, accepted_at = clock_timestamp(), accepted_note = p_note;
   PERFORM pg_notify('codemint_jobs', '');
   RETURN 'this cluster is accepted; every reward is listed before anything more is asked of it';
 END

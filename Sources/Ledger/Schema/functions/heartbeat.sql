@@ -2,30 +2,36 @@
 -- worker may send a heartbeat at any time.
 
 -- In one round trip: checks that the database is still the same, records that the worker lives,
--- places jobs that are due, ends leases that ran out, fetches the actions of operators, and says
+-- mends what is wrong (heal), places jobs that are due, ends leases that ran out, fetches the actions of operators, and says
 -- whether the account is blocked and the API is to be probed. Returns a row for each call that
 -- became doubtful, and a row for each action of an operator. The last row has no job: it says when
--- the next heartbeat is due and whether the account is blocked. p_code is the checksum of the
+-- the next heartbeat is due, whether the account is blocked, and what was mended. p_code is the checksum of the
 -- functions that the worker was built with (require_code).
 CREATE OR REPLACE FUNCTION codemint.heartbeat(
   p_worker uuid, p_host text, p_process integer, p_version text, p_draining boolean,
   p_requests_per_second double precision, p_burst integer, p_max_in_flight integer,
-  p_max_in_flight_per_reward integer, p_lifetime interval, p_code text,
+  p_max_in_flight_per_reward integer, p_lengths codemint.call_lengths, p_lifetime interval,
+  p_code text,
   OUT call_id uuid, OUT job_id bigint, OUT reward_id uuid,
   OUT action text, OUT done_by text, OUT state_before text, OUT state_after text, OUT next_us bigint,
   OUT block_code text, OUT block_message text, OUT probe_now boolean,
-  OUT reconciling_due boolean, OUT api_failing boolean, OUT max_in_flight integer
+  OUT reconciling_due boolean, OUT api_failing boolean, OUT max_in_flight integer,
+  OUT mended text[]
 ) RETURNS SETOF record
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
 AS $$
+DECLARE
+  v_mended text[];
 BEGIN
   PERFORM codemint.require_code(p_code);
   PERFORM codemint.check_cluster();
   PERFORM codemint.announce_worker(
     p_worker, p_host, p_process, p_version, p_draining, p_requests_per_second, p_burst,
-    p_max_in_flight, p_max_in_flight_per_reward, p_lifetime);
+    p_max_in_flight, p_max_in_flight_per_reward, p_lengths, p_lifetime);
+  v_mended := codemint.heal();
   PERFORM codemint.place_due_jobs();
+  PERFORM codemint.forget_listed();
   FOR call_id, job_id, reward_id IN
     SELECT e.call_id, e.job_id, e.reward_id FROM codemint.expire_leases() e
   LOOP
@@ -50,35 +56,62 @@ BEGIN
   SELECT a.breaker IS NOT NULL, a.max_in_flight INTO api_failing, max_in_flight
   FROM codemint.account a;
   next_us := codemint.next_due_at();
+  mended := v_mended;
   RETURN NEXT;
 END
 $$;
 
--- Records that a worker is alive, and its limits. Then puts the smallest limits of all living
--- workers in force.
+-- Records that a worker is alive, its limits and the lengths that it works with. Then puts the
+-- smallest limits of all living workers in force.
 CREATE OR REPLACE FUNCTION codemint.announce_worker(
   p_worker uuid, p_host text, p_process integer, p_version text, p_draining boolean,
   p_requests_per_second double precision, p_burst integer, p_max_in_flight integer,
-  p_max_in_flight_per_reward integer, p_lifetime interval
+  p_max_in_flight_per_reward integer, p_lengths codemint.call_lengths, p_lifetime interval
 ) RETURNS void
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
-  DELETE FROM codemint.workers w WHERE w.expires_at < clock_timestamp() - interval '1 day';
-  INSERT INTO codemint.workers AS w
-    (id, host, process, version, draining, requests_per_second, burst, max_in_flight,
-     max_in_flight_per_reward, expires_at)
-  VALUES
-    (p_worker, p_host, p_process, p_version, p_draining, p_requests_per_second, p_burst,
-     p_max_in_flight, p_max_in_flight_per_reward, clock_timestamp() + p_lifetime)
-  ON CONFLICT (id) DO UPDATE
-  SET draining = excluded.draining, seen_at = clock_timestamp(), expires_at = excluded.expires_at,
-      requests_per_second = excluded.requests_per_second, burst = excluded.burst,
-      max_in_flight = excluded.max_in_flight,
-      max_in_flight_per_reward = excluded.max_in_flight_per_reward;
+  DELETE FROM codemint.workers w
+  WHERE w.id IN (SELECT d.id FROM codemint.workers d
+                 WHERE d.expires_at < clock_timestamp() - interval '1 day'
+                 FOR UPDATE SKIP LOCKED);
+  -- If somebody has locked the worker's row, the next heartbeat writes it. This one does the rest.
+  UPDATE codemint.workers w
+  SET draining = p_draining, seen_at = clock_timestamp(),
+      expires_at = clock_timestamp() + p_lifetime,
+      requests_per_second = p_requests_per_second, burst = p_burst,
+      max_in_flight = p_max_in_flight, max_in_flight_per_reward = p_max_in_flight_per_reward,
+      lease = p_lengths.lease, api_timeout = p_lengths.api_timeout,
+      listing_gap = p_lengths.listing_gap
+  WHERE w.id IN (SELECT o.id FROM codemint.workers o
+                 WHERE o.id = p_worker FOR NO KEY UPDATE SKIP LOCKED);
+  IF NOT FOUND AND NOT EXISTS (SELECT FROM codemint.workers w WHERE w.id = p_worker) THEN
+    INSERT INTO codemint.workers AS w
+      (id, host, process, version, draining, requests_per_second, burst, max_in_flight,
+       max_in_flight_per_reward, lease, api_timeout, listing_gap, expires_at)
+    VALUES
+      (p_worker, p_host, p_process, p_version, p_draining, p_requests_per_second, p_burst,
+       p_max_in_flight, p_max_in_flight_per_reward, p_lengths.lease, p_lengths.api_timeout,
+       p_lengths.listing_gap, clock_timestamp() + p_lifetime)
+    ON CONFLICT DO NOTHING;
+  END IF;
   PERFORM codemint.apply_limits();
 END
+$$;
+
+-- Records why a worker's last claim failed; null if it did not. If it is not known why a job waits,
+-- waits shows this.
+CREATE OR REPLACE FUNCTION codemint.note_claims(p_worker uuid, p_error text) RETURNS void
+LANGUAGE sql
+SET search_path = pg_catalog, pg_temp
+AS $$
+  UPDATE codemint.workers w
+  SET claim_error = p_error,
+      claim_failed_at = CASE WHEN p_error IS NOT NULL
+                             THEN coalesce(w.claim_failed_at, clock_timestamp()) END
+  WHERE w.id IN (
+    SELECT o.id FROM codemint.workers o WHERE o.id = p_worker FOR NO KEY UPDATE SKIP LOCKED)
 $$;
 
 -- Removes a worker that has stopped, so that its limits no longer count.
@@ -86,7 +119,8 @@ CREATE OR REPLACE FUNCTION codemint.retire_worker(p_worker uuid) RETURNS void
 LANGUAGE sql
 SET search_path = pg_catalog, pg_temp
 AS $$
-  DELETE FROM codemint.workers w WHERE w.id = p_worker;
+  DELETE FROM codemint.workers w
+  WHERE w.id IN (SELECT o.id FROM codemint.workers o WHERE o.id = p_worker FOR UPDATE SKIP LOCKED);
   SELECT pg_notify('codemint_jobs', '');
 $$;
 
@@ -109,7 +143,7 @@ BEGIN
     WHERE c.state = 'sending' AND c.lease_expires_at < v_now
     ORDER BY c.reward_id
   LOOP
-    PERFORM FROM codemint.rewards r WHERE r.reward_id = v_reward FOR UPDATE SKIP LOCKED;
+    PERFORM FROM codemint.rewards r WHERE r.reward_id = v_reward FOR NO KEY UPDATE SKIP LOCKED;
     CONTINUE WHEN NOT FOUND;
     v_expired := 0;
     FOR call_id, job_id, reward_id IN
@@ -120,20 +154,20 @@ BEGIN
       WHERE c.id IN (
         SELECT s.id FROM codemint.calls s
         WHERE s.reward_id = v_reward AND s.state = 'sending' AND s.lease_expires_at < v_now
-        FOR UPDATE SKIP LOCKED)
+        FOR NO KEY UPDATE SKIP LOCKED)
       RETURNING c.id, c.job_id, c.reward_id
     LOOP
       v_expired := v_expired + 1;
       RETURN NEXT;
     END LOOP;
     UPDATE codemint.rewards r
-    SET in_flight = r.in_flight - v_expired, closed_at = coalesce(r.closed_at, v_now),
+    SET in_flight = greatest(r.in_flight - v_expired, 0), closed_at = coalesce(r.closed_at, v_now),
         reconcile_at = NULL
     WHERE r.reward_id = v_reward AND v_expired > 0;
     v_total := v_total + v_expired;
   END LOOP;
   IF v_total > 0 THEN
-    UPDATE codemint.account a SET in_flight = a.in_flight - v_total;
+    UPDATE codemint.account a SET in_flight = greatest(a.in_flight - v_total, 0);
   END IF;
 END
 $$;
@@ -180,7 +214,8 @@ BEGIN
   IF probe_now THEN
     UPDATE codemint.account a
     SET probe_at = codemint.next_probe(v_now),
-        next_slot_at = (codemint.next_slot(a, v_now)).following
+        next_slot_at = (codemint.next_slot(a, v_now)).following,
+        next_slot_for = (codemint.next_slot(a, v_now)).following - v_now
     WHERE a.probe_at <= v_now;
     probe_now := FOUND;
   END IF;
@@ -207,7 +242,7 @@ DECLARE
   v_now     timestamptz := clock_timestamp();
   v_account codemint.account;
 BEGIN
-  SELECT * INTO v_account FROM codemint.account a FOR UPDATE;
+  SELECT * INTO v_account FROM codemint.account a FOR NO KEY UPDATE;
   IF v_account.blocked_at IS NULL AND v_account.breaker IS DISTINCT FROM 'open' THEN
     RETURN;
   END IF;

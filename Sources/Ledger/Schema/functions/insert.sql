@@ -4,7 +4,8 @@
 -- of its own, and have the function write what the role likes.
 
 -- Sets the columns that belong to codemint, whatever the producer wrote. But if a role that may
--- update jobs inserts other values, the row comes from a backup and stays as it is.
+-- update jobs inserts other values, the row comes from a backup or is a copy of another row, and
+-- keeps them. A job that could take a call gets a place all the same.
 CREATE OR REPLACE FUNCTION codemint.place_new_job() RETURNS trigger
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
@@ -20,6 +21,10 @@ BEGIN
                      NEW.finished_at, NEW.ends_as, NEW.queue_position) > 0
   THEN
     IF has_table_privilege('codemint.jobs', 'UPDATE') THEN
+      IF NOT NEW.is_new AND NEW.queue_position IS NULL AND NEW.next_call_at IS NULL
+         AND NEW.count BETWEEN 1 AND 1000000 THEN
+        NEW := codemint.place_job(NEW, interval '0');
+      END IF;
       RETURN NEW;
     END IF;
     NEW.state := 'queued';

@@ -88,11 +88,11 @@ BEGIN
   -- disk, the call could miss the new slot too.
   PERFORM set_config('synchronous_commit', 'off', true);
   PERFORM FROM codemint.calls c
-  WHERE c.id = p_call AND c.worker = p_worker AND c.state = 'sending' FOR UPDATE;
+  WHERE c.id = p_call AND c.worker = p_worker AND c.state = 'sending' FOR NO KEY UPDATE;
   IF NOT FOUND THEN
     RETURN;
   END IF;
-  SELECT * INTO v_account FROM codemint.account a FOR UPDATE;
+  SELECT * INTO v_account FROM codemint.account a FOR NO KEY UPDATE;
   v_now := clock_timestamp();
   v_next := codemint.next_slot(v_account, v_now);
   IF v_next.slot - v_now > interval '5 seconds' OR NOT codemint.may_ask(v_account) THEN
@@ -100,7 +100,9 @@ BEGIN
   END IF;
   UPDATE codemint.calls c SET send_at = v_next.slot, updated_at = v_now WHERE c.id = p_call;
   UPDATE codemint.account a
-  SET next_slot_at = greatest(v_next.following, v_next.slot + v_next.leeway + v_next.spacing);
+  SET next_slot_at = greatest(v_next.following, v_next.slot + v_next.leeway + v_next.spacing),
+      next_slot_for = greatest(v_next.following, v_next.slot + v_next.leeway + v_next.spacing)
+                      - v_now;
   slot_us := codemint.microseconds(clock_timestamp(), v_next.slot);
 END
 $$;
@@ -120,7 +122,7 @@ DECLARE
   v_account codemint.account;
   v_next    codemint.slot;
 BEGIN
-  SELECT * INTO v_account FROM codemint.account a FOR UPDATE;
+  SELECT * INTO v_account FROM codemint.account a FOR NO KEY UPDATE;
   IF v_account.requests_per_second IS NULL OR NOT codemint.may_ask(v_account) THEN
     RETURN;
   END IF;
@@ -129,7 +131,8 @@ BEGIN
     RETURN;
   END IF;
   v_next := codemint.next_slot(v_account, v_now);
-  UPDATE codemint.account a SET next_slot_at = v_next.following;
+  UPDATE codemint.account a
+  SET next_slot_at = v_next.following, next_slot_for = v_next.following - v_now;
   slot_us := codemint.microseconds(clock_timestamp(), v_next.slot);
 END
 $$;
@@ -172,10 +175,11 @@ CREATE OR REPLACE FUNCTION codemint.set_limits(
 LANGUAGE plpgsql
 SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
+SET lock_timeout = '2s'
 AS $$
 #variable_conflict use_column
 DECLARE
-  v_account codemint.account;
+  v_limits record;
 BEGIN
   IF set_limits.requests_per_second NOT BETWEEN 0.001 AND 10000 THEN
     RAISE EXCEPTION 'requests_per_second must be from 0.001 to 10000'
@@ -187,33 +191,56 @@ BEGIN
     RAISE EXCEPTION 'max_in_flight and max_in_flight_per_reward must be from 1 to 1000'
       USING ERRCODE = 'invalid_parameter_value';
   END IF;
-  UPDATE codemint.account a
-  SET set_requests_per_second = set_limits.requests_per_second,
-      set_burst = set_limits.burst,
-      set_max_in_flight = set_limits.max_in_flight,
-      set_max_in_flight_per_reward = set_limits.max_in_flight_per_reward,
+  UPDATE codemint.operator_limits o
+  SET requests_per_second = set_limits.requests_per_second,
+      burst = set_limits.burst,
+      max_in_flight = set_limits.max_in_flight,
+      max_in_flight_per_reward = set_limits.max_in_flight_per_reward,
       set_by = CASE WHEN num_nonnulls(set_limits.requests_per_second, set_limits.burst,
                                       set_limits.max_in_flight,
                                       set_limits.max_in_flight_per_reward) > 0
                     THEN session_user END,
       set_at = clock_timestamp();
-  PERFORM codemint.apply_limits();
-  SELECT * INTO v_account FROM codemint.account a;
-  IF num_nulls(v_account.requests_per_second, v_account.burst, v_account.max_in_flight,
-               v_account.max_in_flight_per_reward) > 0 THEN
+  PERFORM pg_notify('codemint_control', '');
+  SELECT * INTO v_limits FROM codemint.limits_in_force() l;
+  IF num_nulls(v_limits.requests_per_second, v_limits.burst, v_limits.max_in_flight,
+               v_limits.max_in_flight_per_reward) > 0 THEN
     RETURN 'set; the first daemon that starts brings the other limits';
   END IF;
-  RETURN format('in force now: %s requests/s, burst %s, %s in flight, %s for one reward',
-                v_account.requests_per_second, v_account.burst, v_account.max_in_flight,
-                v_account.max_in_flight_per_reward);
+  RETURN format('from the next sign of life of a daemon on: %s requests/s, burst %s, %s in flight, '
+                '%s for one reward',
+                v_limits.requests_per_second, v_limits.burst, v_limits.max_in_flight,
+                v_limits.max_in_flight_per_reward);
 END
 $$;
 COMMENT ON FUNCTION codemint.set_limits(double precision, integer, integer, integer) IS
   'Sets limits for all daemons, over their settings. A limit that is not named, or null, goes back to '
   'the settings: set_limits() takes all limits back.';
 
--- Puts the limits in force: what an operator has set, else the smallest limits of the living
--- workers. If that changes a limit, every worker is notified.
+-- The limits that are to be in force: what an operator has set, else the smallest limits of the
+-- living workers, else those that are in force.
+CREATE OR REPLACE FUNCTION codemint.limits_in_force(
+  OUT requests_per_second double precision, OUT burst integer, OUT max_in_flight integer,
+  OUT max_in_flight_per_reward integer
+)
+LANGUAGE sql VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $$
+  SELECT coalesce(o.requests_per_second, l.requests_per_second, a.requests_per_second),
+         coalesce(o.burst, l.burst, a.burst),
+         coalesce(o.max_in_flight, l.max_in_flight, a.max_in_flight),
+         coalesce(o.max_in_flight_per_reward, l.max_in_flight_per_reward,
+                  a.max_in_flight_per_reward)
+  FROM codemint.account a
+  LEFT JOIN codemint.operator_limits o ON true
+  CROSS JOIN (
+    SELECT min(w.requests_per_second) AS requests_per_second, min(w.burst) AS burst,
+           min(w.max_in_flight) AS max_in_flight,
+           min(w.max_in_flight_per_reward) AS max_in_flight_per_reward
+    FROM codemint.workers w WHERE w.expires_at >= clock_timestamp()) l
+$$;
+
+-- Puts the limits in force. If that changes a limit, every worker is notified.
 CREATE OR REPLACE FUNCTION codemint.apply_limits() RETURNS void
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
@@ -222,17 +249,7 @@ BEGIN
   UPDATE codemint.account a
   SET requests_per_second = n.requests_per_second, burst = n.burst,
       max_in_flight = n.max_in_flight, max_in_flight_per_reward = n.max_in_flight_per_reward
-  FROM (SELECT coalesce(o.set_requests_per_second, l.requests_per_second, o.requests_per_second)
-                 AS requests_per_second,
-               coalesce(o.set_burst, l.burst, o.burst) AS burst,
-               coalesce(o.set_max_in_flight, l.max_in_flight, o.max_in_flight) AS max_in_flight,
-               coalesce(o.set_max_in_flight_per_reward, l.max_in_flight_per_reward,
-                        o.max_in_flight_per_reward) AS max_in_flight_per_reward
-        FROM codemint.account o,
-             (SELECT min(w.requests_per_second) AS requests_per_second, min(w.burst) AS burst,
-                     min(w.max_in_flight) AS max_in_flight,
-                     min(w.max_in_flight_per_reward) AS max_in_flight_per_reward
-              FROM codemint.workers w WHERE w.expires_at >= clock_timestamp()) l) n
+  FROM codemint.limits_in_force() n
   -- No limit is in force before all four are known.
   WHERE num_nulls(n.requests_per_second, n.burst, n.max_in_flight, n.max_in_flight_per_reward) = 0
     AND (a.requests_per_second, a.burst, a.max_in_flight, a.max_in_flight_per_reward)
@@ -246,9 +263,11 @@ $$;
 
 -- Applies what a call's ending means for the account. p_effect is p_effects.account, or 'none' if
 -- the failure is the reward's own. p_sent_at is when the call left. If the ending did not land,
--- because it was repeated or came late, only the API's wishes are applied.
+-- because it was repeated or came late, only the API's wishes are applied. p_clean is the reward
+-- whose call got a clean answer; null if the answer was not clean.
 CREATE OR REPLACE FUNCTION codemint.apply_account_effect(
-  p_landed boolean, p_sent_at timestamptz, p_effect text, p_effects codemint.call_effects
+  p_landed boolean, p_sent_at timestamptz, p_effect text, p_effects codemint.call_effects,
+  p_clean uuid
 ) RETURNS void
 LANGUAGE plpgsql
 AS $$
@@ -256,9 +275,9 @@ DECLARE
   v_now     timestamptz := clock_timestamp();
   v_account codemint.account;
 BEGIN
-  SELECT * INTO v_account FROM codemint.account a FOR UPDATE;
+  SELECT * INTO v_account FROM codemint.account a FOR NO KEY UPDATE;
   IF p_landed THEN
-    v_account.in_flight := v_account.in_flight - 1;
+    v_account.in_flight := greatest(v_account.in_flight - 1, 0);
     CASE p_effect
       WHEN 'none' THEN
       WHEN 'proven' THEN
@@ -281,6 +300,12 @@ BEGIN
   END IF;
   IF p_effects.account <> 'throttled' THEN
     v_account := codemint.slow_down(v_account, v_now, p_effects.asked_pause, p_effects.ceiling);
+  END IF;
+  IF p_clean IS NOT NULL THEN
+    IF v_account.proven_reward IS NULL THEN
+      PERFORM codemint.hasten_held_watches();
+    END IF;
+    v_account.proven_reward := p_clean;
   END IF;
   PERFORM codemint.save_account(v_account);
 END
@@ -365,6 +390,7 @@ BEGIN
   IF p_pause IS NOT NULL THEN
     p_account.paused_until := greatest(p_account.paused_until,
                                        p_now + least(p_pause, interval '1 hour'));
+    p_account.paused_for := p_account.paused_until - p_now;
     p_account.pause_reason := 'throttled';
   END IF;
   IF p_ceiling < codemint.current_pace(p_account, p_now) THEN
@@ -408,6 +434,7 @@ BEGIN
                                       AND p_account.pause_reason = 'throttled'
                                  THEN 'throttled' ELSE p_reason END;
   p_account.paused_until := greatest(p_account.paused_until, p_now + v_pause);
+  p_account.paused_for := p_account.paused_until - p_now;
   IF v_news AND p_account.failures >= c_opens THEN
     p_account.breaker := 'open';
     p_account.probe_at := p_account.paused_until;
@@ -428,7 +455,7 @@ DECLARE
   v_now     timestamptz := clock_timestamp();
   v_account codemint.account;
 BEGIN
-  SELECT * INTO v_account FROM codemint.account a FOR UPDATE;
+  SELECT * INTO v_account FROM codemint.account a FOR NO KEY UPDATE;
   IF p_refused THEN
     v_account := codemint.account_throttled(v_account, v_now, v_now - p_age,
                                             coalesce(p_pause, interval '1 second'));
@@ -446,9 +473,10 @@ BEGIN
   UPDATE codemint.account a
   SET in_flight = p_account.in_flight, failures = p_account.failures,
       failed_at = p_account.failed_at, proven_at = p_account.proven_at,
-      breaker = p_account.breaker, pace = p_account.pace,
+      proven_reward = p_account.proven_reward, breaker = p_account.breaker, pace = p_account.pace,
       pace_at = p_account.pace_at, pace_reason = p_account.pace_reason,
-      paused_until = p_account.paused_until, pause_reason = p_account.pause_reason,
+      paused_until = p_account.paused_until, paused_for = p_account.paused_for,
+      pause_reason = p_account.pause_reason,
       blocked_at = p_account.blocked_at, blocked_code = p_account.blocked_code,
       blocked_message = p_account.blocked_message, probe_at = p_account.probe_at;
 END

@@ -63,7 +63,7 @@ BEGIN
       WHERE NOT d.is_new AND d.queue_position IS NULL AND d.next_call_at <= v_now
       ORDER BY d.next_call_at, d.id
       LIMIT 1000
-      FOR UPDATE SKIP LOCKED))
+      FOR NO KEY UPDATE SKIP LOCKED))
     RETURNING j.id, j.reward_id, j.priority, j.next_call_at
   ), pending AS (
     INSERT INTO codemint.pending_placements (reward_id, priority, due_at, job_id)
@@ -100,7 +100,8 @@ BEGIN
   -- statement sees the job. The number is limited, and placements that are left over do no harm.
   DELETE FROM codemint.pending_placements p
   WHERE p.ctid = ANY (ARRAY(
-    SELECT s.ctid FROM codemint.pending_placements s WHERE s.reward_id = p_reward LIMIT 10000));
+    SELECT s.ctid FROM codemint.pending_placements s WHERE s.reward_id = p_reward LIMIT 10000
+    FOR UPDATE SKIP LOCKED));
   SELECT j.priority, j.next_call_at, j.id INTO v_new
   FROM codemint.jobs j
   WHERE j.reward_id = p_reward AND j.is_new
@@ -127,11 +128,12 @@ BEGIN
 END
 $$;
 
--- The job whose call is next; job_id is null if no job can be served. This is a hint, found without
+-- The job whose call is next, without rewards in p_passed; job_id is null if no job can be served. This is a hint, found without
 -- a lock, and the caller reads the rows again under their locks. The plans are pinned as in
 -- refresh_queue.
-CREATE OR REPLACE FUNCTION codemint.next_candidate(p_account codemint.account, p_now timestamptz)
-RETURNS codemint.candidate
+CREATE OR REPLACE FUNCTION codemint.next_candidate(
+  p_account codemint.account, p_now timestamptz, p_passed uuid[] DEFAULT '{}'
+) RETURNS codemint.candidate
 LANGUAGE plpgsql STABLE
 SET enable_seqscan = off
 SET enable_bitmapscan = off
@@ -154,6 +156,7 @@ BEGIN
     SELECT o.* FROM codemint.rewards o WHERE o.reward_id = p.reward_id LIMIT 1) r ON true
   WHERE r.closed_at IS NULL AND coalesce(r.in_flight, 0) < v_limit
     AND r.awaits_listing IS NOT TRUE AND coalesce(r.paused_until, '-infinity') <= p_now
+    AND coalesce(r.passed_over_until, '-infinity') <= p_now AND p.reward_id <> ALL (p_passed)
   ORDER BY p.priority, p.due_at, p.job_id
   LIMIT 1;
   IF NOT FOUND THEN
@@ -164,12 +167,14 @@ BEGIN
   FROM codemint.rewards r
   WHERE r.new_job IS NOT NULL AND r.closed_at IS NULL AND NOT r.awaits_listing
     AND r.in_flight < v_limit AND coalesce(r.paused_until, '-infinity') <= p_now
+    AND coalesce(r.passed_over_until, '-infinity') <= p_now AND r.reward_id <> ALL (p_passed)
   ORDER BY r.queue_priority, r.new_since, r.new_job
   LIMIT 1;
   SELECT r.reward_id, r.queue_priority AS priority, r.queue_head AS position INTO v_queued
   FROM codemint.rewards r
   WHERE r.queue_head IS NOT NULL AND r.closed_at IS NULL AND NOT r.awaits_listing
     AND r.in_flight < v_limit AND coalesce(r.paused_until, '-infinity') <= p_now
+    AND coalesce(r.passed_over_until, '-infinity') <= p_now AND r.reward_id <> ALL (p_passed)
   ORDER BY r.queue_priority, r.queue_head
   LIMIT 1;
 
@@ -214,7 +219,7 @@ BEGIN
           ORDER BY f.priority, f.due_at, f.job_id LIMIT 100) p
     ORDER BY p.reward_id
   LOOP
-    PERFORM FROM codemint.rewards r WHERE r.reward_id = v_reward FOR UPDATE SKIP LOCKED;
+    PERFORM FROM codemint.rewards r WHERE r.reward_id = v_reward FOR NO KEY UPDATE SKIP LOCKED;
     CONTINUE WHEN NOT FOUND;
     PERFORM codemint.refresh_queue(v_reward);
     v_placed := true;

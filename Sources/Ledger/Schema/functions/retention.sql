@@ -42,7 +42,7 @@ BEGIN
   pruned := 0;
   is_last := true;
   -- One worker deletes at a time. A second worker has nothing to do.
-  SELECT * INTO v_progress FROM codemint.retention_progress p FOR UPDATE SKIP LOCKED;
+  SELECT * INTO v_progress FROM codemint.retention_progress p FOR NO KEY UPDATE SKIP LOCKED;
   IF NOT FOUND THEN
     RETURN;
   END IF;
@@ -108,6 +108,7 @@ CREATE OR REPLACE FUNCTION codemint.purge_job(p_job bigint, p_note text DEFAULT 
 LANGUAGE plpgsql
 SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
+SET lock_timeout = '2s'
 AS $$
 DECLARE
   v_job    codemint.jobs;
@@ -121,7 +122,7 @@ BEGIN
   PERFORM codemint.check_purge(v_job);
   LOOP
     WITH free AS (
-      SELECT c.id FROM codemint.codes c WHERE c.job_id = p_job FOR UPDATE SKIP LOCKED)
+      SELECT c.id FROM codemint.codes c WHERE c.job_id = p_job FOR NO KEY UPDATE SKIP LOCKED)
     UPDATE codemint.codes c
     SET job_id = NULL, call_id = NULL, code = '', status = 'purged', sync_status = 'none',
         external_ids = '{}', surplus = false, created_at = NULL, expires_at = NULL,

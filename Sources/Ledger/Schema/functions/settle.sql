@@ -18,24 +18,32 @@ CREATE OR REPLACE FUNCTION codemint.settle_call(
 )
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
+-- Who has locked the job for long keeps this answer out, but no connection from other answers.
+SET lock_timeout = '2s'
 AS $$
 DECLARE
   v_reward   codemint.rewards;
   v_job      codemint.jobs;
   v_call     codemint.calls;
-  v_reserved integer;
-  v_end      record;
+  v_is_empty boolean := coalesce(p_copied, cardinality(p_codes)) = 0;
+  v_is_mixed boolean := codemint.may_hold_others(p_call, p_facts);
+  v_end      codemint.call_outcome;
 BEGIN
   PERFORM codemint.set_durability(p_waits);
   v_reward := codemint.lock_reward(p_call.reward_id);
   IF p_copied IS NULL THEN
-    p_codes := codemint.set_aside(p_call, p_ending.raw_answer, p_codes);
+    p_codes := codemint.set_aside(p_call, p_ending.raw_answer, v_is_mixed, p_codes);
   END IF;
-  SELECT * INTO v_job FROM codemint.jobs j WHERE j.id = p_call.job_id FOR UPDATE;
+  SELECT * INTO v_job FROM codemint.jobs j WHERE j.id = p_call.job_id FOR NO KEY UPDATE;
   job_before := v_job.state;
-  SELECT * INTO v_call FROM codemint.calls c WHERE c.id = p_call.id FOR UPDATE;
-  IF p_copied > 0 AND (v_call.state = 'sending' AND p_copied <= v_call.size) IS NOT TRUE THEN
-    RAISE EXCEPTION 'codes were copied that this call has no room for'
+  SELECT * INTO v_call FROM codemint.calls c WHERE c.id = p_call.id FOR NO KEY UPDATE;
+  IF v_job.outstanding < v_call.outstanding OR v_job.issued + v_job.outstanding > v_job.count THEN
+    v_job := codemint.recount_job(v_job, coalesce(p_copied, 0));
+  END IF;
+  IF p_copied > 0
+     AND (v_call.state = 'sending' AND p_copied = v_call.size AND NOT v_is_mixed
+          AND v_job.issued + p_copied <= v_job.count) IS NOT TRUE THEN
+    RAISE EXCEPTION 'codes were copied that may not all be codes of this call'
       USING ERRCODE = 'object_not_in_prerequisite_state';
   ELSIF v_job.id IS NULL THEN
     -- A failover lost the job itself. The codes exist, so they are kept for a person to see.
@@ -51,98 +59,188 @@ BEGIN
     END IF;
   END IF;
 
-  -- The room in the job that the call still holds.
-  v_reserved := CASE WHEN v_call.state IN ('sending', 'in_doubt') THEN v_call.size ELSE 0 END;
-  v_end := codemint.end_call(v_job, v_call, v_reserved, p_ending, p_effects, p_facts, p_codes,
-                             p_copied);
+  IF p_ending.result = 'issued' THEN
+    v_end := codemint.take_answer(v_job, v_call, p_ending, p_effects, p_facts, p_codes, p_copied,
+                                  v_is_empty);
+  ELSE
+    v_end := codemint.take_failure(v_job, v_call, p_ending, p_effects);
+  END IF;
   issued := v_end.issued;
   surplus := v_end.surplus;
   call_state := v_end.state;
   job_after := v_end.job_after;
-  IF v_reserved > 0 OR p_ending.result = 'issued' THEN
-    PERFORM codemint.record_ending(p_call.id, call_state, p_ending,
-                                   v_reserved > 0 AND p_effects.reward = 'watched');
+  IF v_call.outstanding > 0 OR v_end.has_new THEN
+    PERFORM codemint.record_ending(v_call, v_end, p_ending, v_is_empty);
   END IF;
-  PERFORM codemint.apply_effects(v_reward, v_call, call_state, v_reserved, p_ending, p_effects,
-                                 p_facts);
+  PERFORM codemint.apply_effects(v_reward, v_call, v_end, p_ending, p_effects, p_facts, v_is_empty);
+END
+$$;
+
+-- Counts anew what a job has and what is out for it, because its counters are less than one of its
+-- calls holds: somebody wrote to them. What the ledger counts never keeps an answer out. p_copied codes
+-- are stored already and not counted yet. The job is locked.
+CREATE OR REPLACE FUNCTION codemint.recount_job(p_job codemint.jobs, p_copied integer)
+RETURNS codemint.jobs
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+  p_job.issued := least(p_job.count, (
+    SELECT count(*) - p_copied FROM codemint.codes k
+    WHERE k.job_id = p_job.id AND NOT k.surplus));
+  p_job.outstanding := CASE
+    WHEN p_job.state IN ('completed', 'failed', 'cancelled') THEN 0
+    ELSE least(p_job.count - p_job.issued, (
+      SELECT coalesce(sum(c.outstanding), 0) FROM codemint.calls c WHERE c.job_id = p_job.id)) END;
+  RETURN p_job;
+END
+$$;
+
+-- Whether an answer may hold codes of other calls: codes lack the prefix that was asked for, and
+-- that very prefix has always been seen literal. Somebody swapped two answers.
+CREATE OR REPLACE FUNCTION codemint.may_hold_others(
+  p_call codemint.sent_call, p_facts codemint.answer_facts
+) RETURNS boolean
+LANGUAGE plpgsql
+AS $$
+BEGIN
+  IF p_facts.prefix_literal IS NOT FALSE THEN
+    RETURN false;
+  END IF;
+  RETURN (SELECT f.is_literal AND NOT f.is_altered
+          FROM codemint.prefix_facts(p_call.reward_id, p_call.prefix) f);
 END
 $$;
 
 -- Keeps what cannot become codes of this call: the body of an answer that could not be read or
--- stored, and codes that name another reward. Returns the codes of this reward.
+-- stored, codes that name another reward, and in an answer that may hold codes of other calls
+-- (p_mixed) those that lack the prefix. Returns the codes of this call.
 CREATE OR REPLACE FUNCTION codemint.set_aside(
-  p_call codemint.sent_call, p_raw bytea, p_codes codemint.received_code[]
+  p_call codemint.sent_call, p_raw bytea, p_mixed boolean, p_codes codemint.received_code[]
 ) RETURNS codemint.received_code[]
 LANGUAGE plpgsql
 AS $$
+DECLARE
+  v_prefix text := CASE WHEN p_mixed THEN p_call.prefix ELSE '' END;
+  v_others codemint.received_code[];
 BEGIN
   IF p_raw IS NOT NULL THEN
     INSERT INTO codemint.answers (call_id, body) VALUES (p_call.id, p_raw) ON CONFLICT DO NOTHING;
   END IF;
-  PERFORM FROM unnest(p_codes) s WHERE s.reward_id <> p_call.reward_id LIMIT 1;
-  IF NOT FOUND THEN
+  v_others := ARRAY(
+    SELECT s FROM unnest(p_codes) s
+    WHERE s.reward_id <> p_call.reward_id OR NOT starts_with(s.code, v_prefix));
+  IF cardinality(v_others) = 0 THEN
     RETURN p_codes;
   END IF;
-  PERFORM codemint.store_unattributed(
-    p_call.id, ARRAY(SELECT s FROM unnest(p_codes) s WHERE s.reward_id <> p_call.reward_id));
-  RETURN ARRAY(SELECT s FROM unnest(p_codes) s WHERE s.reward_id = p_call.reward_id);
+  PERFORM codemint.store_unattributed(p_call.id, v_others);
+  RETURN ARRAY(
+    SELECT s FROM unnest(p_codes) s
+    WHERE s.reward_id = p_call.reward_id AND starts_with(s.code, v_prefix));
 END
 $$;
 
--- Applies what the ending of a call means for its job, and decides the new state of the call.
--- p_reserved is the room in the job that the call still holds. After several answers in a row
--- without one new code the job fails, instead of asking for ever.
-CREATE OR REPLACE FUNCTION codemint.end_call(
-  p_job codemint.jobs, p_call codemint.calls, p_reserved integer, p_ending codemint.call_ending,
+-- Records what a 201 proves: the codes that it brought and that are new. If all codes of the call
+-- are there, the call is issued. What the call lacks stays outstanding, and the call is in doubt for
+-- it: any number of these codes may exist. If no code is new, the answer is perhaps that of another
+-- request, and a call that has its outcome keeps it. After several answers in a row without a new
+-- code the job fails, instead of asking for ever.
+CREATE OR REPLACE FUNCTION codemint.take_answer(
+  p_job codemint.jobs, p_call codemint.calls, p_ending codemint.call_ending,
   p_effects codemint.call_effects, p_facts codemint.answer_facts,
-  p_codes codemint.received_code[], p_copied integer,
-  OUT issued integer, OUT surplus integer, OUT state text, OUT job_after text
-)
+  p_codes codemint.received_code[], p_copied integer, p_empty boolean
+) RETURNS codemint.call_outcome
 LANGUAGE plpgsql
 AS $$
 DECLARE
-  v_taken   record;
-  v_pause   interval := interval '0';
-  v_is_new  boolean := p_job.is_new;
-  v_place   bigint := p_job.queue_position;
-  v_next_at timestamptz := p_job.next_call_at;
-  v_code    text := CASE WHEN p_effects.job_fails THEN p_ending.error_code END;
-  v_message text := p_ending.error_message;
+  v_stored codemint.stored_codes := codemint.store_answer(p_job, p_call, p_facts, p_codes, p_copied);
+  v_new    integer := v_stored.issued + v_stored.surplus + v_stored.proven;
+  v_end    codemint.call_outcome;
+  v_pause  interval := interval '0';
+  v_code   text;
 BEGIN
-  issued := 0;
-  surplus := 0;
-  state := p_call.state;
-  IF p_ending.result = 'issued' THEN
-    v_taken := codemint.take_answer(p_job, p_call, p_reserved, p_facts, p_codes, p_copied);
-    p_job := v_taken.job;
-    issued := v_taken.issued;
-    surplus := v_taken.surplus;
-    state := CASE WHEN state = 'adopted' THEN 'adopted' ELSE 'issued' END;
-    IF issued > 0 THEN
-      p_job.answers_without_progress := 0;
-    ELSIF p_reserved > 0 THEN
-      p_job.answers_without_progress := p_job.answers_without_progress + 1;
-      v_pause := codemint.backoff('500 milliseconds', '1 minute', p_job.answers_without_progress,
-                                  p_effects.jitter);
-      IF codemint.makes_no_progress(p_job) THEN
-        v_code := 'no_progress';
-        v_message := format('%s answers in a row held no new code of this reward',
-                            p_job.answers_without_progress);
-      END IF;
-    END IF;
-  ELSIF p_ending.result = 'in_doubt' THEN
-    state := CASE WHEN state = 'sending' THEN 'in_doubt' ELSE state END;
-  ELSIF p_reserved > 0 THEN
-    state := p_ending.result;
-    p_job.outstanding := p_job.outstanding - p_reserved;
+  v_end.issued := v_stored.issued + v_stored.returned;
+  v_end.surplus := v_stored.surplus;
+  v_end.has_new := v_new + v_stored.own > 0;
+  v_end.outstanding := greatest(
+    least(p_call.outstanding - v_new, p_call.size - v_new - v_stored.own), 0);
+  v_end.state := CASE WHEN v_end.outstanding > 0 THEN 'in_doubt'
+                      WHEN p_call.state = 'adopted' OR NOT v_end.has_new AND p_call.outstanding = 0
+                      THEN p_call.state ELSE 'issued' END;
+  v_end.is_short := CASE
+    WHEN v_end.outstanding > 0 THEN p_call.is_short OR v_end.has_new OR p_empty
+    WHEN v_end.state = p_call.state THEN p_call.is_short
+    ELSE p_call.outstanding = 0 AND v_new + v_stored.own < p_call.size END;
+  v_end.is_news := v_end.state = 'in_doubt'
+    AND (p_call.state = 'sending' OR v_end.outstanding < p_call.outstanding
+         OR v_end.is_short AND NOT p_call.is_short);
+  -- store_codes may have taken codes out of this job's surplus and written that to the row.
+  IF p_copied IS NULL THEN
+    SELECT j.surplus INTO p_job.surplus FROM codemint.jobs j WHERE j.id = p_job.id;
   END IF;
-  IF p_call.held_at IS NOT NULL AND state <> 'in_doubt' THEN
+  p_job.issued := p_job.issued + v_end.issued;
+  p_job.surplus := p_job.surplus + v_end.surplus;
+  IF v_end.issued > 0 THEN
+    p_job.answers_without_progress := 0;
+  ELSIF p_call.outstanding > 0 AND p_call.received IS NULL THEN
+    p_job.answers_without_progress := p_job.answers_without_progress + 1;
+    v_pause := codemint.backoff('500 milliseconds', '1 minute', p_job.answers_without_progress,
+                                p_effects.jitter);
+    v_code := CASE WHEN codemint.makes_no_progress(p_job) THEN 'no_progress' END;
+  END IF;
+  RETURN codemint.end_call(
+    p_job, p_call, v_end, v_pause, v_code,
+    format('%s answers in a row held no new code of this reward', p_job.answers_without_progress));
+END
+$$;
+
+-- Records that a request ended without an answer that has codes: it was refused or never sent, and
+-- the room is free, or it is not known what the request did.
+CREATE OR REPLACE FUNCTION codemint.take_failure(
+  p_job codemint.jobs, p_call codemint.calls, p_ending codemint.call_ending,
+  p_effects codemint.call_effects
+) RETURNS codemint.call_outcome
+LANGUAGE plpgsql
+AS $$
+DECLARE
+  v_is_proof boolean := p_ending.result <> 'in_doubt';
+  v_end      codemint.call_outcome;
+BEGIN
+  v_end.issued := 0;
+  v_end.surplus := 0;
+  v_end.has_new := false;
+  v_end.is_short := p_call.is_short;
+  v_end.state := CASE WHEN p_call.outstanding > 0 THEN p_ending.result ELSE p_call.state END;
+  v_end.outstanding := CASE WHEN v_is_proof THEN 0 ELSE p_call.outstanding END;
+  v_end.is_news := p_call.state = 'sending' AND NOT v_is_proof;
+  RETURN codemint.end_call(
+    p_job, p_call, v_end, interval '0',
+    CASE WHEN p_effects.job_fails THEN p_ending.error_code END, p_ending.error_message);
+END
+$$;
+
+-- Gives back the room that the call does not need any more, and saves the job. p_code and p_message
+-- say why the job fails, if it does.
+CREATE OR REPLACE FUNCTION codemint.end_call(
+  p_job codemint.jobs, p_call codemint.calls, p_end codemint.call_outcome, p_pause interval,
+  p_code text, p_message text
+) RETURNS codemint.call_outcome
+LANGUAGE plpgsql
+AS $$
+DECLARE
+  v_before codemint.jobs := p_job;
+BEGIN
+  p_job.outstanding := greatest(
+    p_job.outstanding - (p_call.outstanding - p_end.outstanding), 0);
+  IF p_call.held_at IS NOT NULL AND (p_end.state <> 'in_doubt' OR p_end.is_news) THEN
     p_job := codemint.release_job(p_job, p_call.id);
   END IF;
-  p_job := codemint.place_job(codemint.conclude_job(p_job, v_code, v_message), v_pause);
-  PERFORM codemint.save_job(p_job, (p_job.is_new, p_job.queue_position, p_job.next_call_at)
-                                   IS DISTINCT FROM (v_is_new, v_place, v_next_at));
-  job_after := p_job.state;
+  p_job := codemint.place_job(codemint.conclude_job(p_job, p_code, p_message), p_pause);
+  PERFORM codemint.save_job(
+    p_job, (p_job.is_new, p_job.queue_position, p_job.next_call_at)
+           IS DISTINCT FROM (v_before.is_new, v_before.queue_position, v_before.next_call_at));
+  p_end.job_after := p_job.state;
+  RETURN p_end;
 END
 $$;
 
@@ -155,109 +253,131 @@ BEGIN
 END
 $$;
 
--- Stores the codes of an answer, and gives back the room in the job that the call held.
-CREATE OR REPLACE FUNCTION codemint.take_answer(
-  p_job codemint.jobs, p_call codemint.calls, p_reserved integer, p_facts codemint.answer_facts,
-  p_codes codemint.received_code[], p_copied integer,
-  OUT job codemint.jobs, OUT issued integer, OUT surplus integer
-)
+-- Stores the codes of an answer, unless a COPY has done so.
+CREATE OR REPLACE FUNCTION codemint.store_answer(
+  p_job codemint.jobs, p_call codemint.calls, p_facts codemint.answer_facts,
+  p_codes codemint.received_code[], p_copied integer
+) RETURNS codemint.stored_codes
 LANGUAGE plpgsql
 AS $$
 DECLARE
-  v_room   integer;
-  v_stored record;
+  v_stored codemint.stored_codes := (p_copied, 0, 0, 0, 0);
 BEGIN
-  job := p_job;
-  IF p_copied > 0 THEN
-    issued := p_copied;
-    surplus := 0;
+  IF p_copied IS NOT NULL THEN
     IF p_facts.needs_tracking THEN
       PERFORM codemint.track_codes(p_call.reward_id, p_facts.first_made_at);
     END IF;
-  ELSE
-    v_room := p_reserved + CASE WHEN job.state IN ('queued', 'running')
-                                THEN job.count - job.issued - job.outstanding ELSE 0 END;
-    SELECT * INTO v_stored FROM codemint.store_codes(job.id, p_call.id, p_call.reward_id, v_room,
-                                                     p_codes);
-    -- store_codes may have taken codes out of this job's surplus and written that to the row.
-    SELECT j.surplus INTO job.surplus FROM codemint.jobs j WHERE j.id = job.id;
-    issued := v_stored.issued + v_stored.returned;
-    surplus := v_stored.surplus;
+    RETURN v_stored;
   END IF;
-  job.outstanding := job.outstanding - p_reserved;
-  job.issued := job.issued + issued;
-  job.surplus := job.surplus + surplus;
+  v_stored := codemint.store_codes(
+    p_job.id, p_call.id, p_call.reward_id,
+    least(p_call.outstanding
+            + CASE WHEN p_job.state IN ('queued', 'running')
+                   THEN p_job.count - p_job.issued - p_job.outstanding ELSE 0 END,
+          p_job.count - p_job.issued),
+    p_codes);
   IF p_call.hold_reason IS NOT NULL THEN
     -- These codes had been set aside for a person while the call was held. The call has them now.
     DELETE FROM codemint.unattributed_codes u
     WHERE u.id IN (SELECT s.id FROM unnest(p_codes) s);
   END IF;
+  RETURN v_stored;
 END
 $$;
 
--- Records on a call's row how its request ended. p_short says that the answer was not what was
--- asked for.
+-- Records on a call's row how its request ended. What a short answer lacks may appear in the list
+-- until its listing gap has passed; a call that was held for a person is judged anew. If no code of
+-- an answer was new, the request itself may still take effect.
 CREATE OR REPLACE FUNCTION codemint.record_ending(
-  p_call uuid, p_state text, p_ending codemint.call_ending, p_short boolean
+  p_call codemint.calls, p_end codemint.call_outcome, p_ending codemint.call_ending, p_empty boolean
 ) RETURNS void
 LANGUAGE plpgsql
 AS $$
+DECLARE
+  v_now      timestamptz := clock_timestamp();
+  v_repeated boolean := p_ending.result = 'issued' AND NOT p_end.has_new AND NOT p_empty;
 BEGIN
   UPDATE codemint.calls c
-  SET state = p_state,
-      lease_expires_at = CASE WHEN p_state = 'in_doubt' THEN c.lease_expires_at END,
-      held_at = CASE WHEN p_state = 'in_doubt' THEN c.held_at END,
+  SET state = p_end.state,
+      outstanding = p_end.outstanding,
+      lease_expires_at = CASE WHEN p_end.state = 'in_doubt' THEN c.lease_expires_at END,
+      effective_until = CASE WHEN p_end.is_news AND p_end.is_short THEN v_now + c.listing_gap
+                             ELSE c.effective_until END,
+      held_at = CASE WHEN p_end.state = 'in_doubt' AND NOT p_end.is_news THEN c.held_at END,
       http_status = coalesce(p_ending.http_status, c.http_status),
-      error_code = p_ending.error_code,
-      error_message = p_ending.error_message,
+      error_code = CASE WHEN v_repeated THEN 'answer_repeated' ELSE p_ending.error_code END,
+      error_message = CASE WHEN v_repeated
+                           THEN 'the answer held no new code: it may be that of another request'
+                           ELSE p_ending.error_message END,
       received = coalesce(p_ending.received, c.received),
       duration_ms = coalesce(p_ending.duration_ms, c.duration_ms),
-      is_short = c.is_short OR p_short,
-      settled_at = CASE WHEN p_state = 'in_doubt' THEN NULL
-                        ELSE coalesce(c.settled_at, clock_timestamp()) END,
-      updated_at = clock_timestamp()
-  WHERE c.id = p_call;
+      is_short = p_end.is_short,
+      settled_at = CASE WHEN p_end.state = 'in_doubt' THEN NULL
+                        ELSE coalesce(c.settled_at, v_now) END,
+      updated_at = v_now
+  WHERE c.id = p_call.id;
 END
 $$;
 
 -- Applies what the ending of a call means for its reward and for the account. p_call is the row of
--- the call as it was before, p_state the new state, p_reserved the room in the job that the call
--- held.
+-- the call as it was before.
 CREATE OR REPLACE FUNCTION codemint.apply_effects(
-  p_reward codemint.rewards, p_call codemint.calls, p_state text, p_reserved integer,
-  p_ending codemint.call_ending, p_effects codemint.call_effects, p_facts codemint.answer_facts
+  p_reward codemint.rewards, p_call codemint.calls, p_end codemint.call_outcome,
+  p_ending codemint.call_ending, p_effects codemint.call_effects, p_facts codemint.answer_facts,
+  p_empty boolean
 ) RETURNS void
 LANGUAGE plpgsql
 AS $$
 DECLARE
   v_landed boolean := p_call.state = 'sending';
   -- Only an ending that lands shows facts: an answer that is repeated or late is not the newest.
-  v_clean  boolean := v_landed AND p_ending.result = 'issued' AND p_effects.reward = 'proven';
+  v_clean  boolean := v_landed AND p_end.state = 'issued' AND p_effects.reward = 'proven';
   v_alone  boolean := v_landed AND p_effects.reward = 'failed' AND codemint.fails_alone(p_reward);
 BEGIN
-  p_reward := codemint.close_or_reopen(p_reward, v_landed AND p_state = 'in_doubt');
+  p_reward := codemint.close_or_reopen(p_reward, p_end.is_news);
   IF v_clean THEN
-    p_reward := codemint.record_facts(p_reward, p_facts);
+    p_reward := codemint.record_facts(p_reward, p_call, p_facts);
   END IF;
   PERFORM codemint.apply_reward_effect(
-    p_reward, v_landed, CASE WHEN v_alone THEN 'refused' ELSE p_effects.reward END, p_ending,
-    p_effects.jitter);
-  IF p_effects.reward = 'watched' AND p_reserved > 0 THEN
-    -- The answer was not what was asked for: the reward is listed before its next call.
-    PERFORM codemint.watch_reward(p_call.reward_id, p_call.id, 'short_answer');
-  ELSIF p_ending.result = 'in_doubt' AND p_call.state = 'absent' THEN
-    -- An absent call holds no room any more, but it may have made codes all the same.
-    PERFORM codemint.watch_reward(p_call.reward_id, p_call.id, 'late_doubt');
-  END IF;
+    p_reward, v_landed,
+    CASE WHEN v_alone THEN 'refused'
+         WHEN p_effects.reward = 'proven' AND NOT v_clean THEN 'none'
+         ELSE p_effects.reward END,
+    p_ending, p_effects.jitter);
+  PERFORM codemint.watch_after(p_call, p_end, p_ending, p_empty);
   PERFORM codemint.apply_account_effect(
-    v_landed, p_call.send_at, CASE WHEN v_alone THEN 'none' ELSE p_effects.account END, p_effects);
+    v_landed, p_call.send_at, CASE WHEN v_alone THEN 'none' ELSE p_effects.account END, p_effects,
+    CASE WHEN v_clean THEN p_call.reward_id END);
   IF v_clean THEN
-    PERFORM codemint.record_clock_offset(p_call.send_at, p_facts.first_made_at,
-                                         p_facts.last_made_at);
+    PERFORM codemint.record_clock_offset(p_call, p_facts);
   END IF;
-  IF p_reserved > 0 AND p_ending.result = 'unsent' AND p_effects.account = 'none' THEN
+  IF p_call.outstanding > 0 AND p_ending.result = 'unsent' AND p_effects.account = 'none' THEN
     -- The worker is stopping, or was too late. The other workers need not wait for their next poll.
     PERFORM pg_notify('codemint_jobs', '');
+  END IF;
+END
+$$;
+
+-- Watches a reward after the ending of a call that had its outcome before, and so holds no room any
+-- more: its request may have made codes all the same. A settlement that is repeated begins no
+-- second watch.
+CREATE OR REPLACE FUNCTION codemint.watch_after(
+  p_call codemint.calls, p_end codemint.call_outcome, p_ending codemint.call_ending, p_empty boolean
+) RETURNS void
+LANGUAGE plpgsql
+AS $$
+BEGIN
+  IF p_call.outstanding > 0 THEN
+    RETURN;
+  ELSIF p_ending.result = 'in_doubt' AND p_call.state = 'absent' THEN
+    PERFORM codemint.watch_reward(p_call.reward_id, p_call.id, 'late_doubt');
+  ELSIF p_end.is_short AND NOT p_call.is_short THEN
+    PERFORM codemint.watch_reward(p_call.reward_id, p_call.id, 'partial_call');
+  ELSIF p_ending.result = 'issued' AND NOT p_end.has_new AND NOT p_empty
+        AND NOT EXISTS (SELECT FROM codemint.reward_watches w
+                        WHERE w.reward_id = p_call.reward_id AND w.call_id = p_call.id
+                          AND w.reason = 'repeated_answer') THEN
+    PERFORM codemint.watch_reward(p_call.reward_id, p_call.id, 'repeated_answer');
   END IF;
 END
 $$;
@@ -275,11 +395,11 @@ DECLARE
   c_holds constant integer := 8;
   v_now   timestamptz := clock_timestamp();
 BEGIN
-  IF (p_effect IN ('none', 'proven', 'watched', 'closed', 'failed', 'refused')) IS NOT TRUE THEN
+  IF (p_effect IN ('none', 'proven', 'closed', 'failed', 'refused')) IS NOT TRUE THEN
     RAISE EXCEPTION 'there is no effect on a reward that is called %', p_effect
       USING ERRCODE = 'invalid_parameter_value';
   END IF;
-  p_reward.in_flight := p_reward.in_flight - CASE WHEN p_landed THEN 1 ELSE 0 END;
+  p_reward.in_flight := greatest(p_reward.in_flight - CASE WHEN p_landed THEN 1 ELSE 0 END, 0);
   -- Only an ending that lands says how the reward is now. An ending that is repeated or late is
   -- older than what has happened meanwhile.
   IF p_effect = 'proven' AND p_landed THEN
@@ -296,6 +416,7 @@ BEGIN
     p_reward.paused_until := greatest(
       p_reward.paused_until,
       v_now + codemint.backoff('2 seconds', '5 minutes', p_reward.failures, p_jitter));
+    p_reward.paused_for := p_reward.paused_until - v_now;
     p_reward.error_code := p_ending.error_code;
     p_reward.error_message := p_ending.error_message;
     IF p_reward.failures >= c_holds THEN
@@ -306,11 +427,12 @@ BEGIN
   END IF;
   UPDATE codemint.rewards r
   SET in_flight = p_reward.in_flight, closed_at = p_reward.closed_at,
+      reconciler = p_reward.reconciler, reconciler_until = p_reward.reconciler_until,
       reconcile_at = p_reward.reconcile_at,
       failures = p_reward.failures, failing_since = p_reward.failing_since,
-      paused_until = p_reward.paused_until,
+      paused_until = p_reward.paused_until, paused_for = p_reward.paused_for,
       error_code = p_reward.error_code, error_message = p_reward.error_message,
-      newest_known = p_reward.newest_known, prefix_literal = p_reward.prefix_literal
+      newest_job = p_reward.newest_job, newest_call = p_reward.newest_call
   WHERE r.reward_id = p_reward.reward_id;
 END
 $$;
@@ -326,7 +448,8 @@ BEGIN
 END
 $$;
 
--- Closes a reward when one of its calls falls in doubt, and opens it again when no call is in
+-- Closes a reward when one of its calls falls in doubt, or lacks less than before. A listing that is
+-- running was begun for another doubt, so it is void. Opens the reward again when no call is in
 -- doubt.
 CREATE OR REPLACE FUNCTION codemint.close_or_reopen(p_reward codemint.rewards, p_doubted boolean)
 RETURNS codemint.rewards
@@ -336,6 +459,8 @@ BEGIN
   IF p_doubted THEN
     p_reward.closed_at := coalesce(p_reward.closed_at, clock_timestamp());
     p_reward.reconcile_at := NULL;
+    p_reward.reconciler := NULL;
+    p_reward.reconciler_until := NULL;
   ELSIF p_reward.closed_at IS NOT NULL THEN
     PERFORM FROM codemint.calls c
     WHERE c.reward_id = p_reward.reward_id AND c.state = 'in_doubt' AND c.held_at IS NULL;
@@ -358,31 +483,33 @@ DECLARE
                     AND p_job.issued + p_job.outstanding + p_call.size <= p_job.count;
 BEGIN
   INSERT INTO codemint.calls
-    (id, job_id, reward_id, prefix, size, state, worker, lease_expires_at)
+    (id, job_id, reward_id, prefix, size, state, outstanding, worker, lease, api_timeout,
+     listing_gap, lease_expires_at, effective_until)
   VALUES
     (p_call.id, p_job.id, p_job.reward_id, p_call.prefix, p_call.size,
-     CASE WHEN v_fits THEN 'sending' ELSE 'absent' END, p_call.worker, clock_timestamp())
+     CASE WHEN v_fits THEN 'sending' ELSE 'absent' END,
+     CASE WHEN v_fits THEN p_call.size ELSE 0 END, p_call.worker, p_call.lease,
+     p_call.api_timeout, p_call.listing_gap, clock_timestamp(),
+     clock_timestamp() + p_call.api_timeout + p_call.listing_gap)
   RETURNING * INTO v_call;
   RETURN v_call;
 END
 $$;
 
--- Inserts the codes of one answer. Up to p_room new codes count for the job, and the rest is
--- surplus. A code that is known already stays where it is. There is one exception: an answer takes
--- its own codes back from surplus.
+-- Stores the codes of one answer. Up to p_room new codes count for the job, and the rest is surplus.
+-- A code that is known already stays where it is. There is one exception: an answer takes its own
+-- codes back from surplus.
 CREATE OR REPLACE FUNCTION codemint.store_codes(
-  p_job bigint, p_call uuid, p_reward uuid, p_room integer, p_codes codemint.received_code[],
-  OUT issued integer, OUT surplus integer, OUT returned integer
-)
+  p_job bigint, p_call uuid, p_reward uuid, p_room integer, p_codes codemint.received_code[]
+) RETURNS codemint.stored_codes
 LANGUAGE plpgsql
 AS $$
+DECLARE
+  v_stored codemint.stored_codes := (cardinality(p_codes), 0, 0, 0, 0);
 BEGIN
-  issued := cardinality(p_codes);
-  surplus := 0;
-  returned := 0;
-  IF issued > p_room OR NOT codemint.store_new_codes(p_job, p_call, p_codes) THEN
-    SELECT s.issued, s.surplus, s.returned INTO issued, surplus, returned
-    FROM codemint.store_among_known(p_job, p_call, p_reward, p_room, p_codes) s;
+  IF v_stored.issued > p_room
+     OR NOT codemint.store_new_codes(p_job, p_call, p_codes) THEN
+    v_stored := codemint.store_among_known(p_job, p_call, p_reward, p_room, p_codes);
   END IF;
   PERFORM FROM unnest(p_codes) s WHERE s.sync_status IN ('pending', 'error') LIMIT 1;
   IF FOUND THEN
@@ -391,10 +518,11 @@ BEGIN
       SELECT CASE WHEN count(*) = count(s.created_at) THEN min(s.created_at) END
       FROM unnest(p_codes) s));
   END IF;
+  RETURN v_stored;
 END
 $$;
 
--- Turns a received code into a row of codes. Fields go to the columns of the same name, so a column
+-- Turns a code of an answer into a row of codes. Fields go to the columns of the same name, so a column
 -- that both types have needs no line here.
 CREATE OR REPLACE FUNCTION codemint.code_row(
   p_code codemint.received_code, p_job bigint, p_call uuid, p_surplus boolean
@@ -407,14 +535,15 @@ BEGIN
   v_row.job_id := p_job;
   v_row.call_id := p_call;
   v_row.surplus := p_surplus;
+  v_row.from_answer := true;
   v_row.stored_at := statement_timestamp();
   v_row.synced_at := CASE WHEN v_row.sync_status = 'synced' THEN clock_timestamp() END;
   RETURN v_row;
 END
 $$;
 
--- Inserts the codes of an answer if none of them is known yet; the job has room for all. If one is
--- known, inserts nothing and returns false.
+-- Inserts codes if none of them is known yet; the job has room for all. If one is known, inserts
+-- nothing and returns false.
 CREATE OR REPLACE FUNCTION codemint.store_new_codes(
   p_job bigint, p_call uuid, p_codes codemint.received_code[]
 ) RETURNS boolean
@@ -430,18 +559,25 @@ EXCEPTION
 END
 $$;
 
--- Stores an answer with codes that are known already, or with more codes than the job has room for.
--- Nearly all answers are stored by store_new_codes instead.
+-- Stores codes of which some are known already, or more codes than the job has room for. Nearly all
+-- answers are stored by store_new_codes instead.
 CREATE OR REPLACE FUNCTION codemint.store_among_known(
-  p_job bigint, p_call uuid, p_reward uuid, p_room integer, p_codes codemint.received_code[],
-  OUT issued integer, OUT surplus integer, OUT returned integer
-)
+  p_job bigint, p_call uuid, p_reward uuid, p_room integer, p_codes codemint.received_code[]
+) RETURNS codemint.stored_codes
 LANGUAGE plpgsql
 AS $$
 DECLARE
-  v_returned uuid[];
+  v_stored codemint.stored_codes;
+  v_since  timestamptz := codemint.sent_since(p_call);
 BEGIN
-  returned := 0;
+  -- What a listing showed before the call could be sent is not the call's: the answer is another's.
+  SELECT count(*) FILTER (WHERE c.call_id = p_call),
+         count(*) FILTER (WHERE c.call_id IS DISTINCT FROM p_call AND c.stored_at >= v_since
+                            AND (NOT c.from_answer OR c.surplus AND c.call_id IS NULL))
+    INTO v_stored.own, v_stored.proven
+  FROM codemint.codes c
+  WHERE c.id IN (SELECT s.id FROM unnest(p_codes) s) AND c.reward_id = p_reward
+    AND c.purged_at IS NULL;
   -- New codes must be told from known ones before the insert only if there is not room for all.
   WITH shown AS (
     SELECT s.code, s.place,
@@ -459,19 +595,37 @@ BEGIN
     RETURNING c.surplus
   )
   SELECT count(*) FILTER (WHERE NOT s.surplus), count(*) FILTER (WHERE s.surplus)
-    INTO issued, surplus
+    INTO v_stored.issued, v_stored.surplus
   FROM stored s;
+  v_stored.returned := codemint.take_back(
+    p_job, p_call, p_reward, p_room - v_stored.issued, v_since, p_codes);
+  PERFORM codemint.replace_listed(p_reward, p_codes);
+  RETURN v_stored;
+END
+$$;
 
-  IF issued + surplus < cardinality(p_codes) AND p_room > issued THEN
-    v_returned := ARRAY(
-      SELECT c.id FROM codemint.codes c
-      WHERE c.id IN (SELECT s.id FROM unnest(p_codes) s) AND c.surplus AND c.reward_id = p_reward
-        AND (c.call_id IS NULL OR c.call_id = p_call)
-      ORDER BY c.id
-      LIMIT p_room - issued);
-    returned := cardinality(v_returned);
+-- Takes codes of the call back from surplus, as far as there is room, and returns how many. Surplus
+-- without a call may be anybody's, and an answer proves whose a code is that only a listing had
+-- shown.
+CREATE OR REPLACE FUNCTION codemint.take_back(
+  p_job bigint, p_call uuid, p_reward uuid, p_room integer, p_since timestamptz,
+  p_codes codemint.received_code[]
+) RETURNS integer
+LANGUAGE plpgsql
+AS $$
+DECLARE
+  v_returned uuid[];
+BEGIN
+  v_returned := ARRAY(
+    SELECT c.id FROM codemint.codes c
+    WHERE c.id IN (SELECT s.id FROM unnest(p_codes) s) AND c.surplus AND c.reward_id = p_reward
+      AND (c.call_id = p_call
+           OR c.stored_at >= p_since AND (c.call_id IS NULL OR NOT c.from_answer))
+    ORDER BY c.id
+    LIMIT greatest(p_room, 0));
+  IF cardinality(v_returned) > 0 THEN
     UPDATE codemint.jobs j
-    SET surplus = j.surplus - t.number
+    SET surplus = greatest(j.surplus - t.number, 0)
     FROM (SELECT c.job_id, count(*)::integer AS number FROM codemint.codes c
           WHERE c.id = ANY (v_returned) GROUP BY c.job_id) t
     WHERE j.id = t.job_id;
@@ -479,6 +633,33 @@ BEGIN
     SET surplus = false, job_id = p_job, call_id = p_call
     WHERE c.id = ANY (v_returned);
   END IF;
+  RETURN cardinality(v_returned);
+END
+$$;
+
+-- Replaces what only a listing had shown of these codes by what an answer shows: the text and the
+-- time, because listings may show them in another form. The rest is replaced unless the listing
+-- showed a later change of the code.
+CREATE OR REPLACE FUNCTION codemint.replace_listed(
+  p_reward uuid, p_codes codemint.received_code[]
+) RETURNS void
+LANGUAGE plpgsql
+AS $$
+BEGIN
+  UPDATE codemint.codes c
+  SET code = s.code, created_at = s.created_at, from_answer = true,
+      status = CASE WHEN n.is_newer THEN s.status ELSE c.status END,
+      sync_status = CASE WHEN n.is_newer THEN s.sync_status ELSE c.sync_status END,
+      external_ids = CASE WHEN n.is_newer THEN s.external_ids ELSE c.external_ids END,
+      expires_at = CASE WHEN n.is_newer THEN s.expires_at ELSE c.expires_at END,
+      updated_at = CASE WHEN n.is_newer THEN s.updated_at ELSE c.updated_at END,
+      synced_at = CASE WHEN n.is_newer AND s.sync_status = 'synced'
+                       THEN coalesce(c.synced_at, clock_timestamp()) ELSE c.synced_at END
+  FROM unnest(p_codes) s
+  CROSS JOIN LATERAL (
+    SELECT codemint.is_newer(s.updated_at, k.updated_at) AS is_newer
+    FROM codemint.codes k WHERE k.id = s.id) n
+  WHERE c.id = s.id AND c.reward_id = p_reward AND NOT c.from_answer AND c.purged_at IS NULL;
 END
 $$;
 

@@ -2,26 +2,69 @@
 -- the next claim, never in the middle of a call. A call that was claimed before is made, and its
 -- codes count.
 --
+-- A function of an operator never waits for a lock for longer than two seconds, and never takes one
+-- that every claim needs: the operator's transaction may stay open for an hour.
+--
 -- An action that is repeated changes nothing and returns the same sentence. Each change is kept
 -- with who, when and why (job_actions).
 
--- Locks a job's row, after its reward's row.
+-- Locks a job's row, after its reward's row. Somebody may keep either for long, so the function waits
+-- for two seconds at most and then says who has it. A reward that has no row yet does not get one
+-- here: the operator's transaction may stay open, and then no claim could make the row.
 CREATE OR REPLACE FUNCTION codemint.lock_job(p_job bigint) RETURNS codemint.jobs
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
+SET lock_timeout = '2s'
 AS $$
 DECLARE
   v_job codemint.jobs;
 BEGIN
   SELECT * INTO v_job FROM codemint.jobs j WHERE j.id = p_job;
-  IF FOUND THEN
-    PERFORM codemint.lock_reward(v_job.reward_id);
-    SELECT * INTO v_job FROM codemint.jobs j WHERE j.id = p_job FOR UPDATE;
-  END IF;
-  IF NOT FOUND THEN
+  BEGIN
+    PERFORM FROM codemint.rewards r WHERE r.reward_id = v_job.reward_id FOR NO KEY UPDATE;
+    SELECT * INTO v_job FROM codemint.jobs j WHERE j.id = p_job FOR NO KEY UPDATE;
+  EXCEPTION
+    WHEN lock_not_available THEN
+      RAISE EXCEPTION 'job % is locked by %', p_job,
+        coalesce(codemint.job_holder(p_job), 'another connection')
+        USING ERRCODE = 'lock_not_available',
+              HINT = 'Nothing was changed. Try again when that transaction has ended.';
+  END;
+  IF v_job.id IS NULL THEN
     RAISE EXCEPTION 'there is no job %', p_job USING ERRCODE = 'no_data_found';
   END IF;
   RETURN v_job;
+END
+$$;
+
+-- Gives a job its place in the queue of its reward after an operator changed it; the job is locked and
+-- saved. If nobody has met the reward yet, or somebody is making its row, the first job of the reward
+-- gets a pending placement as after an INSERT. A head of the queue that is out of date is corrected by
+-- the next claim.
+CREATE OR REPLACE FUNCTION codemint.requeue_job(p_job codemint.jobs) RETURNS void
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+  PERFORM FROM codemint.rewards r
+  WHERE r.reward_id = p_job.reward_id FOR NO KEY UPDATE SKIP LOCKED;
+  IF FOUND THEN
+    PERFORM codemint.refresh_queue(p_job.reward_id);
+    -- Claims may have passed the reward over while this transaction had the job.
+    UPDATE codemint.rewards r SET passed_over_until = NULL
+    WHERE r.reward_id = p_job.reward_id AND r.passed_over_until IS NOT NULL;
+    RETURN;
+  END IF;
+  DELETE FROM codemint.pending_placements p
+  WHERE p.id = ANY (ARRAY(
+    SELECT s.id FROM codemint.pending_placements s WHERE s.reward_id = p_job.reward_id
+    FOR UPDATE SKIP LOCKED));
+  INSERT INTO codemint.pending_placements (reward_id, priority, due_at, job_id)
+  SELECT j.reward_id, j.priority, j.next_call_at, j.id
+  FROM codemint.jobs j
+  WHERE j.reward_id = p_job.reward_id AND j.is_new
+  ORDER BY j.priority, j.next_call_at, j.id
+  LIMIT 1;
 END
 $$;
 
@@ -38,7 +81,8 @@ DECLARE
   v_job    codemint.jobs;
 BEGIN
   v_job := codemint.place_job(codemint.conclude_job(p_job, NULL, NULL), interval '0');
-  PERFORM codemint.save_job(v_job);
+  PERFORM codemint.save_job(v_job, false);
+  PERFORM codemint.requeue_job(v_job);
   PERFORM codemint.keep_action(v_job, v_before, p_action, p_note);
   RETURN codemint.describe_job(v_job);
 END
@@ -74,7 +118,7 @@ BEGIN
       SELECT u.id FROM codemint.job_actions u WHERE u.told_at IS NULL
       ORDER BY u.id
       LIMIT 1000
-      FOR UPDATE SKIP LOCKED))
+      FOR NO KEY UPDATE SKIP LOCKED))
     RETURNING a.*
   )
   SELECT * FROM told ORDER BY id;
@@ -170,14 +214,15 @@ COMMENT ON FUNCTION codemint.resume_job(bigint, text) IS
   'Lets a paused job proceed. A job that is held stays held: resuming resolves nothing.';
 
 -- Whether a surplus code can be one that the job asked for: it begins with the job's prefix, or the
--- API is known not to take prefixes literally. A watch also finds codes of other jobs of the
+-- API is known not to take that prefix literally. A watch also finds codes of other jobs of the
 -- reward.
 CREATE OR REPLACE FUNCTION codemint.may_be_of(p_job codemint.jobs, p_code text) RETURNS boolean
 LANGUAGE sql STABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
-  SELECT starts_with(p_code, coalesce(p_job.prefix, '')) OR EXISTS (
-    SELECT FROM codemint.rewards r WHERE r.reward_id = p_job.reward_id AND NOT r.prefix_literal)
+  SELECT starts_with(p_code, coalesce(p_job.prefix, ''))
+         OR (SELECT f.is_altered AND NOT f.is_literal
+             FROM codemint.prefix_facts(p_job.reward_id, p_job.prefix) f)
 $$;
 
 CREATE OR REPLACE FUNCTION codemint.retry_job(p_job bigint, p_note text DEFAULT NULL) RETURNS text
@@ -186,8 +231,7 @@ SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-  v_job   codemint.jobs := codemint.lock_job(p_job);
-  v_taken integer;
+  v_job codemint.jobs := codemint.lock_job(p_job);
 BEGIN
   IF v_job.state = 'completed' OR v_job.state IN ('queued', 'running') AND NOT v_job.held THEN
     RETURN codemint.describe_job(v_job);
@@ -195,19 +239,12 @@ BEGIN
   IF v_job.state = 'ending' THEN
     PERFORM codemint.refuse(v_job, 'it can be retried when it has ended');
   END IF;
-  IF EXISTS (SELECT FROM codemint.calls c WHERE c.job_id = p_job AND c.held_at IS NOT NULL) THEN
+  IF EXISTS (SELECT FROM codemint.calls c
+             WHERE c.job_id = p_job AND c.held_at IS NOT NULL
+               AND codemint.has_seen_all(c.hold_reason)) THEN
     PERFORM codemint.refuse(v_job, 'decide its doubtful calls first, see codemint.doubts');
   END IF;
-  UPDATE codemint.codes c SET surplus = false
-  WHERE c.id IN (
-    SELECT s.id FROM codemint.codes s
-    WHERE s.job_id = p_job AND s.surplus AND s.call_id IS NOT NULL
-      AND codemint.may_be_of(v_job, s.code)
-    ORDER BY s.id
-    LIMIT v_job.count - v_job.issued - v_job.outstanding);
-  GET DIAGNOSTICS v_taken = ROW_COUNT;
-  v_job.issued := v_job.issued + v_taken;
-  v_job.surplus := v_job.surplus - v_taken;
+  v_job := codemint.take_surplus(v_job);
   v_job.state := CASE WHEN v_job.started_at IS NULL THEN 'queued' ELSE 'running' END;
   v_job.finished_at := NULL;
   v_job.held := false;
@@ -240,7 +277,8 @@ BEGIN
   END IF;
   IF v_job.priority <> p_priority THEN
     v_job.priority := p_priority;
-    PERFORM codemint.save_job(v_job);
+    PERFORM codemint.save_job(v_job, false);
+    PERFORM codemint.requeue_job(v_job);
     PERFORM codemint.keep_action(v_job, v_job.state, format('priority %s', p_priority), p_note);
   END IF;
   RETURN format('job %s has priority %s', p_job, p_priority);
@@ -254,18 +292,19 @@ RETURNS text
 LANGUAGE plpgsql
 SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
+SET lock_timeout = '2s'
 AS $$
 DECLARE
   v_call  codemint.calls;
   v_job   codemint.jobs;
   v_state text;
-  v_found codemint.received_code[];
+  v_found uuid[];
 BEGIN
   PERFORM codemint.check_resolution(p_call, p_decision, p_note);
   SELECT * INTO v_call FROM codemint.calls c WHERE c.id = p_call;
-  PERFORM codemint.lock_reward(v_call.reward_id);
-  SELECT j.state INTO v_state FROM codemint.jobs j WHERE j.id = v_call.job_id FOR UPDATE;
-  SELECT * INTO v_call FROM codemint.calls c WHERE c.id = p_call FOR UPDATE;
+  v_job := codemint.lock_job(v_call.job_id);
+  v_state := v_job.state;
+  SELECT * INTO v_call FROM codemint.calls c WHERE c.id = p_call FOR NO KEY UPDATE;
   IF v_call.state <> 'in_doubt' OR v_call.held_at IS NULL THEN
     RAISE EXCEPTION 'call % is % and not held: there is nothing to resolve', p_call,
       CASE WHEN v_call.state = 'in_doubt' THEN 'in doubt, codemint is working on it,'
@@ -285,7 +324,8 @@ BEGIN
   IF p_decision = 'absent' THEN
     PERFORM codemint.declare_absent(p_call);
   ELSE
-    PERFORM codemint.adopt_call(p_call, v_found);
+    PERFORM codemint.stage_unattributed(p_call, v_found);
+    PERFORM codemint.adopt_call(p_call, p_call, v_found);
   END IF;
   SELECT * INTO v_job FROM codemint.jobs j WHERE j.id = v_call.job_id;
   v_job := codemint.place_job(codemint.release_job(v_job, p_call), interval '0');
@@ -300,6 +340,21 @@ COMMENT ON FUNCTION codemint.resolve_call(uuid, text, text) IS
   'Decides a held call: adopt takes the codes that were found for the call, absent frees its room. '
   'The note is required; who, when and why are kept.';
 
+-- Stages codes that were set aside as a listing would, under the id of the call that adopts them.
+CREATE OR REPLACE FUNCTION codemint.stage_unattributed(p_call uuid, p_codes uuid[]) RETURNS void
+LANGUAGE sql
+SET search_path = pg_catalog, pg_temp
+AS $$
+  INSERT INTO codemint.listed_codes
+    (listing, id, reward_id, code, status, sync_status, external_ids, created_at, expires_at,
+     updated_at)
+  SELECT p_call, u.id, u.reward_id, u.code, u.status, u.sync_status, u.external_ids, u.created_at,
+         u.expires_at, u.updated_at
+  FROM codemint.unattributed_codes u
+  WHERE u.id = ANY (p_codes)
+  ON CONFLICT DO NOTHING
+$$;
+
 -- An operator wants to adopt a held call, and no codes were found for it. If the reward has never
 -- been listed as a whole, it is listed now, because the codes of the call may be there.
 CREATE OR REPLACE FUNCTION codemint.look_for_codes(p_call codemint.calls) RETURNS text
@@ -308,8 +363,7 @@ SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
   IF codemint.has_seen_all(p_call.hold_reason) OR EXISTS (
-       SELECT FROM codemint.unattributed_codes u
-       WHERE u.reward_id = p_call.reward_id AND u.found_at = p_call.held_at) THEN
+       SELECT FROM codemint.found_together(p_call) u) THEN
     RAISE EXCEPTION 'no codes were found for call %: there is nothing to adopt', p_call.id
       USING ERRCODE = 'object_not_in_prerequisite_state';
   END IF;
@@ -343,35 +397,47 @@ BEGIN
 END
 $$;
 
--- The codes that a held call may adopt, at most as many as it asked for. They were set aside for
--- the call and the calls that are held with it. Codes that begin with the call's prefix are taken.
--- If none does, and the prefix is not known to be literal, codes that begin with no other call's
--- prefix are.
-CREATE OR REPLACE FUNCTION codemint.unattributed_for(p_call codemint.calls)
-RETURNS codemint.received_code[]
+-- Codes that were set aside for a held call and the calls that are held with it.
+CREATE OR REPLACE FUNCTION codemint.found_together(p_call codemint.calls)
+RETURNS SETOF codemint.unattributed_codes
 LANGUAGE sql STABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
-  WITH found AS (
-    SELECT u.*, starts_with(u.code, coalesce(p_call.prefix, '')) AS is_own,
-           EXISTS (SELECT FROM codemint.calls o
-                   WHERE o.reward_id = p_call.reward_id AND o.held_at = p_call.held_at
-                     AND o.prefix <> coalesce(p_call.prefix, '')
-                     AND starts_with(u.code, o.prefix)) AS is_others
-    FROM codemint.unattributed_codes u
-    WHERE u.reward_id = p_call.reward_id AND u.found_at = p_call.held_at
-      AND NOT EXISTS (SELECT FROM codemint.codes k WHERE k.id = u.id)
+  SELECT u.*
+  FROM codemint.unattributed_codes u
+  WHERE u.call_id IN (SELECT c.id FROM codemint.calls c WHERE c.held_with = p_call.held_with)
+    AND u.reward_id = p_call.reward_id
+    AND NOT EXISTS (SELECT FROM codemint.codes k WHERE k.id = u.id)
+$$;
+
+-- The codes that a held call may adopt, at most as many as it lacks. Codes that begin with the
+-- call's prefix are taken. If none does, and answers have not shown that codes begin with it, codes
+-- are that begin with no other call's prefix.
+CREATE OR REPLACE FUNCTION codemint.unattributed_for(p_call codemint.calls) RETURNS uuid[]
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+  WITH others AS (
+    SELECT array_agg(DISTINCT o.prefix) AS prefixes
+    FROM codemint.calls o
+    WHERE o.held_with = p_call.held_with AND o.held_at IS NOT NULL
+      AND o.prefix <> coalesce(p_call.prefix, '')
+  ), found AS (
+    SELECT u.id, u.created_at, starts_with(u.code, coalesce(p_call.prefix, '')) AS is_own,
+           EXISTS (SELECT FROM unnest(o.prefixes) AS p (prefix)
+                   WHERE starts_with(u.code, p.prefix)) AS is_others
+    FROM codemint.found_together(p_call) u CROSS JOIN others o
   ), own AS (
-    SELECT f.* FROM found f
+    SELECT f.id
+    FROM found f
     WHERE f.is_own
        OR NOT f.is_others AND NOT EXISTS (SELECT FROM found g WHERE g.is_own)
-          AND NOT coalesce((SELECT r.prefix_literal FROM codemint.rewards r
-                            WHERE r.reward_id = p_call.reward_id), false)
-    ORDER BY f.is_others, f.id
-    LIMIT p_call.size)
-  SELECT coalesce(
-    array_agg(jsonb_populate_record(NULL::codemint.received_code, to_jsonb(o)) ORDER BY o.id), '{}')
-  FROM own o
+          AND (p_call.prefix IS NULL OR NOT EXISTS (
+            SELECT FROM codemint.prefix_facts(p_call.reward_id, p_call.prefix) p
+            WHERE p.is_literal AND NOT p.is_altered))
+    ORDER BY f.is_others, f.created_at, f.id
+    LIMIT p_call.outstanding)
+  SELECT ARRAY(SELECT o.id FROM own o)
 $$;
 
 -- Operators may know how many codes there are, but not which. So this function runs with its
@@ -392,11 +458,12 @@ CREATE OR REPLACE FUNCTION codemint.track_sync(p_reward uuid) RETURNS text
 LANGUAGE plpgsql
 SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
+SET lock_timeout = '2s'
 AS $$
 DECLARE
   v_codes bigint;
 BEGIN
-  PERFORM FROM codemint.rewards r WHERE r.reward_id = p_reward FOR UPDATE;
+  PERFORM FROM codemint.rewards r WHERE r.reward_id = p_reward FOR NO KEY UPDATE;
   SELECT count(*) INTO v_codes
   FROM codemint.jobs j
   JOIN codemint.codes c ON c.job_id = j.id AND c.sync_status IN ('pending', 'error')

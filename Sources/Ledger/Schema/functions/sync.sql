@@ -52,7 +52,7 @@ BEGIN
     AND coalesce(t.worker_until, '-infinity') < v_now
   ORDER BY t.next_pass_at, t.reward_id
   LIMIT 1
-  FOR UPDATE SKIP LOCKED;
+  FOR NO KEY UPDATE SKIP LOCKED;
   IF NOT FOUND THEN
     SELECT codemint.microseconds(v_now, min(greatest(
              t.next_pass_at + CASE WHEN t.passes = 0 THEN p_first ELSE interval '0' END,
@@ -121,9 +121,22 @@ BEGIN
 END
 $$;
 
+-- Whether a code that is shown with this time of its last change may replace what is known of it. A
+-- time that is not shown says nothing, so it never replaces one that is known.
+CREATE OR REPLACE FUNCTION codemint.is_newer(p_shown timestamptz, p_known timestamptz)
+RETURNS boolean
+LANGUAGE plpgsql IMMUTABLE
+AS $$
+BEGIN
+  RETURN p_known IS NULL OR coalesce(p_shown >= p_known, false);
+END
+$$;
+
 -- Records how a page showed the codes of a tracked reward. One statement writes only rows that
--- differ. A code that is shown with an older change than the known one is out of date, and is left
--- alone. The codes come without their values, which never change.
+-- differ. A code that is shown with an older change than the known one, or with none, is out of
+-- date and is left alone. What is unknown never replaces what is known: a page that shows no
+-- externalIds keeps them, and one that shows the same change without expiresAt keeps that. The codes
+-- come without their values, which never change.
 CREATE OR REPLACE FUNCTION codemint.record_changes(
   p_reward uuid, p_worker uuid, p_codes codemint.received_code[],
   OUT kept boolean, OUT changed integer, OUT unknown integer, OUT raises_watch boolean
@@ -139,7 +152,7 @@ BEGIN
   unknown := 0;
   raises_watch := false;
   -- Whoever stores codes of the reward holds this lock too, and waits for rows of codes meanwhile.
-  PERFORM FROM codemint.rewards r WHERE r.reward_id = p_reward FOR UPDATE;
+  PERFORM FROM codemint.rewards r WHERE r.reward_id = p_reward FOR NO KEY UPDATE;
   kept := EXISTS (
     SELECT FROM codemint.tracked_rewards t
     WHERE t.reward_id = p_reward AND t.worker = p_worker AND t.worker_until >= v_now);
@@ -151,13 +164,23 @@ BEGIN
       expires_at = s.expires_at, updated_at = s.updated_at,
       synced_at = CASE WHEN s.sync_status = 'synced' THEN coalesce(c.synced_at, v_now)
                        ELSE c.synced_at END
-  FROM unnest(p_codes) AS s
-  WHERE c.id = s.id AND c.reward_id = p_reward AND c.purged_at IS NULL
-    AND (s.updated_at < c.updated_at) IS NOT TRUE
+  FROM (SELECT k.id, u.status, u.updated_at,
+               CASE WHEN x.is_known THEN k.sync_status ELSE u.sync_status END AS sync_status,
+               CASE WHEN x.is_known THEN k.external_ids ELSE u.external_ids END AS external_ids,
+               CASE WHEN u.updated_at = k.updated_at
+                    THEN coalesce(u.expires_at, k.expires_at) ELSE u.expires_at END AS expires_at
+        FROM unnest(p_codes) AS u
+        JOIN codemint.codes k ON k.id = u.id
+        CROSS JOIN LATERAL (
+          SELECT u.external_ids = '{}' AND k.external_ids <> '{}' AS is_known) x
+        WHERE k.reward_id = p_reward AND k.purged_at IS NULL
+          AND codemint.is_newer(u.updated_at, k.updated_at)) AS s
+  WHERE c.id = s.id
     AND (c.status, c.sync_status, c.external_ids, c.expires_at, c.updated_at)
         IS DISTINCT FROM
         (s.status, s.sync_status, s.external_ids, s.expires_at, s.updated_at);
   GET DIAGNOSTICS changed = ROW_COUNT;
+  PERFORM codemint.record_tracked_times(p_codes);
   SELECT count(*), CASE WHEN count(*) = count(s.created_at) THEN max(s.created_at) END
     INTO unknown, v_newest
   FROM unnest(p_codes) AS s
@@ -166,6 +189,24 @@ BEGIN
     AND NOT EXISTS (SELECT FROM codemint.raw_codes w WHERE w.id = s.id);
   IF unknown > 0 THEN
     raises_watch := codemint.watch_for_late_codes(p_reward, v_newest);
+  END IF;
+END
+$$;
+
+-- Records what a page of a pass shows of createdAt in lists, if no page has shown it for an hour. A
+-- pass can have thousands of pages.
+CREATE OR REPLACE FUNCTION codemint.record_tracked_times(p_codes codemint.received_code[])
+RETURNS void
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+  PERFORM FROM codemint.observed_facts f
+  WHERE f.fact = 'list_resolution' AND f.subject = ''
+    AND f.last_seen_at > clock_timestamp() - interval '1 hour';
+  IF NOT FOUND THEN
+    PERFORM codemint.record_list_times(p_codes, w.times_agree, w.times_differ, w.times_missing)
+    FROM codemint.weigh_witnesses(p_codes) w;
   END IF;
 END
 $$;
@@ -229,8 +270,8 @@ DECLARE
   v_now     timestamptz := clock_timestamp();
   v_tracked codemint.tracked_rewards;
 BEGIN
-  PERFORM FROM codemint.rewards r WHERE r.reward_id = p_reward FOR UPDATE;
-  SELECT * INTO v_tracked FROM codemint.tracked_rewards t WHERE t.reward_id = p_reward FOR UPDATE;
+  PERFORM FROM codemint.rewards r WHERE r.reward_id = p_reward FOR NO KEY UPDATE;
+  SELECT * INTO v_tracked FROM codemint.tracked_rewards t WHERE t.reward_id = p_reward FOR NO KEY UPDATE;
   IF v_tracked.worker IS DISTINCT FROM p_worker OR v_tracked.worker_until < v_now THEN
     outcome := 'lost';
     RETURN;
@@ -341,7 +382,7 @@ BEGIN
     INSERT INTO codemint.resyncs (reward_id, system, next_at) VALUES (p_reward, v_system, v_now)
     ON CONFLICT DO NOTHING;
     SELECT * INTO v_resync FROM codemint.resyncs r
-    WHERE r.reward_id = p_reward AND r.system = v_system FOR UPDATE;
+    WHERE r.reward_id = p_reward AND r.system = v_system FOR NO KEY UPDATE;
     IF v_resync.given_up_at IS NOT NULL THEN
       gave_up := true;
     ELSIF v_resync.next_at > v_now THEN
@@ -412,7 +453,7 @@ BEGIN
       AND j.finished_at IS NOT NULL
       AND codemint.is_sync_final(j.id, p_reward)
     ORDER BY j.id
-    FOR UPDATE
+    FOR NO KEY UPDATE
   LOOP
     UPDATE codemint.jobs j SET sync_done_at = clock_timestamp(), updated_at = clock_timestamp()
     WHERE j.id = v_job AND j.sync_done_at IS NULL;

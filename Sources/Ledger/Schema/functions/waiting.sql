@@ -1,18 +1,118 @@
+-- Why jobs wait, and who keeps them waiting.
+
+-- The transactions that have locked a row, by the row's xmax, if they have run for longer than
+-- p_least. The age of another login's transaction is known only to members of pg_read_all_stats; a
+-- transaction of unknown age counts.
+--
+-- Several transactions can share a lock. Then xmax is the number of the group, which only an attempt
+-- tells from that of a transaction.
+--
+-- If p_job or p_reward names the row, there are holders only if their lock is one that keeps codemint
+-- out: a row that refers to the job (FOR KEY SHARE) keeps nobody out.
+CREATE OR REPLACE FUNCTION codemint.lock_holders(
+  p_xmax xid, p_least interval, p_job bigint, p_reward uuid, OUT holder text, OUT since timestamptz
+) RETURNS SETOF record
+LANGUAGE plpgsql
+ROWS 1
+SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+  v_members xid[] := ARRAY[p_xmax];
+BEGIN
+  IF p_xmax::text = '0' THEN
+    RETURN;
+  END IF;
+  BEGIN
+    v_members := v_members || ARRAY(SELECT m.xid FROM pg_get_multixact_members(p_xmax) m);
+  EXCEPTION
+    WHEN OTHERS THEN
+      NULL;
+  END;
+  RETURN QUERY
+  SELECT DISTINCT
+         CASE WHEN l.pid IS NULL THEN format('the prepared transaction %L', p.gid)
+              ELSE concat_ws(', ', a.usename, 'pid ' || l.pid, nullif(a.application_name, ''),
+                             'since ' || date_trunc('second', a.xact_start)) END,
+         coalesce(a.xact_start, p.prepared)
+  FROM pg_locks l
+  LEFT JOIN pg_stat_activity a ON a.pid = l.pid
+  LEFT JOIN pg_prepared_xacts p ON l.pid IS NULL AND p.transaction = l.transactionid
+  WHERE l.locktype = 'transactionid' AND l.granted AND l.transactionid = ANY (v_members)
+    AND l.pid IS DISTINCT FROM pg_backend_pid()
+    AND coalesce(coalesce(a.xact_start, p.prepared) < statement_timestamp() - p_least, true)
+    AND codemint.is_row_locked(p_job, p_reward);
+END
+$$;
+COMMENT ON FUNCTION codemint.lock_holders(xid, interval, bigint, uuid) IS
+  'Who has locked a row, by the xmax of the row, and since when.';
+
+-- Whether a job or a reward is locked against codemint; true if neither is named. The lock that is
+-- taken to find out is given back at once.
+CREATE OR REPLACE FUNCTION codemint.is_row_locked(p_job bigint, p_reward uuid) RETURNS boolean
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+  c_give_back constant text := 'CM002';
+  v_is_locked boolean := true;
+BEGIN
+  IF p_job IS NOT NULL THEN
+    PERFORM FROM codemint.jobs j WHERE j.id = p_job FOR NO KEY UPDATE SKIP LOCKED;
+    v_is_locked := NOT FOUND;
+  ELSIF p_reward IS NOT NULL THEN
+    PERFORM FROM codemint.rewards r WHERE r.reward_id = p_reward FOR NO KEY UPDATE SKIP LOCKED;
+    v_is_locked := NOT FOUND;
+  END IF;
+  RAISE EXCEPTION USING ERRCODE = c_give_back;
+EXCEPTION
+  WHEN SQLSTATE 'CM002' THEN
+    RETURN v_is_locked;
+  WHEN read_only_sql_transaction THEN
+    RETURN true;
+END
+$$;
+
+-- Who has locked a job or its reward; null if nobody has.
+CREATE OR REPLACE FUNCTION codemint.job_holder(p_job bigint, p_least interval DEFAULT '0')
+RETURNS text
+LANGUAGE sql VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $$
+  SELECT string_agg(DISTINCT h.holder, '; ')
+  FROM codemint.jobs j
+  LEFT JOIN codemint.rewards r ON r.reward_id = j.reward_id
+  CROSS JOIN LATERAL (
+    SELECT b.holder FROM codemint.lock_holders(j.xmax, p_least, j.id, NULL) b
+    UNION
+    SELECT b.holder FROM codemint.lock_holders(r.xmax, p_least, NULL, r.reward_id) b WHERE r.reward_id IS NOT NULL) h
+  WHERE j.id = p_job
+$$;
+
 -- Why a job waits; the view waits shows it. Reasons of the job that need a person come first. Then
 -- come the reasons that stop every job, then those of the reward, then those that pass by
 -- themselves. The conditions are those of codemint.may_take.
+--
+-- Each reason is proven from what the ledger holds. Whose turn it is not is no proof that others go
+-- first: somebody must have had a turn lately (p_claimed_at, the last claim of all). What cannot be
+-- proven is 'unknown'.
 CREATE OR REPLACE FUNCTION codemint.reason_to_wait(
   p_job codemint.jobs, p_reward codemint.rewards, p_account codemint.account,
-  p_suspended boolean, p_now timestamptz
+  p_suspended boolean, p_locked boolean, p_claimed_at timestamptz, p_now timestamptz
 ) RETURNS text
 LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
+  -- A free worker claims a job that is due long before this has passed.
+  c_moment       constant interval := interval '10 seconds';
   v_open         boolean := p_job.state IN ('queued', 'running');
   v_is_queued    boolean := p_job.is_new OR p_job.queue_position IS NOT NULL;
-  v_has_held_call boolean := p_job.held AND EXISTS (
-    SELECT FROM codemint.calls c WHERE c.job_id = p_job.id AND c.held_at IS NOT NULL);
+  -- A call that is held for lack of evidence holds only its own room. It is shown when nothing else
+  -- of the job is left to do.
+  v_has_held_call boolean := (p_job.held OR p_job.issued + p_job.outstanding >= p_job.count)
+    AND EXISTS (
+      SELECT FROM codemint.calls c WHERE c.job_id = p_job.id AND c.held_at IS NOT NULL);
 BEGIN
   RETURN CASE
     WHEN p_job.finished_at IS NOT NULL THEN 'sync'
@@ -21,18 +121,47 @@ BEGIN
     WHEN v_open AND p_job.paused THEN 'paused'
     WHEN v_open AND NOT v_is_queued AND p_job.next_call_at > p_now THEN 'time'
     WHEN p_suspended THEN 'suspended'
+    WHEN p_locked THEN 'locked'
     WHEN NOT EXISTS (SELECT FROM codemint.workers w
                      WHERE w.expires_at >= p_now AND NOT w.draining) THEN 'daemon'
     WHEN p_account.blocked_at IS NOT NULL THEN 'blocked'
     WHEN p_account.breaker = 'open' THEN 'failing'
     WHEN p_reward.closed_at IS NOT NULL THEN 'doubt'
-    WHEN NOT v_open OR p_job.issued + p_job.outstanding >= p_job.count THEN 'answers'
+    WHEN NOT v_open OR p_job.issued + p_job.outstanding >= p_job.count THEN
+      CASE WHEN p_job.outstanding > 0 THEN 'answers' ELSE 'unknown' END
     WHEN p_account.upgrading_until > p_now THEN 'upgrade'
     WHEN p_reward.awaits_listing THEN 'listing'
     WHEN p_reward.paused_until > p_now THEN 'refused'
     WHEN p_account.paused_until > p_now THEN 'pause'
     WHEN p_reward.in_flight >= p_account.max_in_flight_per_reward THEN 'reward'
     WHEN NOT codemint.may_send(p_account, p_now) THEN 'slots'
-    ELSE 'turn' END;
+    WHEN p_reward.passed_over_until > p_now AND p_reward.error_code = 'unclaimable'
+      THEN 'unclaimable'
+    WHEN p_claimed_at > p_now - c_moment
+         OR greatest(p_job.next_call_at, p_job.updated_at) > p_now - c_moment THEN 'turn'
+    WHEN (codemint.next_slot(p_account, p_now)).slot > p_now THEN 'pace'
+    ELSE 'unknown' END;
 END
+$$;
+
+-- When the last call of all was claimed; null if no call is known.
+CREATE OR REPLACE FUNCTION codemint.last_claimed_at() RETURNS timestamptz
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+  SELECT c.created_at FROM codemint.calls c ORDER BY c.created_at DESC LIMIT 1
+$$;
+
+-- What is known if it is not known why a job waits.
+CREATE OR REPLACE FUNCTION codemint.describe_unknown(p_claimed_at timestamptz) RETURNS text
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+  SELECT concat_ws('; ', 'codemint cannot tell',
+    coalesce('the last call was claimed at ' || date_trunc('second', p_claimed_at),
+             'no call was ever claimed'),
+    (SELECT format('claims of the daemon on %s fail since %s: %s', w.host,
+                   date_trunc('second', w.claim_failed_at), w.claim_error)
+     FROM codemint.workers w WHERE w.claim_error IS NOT NULL
+     ORDER BY w.seen_at DESC LIMIT 1))
 $$;

@@ -28,12 +28,15 @@ GRANT EXECUTE
   TO codemint_producer, codemint_operator;
 GRANT EXECUTE
   ON FUNCTION codemint.without_code(text, text), codemint.may_send(codemint.account, timestamptz),
-     codemint.reason_to_wait(codemint.jobs, codemint.rewards, codemint.account, boolean, timestamptz)
+     codemint.reason_to_wait(codemint.jobs, codemint.rewards, codemint.account, boolean, boolean,
+                             timestamptz, timestamptz),
+     codemint.next_slot(codemint.account, timestamptz), codemint.last_claimed_at(),
+     codemint.describe_unknown(timestamptz)
   TO codemint_operator;
 
 -- Readers: codes, and the jobs that they belong to.
 GRANT SELECT ON codemint.jobs, codemint.codes, codemint.unattributed_codes,
-                codemint.raw_codes, codemint.answers, codemint.job_status
+                codemint.raw_codes, codemint.answers, codemint.job_status, codemint.api_facts
   TO codemint_reader;
 
 -- The daemon. It never deletes a job or a code, so an id that was seen once is known for ever.
@@ -41,16 +44,18 @@ GRANT SELECT ON ALL TABLES IN SCHEMA codemint TO codemint_worker;
 GRANT INSERT
   ON codemint.calls, codemint.codes, codemint.rewards, codemint.reward_watches, codemint.workers,
      codemint.unattributed_codes, codemint.answers, codemint.raw_codes,
-     codemint.pending_placements, codemint.tracked_rewards, codemint.resyncs
+     codemint.pending_placements, codemint.tracked_rewards, codemint.resyncs,
+     codemint.listed_codes, codemint.observed_facts
   TO codemint_worker;
 GRANT DELETE
   ON codemint.pending_placements, codemint.calls, codemint.resyncs, codemint.unattributed_codes,
-     codemint.workers
+     codemint.workers, codemint.listed_codes
   TO codemint_worker;
 GRANT USAGE ON SEQUENCE codemint.queue_positions TO codemint_worker;
 
--- The daemon never changes what a producer asked for or what a code is. Nor does it change what an
--- operator set, accepted or decided, and who that was.
+-- The daemon never changes what a producer asked for, or which code an id names. Nor does it change
+-- what an operator set, accepted or decided, and who that was. It may write the text of a code: an
+-- answer replaces what only a listing had shown (protocol, rule 6).
 DO $$
 DECLARE
   v_table record;
@@ -66,16 +71,20 @@ BEGIN
               'id', 'reward_id', 'count', 'prefix', 'run_at', 'dedupe_key', 'metadata',
               'created_by', 'created_at')
             WHEN 'calls' THEN a.attname NOT IN (
-              'id', 'job_id', 'reward_id', 'prefix', 'size', 'worker', 'created_at', 'resolution',
-              'resolved_by', 'resolved_at', 'resolution_note')
+              'id', 'job_id', 'reward_id', 'prefix', 'size', 'worker', 'api_timeout', 'listing_gap',
+              'created_at', 'resolution', 'resolved_by', 'resolved_at', 'resolution_note')
             WHEN 'codes' THEN a.attname NOT IN (
-              'id', 'reward_id', 'code', 'created_at', 'stored_at', 'purged_at')
-            WHEN 'account' THEN a.attname NOT IN ('only_row', 'upgrading_until')
-                                AND a.attname !~ '^set_'
+              'id', 'reward_id', 'stored_at', 'purged_at')
+            WHEN 'account' THEN a.attname <> 'only_row'
             WHEN 'api_clock' THEN a.attname <> 'only_row'
+            WHEN 'claim_turn' THEN a.attname = 'salt'
             WHEN 'cluster_identity' THEN a.attname <> 'only_row' AND a.attname !~ '^accepted_'
+            WHEN 'healing' THEN a.attname <> 'only_row'
+            -- For locks that skip what somebody else has locked; nothing is ever written.
+            WHEN 'pending_placements' THEN a.attname = 'due_at'
             WHEN 'retention_progress' THEN a.attname <> 'only_row'
-            WHEN 'unattributed_codes' THEN a.attname = 'found_at'
+            WHEN 'observed_facts' THEN a.attname NOT IN ('fact', 'subject')
+            WHEN 'unattributed_codes' THEN a.attname IN ('call_id', 'found_at')
             WHEN 'job_actions' THEN a.attname = 'told_at'
             WHEN 'rewards' THEN a.attname <> 'reward_id'
             WHEN 'workers' THEN a.attname <> 'id'
@@ -119,7 +128,8 @@ BEGIN
   END LOOP;
 END
 $$;
-GRANT EXECUTE ON FUNCTION codemint.reserve_slot(), codemint.count_unattributed(uuid)
+GRANT EXECUTE ON FUNCTION codemint.reserve_slot(), codemint.count_unattributed(uuid),
+                          codemint.lock_holders(xid, interval, bigint, uuid)
   TO codemint_worker;
 
 -- A producer sees its own rows of jobs; other roles that may read the table see all rows. This is

@@ -86,6 +86,14 @@ CREATE INDEX jobs_queue ON codemint.jobs (reward_id, priority, queue_position)
 -- Jobs whose time has yet to come (run_at, a pause).
 CREATE INDEX jobs_waiting ON codemint.jobs (next_call_at)
   WHERE NOT is_new AND queue_position IS NULL AND next_call_at IS NOT NULL;
+-- Jobs that wait because answers brought nothing.
+CREATE INDEX jobs_without_progress ON codemint.jobs (next_call_at)
+  WHERE answers_without_progress > 0 AND next_call_at IS NOT NULL;
+-- Jobs that could take a call and have no place. There are none, unless somebody wrote to the table.
+CREATE INDEX jobs_misplaced ON codemint.jobs (id)
+  WHERE state IN ('queued', 'running') AND NOT paused AND NOT held
+    AND issued + outstanding < count
+    AND NOT is_new AND queue_position IS NULL AND next_call_at IS NULL;
 CREATE INDEX jobs_open_by_reward ON codemint.jobs (reward_id)
   WHERE state IN ('queued', 'running', 'ending');
 -- Jobs that are read again and again. Without these indexes each reading would scan the table.
@@ -120,7 +128,7 @@ COMMENT ON COLUMN codemint.jobs.held IS
   'Whether the job waits for an operator''s decision; see codemint.waits.';
 COMMENT ON COLUMN codemint.jobs.issued IS 'Codes in codemint.codes that count for the job.';
 COMMENT ON COLUMN codemint.jobs.outstanding IS
-  'Codes asked for by calls that are sending or in doubt.';
+  'Codes that calls which are sending or in doubt may still bring.';
 COMMENT ON COLUMN codemint.jobs.surplus IS
   'Codes that exist upstream because of the job, but that the job has no room for.';
 COMMENT ON COLUMN codemint.jobs.error_code IS
@@ -155,8 +163,13 @@ CREATE TABLE codemint.calls (
   prefix           text,
   size             integer     NOT NULL,
   state            text        NOT NULL,
+  outstanding      integer     NOT NULL,
   worker           uuid        NOT NULL,
+  lease            interval    NOT NULL,
+  api_timeout      interval    NOT NULL,
+  listing_gap      interval    NOT NULL,
   lease_expires_at timestamptz,
+  effective_until  timestamptz NOT NULL,
   send_at          timestamptz,
   http_status      integer,
   error_code       text,
@@ -168,6 +181,7 @@ CREATE TABLE codemint.calls (
   updated_at       timestamptz NOT NULL DEFAULT clock_timestamp(),
   held_at          timestamptz,
   hold_reason      text,
+  held_with        uuid,
   resolution       text,
   resolved_by      text,
   resolved_at      timestamptz,
@@ -182,7 +196,10 @@ CREATE TABLE codemint.calls (
     CHECK (state IN
       ('sending', 'issued', 'rejected', 'unsent', 'in_doubt', 'adopted', 'absent')),
   CONSTRAINT "a call that is being sent has a lease"
-    CHECK (state <> 'sending' OR lease_expires_at IS NOT NULL)
+    CHECK (state <> 'sending' OR lease_expires_at IS NOT NULL),
+  CONSTRAINT "a call holds room until its outcome is known"
+    CHECK ((outstanding > 0) = (state IN ('sending', 'in_doubt'))
+           AND outstanding BETWEEN 0 AND size)
 );
 
 CREATE INDEX calls_by_job ON codemint.calls (job_id, created_at);
@@ -191,6 +208,7 @@ CREATE INDEX calls_by_time ON codemint.calls (created_at);
 CREATE INDEX calls_leases ON codemint.calls (lease_expires_at) WHERE state = 'sending';
 CREATE INDEX calls_in_doubt ON codemint.calls (reward_id) WHERE state = 'in_doubt';
 CREATE INDEX calls_short ON codemint.calls (reward_id) WHERE is_short;
+CREATE INDEX calls_held_with ON codemint.calls (held_with) WHERE held_with IS NOT NULL;
 CREATE INDEX calls_absent ON codemint.calls (reward_id, created_at) WHERE state = 'absent';
 
 COMMENT ON TABLE codemint.calls IS
@@ -203,10 +221,22 @@ COMMENT ON COLUMN codemint.calls.prefix IS 'How the codes are to begin; null for
 COMMENT ON COLUMN codemint.calls.size IS 'How many codes the call asks for, 1 to 500.';
 COMMENT ON COLUMN codemint.calls.state IS
   'sending; issued, rejected, unsent (proven); in_doubt; adopted, absent (decided by listing).';
+COMMENT ON COLUMN codemint.calls.outstanding IS
+  'The room in the job that the call still holds: all of it while it is sending, in doubt what it '
+  'lacks, and 0 once it is decided.';
 COMMENT ON COLUMN codemint.calls.worker IS
   'The worker that claimed the call. Each start of a daemon is a worker of its own.';
+COMMENT ON COLUMN codemint.calls.lease IS 'How long each lease of the call''s worker is.';
+COMMENT ON COLUMN codemint.calls.api_timeout IS
+  'How long the worker waits for an answer of the API. Who judges the call uses the lengths of the '
+  'call''s own worker, because the settings of daemons may differ.';
+COMMENT ON COLUMN codemint.calls.listing_gap IS
+  'How far the API''s list may be out of date, by the settings of the call''s worker.';
 COMMENT ON COLUMN codemint.calls.lease_expires_at IS
   'Until then the worker may act on the call; after that the call is in_doubt.';
+COMMENT ON COLUMN codemint.calls.effective_until IS
+  'The last moment at which a code of the call may appear in the list: the end of the lease, '
+  'api_timeout and listing_gap. After a short answer: the time of the answer, and listing_gap.';
 COMMENT ON COLUMN codemint.calls.send_at IS
   'The slot that the rate limit gave to the call; the latest slot if the call missed one.';
 COMMENT ON COLUMN codemint.calls.http_status IS
@@ -228,12 +258,16 @@ COMMENT ON COLUMN codemint.calls.held_at IS
   'Since when the call waits for a person, because listing could not decide what it did.';
 COMMENT ON COLUMN codemint.calls.hold_reason IS
   'Why listing could not decide the call; docs/sql.md explains each reason.';
+COMMENT ON COLUMN codemint.calls.held_with IS
+  'The first of the calls that were held together; codes that may be theirs are set aside for it.';
 COMMENT ON COLUMN codemint.calls.resolution IS 'What a person decided: adopt or absent.';
 COMMENT ON COLUMN codemint.calls.resolved_by IS 'The login of the person who decided.';
 COMMENT ON COLUMN codemint.calls.resolved_at IS 'When that person decided.';
 COMMENT ON COLUMN codemint.calls.resolution_note IS 'The reason, in the person''s words.';
 COMMENT ON COLUMN codemint.calls.is_short IS
-  'Whether the answer was not what was asked for, and the reward has not been listed since.';
+  'In doubt: whether an answer has come and lacked codes, so that any number of these may exist; a '
+  'call in doubt that is not short made all of its codes or none. Decided: whether fewer codes than '
+  'the call asked for are known, and its reward is still watched for the others.';
 
 -- Codes have no foreign keys: each of the 500 rows of a call would look up the same job and the
 -- same call again. A transaction that inserts codes has both rows locked when it commits.
@@ -247,6 +281,7 @@ CREATE TABLE codemint.codes (
   sync_status  text        NOT NULL,
   external_ids jsonb       NOT NULL,
   surplus      boolean     NOT NULL DEFAULT false,
+  from_answer  boolean     NOT NULL DEFAULT true,
   created_at   timestamptz,
   expires_at   timestamptz,
   updated_at   timestamptz,
@@ -285,6 +320,9 @@ COMMENT ON COLUMN codemint.codes.sync_status IS
   'none, pending, synced or error: the worst status of the systems in external_ids.';
 COMMENT ON COLUMN codemint.codes.external_ids IS 'The API''s externalIds, as received.';
 COMMENT ON COLUMN codemint.codes.surplus IS 'Whether no job has room for the code.';
+COMMENT ON COLUMN codemint.codes.from_answer IS
+  'Whether an answer has shown the code. If not, only a listing has, and the code is no evidence of '
+  'what listings look like. An answer that comes later replaces what the listing showed.';
 COMMENT ON COLUMN codemint.codes.created_at IS 'The API''s createdAt.';
 COMMENT ON COLUMN codemint.codes.expires_at IS 'The API''s expiresAt.';
 COMMENT ON COLUMN codemint.codes.updated_at IS 'The API''s updatedAt.';
@@ -305,14 +343,20 @@ CREATE TABLE codemint.rewards (
   failures              integer     NOT NULL DEFAULT 0,
   failing_since         timestamptz,
   paused_until          timestamptz,
+  paused_for            interval,
+  passed_over_until     timestamptz,
   error_code            text,
   error_message         text,
   reconciler            uuid,
   reconciler_until      timestamptz,
+  reconciler_for        interval,
   reconcile_at          timestamptz,
-  listing_failing_since timestamptz,
-  newest_known          uuid[],
-  prefix_literal        boolean,
+  reconcile_for         interval,
+  listing               uuid,
+  undecided_since       timestamptz,
+  undecided_for         interval    NOT NULL DEFAULT '0',
+  newest_job            bigint,
+  newest_call           uuid,
   created_at            timestamptz NOT NULL DEFAULT clock_timestamp(),
 
   CONSTRAINT "calls in flight are counted down once each" CHECK (in_flight >= 0)
@@ -324,6 +368,9 @@ CREATE INDEX rewards_new ON codemint.rewards (queue_priority, new_since, new_job
 CREATE INDEX rewards_queue ON codemint.rewards (queue_priority, queue_head)
   WHERE queue_head IS NOT NULL AND closed_at IS NULL AND NOT awaits_listing;
 CREATE INDEX rewards_paused ON codemint.rewards (paused_until) WHERE closed_at IS NULL;
+CREATE INDEX rewards_passed_over ON codemint.rewards (passed_over_until)
+  WHERE passed_over_until IS NOT NULL;
+CREATE INDEX rewards_listed ON codemint.rewards (listing) WHERE listing IS NOT NULL;
 CREATE INDEX rewards_closed ON codemint.rewards (closed_at) WHERE closed_at IS NOT NULL;
 
 COMMENT ON TABLE codemint.rewards IS 'What the daemon knows of each reward.';
@@ -331,8 +378,7 @@ COMMENT ON COLUMN codemint.rewards.reward_id IS 'The API''s id of the reward.';
 COMMENT ON COLUMN codemint.rewards.closed_at IS
   'Since when no new call is claimed, because one of the reward''s calls is in doubt.';
 COMMENT ON COLUMN codemint.rewards.awaits_listing IS
-  'Whether no call is claimed before the reward has been listed: after a short answer or a '
-  'failover.';
+  'Whether no call is claimed before the reward has been listed: after a failover or a restore.';
 COMMENT ON COLUMN codemint.rewards.in_flight IS 'How many calls of the reward are sending.';
 COMMENT ON COLUMN codemint.rewards.queue_priority IS 'The best priority in the reward''s queue.';
 COMMENT ON COLUMN codemint.rewards.new_since IS
@@ -345,6 +391,9 @@ COMMENT ON COLUMN codemint.rewards.failures IS
 COMMENT ON COLUMN codemint.rewards.failing_since IS
   'When the first of the failures (5xx) in a row was.';
 COMMENT ON COLUMN codemint.rewards.paused_until IS 'No call is claimed before this time.';
+COMMENT ON COLUMN codemint.rewards.paused_for IS 'How long that pause was when it began.';
+COMMENT ON COLUMN codemint.rewards.passed_over_until IS
+  'Claims pass the reward over until then, because its jobs were locked; see codemint.waits.';
 COMMENT ON COLUMN codemint.rewards.error_code IS
   'Why the last call was refused; null if it was not.';
 COMMENT ON COLUMN codemint.rewards.error_message IS 'The message that goes with error_code.';
@@ -352,14 +401,23 @@ COMMENT ON COLUMN codemint.rewards.reconciler IS
   'The worker that has taken the reward to list it; null if no worker has.';
 COMMENT ON COLUMN codemint.rewards.reconciler_until IS
   'When the lease of that worker on the reward runs out.';
+COMMENT ON COLUMN codemint.rewards.reconciler_for IS 'How long that lease is.';
 COMMENT ON COLUMN codemint.rewards.reconcile_at IS
   'No worker takes the reward to list it before this time.';
-COMMENT ON COLUMN codemint.rewards.listing_failing_since IS
-  'Since when the codes of the closed reward cannot be listed.';
-COMMENT ON COLUMN codemint.rewards.newest_known IS
-  'Codes of the newest clean answer: a listing that lacks them is stale.';
-COMMENT ON COLUMN codemint.rewards.prefix_literal IS
-  'Whether clean answers have shown that codes begin with the prefix asked for.';
+COMMENT ON COLUMN codemint.rewards.reconcile_for IS 'How long that pause was when it began.';
+COMMENT ON COLUMN codemint.rewards.listing IS
+  'What that worker stages the codes under that the list shows and the ledger does not know.';
+COMMENT ON COLUMN codemint.rewards.undecided_since IS
+  'When listing the closed reward first failed, or first disagreed with the listing before; null '
+  'if neither has happened in this doubt.';
+COMMENT ON COLUMN codemint.rewards.undecided_for IS
+  'How long that has lasted, without the time in which nobody could ask the API. After 15 minutes '
+  'the calls are held.';
+COMMENT ON COLUMN codemint.rewards.newest_job IS
+  'The job of newest_call.';
+COMMENT ON COLUMN codemint.rewards.newest_call IS
+  'The call with the newest clean answer. A listing that lacks one of the codes of that answer is '
+  'out of date.';
 COMMENT ON COLUMN codemint.rewards.created_at IS 'When codemint first met the reward.';
 
 CREATE TABLE codemint.reward_watches (
@@ -375,8 +433,8 @@ CREATE TABLE codemint.reward_watches (
   ended           text,
 
   CONSTRAINT "reason is one of the reasons of a watch"
-    CHECK (reason IN ('absent_call', 'partial_call', 'held_call', 'short_answer', 'late_doubt',
-                      'late_codes', 'failover')),
+    CHECK (reason IN ('absent_call', 'partial_call', 'held_call', 'repeated_answer', 'late_doubt',
+                      'late_codes', 'failover', 'restore')),
   CONSTRAINT "a watch has a next listing until it ends, listed or unlistable"
     CHECK ((next_listing_at IS NULL) = (ended IS NOT NULL) AND ended IN ('listed', 'unlistable'))
 );
@@ -390,9 +448,10 @@ COMMENT ON TABLE codemint.reward_watches IS
   'Rewards that are or were listed again, because codes that the ledger does not know may turn up.';
 COMMENT ON COLUMN codemint.reward_watches.reward_id IS 'The reward.';
 COMMENT ON COLUMN codemint.reward_watches.reason IS
-  'Why: absent_call, partial_call or held_call (how a doubt was decided), short_answer, '
-  'late_doubt (an absent call ended in doubt), late_codes (a sync pass showed unknown codes) or '
-  'failover.';
+  'Why: absent_call, partial_call or held_call (how a doubt was decided), repeated_answer (a call '
+  'that was decided got an answer without a new code), late_doubt (an absent call ended in doubt), '
+  'late_codes (a sync pass showed unknown codes), failover '
+  'or restore (of the database).';
 COMMENT ON COLUMN codemint.reward_watches.call_id IS
   'The latest call because of which the reward is watched.';
 COMMENT ON COLUMN codemint.reward_watches.since IS
@@ -413,21 +472,16 @@ COMMENT ON COLUMN codemint.reward_watches.ended IS
 
 -- The one row of limits and pace. Every claim and every settlement writes the row. So it has what
 -- they write and what they have to read together with that. Beside these it has only what changes
--- seldom: what set_limits says, and why the account is blocked.
+-- seldom: why the account is blocked.
 CREATE TABLE codemint.account (
   only_row                 boolean          PRIMARY KEY DEFAULT true,
   requests_per_second      double precision,
   burst                    integer,
   max_in_flight            integer,
   max_in_flight_per_reward integer,
-  set_requests_per_second  double precision,
-  set_burst                integer,
-  set_max_in_flight        integer,
-  set_max_in_flight_per_reward integer,
-  set_by                   text,
-  set_at                   timestamptz,
   in_flight                integer          NOT NULL DEFAULT 0,
   next_slot_at             timestamptz      NOT NULL DEFAULT '-infinity',
+  next_slot_for            interval         NOT NULL DEFAULT '0',
   sync_slot_at             timestamptz      NOT NULL DEFAULT '-infinity',
   pace                     double precision,
   pace_at                  timestamptz,
@@ -436,8 +490,10 @@ CREATE TABLE codemint.account (
   failures                 integer          NOT NULL DEFAULT 0,
   failed_at                timestamptz,
   proven_at                timestamptz,
+  proven_reward            uuid,
   breaker                  text,
   paused_until             timestamptz,
+  paused_for               interval,
   pause_reason             text,
   blocked_at               timestamptz,
   blocked_code             text,
@@ -463,16 +519,12 @@ COMMENT ON COLUMN codemint.account.max_in_flight IS
   'The limit in force: how many calls may be sending.';
 COMMENT ON COLUMN codemint.account.max_in_flight_per_reward IS
   'The limit in force: how many calls of one reward may be sending.';
-COMMENT ON COLUMN codemint.account.set_requests_per_second IS 'What set_limits says; else null.';
-COMMENT ON COLUMN codemint.account.set_burst IS 'What set_limits says; else null.';
-COMMENT ON COLUMN codemint.account.set_max_in_flight IS 'What set_limits says; else null.';
-COMMENT ON COLUMN codemint.account.set_max_in_flight_per_reward IS
-  'What set_limits says; else null.';
-COMMENT ON COLUMN codemint.account.set_by IS 'Who set limits; null if nothing is set.';
-COMMENT ON COLUMN codemint.account.set_at IS 'When limits were last set or taken back.';
 COMMENT ON COLUMN codemint.account.in_flight IS 'How many calls are sending.';
 COMMENT ON COLUMN codemint.account.next_slot_at IS
   'The state of the rate limiter: when the next slot comes if there is no burst.';
+COMMENT ON COLUMN codemint.account.next_slot_for IS
+  'How far ahead that was when it was written. If next_slot_at is further ahead, the clock was set '
+  'back; the same holds of the other columns that end in _for.';
 COMMENT ON COLUMN codemint.account.sync_slot_at IS 'The last slot that a page of a sync pass took.';
 COMMENT ON COLUMN codemint.account.pace IS
   'Requests per second that the pace was last lowered to. The pace rises again from pace_at on.';
@@ -488,10 +540,14 @@ COMMENT ON COLUMN codemint.account.failures IS
 COMMENT ON COLUMN codemint.account.failed_at IS
   'When the last failure or 429 was counted. A call that left before then is not counted again.';
 COMMENT ON COLUMN codemint.account.proven_at IS 'When a call last got a clean answer.';
+COMMENT ON COLUMN codemint.account.proven_reward IS
+  'The reward of that call. If a listing of another reward has no witness, the list of this one '
+  'shows what listings look like.';
 COMMENT ON COLUMN codemint.account.breaker IS
   'open: no call goes out until GET /v1/team is answered. trial: GET /v1/team was answered, and '
   'one call goes out at a time. null: closed.';
 COMMENT ON COLUMN codemint.account.paused_until IS 'No worker sends a call before this time.';
+COMMENT ON COLUMN codemint.account.paused_for IS 'How long the pause was when it began.';
 COMMENT ON COLUMN codemint.account.pause_reason IS
   'Why: throttled (the API asked for it), failing or unreachable.';
 COMMENT ON COLUMN codemint.account.blocked_at IS
@@ -502,6 +558,74 @@ COMMENT ON COLUMN codemint.account.probe_at IS 'When GET /v1/team is asked next.
 COMMENT ON COLUMN codemint.account.upgrading_until IS
   'Until then no call is claimed: codemint migrate waits for calls in flight before it replaces '
   'the functions.';
+
+-- A note of the operators, which heartbeats put in force. set_limits does not write to the account:
+-- every claim needs that row, and an operator's transaction may stay open.
+CREATE TABLE codemint.operator_limits (
+  only_row                 boolean          PRIMARY KEY DEFAULT true,
+  requests_per_second      double precision,
+  burst                    integer,
+  max_in_flight            integer,
+  max_in_flight_per_reward integer,
+  set_by                   text,
+  set_at                   timestamptz,
+
+  CONSTRAINT "operators set limits for one account" CHECK (only_row)
+);
+
+INSERT INTO codemint.operator_limits DEFAULT VALUES;
+
+COMMENT ON TABLE codemint.operator_limits IS
+  'What set_limits says. The next sign of life of a daemon puts it in force. One row.';
+COMMENT ON COLUMN codemint.operator_limits.only_row IS 'Always true: there is one row.';
+COMMENT ON COLUMN codemint.operator_limits.requests_per_second IS
+  'What set_limits says; else null.';
+COMMENT ON COLUMN codemint.operator_limits.burst IS 'What set_limits says; else null.';
+COMMENT ON COLUMN codemint.operator_limits.max_in_flight IS 'What set_limits says; else null.';
+COMMENT ON COLUMN codemint.operator_limits.max_in_flight_per_reward IS
+  'What set_limits says; else null.';
+COMMENT ON COLUMN codemint.operator_limits.set_by IS 'Who set limits; null if nothing is set.';
+COMMENT ON COLUMN codemint.operator_limits.set_at IS
+  'When limits were last set or taken back.';
+
+CREATE TABLE codemint.healing (
+  only_row    boolean     PRIMARY KEY DEFAULT true,
+  checked_at  timestamptz,
+  next_reward uuid        NOT NULL DEFAULT '00000000-0000-0000-0000-000000000000',
+  mended_at   timestamptz,
+  mended      text,
+
+  CONSTRAINT "the ledger is healed as a whole" CHECK (only_row)
+);
+
+INSERT INTO codemint.healing DEFAULT VALUES;
+
+COMMENT ON TABLE codemint.healing IS
+  'When heartbeats last compared what is derived with what it derives from, and what they mended. One '
+  'row.';
+COMMENT ON COLUMN codemint.healing.only_row IS 'Always true: there is one row.';
+COMMENT ON COLUMN codemint.healing.checked_at IS 'When a heartbeat last compared.';
+COMMENT ON COLUMN codemint.healing.next_reward IS
+  'Queues are compared in slices; the next slice begins after this reward.';
+COMMENT ON COLUMN codemint.healing.mended_at IS
+  'When something was last mended; null if nothing ever was.';
+COMMENT ON COLUMN codemint.healing.mended IS 'What was mended then.';
+
+-- The row that claims lock to take turns. An advisory lock would do as well, but every login could
+-- take it and never give it back. Nothing is stored here for a claim.
+CREATE TABLE codemint.claim_turn (
+  only_row boolean PRIMARY KEY DEFAULT true,
+  salt     bigint  NOT NULL DEFAULT (random() * 9223372036854774784)::bigint,
+
+  CONSTRAINT "claims take turns at one row" CHECK (only_row)
+);
+
+INSERT INTO codemint.claim_turn DEFAULT VALUES;
+
+COMMENT ON TABLE codemint.claim_turn IS 'The row that claims lock to take turns. One row.';
+COMMENT ON COLUMN codemint.claim_turn.only_row IS 'Always true: there is one row.';
+COMMENT ON COLUMN codemint.claim_turn.salt IS
+  'A random number. With it advisory keys are made that no login can guess.';
 
 CREATE TABLE codemint.api_clock (
   only_row          boolean     PRIMARY KEY DEFAULT true,
@@ -539,6 +663,7 @@ CREATE TABLE codemint.cluster_identity (
   accepted_by       text,
   accepted_at       timestamptz,
   accepted_note     text,
+  last_alive_at     timestamptz,
 
   CONSTRAINT "the ledger lives in one database" CHECK (only_row)
 );
@@ -563,6 +688,9 @@ COMMENT ON COLUMN codemint.cluster_identity.accepted_by IS 'Who accepted this da
 COMMENT ON COLUMN codemint.cluster_identity.accepted_at IS 'When this database was accepted.';
 COMMENT ON COLUMN codemint.cluster_identity.accepted_note IS
   'The reason, in the person''s words.';
+COMMENT ON COLUMN codemint.cluster_identity.last_alive_at IS
+  'The ledger''s last sign of life before the last failover or restore. What was done after that '
+  'may be missing here.';
 
 CREATE TABLE codemint.retention_progress (
   only_row           boolean     PRIMARY KEY DEFAULT true,
@@ -592,9 +720,14 @@ CREATE TABLE codemint.workers (
   burst                    integer          NOT NULL,
   max_in_flight            integer          NOT NULL,
   max_in_flight_per_reward integer          NOT NULL,
+  lease                    interval         NOT NULL,
+  api_timeout              interval         NOT NULL,
+  listing_gap              interval         NOT NULL,
   started_at               timestamptz      NOT NULL DEFAULT clock_timestamp(),
   seen_at                  timestamptz      NOT NULL DEFAULT clock_timestamp(),
-  expires_at               timestamptz      NOT NULL
+  expires_at               timestamptz      NOT NULL,
+  claim_failed_at          timestamptz,
+  claim_error              text
 );
 
 COMMENT ON TABLE codemint.workers IS
@@ -610,10 +743,20 @@ COMMENT ON COLUMN codemint.workers.burst IS 'The limit in the daemon''s settings
 COMMENT ON COLUMN codemint.workers.max_in_flight IS 'The limit in the daemon''s settings.';
 COMMENT ON COLUMN codemint.workers.max_in_flight_per_reward IS
   'The limit in the daemon''s settings.';
+COMMENT ON COLUMN codemint.workers.lease IS
+  'How long each lease of the daemon''s calls is, by its settings.';
+COMMENT ON COLUMN codemint.workers.api_timeout IS
+  'How long the daemon waits for an answer of the API, by its settings.';
+COMMENT ON COLUMN codemint.workers.listing_gap IS
+  'How far the API''s list may be out of date, by the daemon''s settings.';
 COMMENT ON COLUMN codemint.workers.started_at IS 'When the worker sent its first heartbeat.';
 COMMENT ON COLUMN codemint.workers.seen_at IS 'When the worker sent its last heartbeat.';
 COMMENT ON COLUMN codemint.workers.expires_at IS
   'The worker counts as dead after this time unless it sends another heartbeat.';
+COMMENT ON COLUMN codemint.workers.claim_failed_at IS
+  'Since when the worker''s claims fail with claim_error; null if the last one did not fail.';
+COMMENT ON COLUMN codemint.workers.claim_error IS
+  'Why the worker''s last claim failed; null if it did not.';
 
 CREATE TABLE codemint.unattributed_codes (
   id           uuid        PRIMARY KEY,
@@ -626,6 +769,7 @@ CREATE TABLE codemint.unattributed_codes (
   created_at   timestamptz,
   expires_at   timestamptz,
   updated_at   timestamptz,
+  from_answer  boolean     NOT NULL DEFAULT true,
   found_at     timestamptz NOT NULL DEFAULT clock_timestamp()
 );
 
@@ -635,7 +779,8 @@ CREATE INDEX unattributed_codes_by_call ON codemint.unattributed_codes (call_id)
 COMMENT ON TABLE codemint.unattributed_codes IS 'Codes found upstream whose owner is not proven.';
 COMMENT ON COLUMN codemint.unattributed_codes.id IS 'The API''s own id of the code.';
 COMMENT ON COLUMN codemint.unattributed_codes.call_id IS
-  'The call whose answer showed the code, or the held call that the code was set aside for.';
+  'The call whose answer showed the code, or the call that the code was set aside for: the first of '
+  'those that were held together (calls.held_with).';
 COMMENT ON COLUMN codemint.unattributed_codes.reward_id IS 'The reward that the code belongs to.';
 COMMENT ON COLUMN codemint.unattributed_codes.code IS
   'What a customer types in. A code is worth money: only codemint_reader and the daemon may see it.';
@@ -648,8 +793,9 @@ COMMENT ON COLUMN codemint.unattributed_codes.external_ids IS
 COMMENT ON COLUMN codemint.unattributed_codes.created_at IS 'The API''s createdAt.';
 COMMENT ON COLUMN codemint.unattributed_codes.expires_at IS 'The API''s expiresAt.';
 COMMENT ON COLUMN codemint.unattributed_codes.updated_at IS 'The API''s updatedAt.';
-COMMENT ON COLUMN codemint.unattributed_codes.found_at IS
-  'When the code was found; for a code set aside for held calls, the same as their held_at.';
+COMMENT ON COLUMN codemint.unattributed_codes.from_answer IS
+  'Whether the answer of call_id showed the code; if not, a listing did.';
+COMMENT ON COLUMN codemint.unattributed_codes.found_at IS 'When the code was found.';
 
 CREATE TABLE codemint.answers (
   call_id   uuid        PRIMARY KEY,
@@ -691,9 +837,80 @@ COMMENT ON COLUMN codemint.raw_codes.external_ids IS
   'The API''s externalIds in UTF-8, as received.';
 COMMENT ON COLUMN codemint.raw_codes.found_at IS 'When a listing first showed the code.';
 
+-- A crash of the server may empty the table: the reward is then listed once more. So nothing that
+-- a listing stages is written to the log.
+CREATE UNLOGGED TABLE codemint.listed_codes (
+  listing      uuid        NOT NULL,
+  id           uuid        NOT NULL,
+  reward_id    uuid        NOT NULL,
+  code         text        NOT NULL,
+  status       text        NOT NULL,
+  sync_status  text        NOT NULL,
+  external_ids jsonb       NOT NULL,
+  created_at   timestamptz,
+  expires_at   timestamptz,
+  updated_at   timestamptz,
+
+  PRIMARY KEY (listing, id)
+);
+
+CREATE INDEX listed_codes_by_age ON codemint.listed_codes (listing, created_at, id);
+
+COMMENT ON TABLE codemint.listed_codes IS
+  'Codes that a listing has shown and the ledger does not know, until the listing is concluded.';
+COMMENT ON COLUMN codemint.listed_codes.listing IS
+  'The listing: what one worker reads of a reward''s list before it concludes (rewards.listing).';
+COMMENT ON COLUMN codemint.listed_codes.id IS 'The API''s own id of the code.';
+COMMENT ON COLUMN codemint.listed_codes.reward_id IS 'The reward that the code belongs to.';
+COMMENT ON COLUMN codemint.listed_codes.code IS
+  'What a customer types in. A code is worth money: only the daemon may see it here.';
+COMMENT ON COLUMN codemint.listed_codes.status IS
+  'The API''s status: available, reserved, redeemed, expired, revoked, or a new word of the API.';
+COMMENT ON COLUMN codemint.listed_codes.sync_status IS
+  'none, pending, synced or error: the worst status of the systems in external_ids.';
+COMMENT ON COLUMN codemint.listed_codes.external_ids IS 'The API''s externalIds, as received.';
+COMMENT ON COLUMN codemint.listed_codes.created_at IS 'The API''s createdAt.';
+COMMENT ON COLUMN codemint.listed_codes.expires_at IS 'The API''s expiresAt.';
+COMMENT ON COLUMN codemint.listed_codes.updated_at IS 'The API''s updatedAt.';
+
+CREATE TABLE codemint.observed_facts (
+  fact            text        NOT NULL,
+  subject         text        NOT NULL DEFAULT '',
+  value           text        NOT NULL,
+  first_seen_at   timestamptz NOT NULL DEFAULT clock_timestamp(),
+  last_seen_at    timestamptz NOT NULL DEFAULT clock_timestamp(),
+  witnesses       bigint      NOT NULL DEFAULT 0,
+  contradicted_at timestamptz,
+
+  PRIMARY KEY (fact, subject, value)
+);
+
+CREATE INDEX observed_facts_contradicted ON codemint.observed_facts (contradicted_at)
+  WHERE contradicted_at IS NOT NULL;
+
+COMMENT ON TABLE codemint.observed_facts IS
+  'What has been seen of the API''s behaviour. The view api_facts says it in words.';
+COMMENT ON COLUMN codemint.observed_facts.fact IS
+  'What the fact is about: prefix, answer_resolution, list_texts, list_times, list_resolution, '
+  'list_order, list_page and list_asked (codes on the largest page, and how many the largest page '
+  'was asked for), list_lag (seconds) or clock_offset.';
+COMMENT ON COLUMN codemint.observed_facts.subject IS
+  'What the fact holds for; for prefix the reward and the prefix. Empty if it holds for the API.';
+COMMENT ON COLUMN codemint.observed_facts.value IS 'What has been seen.';
+COMMENT ON COLUMN codemint.observed_facts.first_seen_at IS 'When it was first seen.';
+COMMENT ON COLUMN codemint.observed_facts.last_seen_at IS
+  'When it was last seen. Written at most once an hour.';
+COMMENT ON COLUMN codemint.observed_facts.witnesses IS
+  'How many codes have shown it, of the answers and pages for which the row was written.';
+COMMENT ON COLUMN codemint.observed_facts.contradicted_at IS
+  'When the API was last seen to change between this value and another one that excludes it.';
+
 -- An INSERT of jobs adds a row here for each reward and locks no reward. So the INSERT waits for
 -- nobody, and no worker waits for the end of a producer's transaction.
+-- The table has a key, although nothing looks a row up by it: without one, a publication of all tables
+-- would refuse every DELETE.
 CREATE TABLE codemint.pending_placements (
+  id        bigint      GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
   reward_id uuid        NOT NULL,
   priority  smallint    NOT NULL,
   due_at    timestamptz NOT NULL,
@@ -703,8 +920,10 @@ CREATE TABLE codemint.pending_placements (
 CREATE INDEX pending_placements_order ON codemint.pending_placements (priority, due_at, job_id);
 CREATE INDEX pending_placements_by_reward ON codemint.pending_placements (reward_id);
 
+COMMENT ON SEQUENCE codemint.pending_placements_id_seq IS 'Numbers of pending placements.';
 COMMENT ON TABLE codemint.pending_placements IS
   'Rewards with new jobs that no claim has put into the reward''s queue yet.';
+COMMENT ON COLUMN codemint.pending_placements.id IS 'The placement''s number.';
 COMMENT ON COLUMN codemint.pending_placements.reward_id IS 'The reward of the new jobs.';
 COMMENT ON COLUMN codemint.pending_placements.priority IS
   'The priority of the first of the new jobs.';
@@ -873,6 +1092,8 @@ ALTER TABLE codemint.codes SET (
 ALTER TABLE codemint.tracked_rewards SET (
   fillfactor = 50, autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 2000);
 ALTER TABLE codemint.workers SET (fillfactor = 50);
+ALTER TABLE codemint.listed_codes SET (
+  autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 10000);
 
 
 -- Types that functions take and return.
@@ -900,10 +1121,39 @@ CREATE TYPE codemint.raw_code AS (
   external_ids bytea
 );
 
--- A call, and the codes that a listing showed to be the call's own.
+-- A call, and the ids of the codes that a listing showed to be the call's own.
 CREATE TYPE codemint.adoption AS (
   call_id uuid,
-  codes   codemint.received_code[]
+  codes   uuid[]
+);
+
+-- A call that may have made codes which the ledger lacks, and when. set_aside are codes of its own
+-- answer that lack its prefix. The lengths are those of the call's worker, in microseconds.
+CREATE TYPE codemint.doubtful_call AS (
+  call_id          uuid,
+  job_id           bigint,
+  prefix           text,
+  size             integer,
+  lacks            integer,
+  is_answered      boolean,
+  set_aside        uuid[],
+  earliest         timestamptz,
+  effective_until  timestamptz,
+  effective_for_us bigint,
+  listing_gap_us   bigint
+);
+
+-- A reward that a worker has taken to list it, with what it needs for that: codes that every fresh
+-- listing shows, another reward whose list shows what listings look like, and how far the API's clock
+-- is ahead. now is the database's clock.
+CREATE TYPE codemint.lent_reward AS (
+  reward_id      uuid,
+  must_show      uuid[],
+  reference      uuid,
+  offset_low_us  bigint,
+  offset_high_us bigint,
+  is_distrusted  boolean,
+  now            timestamptz
 );
 
 -- The job whose call is next, as read without a lock; job_id is null if no job can be served.
@@ -943,14 +1193,24 @@ CREATE TYPE codemint.claimed AS (
   starts_job  boolean
 );
 
+-- The lengths that a worker works with: calls.lease, calls.api_timeout and calls.listing_gap.
+CREATE TYPE codemint.call_lengths AS (
+  lease       interval,
+  api_timeout interval,
+  listing_gap interval
+);
+
 -- A call as its worker knows it: enough to insert the call again if a failover lost the claim.
 CREATE TYPE codemint.sent_call AS (
-  id        uuid,
-  job_id    bigint,
-  reward_id uuid,
-  prefix    text,
-  size      integer,
-  worker    uuid
+  id          uuid,
+  job_id      bigint,
+  reward_id   uuid,
+  prefix      text,
+  size        integer,
+  worker      uuid,
+  lease       interval,
+  api_timeout interval,
+  listing_gap interval
 );
 
 -- How a request ended. raw_answer is the body of an answer that cannot be read, or not be stored as
@@ -980,14 +1240,39 @@ CREATE TYPE codemint.call_effects AS (
   jitter          double precision
 );
 
+-- What the ending of a call came to. issued codes count for the job now, surplus is for no job.
+-- state, outstanding and is_short are those that the call has from now on. has_new: the answer held
+-- a code of the call. is_news: the call is in doubt and was not before, or lacks less than before.
+-- job_after is the new state of the job.
+CREATE TYPE codemint.call_outcome AS (
+  issued      integer,
+  surplus     integer,
+  state       text,
+  outstanding integer,
+  is_short    boolean,
+  has_new     boolean,
+  is_news     boolean,
+  job_after   text
+);
+
+-- What was stored of an answer. issued, surplus: codes that the ledger did not know.
+-- returned: codes that no longer are surplus. Of the codes that it knew, own were the call's
+-- already, and proven are the call's as this answer shows first: they had been surplus, or a
+-- listing had shown them.
+CREATE TYPE codemint.stored_codes AS (
+  issued   integer,
+  surplus  integer,
+  returned integer,
+  own      integer,
+  proven   integer
+);
+
 -- What the codes of an answer show: whether the sync of one of them is not final, when the oldest
--- and the newest were made, the ids of two codes that every fresh listing shows, and whether all
--- codes begin with the prefix.
+-- and the newest were made, and whether all codes begin with the prefix; null without a prefix.
 CREATE TYPE codemint.answer_facts AS (
   needs_tracking boolean,
   first_made_at  timestamptz,
   last_made_at   timestamptz,
-  newest         uuid[],
   prefix_literal boolean
 );
 

@@ -3,8 +3,8 @@ SELECT a.requests_per_second,
        round(p.pace::numeric, 3)::double precision AS current_requests_per_second,
        CASE WHEN p.pace < a.requests_per_second THEN a.pace_reason END AS pace_reason,
        a.burst, a.max_in_flight, a.max_in_flight_per_reward,
-       CASE WHEN a.set_by IS NOT NULL THEN 'set_limits' ELSE 'settings' END AS limits_from,
-       a.set_by, a.in_flight,
+       CASE WHEN o.set_by IS NOT NULL THEN 'set_limits' ELSE 'settings' END AS limits_from,
+       o.set_by, a.in_flight,
        CASE WHEN i.suspended_at IS NOT NULL THEN 'suspended'
             WHEN a.blocked_at IS NOT NULL THEN 'blocked'
             WHEN a.breaker = 'open' THEN 'failing'
@@ -25,9 +25,18 @@ SELECT a.requests_per_second,
             WHEN a.failures > 0 THEN 'one call at a time until one is clean' END AS message,
        CASE WHEN a.paused_until > clock_timestamp() THEN a.paused_until END AS paused_until,
        a.blocked_at, a.probe_at, a.failures,
-       (SELECT count(*) FROM codemint.workers w WHERE w.expires_at >= clock_timestamp()) AS workers
+       (SELECT count(*) FROM codemint.workers w WHERE w.expires_at >= clock_timestamp()) AS workers,
+       h.mended_at, h.mended,
+       (SELECT string_agg(format('%s was seen as %s', c.fact, c.values), '; ' ORDER BY c.fact)
+               || ': see codemint.api_facts'
+        FROM (SELECT f.fact, string_agg(DISTINCT f.value, ' and as ') AS values
+              FROM codemint.observed_facts f
+              WHERE f.contradicted_at > clock_timestamp() - interval '7 days'
+              GROUP BY f.fact) c) AS api_contradictions
 FROM codemint.account a
 CROSS JOIN codemint.cluster_identity i
+LEFT JOIN codemint.operator_limits o ON true
+LEFT JOIN codemint.healing h ON true
 CROSS JOIN LATERAL (SELECT codemint.current_pace(a, clock_timestamp()) AS pace) p;
 
 COMMENT ON VIEW codemint.account_status IS
@@ -40,6 +49,8 @@ COMMENT ON COLUMN codemint.account_status.pace_reason IS
   'Why the pace is low: throttled, announced or recovering; null if it is not low.';
 COMMENT ON COLUMN codemint.account_status.limits_from IS
   'set_limits if an operator has set any limit, else the daemons'' settings.';
+COMMENT ON COLUMN codemint.account_status.set_by IS
+  'Who set limits; null if nothing is set.';
 COMMENT ON COLUMN codemint.account_status.state IS
   'open, trying (one call at a time after a failure), paused, upgrading (codemint migrate waits for '
   'calls in flight), failing (no call until the API answers), blocked (the API refuses the key) or '
@@ -47,4 +58,9 @@ COMMENT ON COLUMN codemint.account_status.state IS
 COMMENT ON COLUMN codemint.account_status.reason IS
   'Why nothing is sent, or less than usual; null if all is well.';
 COMMENT ON COLUMN codemint.account_status.message IS 'The reason in words, and what to do.';
+COMMENT ON COLUMN codemint.account_status.mended_at IS
+  'When codemint last found that its tables or its clock had been changed, and mended that.';
+COMMENT ON COLUMN codemint.account_status.mended IS 'What was mended then.';
 COMMENT ON COLUMN codemint.account_status.workers IS 'How many daemons are alive.';
+COMMENT ON COLUMN codemint.account_status.api_contradictions IS
+  'Facts about the API that were contradicted within the last week; null if there are none.';

@@ -1,5 +1,6 @@
 CREATE OR REPLACE VIEW codemint.doubts AS
-SELECT c.id AS call_id, c.job_id, c.reward_id, c.prefix, c.size, c.send_at, c.lease_expires_at,
+SELECT c.id AS call_id, c.job_id, c.reward_id, c.prefix, c.size, c.outstanding AS lacks, c.send_at,
+       c.lease_expires_at, c.effective_until,
        c.http_status, c.error_code, c.error_message, r.closed_at AS reward_closed_at,
        clock_timestamp() - c.updated_at AS since, c.held_at, c.hold_reason,
        CASE WHEN c.held_at IS NULL THEN 0 ELSE codemint.count_unattributed(c.id) END AS codes_found,
@@ -13,6 +14,8 @@ WHERE c.state = 'in_doubt';
 COMMENT ON VIEW codemint.doubts IS 'Calls that may or may not have made codes.';
 COMMENT ON COLUMN codemint.doubts.call_id IS
   'The call''s id, for codemint.resolve_call.';
+COMMENT ON COLUMN codemint.doubts.lacks IS
+  'How many codes the call may have made that the ledger does not know.';
 COMMENT ON COLUMN codemint.doubts.reward_closed_at IS
   'Since when the reward takes no new call because of a doubt; null if it takes calls.';
 COMMENT ON COLUMN codemint.doubts.since IS 'How long the call has been in doubt, or held.';

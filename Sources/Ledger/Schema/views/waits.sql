@@ -1,4 +1,16 @@
 CREATE OR REPLACE VIEW codemint.waits AS
+-- What is the same for all jobs. LIMIT tells the planner that this is one row; statistics of tables
+-- with one row come late, and without them the view would be compiled for hundreds of thousands.
+WITH ledger AS MATERIALIZED (
+  SELECT o.account, o.identity, codemint.last_claimed_at() AS claimed_at, h.holder AS account_holder,
+         h.since AS account_held_since
+  FROM (SELECT a AS account, a.xmax AS lock, i AS identity
+        FROM codemint.account a CROSS JOIN codemint.cluster_identity i LIMIT 1) o
+  LEFT JOIN LATERAL (
+    SELECT string_agg(b.holder, '; ') AS holder, min(b.since) AS since
+    FROM codemint.lock_holders(o.lock, '2 seconds', NULL, NULL) b
+  ) h ON o.lock <> '0'::xid
+)
 SELECT (s.job).id AS job_id, (s.job).reward_id, (s.job).state, w.reason,
        CASE w.reason
          WHEN 'decision' THEN 'codemint cannot tell what ' || d.number || ' of its calls did: '
@@ -8,49 +20,56 @@ SELECT (s.job).id AS job_id, (s.job).reward_id, (s.job).state, w.reason,
                                      'paused by ' || p.done_by, 'paused')
          WHEN 'time' THEN CASE WHEN (s.job).run_at > clock_timestamp() THEN 'its run_at has not come'
            ELSE 'its last ' || (s.job).answers_without_progress || ' answer(s) held no new code' END
-         WHEN 'suspended' THEN i.suspended_reason
+         WHEN 'suspended' THEN (l.identity).suspended_reason
          WHEN 'daemon' THEN 'no daemon lives, or all of them are stopping'
-         WHEN 'blocked' THEN 'the API refuses the key: ' || concat_ws(': ', a.blocked_code,
-                                                                      a.blocked_message)
-         WHEN 'failing' THEN 'the API has failed ' || a.failures || ' times in a row'
+         WHEN 'blocked' THEN 'the API refuses the key: ' || concat_ws(': ', (l.account).blocked_code,
+                                                                      (l.account).blocked_message)
+         WHEN 'failing' THEN 'the API has failed ' || (l.account).failures || ' times in a row'
          WHEN 'doubt' THEN
            CASE WHEN d.doubts > 0 THEN 'one of its calls is in doubt'
                 ELSE 'a call of another job of its reward is in doubt' END
-           || CASE WHEN r.listing_failing_since IS NOT NULL
-                   THEN ', and the reward cannot be listed since ' || r.listing_failing_since
+           || CASE WHEN r.undecided_since IS NOT NULL
+                   THEN ', and listings of its reward fail or disagree since ' || r.undecided_since
                    WHEN r.in_flight > 0 THEN '; ' || r.in_flight || ' call(s) have to end first'
                    ELSE '' END
          WHEN 'upgrade'
          THEN 'codemint migrate waits for calls in flight, and then replaces the functions'
          WHEN 'answers' THEN 'calls for its last ' || (s.job).outstanding || ' codes are out'
          WHEN 'listing' THEN
-           CASE h.reason WHEN 'failover' THEN 'the database failed over'
-                             ELSE 'an answer was not what was asked for' END
+           CASE h.reason WHEN 'restore' THEN 'the database was restored'
+                         ELSE 'the database failed over' END
            || coalesce(', and its reward cannot be listed: ' || h.error_message,
                        ', so its reward is listed first')
          WHEN 'refused' THEN 'its reward was refused or failed ' || r.failures || ' time(s): '
            || concat_ws(': ', r.error_code, r.error_message)
-         WHEN 'pause' THEN CASE a.pause_reason
+         WHEN 'pause' THEN CASE (l.account).pause_reason
            WHEN 'throttled' THEN 'the API has asked for a pause'
-           ELSE concat_ws(': ', 'nothing is sent after a failure of the API', a.pause_reason) END
+           ELSE concat_ws(': ', 'nothing is sent after a failure of the API', (l.account).pause_reason) END
          WHEN 'reward' THEN 'its reward has ' || r.in_flight || ' call(s) out, as many as it may'
-         WHEN 'slots' THEN a.in_flight || ' call(s) are out, as many as there may be'
-           || CASE WHEN a.failures > 0 THEN ' after a failure' ELSE '' END
+         WHEN 'slots' THEN (l.account).in_flight || ' call(s) are out, as many as there may be'
+           || CASE WHEN (l.account).failures > 0 THEN ' after a failure' ELSE '' END
          WHEN 'sync' THEN CASE
            WHEN f.given_up_at IS NOT NULL THEN 'other systems have not taken its codes'
            WHEN f.failures > 0 THEN 'its codes cannot be listed: ' || f.error_message
            ELSE 'other systems have yet to take its codes' END
-         WHEN 'turn' THEN 'it runs, or other jobs go first'
+         WHEN 'locked' THEN 'the row of ' || k.what || ' is locked by ' || k.holder
+         WHEN 'unclaimable' THEN 'it cannot be claimed: ' || r.error_message
+         WHEN 'pace' THEN 'the next slot of the pace has not come'
+         WHEN 'turn' THEN CASE WHEN (s.job).outstanding > 0 THEN 'it runs'
+                               ELSE 'it is due, and other jobs go first' END
+         ELSE codemint.describe_unknown(l.claimed_at)
        END AS why,
        CASE w.reason
          WHEN 'time' THEN (s.job).next_call_at
-         WHEN 'blocked' THEN a.probe_at
-         WHEN 'failing' THEN a.probe_at
+         WHEN 'blocked' THEN (l.account).probe_at
+         WHEN 'failing' THEN (l.account).probe_at
          WHEN 'doubt' THEN r.reconcile_at
          WHEN 'listing' THEN greatest(h.next_listing_at, r.reconcile_at)
          WHEN 'refused' THEN r.paused_until
-         WHEN 'pause' THEN a.paused_until
-         WHEN 'upgrade' THEN a.upgrading_until
+         WHEN 'pause' THEN (l.account).paused_until
+         WHEN 'upgrade' THEN (l.account).upgrading_until
+         WHEN 'unclaimable' THEN r.passed_over_until
+         WHEN 'pace' THEN (l.account).next_slot_at
          WHEN 'sync' THEN f.next_pass_at
        END AS until,
        CASE w.reason
@@ -68,35 +87,71 @@ SELECT (s.job).id AS job_id, (s.job).reward_id, (s.job).state, w.reason,
            THEN format('SELECT codemint.track_sync(%L); -- when that has been mended', (s.job).reward_id)
            ELSE 'none: codemint lists the reward again' END
          WHEN 'turn' THEN format('none, or SELECT codemint.set_priority(%s, 0)', (s.job).id)
+         WHEN 'locked' THEN 'end that transaction, or have it ended: pg_terminate_backend'
+         WHEN 'unclaimable' THEN 'mend the row, or what refuses it; then it proceeds by itself'
+         WHEN 'unknown' THEN 'see the daemons'' logs, and codemint doctor'
          ELSE 'none: it proceeds by itself'
-       END AS what_to_do
+       END AS what_to_do,
+       CASE w.reason
+         WHEN 'decision' THEN d.held_at
+         WHEN 'paused' THEN coalesce(p.done_at, (s.job).updated_at)
+         WHEN 'suspended' THEN (l.identity).suspended_at
+         WHEN 'locked' THEN k.since
+         WHEN 'daemon' THEN (SELECT max(w.seen_at) FROM codemint.workers w)
+         WHEN 'blocked' THEN (l.account).blocked_at
+         WHEN 'failing' THEN (l.account).failed_at
+         WHEN 'doubt' THEN r.closed_at
+         WHEN 'listing' THEN coalesce(h.failing_since, h.next_listing_at)
+         WHEN 'refused' THEN r.paused_until - r.paused_for
+         WHEN 'pause' THEN (l.account).paused_until - (l.account).paused_for
+         WHEN 'upgrade' THEN (l.account).upgrading_until - interval '10 seconds'
+         WHEN 'sync' THEN (s.job).finished_at
+         WHEN 'unknown' THEN greatest((s.job).next_call_at, (s.job).updated_at)
+         ELSE (s.job).updated_at
+       END AS since
 FROM (
-  SELECT o AS job FROM codemint.jobs o WHERE o.state IN ('queued', 'running', 'ending')
+  SELECT o AS job, o.xmax AS lock FROM codemint.jobs o
+  WHERE o.state IN ('queued', 'running', 'ending')
   UNION ALL
   -- Finished jobs are many, so these are found by the tracked rewards, which are few.
-  SELECT o FROM codemint.tracked_rewards t
+  SELECT o, '0'::xid FROM codemint.tracked_rewards t
   JOIN codemint.jobs o ON o.reward_id = t.reward_id AND o.issued + o.surplus > 0
   WHERE (t.next_pass_at IS NOT NULL OR t.given_up_at IS NOT NULL)
     AND o.finished_at IS NOT NULL AND o.sync_done_at IS NULL
 ) s
-CROSS JOIN codemint.account a
-CROSS JOIN codemint.cluster_identity i
+CROSS JOIN ledger l
 LEFT JOIN codemint.rewards r ON r.reward_id = (s.job).reward_id
 LEFT JOIN codemint.reward_watches h ON h.reward_id = (s.job).reward_id
 LEFT JOIN codemint.tracked_rewards f ON f.reward_id = (s.job).reward_id
+-- A lock that is held for a moment is not worth a word.
+LEFT JOIN LATERAL (
+  SELECT string_agg(DISTINCT b.what, ' and ') AS what, string_agg(DISTINCT b.holder, '; ') AS holder,
+         min(b.since) AS since
+  FROM (SELECT 'the job' AS what, j.holder, j.since
+        FROM codemint.lock_holders(s.lock, '2 seconds', (s.job).id, NULL) j
+        UNION ALL
+        SELECT 'the reward', j.holder, j.since
+        FROM codemint.lock_holders(r.xmax, '2 seconds', NULL, r.reward_id) j
+        WHERE r.reward_id IS NOT NULL
+        UNION ALL
+        SELECT 'the account', l.account_holder, l.account_held_since
+        WHERE l.account_holder IS NOT NULL) b
+  HAVING count(*) > 0
+) k ON s.lock <> '0'::xid OR r.xmax <> '0'::xid OR l.account_holder IS NOT NULL
 CROSS JOIN LATERAL (
-  SELECT codemint.reason_to_wait(s.job, r, a, i.suspended_at IS NOT NULL,
-                                 clock_timestamp()) AS reason) w
+  SELECT codemint.reason_to_wait(s.job, r, l.account, (l.identity).suspended_at IS NOT NULL, k.holder IS NOT NULL,
+                                 l.claimed_at, clock_timestamp()) AS reason) w
 LEFT JOIN LATERAL (
   SELECT count(*) FILTER (WHERE c.held_at IS NULL) AS doubts,
          count(*) FILTER (WHERE c.held_at IS NOT NULL) AS number,
-         min(c.hold_reason) AS hold_reason,
+         min(c.held_at) AS held_at,
+         min(c.hold_reason) FILTER (WHERE c.held_at IS NOT NULL) AS hold_reason,
          (array_agg(c.id ORDER BY c.held_at NULLS LAST, c.id))[1] AS call_id
   FROM codemint.calls c
   WHERE c.job_id = (s.job).id AND c.reward_id = (s.job).reward_id AND c.state = 'in_doubt'
 ) d ON w.reason IN ('decision', 'doubt')
 LEFT JOIN LATERAL (
-  SELECT x.done_by, x.note FROM codemint.job_actions x
+  SELECT x.done_by, x.note, x.done_at FROM codemint.job_actions x
   WHERE x.job_id = (s.job).id AND x.action = 'pause' ORDER BY x.id DESC LIMIT 1
 ) p ON w.reason = 'paused';
 
@@ -107,12 +162,14 @@ COMMENT ON COLUMN codemint.waits.job_id IS 'The job.';
 COMMENT ON COLUMN codemint.waits.reward_id IS 'The reward of the job.';
 COMMENT ON COLUMN codemint.waits.state IS 'The job''s state.';
 COMMENT ON COLUMN codemint.waits.reason IS
-  'A person has to act: decision (a held call), held, paused, suspended, daemon (none is alive), '
-  'blocked (the key). The job proceeds by itself: time (not yet due), failing (the breaker), doubt, '
-  'answers (calls are out), upgrade, listing, refused (the reward backs off), pause (all workers '
-  'wait), reward or slots (enough calls are out), sync, turn (it runs, or others go first).';
+  'A person has to act: decision (a held call), held, paused, suspended, locked (a transaction keeps a '
+  'row), daemon (none is alive), blocked (the key), unclaimable (the row is refused), unknown. The job '
+  'proceeds by itself: time (not yet due), failing (the breaker), doubt, answers (calls are out), '
+  'upgrade, listing, refused (the reward backs off), pause (all workers wait), reward or slots (enough '
+  'calls are out), pace (no slot yet), sync, turn (it runs, or others go first).';
 COMMENT ON COLUMN codemint.waits.why IS 'The reason in words.';
 COMMENT ON COLUMN codemint.waits.until IS
   'When the job proceeds, or is tried again; null if that is not known.';
 COMMENT ON COLUMN codemint.waits.what_to_do IS
   'The statement that helps, or what else to do; none if the job proceeds by itself.';
+COMMENT ON COLUMN codemint.waits.since IS 'Since when, as far as that is known.';

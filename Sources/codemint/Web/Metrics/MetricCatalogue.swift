@@ -75,6 +75,10 @@ enum MetricCatalogue {
     "codemint_sync_given_up_rewards",
     "Rewards with codes that are given up, because another system refused them or took too long."
   )
+  static let contradictedFacts = gauge(
+    "codemint_api_facts_contradicted",
+    "Facts about the API that were contradicted within the last week; see codemint.api_facts."
+  )
   static let account = gauge(
     "codemint_account_state",
     "1 for the present state of the API account, else 0."
@@ -107,6 +111,7 @@ enum MetricCatalogue {
     text.single(closedRewards, Double(gauges.closedRewards))
     text.single(unattributed, Double(gauges.unattributedCodes))
     text.single(syncGivenUp, Double(gauges.syncGivenUp))
+    text.single(contradictedFacts, Double(gauges.contradictedFacts))
     text.begin(account)
     for state in AccountStatus.states {
       text.sample(account.name, [("state", state)], state == gauges.accountState ? 1 : 0)

@@ -141,6 +141,28 @@ function fillWorker(item, worker) {
   setText(age, `up ${duration((Date.now() - Date.parse(worker.started_at)) / 1000)}`);
 }
 
+function fillFact(item, fact) {
+  const [row, below, statement] = item.children;
+  setText(row.children[0], fact.seen);
+  row.children[1].className = `tag ${fact.state === "as documented" ? "completed" : "doubt"}`;
+  setText(row.children[1], fact.state);
+  setText(row.children[2], `${number.format(fact.witnesses)} codes`);
+  const since = `since ${new Date(fact.first_seen_at).toLocaleDateString()}`;
+  const last = `last seen ${new Date(fact.last_seen_at).toLocaleDateString()}`;
+  setText(below, [fact.means, since, last].filter(Boolean).join(" · "));
+  setStatement(statement, null);
+}
+
+function showFacts(all) {
+  const key = (fact) => `${fact.fact} ${fact.subject} ${fact.value}`;
+  const contradicted = all.filter((fact) => fact.state === "contradicted");
+  const others = all.filter((fact) => fact.state !== "contradicted");
+  byId("contradictions-part").hidden = contradicted.length === 0;
+  keep(byId("contradictions"), contradicted, key, makeDoubt, fillFact);
+  byId("api-part").hidden = others.length === 0;
+  keep(byId("api"), others, key, makeDoubt, fillFact);
+}
+
 function accountFacts(account) {
   const facts = [["State", account.state]];
   const limit = account.requests_per_second;
@@ -185,6 +207,7 @@ function show(facts) {
   keep(byId("doubts"), facts.doubts, (doubt) => doubt.call_id, makeDoubt, fillDoubt);
   byId("sync-part").hidden = facts.sync.length === 0;
   keep(byId("sync"), facts.sync, (problem) => `${problem.reward_id} ${problem.system}`, makeDoubt, fillSync);
+  showFacts(facts.api);
   keep(byId("workers"), facts.workers, (worker) => worker.id, makeLine, fillWorker);
 }
 

@@ -1,0 +1,372 @@
+-- Healing: what is derived is compared with what it derives from, mended and said (protocol, rules 20
+-- and 21). Nothing here is needed while codemint alone writes to its tables and the clock only goes
+-- forward. But people write to tables, truncate them, restore parts of them, and set clocks back, and
+-- then a job must not wait for ever for a call that nobody makes.
+--
+-- Each row is locked first and counted in a second statement: one statement would count with the
+-- snapshot from before the lock. Nothing waits for a lock: what is locked is left for the next time.
+
+-- Compares and mends, at most once in ten seconds for all workers together. Returns a sentence for
+-- each thing that was mended; the last are kept in codemint.healing.
+CREATE OR REPLACE FUNCTION codemint.heal() RETURNS text[]
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+  v_now    timestamptz := clock_timestamp();
+  v_mended text[];
+BEGIN
+  UPDATE codemint.healing h SET checked_at = v_now
+  WHERE h.only_row IN (
+    SELECT s.only_row FROM codemint.healing s
+    WHERE (s.checked_at BETWEEN v_now - interval '10 seconds' AND v_now) IS NOT TRUE
+    FOR NO KEY UPDATE SKIP LOCKED);
+  IF NOT FOUND THEN
+    RETURN '{}';
+  END IF;
+  v_mended := codemint.cut_future(v_now) || codemint.heal_jobs() || codemint.heal_places()
+              || codemint.heal_queues() || codemint.heal_in_flight();
+  IF cardinality(v_mended) > 0 THEN
+    UPDATE codemint.healing h
+    SET mended_at = v_now, mended = array_to_string(v_mended[:10], '; ');
+    PERFORM pg_notify('codemint_jobs', '');
+  END IF;
+  RETURN v_mended;
+END
+$$;
+
+-- Counts calls in flight anew: of each reward, and of the account.
+CREATE OR REPLACE FUNCTION codemint.heal_in_flight() RETURNS text[]
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+  v_mended  text[] := '{}';
+  v_wrong   uuid;
+  v_counted integer;
+  v_true    integer;
+BEGIN
+  FOR v_wrong IN
+    SELECT r.reward_id
+    FROM codemint.rewards r
+    LEFT JOIN (SELECT c.reward_id, count(*) AS number FROM codemint.calls c
+               WHERE c.state = 'sending' GROUP BY c.reward_id) s ON s.reward_id = r.reward_id
+    WHERE r.in_flight <> coalesce(s.number, 0)
+    ORDER BY r.reward_id
+    LIMIT 1000
+  LOOP
+    SELECT r.in_flight INTO v_counted FROM codemint.rewards r
+    WHERE r.reward_id = v_wrong FOR NO KEY UPDATE SKIP LOCKED;
+    CONTINUE WHEN NOT FOUND;
+    SELECT count(*) INTO v_true FROM codemint.calls c
+    WHERE c.reward_id = v_wrong AND c.state = 'sending';
+    CONTINUE WHEN v_counted = v_true;
+    UPDATE codemint.rewards r SET in_flight = v_true WHERE r.reward_id = v_wrong;
+    v_mended := v_mended || format('reward %s: %s calls in flight, not %s', v_wrong, v_true,
+                                   v_counted);
+  END LOOP;
+  PERFORM FROM codemint.account a
+  WHERE a.in_flight <> (SELECT count(*) FROM codemint.calls c WHERE c.state = 'sending');
+  IF FOUND THEN
+    SELECT a.in_flight INTO v_counted FROM codemint.account a FOR NO KEY UPDATE SKIP LOCKED;
+    IF FOUND THEN
+      SELECT count(*) INTO v_true FROM codemint.calls c WHERE c.state = 'sending';
+      IF v_counted <> v_true THEN
+        UPDATE codemint.account a SET in_flight = v_true;
+        v_mended := v_mended || format('account: %s calls in flight, not %s', v_true, v_counted);
+      END IF;
+    END IF;
+  END IF;
+  RETURN v_mended;
+END
+$$;
+
+-- Counts anew what is out for open jobs.
+CREATE OR REPLACE FUNCTION codemint.heal_jobs() RETURNS text[]
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+  v_mended text[] := '{}';
+  v_wrong  record;
+  v_job    codemint.jobs;
+  v_true   integer;
+BEGIN
+  FOR v_wrong IN
+    SELECT j.id, j.reward_id
+    FROM codemint.jobs j
+    LEFT JOIN (SELECT o.job_id, sum(o.outstanding) AS number
+               FROM (SELECT c.job_id, c.outstanding FROM codemint.calls c WHERE c.state = 'sending'
+                     UNION ALL
+                     SELECT c.job_id, c.outstanding FROM codemint.calls c
+                     WHERE c.state = 'in_doubt') o
+               GROUP BY o.job_id) s ON s.job_id = j.id
+    WHERE j.state IN ('running', 'ending') AND j.outstanding <> coalesce(s.number, 0)
+    ORDER BY j.id
+    LIMIT 1000
+  LOOP
+    v_job := codemint.lock_to_heal(v_wrong.id, v_wrong.reward_id);
+    CONTINUE WHEN v_job.id IS NULL OR v_job.state NOT IN ('running', 'ending');
+    SELECT coalesce(sum(c.outstanding), 0) INTO v_true
+    FROM codemint.calls c WHERE c.job_id = v_job.id;
+    CONTINUE WHEN v_true = v_job.outstanding;
+    v_mended := v_mended || format('job %s: %s codes are out, not %s', v_job.id, v_true,
+                                   v_job.outstanding);
+    PERFORM codemint.save_healed(codemint.recount_job(v_job, 0));
+  END LOOP;
+  RETURN v_mended;
+END
+$$;
+
+-- Gives a place to jobs that could take a call and have none.
+CREATE OR REPLACE FUNCTION codemint.heal_places() RETURNS text[]
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+  v_mended text[] := '{}';
+  v_wrong  record;
+  v_job    codemint.jobs;
+BEGIN
+  FOR v_wrong IN
+    SELECT j.id, j.reward_id FROM codemint.jobs j
+    WHERE j.state IN ('queued', 'running') AND NOT j.paused AND NOT j.held
+      AND j.issued + j.outstanding < j.count
+      AND NOT j.is_new AND j.queue_position IS NULL AND j.next_call_at IS NULL
+    ORDER BY j.id
+    LIMIT 1000
+  LOOP
+    v_job := codemint.lock_to_heal(v_wrong.id, v_wrong.reward_id);
+    CONTINUE WHEN v_job.id IS NULL OR v_job.next_call_at IS NOT NULL;
+    v_mended := v_mended || format('job %s had no place in the queue', v_job.id);
+    PERFORM codemint.save_healed(v_job);
+  END LOOP;
+  RETURN v_mended;
+END
+$$;
+
+-- Locks a job, after its reward, to mend it. All fields are null if somebody has locked either.
+CREATE OR REPLACE FUNCTION codemint.lock_to_heal(p_job bigint, p_reward uuid) RETURNS codemint.jobs
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+  v_job codemint.jobs;
+BEGIN
+  IF (codemint.try_reward(p_reward)).reward_id IS NOT NULL THEN
+    SELECT * INTO v_job FROM codemint.jobs j WHERE j.id = p_job FOR NO KEY UPDATE SKIP LOCKED;
+  END IF;
+  RETURN v_job;
+END
+$$;
+
+-- Saves a job that was mended, in the place where it belongs. If the row cannot be written, it stays
+-- as it is: one row must not keep the others from being mended.
+CREATE OR REPLACE FUNCTION codemint.save_healed(p_job codemint.jobs) RETURNS void
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+  p_job := codemint.place_job(codemint.conclude_job(p_job, NULL, NULL), interval '0');
+  PERFORM codemint.save_job(p_job, false);
+  PERFORM codemint.requeue_job(p_job);
+EXCEPTION
+  WHEN data_exception OR check_violation OR not_null_violation OR raise_exception THEN
+    NULL;
+END
+$$;
+
+-- Finds jobs in the queue of which their reward does not know, reward by reward: 500 of those that
+-- have any, at a time.
+CREATE OR REPLACE FUNCTION codemint.heal_queues() RETURNS text[]
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+SET enable_seqscan = off
+SET enable_bitmapscan = off
+AS $$
+DECLARE
+  c_slice   constant integer := 500;
+  v_mended  text[] := '{}';
+  v_after   uuid := (SELECT h.next_reward FROM codemint.healing h);
+  v_rewards uuid[];
+  v_reward  codemint.rewards;
+  v_wrong   uuid;
+BEGIN
+  WITH RECURSIVE new (reward_id) AS (
+    (SELECT j.reward_id FROM codemint.jobs j WHERE j.is_new AND j.reward_id > v_after
+     ORDER BY j.reward_id LIMIT 1)
+    UNION ALL
+    SELECT (SELECT j.reward_id FROM codemint.jobs j WHERE j.is_new AND j.reward_id > n.reward_id
+            ORDER BY j.reward_id LIMIT 1)
+    FROM new n WHERE n.reward_id IS NOT NULL
+  ), placed (reward_id) AS (
+    (SELECT j.reward_id FROM codemint.jobs j
+     WHERE j.queue_position IS NOT NULL AND j.reward_id > v_after
+     ORDER BY j.reward_id LIMIT 1)
+    UNION ALL
+    SELECT (SELECT j.reward_id FROM codemint.jobs j
+            WHERE j.queue_position IS NOT NULL AND j.reward_id > p.reward_id
+            ORDER BY j.reward_id LIMIT 1)
+    FROM placed p WHERE p.reward_id IS NOT NULL
+  )
+  SELECT array_agg(o.reward_id ORDER BY o.reward_id) INTO v_rewards
+  FROM (SELECT u.reward_id
+        FROM ((SELECT n.reward_id FROM new n LIMIT c_slice)
+              UNION
+              (SELECT p.reward_id FROM placed p LIMIT c_slice)) u
+        WHERE u.reward_id IS NOT NULL
+        ORDER BY u.reward_id LIMIT c_slice) o;
+  UPDATE codemint.healing h
+  SET next_reward = CASE WHEN cardinality(v_rewards) = c_slice THEN v_rewards[c_slice]
+                         ELSE '00000000-0000-0000-0000-000000000000' END;
+  FOR v_wrong IN
+    SELECT s.reward_id
+    FROM unnest(v_rewards) AS s (reward_id)
+    LEFT JOIN codemint.rewards r ON r.reward_id = s.reward_id
+    LEFT JOIN LATERAL (
+      SELECT j.priority FROM codemint.jobs j WHERE j.reward_id = s.reward_id AND j.is_new
+      ORDER BY j.priority LIMIT 1) n ON true
+    LEFT JOIN LATERAL (
+      SELECT j.priority FROM codemint.jobs j
+      WHERE j.reward_id = s.reward_id AND j.queue_position IS NOT NULL
+      ORDER BY j.priority LIMIT 1) q ON true
+    WHERE (r.queue_priority IS DISTINCT FROM least(n.priority, q.priority)
+           OR (r.new_job IS NULL) = (n.priority = least(n.priority, q.priority)) IS TRUE
+           OR (r.queue_head IS NULL) = (q.priority = least(n.priority, q.priority)) IS TRUE)
+      AND NOT EXISTS (SELECT FROM codemint.pending_placements p WHERE p.reward_id = s.reward_id)
+  LOOP
+    v_reward := codemint.try_reward(v_wrong);
+    CONTINUE WHEN v_reward.reward_id IS NULL;
+    PERFORM codemint.refresh_queue(v_wrong);
+    PERFORM FROM codemint.rewards r
+    WHERE r.reward_id = v_wrong AND (r.queue_priority, r.new_job, r.queue_head)
+          IS DISTINCT FROM (v_reward.queue_priority, v_reward.new_job, v_reward.queue_head);
+    IF FOUND THEN
+      v_mended := v_mended || format('reward %s did not know the head of its queue', v_wrong);
+    END IF;
+  END LOOP;
+  RETURN v_mended;
+END
+$$;
+
+-- A moment, but none later than p_most. Null stays null, which it would not with least().
+CREATE OR REPLACE FUNCTION codemint.cut_moment(p_moment timestamptz, p_most timestamptz)
+RETURNS timestamptz
+LANGUAGE sql IMMUTABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+  SELECT CASE WHEN p_moment > p_most THEN p_most ELSE p_moment END
+$$;
+
+-- Cuts moments that are further ahead than the length which their own row carries, to now and that
+-- length: the clock was set back since. A second is allowed for clocks that are corrected slowly.
+CREATE OR REPLACE FUNCTION codemint.cut_future(p_now timestamptz) RETURNS text[]
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+  c_slack  constant interval := interval '1 second';
+  v_mended text[];
+BEGIN
+  v_mended := codemint.cut_account(p_now + c_slack, p_now);
+  WITH cut AS (
+    UPDATE codemint.rewards r
+    SET paused_until = codemint.cut_moment(r.paused_until, p_now + r.paused_for),
+        reconcile_at = codemint.cut_moment(r.reconcile_at, p_now + r.reconcile_for),
+        reconciler_until = codemint.cut_moment(r.reconciler_until, p_now + r.reconciler_for),
+        passed_over_until = NULL
+    WHERE r.reward_id = ANY (ARRAY(
+      SELECT o.reward_id FROM codemint.rewards o
+      WHERE o.paused_until > p_now + c_slack + o.paused_for
+         OR o.reconcile_at > p_now + c_slack + o.reconcile_for
+         OR o.reconciler_until > p_now + c_slack + o.reconciler_for
+         OR o.passed_over_until > p_now + c_slack + interval '10 seconds'
+      LIMIT 1000
+      FOR NO KEY UPDATE SKIP LOCKED))
+    RETURNING r.reward_id
+  )
+  SELECT v_mended || array_agg(format('reward %s: its pause or lease was too far ahead', c.reward_id))
+    INTO v_mended FROM cut c;
+  WITH cut AS (
+    UPDATE codemint.calls c
+    SET lease_expires_at = codemint.cut_moment(c.lease_expires_at, p_now + c.lease),
+        effective_until = codemint.cut_moment(
+          c.effective_until, p_now + c.lease + c.api_timeout + c.listing_gap)
+    WHERE c.id = ANY (ARRAY(
+      SELECT o.id FROM codemint.calls o
+      WHERE o.state = 'sending' AND o.lease_expires_at > p_now + c_slack + o.lease
+      FOR NO KEY UPDATE SKIP LOCKED))
+       OR c.id = ANY (ARRAY(
+      SELECT o.id FROM codemint.calls o
+      WHERE o.state = 'in_doubt'
+        AND o.effective_until > p_now + c_slack + o.lease + o.api_timeout + o.listing_gap
+      FOR NO KEY UPDATE SKIP LOCKED))
+    RETURNING c.id
+  )
+  SELECT v_mended || array_agg(format('call %s: its lease was too far ahead', c.id))
+    INTO v_mended FROM cut c;
+  WITH cut AS (
+    UPDATE codemint.workers w
+    SET expires_at = p_now + (w.expires_at - w.seen_at), seen_at = p_now
+    WHERE w.id = ANY (ARRAY(
+      SELECT o.id FROM codemint.workers o WHERE o.seen_at > p_now + c_slack
+      FOR NO KEY UPDATE SKIP LOCKED))
+    RETURNING w.id
+  )
+  SELECT v_mended || array_agg(format('worker %s: its sign of life was in the future', c.id))
+    INTO v_mended FROM cut c;
+  WITH cut AS (
+    UPDATE codemint.jobs j
+    SET next_call_at = greatest(j.run_at, p_now + codemint.longest_pause(j))
+    WHERE j.id = ANY (ARRAY(
+      SELECT o.id FROM codemint.jobs o
+      WHERE o.answers_without_progress > 0 AND o.next_call_at > p_now + c_slack
+        AND NOT o.is_new AND o.queue_position IS NULL
+        AND o.next_call_at > greatest(o.run_at, p_now + c_slack + codemint.longest_pause(o))
+      FOR NO KEY UPDATE SKIP LOCKED))
+    RETURNING j.id
+  )
+  SELECT v_mended || array_agg(format('job %s: its pause was too far ahead', c.id))
+    INTO v_mended FROM cut c;
+  RETURN coalesce(array_remove(v_mended, NULL), '{}');
+END
+$$;
+
+-- Cuts the moments of the account. p_most is now and the slack.
+CREATE OR REPLACE FUNCTION codemint.cut_account(p_most timestamptz, p_now timestamptz)
+RETURNS text[]
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+  PERFORM FROM codemint.account a
+  WHERE a.next_slot_at > p_most + a.next_slot_for
+     OR a.paused_until > p_most + a.paused_for
+     OR a.probe_at > greatest(codemint.next_probe(p_most), a.paused_until)
+     OR a.upgrading_until > p_most + interval '10 seconds'
+     OR a.sync_slot_at > greatest(p_most, a.next_slot_at)
+  FOR NO KEY UPDATE SKIP LOCKED;
+  IF NOT FOUND THEN
+    RETURN '{}';
+  END IF;
+  UPDATE codemint.account a
+  SET next_slot_at = codemint.cut_moment(a.next_slot_at, p_now + a.next_slot_for),
+      paused_until = codemint.cut_moment(a.paused_until, p_now + a.paused_for);
+  UPDATE codemint.account a
+  SET probe_at = codemint.cut_moment(a.probe_at, greatest(codemint.next_probe(p_now), a.paused_until)),
+      upgrading_until = codemint.cut_moment(a.upgrading_until, p_now + interval '10 seconds'),
+      sync_slot_at = codemint.cut_moment(a.sync_slot_at, greatest(p_now, a.next_slot_at));
+  RETURN ARRAY['account: a slot or a pause was too far ahead, as after the clock was set back'];
+END
+$$;
+
+-- The longest pause that a job takes after so many answers without progress (take_answer).
+CREATE OR REPLACE FUNCTION codemint.longest_pause(p_job codemint.jobs) RETURNS interval
+LANGUAGE plpgsql IMMUTABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+  RETURN interval '1 microsecond' * codemint.backoff_ceiling(
+    '500 milliseconds', '1 minute', greatest(p_job.answers_without_progress, 1));
+END
+$$;

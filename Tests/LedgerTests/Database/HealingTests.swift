@@ -1,0 +1,225 @@
+import Ledger
+import MemoryStore
+import Postgres
+import Provisioning
+import TestSupport
+import Testing
+
+/// What is derived is compared with what it derives from, mended, and said.
+@Suite("healing")
+struct HealingTests {
+  @Test("rule 21: a job that the owner inserts as a copy gets its place at once")
+  func ownersInsert() async throws {
+    try await RealLedger.lend { ledger in
+      try await ledger.announce(Scene.fast)
+      try await ledger.bystander.script(
+        """
+        INSERT INTO codemint.jobs (reward_id, count, created_by)
+          VALUES (gen_random_uuid(), 10, 'shop');
+        INSERT INTO codemint.jobs (reward_id, count, state, paused, next_call_at)
+          VALUES (gen_random_uuid(), 10, 'queued', false, NULL);
+        INSERT INTO codemint.jobs (reward_id, count, state, started_at, priority)
+          VALUES (gen_random_uuid(), 10, 'running', now(), 3);
+        """
+      )
+      for _ in 1...3 {
+        guard case .call = try await ledger.claim() else {
+          Issue.record("a job has no place")
+          return
+        }
+      }
+      #expect(try await ledger.bystander.facts().job(JobID(1)).state == .running)
+    }
+  }
+
+  /// What somebody writes to the tables while a job of two calls runs, and what mends it.
+  private static let wounds: [(sql: String, said: String)] = [
+    ("UPDATE codemint.account SET in_flight = 1000", "account: 1 calls in flight, not 1000"),
+    ("UPDATE codemint.account SET in_flight = 0", "account: 1 calls in flight, not 0"),
+    ("UPDATE codemint.rewards SET in_flight = 1000", ": 1 calls in flight, not 1000"),
+    (
+      "UPDATE codemint.jobs SET queue_position = NULL, next_call_at = NULL",
+      "job 1 had no place in the queue"
+    ),
+    (
+      "UPDATE codemint.jobs SET outstanding = 550, queue_position = NULL",
+      "job 1: 500 codes are out, not 550"
+    ),
+    (
+      "UPDATE codemint.rewards SET queue_head = NULL, queue_priority = NULL",
+      "did not know the head of its queue"
+    ),
+    ("UPDATE codemint.rewards SET queue_priority = 7", "did not know the head of its queue"),
+  ]
+
+  @Test("rule 21: a heartbeat mends what does not agree with what it derives from, and says so")
+  func mended() async throws {
+    for (sql, said) in Self.wounds {
+      try await RealLedger.lend { ledger in
+        try await ledger.announce(Scene.fast)
+        _ = try await ledger.insert(550, of: Scene.reward)
+        _ = try await ledger.claim()
+        try await ledger.bystander.script("\(sql); \(Self.due)")
+        let told = try await ledger.heartbeat().mended
+        #expect(told.contains { $0.hasSuffix(said) }, "\(sql): \(told)")
+        guard case .call(let call) = try await ledger.claim() else {
+          Issue.record("stands still: \(sql)")
+          return
+        }
+        #expect(call.call.size == 50)
+        let facts = try await ledger.bystander.facts()
+        #expect(facts.account.inFlight == 2 && facts.rewards[Scene.reward]?.inFlight == 2)
+        try await ledger.bystander.script(Self.due)
+        #expect(try await ledger.heartbeat().mended.isEmpty, "said twice: \(sql)")
+        let status = try await ledger.bystander.query(
+          "SELECT mended FROM codemint.account_status WHERE mended_at IS NOT NULL"
+        )
+        #expect(try status.one().text("mended").contains(said), "\(sql)")
+      }
+    }
+  }
+
+  @Test("rule 21: jobs that were truncated while calls were out leave nothing that blocks")
+  func truncated() async throws {
+    try await RealLedger.lend { ledger in
+      let one = Limits(
+        requestsPerSecond: 1000,
+        burst: 1000,
+        maxInFlight: 1,
+        maxInFlightPerReward: 1
+      )
+      try await ledger.announce(one)
+      _ = try await ledger.insert(5000, of: Scene.reward)
+      _ = try await ledger.claim()
+      try await ledger.bystander.script("TRUNCATE codemint.jobs CASCADE; \(Self.due)")
+      _ = try await ledger.insert(10, of: Scene.reward)
+      #expect(try await ledger.heartbeat(limits: one).mended.count == 2)
+      var isClaimed = false
+      for _ in 0..<3 {
+        if case .call = try await ledger.claim() { isClaimed = true }
+        _ = try await ledger.bystander.query("SELECT pg_sleep(0.06)")
+      }
+      #expect(isClaimed)
+    }
+  }
+
+  @Test("rule 21: jobs without a pending placement, of a reward without a row, are found")
+  func withoutPlacement() async throws {
+    try await RealLedger.lend { ledger in
+      try await ledger.announce(Scene.fast)
+      for reward in 1...3 { _ = try await ledger.insert(10, of: Samples.reward(reward)) }
+      try await ledger.bystander.script("TRUNCATE codemint.pending_placements; \(Self.due)")
+      #expect(try await ledger.heartbeat().mended.count == 3)
+      for _ in 1...3 {
+        guard case .call = try await ledger.claim() else {
+          Issue.record("a job is not found")
+          return
+        }
+      }
+    }
+  }
+
+  /// Counters that say less than the truth.
+  private static let counters = [
+    "UPDATE codemint.account SET in_flight = 0", "UPDATE codemint.rewards SET in_flight = 0",
+    "UPDATE codemint.jobs SET outstanding = 0, queue_position = NULL",
+    "UPDATE codemint.jobs SET outstanding = 0, issued = 400, queue_position = NULL",
+  ]
+
+  @Test("rule 21: nothing that the ledger counts keeps an answer out", arguments: [true, false])
+  func stored(isLarge: Bool) async throws {
+    for sql in Self.counters {
+      try await Self.lendClocked { ledger, scene in
+        let size = isLarge ? 500 : 5
+        let job = try await scene.insert(size)
+        let claimed = try await scene.claim()
+        try await ledger.bystander.script(isLarge ? sql : sql.replacing("400", with: "4"))
+        let receipt = try await scene.settle(claimed, scene.answer(claimed))
+        #expect(receipt.issued == size, "\(sql)")
+        let facts = try await scene.ledger.facts()
+        #expect(facts.codes.count == size && facts.account.inFlight == 0, "\(sql)")
+        #expect(try facts.job(job).state == .completed, "\(sql)")
+        #expect(try facts.job(job).issued == size, "\(sql)")
+      }
+    }
+  }
+
+  /// Moments that a clock which was set back has left an hour ahead, while a call is out.
+  private static let future = [
+    "UPDATE codemint.account SET next_slot_at = clock_timestamp() + interval '1 hour'",
+    """
+    UPDATE codemint.account SET paused_until = clock_timestamp() + interval '1 hour',
+      paused_for = '1 s', pause_reason = 'throttled'
+    """,
+    """
+    UPDATE codemint.rewards SET paused_until = clock_timestamp() + interval '1 hour',
+      paused_for = '1 s'
+    """,
+    "UPDATE codemint.account SET upgrading_until = clock_timestamp() + interval '1 hour'",
+  ]
+
+  @Test("rule 20: a moment that is further ahead than its own row's length is cut back, and said")
+  func cutBack() async throws {
+    for sql in Self.future {
+      try await Self.lendClocked { ledger, scene in
+        _ = try await scene.insert(5000)
+        _ = try await scene.claim()
+        try await ledger.bystander.script("\(sql); \(Self.due)")
+        #expect(try await scene.heartbeat().mended.count == 1, "\(sql)")
+        try await ledger.pass(.seconds(10))
+        _ = try await scene.claim()
+      }
+    }
+  }
+
+  @Test("rule 20: leases are cut back to the length of their own worker")
+  func leasesCut() async throws {
+    try await Self.lendClocked { ledger, scene in
+      _ = try await scene.insert(5000)
+      let claimed = try await scene.claim()
+      try await ledger.bystander.script(
+        """
+        UPDATE codemint.calls SET lease_expires_at = clock_timestamp() + interval '1 hour',
+          effective_until = clock_timestamp() + interval '2 hours';
+        \(Self.due)
+        """
+      )
+      #expect(try await scene.heartbeat().mended.count == 1)
+      let row = try await scene.call(claimed)
+      let now = try await scene.now()
+      #expect(row.leaseExpiresAt == now + 10_000_000)
+      #expect(row.effectiveUntil < now + 7_200_000_000)
+      try await ledger.pass(.seconds(11))
+      #expect(try await scene.heartbeat().expired.map(\.call) == [claimed.call.id])
+    }
+  }
+
+  @Test("rule 20: what is as far ahead as its row allows is left alone")
+  func leftAlone() async throws {
+    try await Self.lendClocked { ledger, scene in
+      _ = try await scene.insert(5000)
+      let claimed = try await scene.claim()
+      try await scene.settle(claimed, Scene.refusal(.pace(pause: .seconds(600)), 429))
+      try await ledger.bystander.script(Self.due)
+      #expect(try await scene.heartbeat().mended.isEmpty)
+    }
+  }
+
+  private static let due = "UPDATE codemint.healing SET checked_at = NULL"
+
+  private static func lendClocked(
+    _ body: (PostgresUnderTest, Scene) async throws -> Void
+  ) async throws {
+    try await PostgresUnderTest.lend { ledger in
+      guard let ledger = ledger as? PostgresUnderTest else { return }
+      try await Scene.over(ledger) { try await body(ledger, $0) }
+    }
+  }
+}
+
+extension RealLedger {
+  /// Shows that the worker lives, and returns what that found.
+  func heartbeat(limits: Limits = Scene.fast) async throws -> Heartbeat {
+    try await store.heartbeat(Samples.presence(Samples.worker(1), limits: limits))
+  }
+}
