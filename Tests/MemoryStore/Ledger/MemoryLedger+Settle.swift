@@ -33,7 +33,9 @@ extension MemoryLedger {
     conclude(&job, failure: outcome.failure, now: now)
     place(&job, pause: outcome.pause, now: now)
     jobs[job.id] = job
-    outcome.isClean = landed && row.state == .issued && settlement.reward == .proven
+    outcome.isClean =
+      landed && row.state == .issued && settlement.reward == .proven
+      && outcome.issued + outcome.surplus >= call.size
     if outcome.isNews {
       reward.close(now: now)
     } else if !hasDoubt(call.reward) {

@@ -330,8 +330,10 @@ LANGUAGE plpgsql
 AS $$
 DECLARE
   v_landed boolean := p_call.state = 'sending';
-  -- Only an ending that lands shows facts: an answer that is repeated or late is not the newest.
-  v_clean  boolean := v_landed AND p_end.state = 'issued' AND p_effects.reward = 'proven';
+  -- Only an ending that lands shows facts: an answer that is repeated or late is not the newest. And
+  -- all of its codes have to be the call's, or else no listing could be compared with them.
+  v_clean  boolean := v_landed AND p_end.state = 'issued' AND p_effects.reward = 'proven'
+                      AND p_end.issued + p_end.surplus >= p_call.size;
   v_alone  boolean := v_landed AND p_effects.reward = 'failed' AND codemint.fails_alone(p_reward);
 BEGIN
   p_reward := codemint.close_or_reopen(p_reward, p_end.is_news);
