@@ -81,8 +81,8 @@ public enum DecisionAnswer: Hashable, Sendable {
 
 /// What became of a watch's finding.
 public enum WatchAnswer: Hashable, Sendable {
-  /// The finding is recorded. `issued` codes had been kept back by an answer, and count for its job
-  /// now; `surplus` codes count for none. `ended` are the jobs that have all their codes now.
+  /// The finding is recorded. `issued` codes are those of calls that lacked them, and count for their
+  /// jobs now; `surplus` codes count for none. `ended` are the jobs that have all their codes now.
   case done(issued: Int, surplus: Int, ended: [EndedJob] = [])
   /// A piece of the finding is recorded, with the same counts: bring the finding again.
   case more(issued: Int, surplus: Int, ended: [EndedJob] = [])

@@ -230,14 +230,26 @@ final class Stage: @unchecked Sendable {
     // What took effect too late was seen if it was there long enough before the listings.
     let seen =
       chaos.bounds.isTimely ? world.now : world.now - Duration.seconds(180).nanoseconds
+    let absent = decision.absent.compactMap { ledger.calls[$0]?.call }
     let overlooked = unaccounted.filter { id, call in
       call.reward == reward && !(ledger.calls[call.id]?.state.holdsRoom ?? false)
         && api?.all[id]?.at ?? .max <= seen
+        && absent.contains { canBeTaken(codesOf: call, for: $0) }
     }.values
     let room = doubtfulRoom(of: reward, ledger)
     if overlooked.count > room + mistaken(reward, ledger), let call = overlooked.map(\.id).min() {
       world.fail("call \(call.short) was judged absent and had made codes")
     }
+  }
+
+  /// Whether codes of a call can be those of another one of its reward. A prefix that the API takes
+  /// literally tells them apart: an older call's codes that came too late do not keep one with another
+  /// prefix from being absent.
+  private func canBeTaken(codesOf maker: Call, for other: Call) -> Bool {
+    guard nature.prefixForm(of: other.reward) == .literal, let prefix = other.prefix else {
+      return true
+    }
+    return maker.prefix?.hasPrefix(prefix) ?? false
   }
 
   /// How many codes calls in doubt lack. Whose codes the ledger does not know is one, since codes are

@@ -1,13 +1,14 @@
 -- Claiming: the next call is committed as `sending` before a byte of its request leaves.
 --
 -- Locks are taken in the order reward, job, call, tracked reward, account, api_clock. A function
--- waits only for the first lock of each kind, so no two functions can wait for each other. A claim takes its
--- turn before any of these locks, and then waits for nothing but the account: a reward or a job that
--- somebody has locked is passed over. Locks are the weakest that will do (NO KEY), so that a row of
--- somebody else's table that refers to a job holds up nobody. There is one exception to the order: a COPY inserts ids before its transaction
--- waits for the reward. If the holder of the reward's lock inserts one of these ids too, each waits
--- for the other. The server then ends one of the two after a second, and the worker repeats that
--- one.
+-- waits only for the first lock of each kind, so no two functions can wait for each other. A claim
+-- takes its turn before any of these locks, and then waits for nothing but the account: a reward or
+-- a job that somebody has locked is passed over. Locks are the weakest that will do (NO KEY), so
+-- that a row of somebody else's table that refers to a job holds up nobody.
+--
+-- There is one exception to the order: a COPY inserts ids before its transaction waits for the
+-- reward. If the holder of the reward's lock inserts one of these ids too, each waits for the other.
+-- The server then ends one of the two after a second, and the worker repeats that one.
 --
 -- A function that is called from outside pins its search_path. A function that only such functions
 -- call, for every call of the API, inherits the search_path: pinning it again would take a tenth of
