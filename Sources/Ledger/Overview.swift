@@ -77,7 +77,8 @@ public struct OverviewQueries: Sendable {
                FROM jobs j),
       'doubts', (SELECT coalesce(jsonb_agg(d), '[]') FROM (
                    SELECT call_id, job_id, reward_id, size, error_code, error_message, held_at,
-                          hold_reason, codes_found, what_to_do,
+                          hold_reason, codes_found, seen, look_for, adopt_means, absent_means,
+                          what_to_do,
                           extract(epoch FROM since)::bigint AS seconds
                    FROM codemint.doubts ORDER BY held_at NULLS LAST, call_id LIMIT 50) d),
       'sync', (SELECT coalesce(jsonb_agg(s), '[]') FROM sync s),

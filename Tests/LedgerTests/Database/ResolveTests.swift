@@ -87,6 +87,59 @@ struct ResolveTests {
     }
   }
 
+  @Test("a held call says what was seen, what to look for, and what each answer costs")
+  func explained() async throws {
+    try await Held.lend(prefixes: ["SUMMER"], unattributed: CodeMint().make(3, of: Scene.reward)) {
+      held in
+      let seen = try await held.explained("seen")
+      #expect(seen.hasPrefix("10 codes were asked for at "))
+      #expect(seen.contains("with the prefix SUMMER; no answer came"))
+      #expect(
+        seen.hasSuffix(
+          "the list has a number of new codes that no choice of the calls in doubt explains"
+        )
+      )
+      let lookFor = try await held.explained("look_for")
+      #expect(
+        lookFor.hasPrefix(
+          "codes of reward \(Scene.reward.description.lowercased()) that were made between "
+        )
+      )
+      #expect(
+        lookFor.hasSuffix(
+          "with the prefix SUMMER and that codemint.codes does not have: all 10, or none"
+        )
+      )
+      let adopt = "the job gets the 3 codes that were found, and codemint asks for 7 more"
+      #expect(try await held.explained("adopt_means").hasPrefix(adopt))
+      let absent =
+        "codemint asks for 10 codes again. If the call did make them, they are paid for twice"
+      #expect(try await held.explained("absent_means") == absent)
+    }
+  }
+
+  @Test("every reason to hold a call has its words, and only of these is adopting nothing refused")
+  func reasons() async throws {
+    for reason in HoldReason.allCases {
+      try await Held.lend(reason: reason, unattributed: []) { held in
+        #expect(try await held.explained("seen").contains("the list "), "\(reason)")
+        let adopt = try await held.explained("adopt_means")
+        #expect(adopt.hasPrefix("nothing: ") == reason.hasSeenAll, "\(reason)")
+      }
+    }
+  }
+
+  @Test("a call that codemint is still finding out about asks nothing of a person")
+  func undecided() async throws {
+    try await Held.lend(isHeld: false) { held in
+      let row = try await held.connection.query("SELECT * FROM codemint.doubts").one()
+      #expect(try row.text("seen").contains("no answer came"))
+      for column: Column in ["look_for", "adopt_means", "absent_means"] {
+        #expect(try row.optionalText(column) == nil)
+      }
+    }
+  }
+
   @Test("rule 16: resolving never resumes a paused job")
   func paused() async throws {
     for decision in ["adopt", "absent"] {
@@ -250,6 +303,14 @@ private struct Held {
         )
       }
     }
+  }
+
+  /// What the view of doubts says of the first call in this column.
+  func explained(_ column: Column) async throws -> String {
+    try await connection.query(
+      "SELECT * FROM codemint.doubts WHERE call_id = $1",
+      [.uuid(calls[0].id.bits)]
+    ).one().text(column)
   }
 
   func resolve(_ call: CallID, _ decision: String, _ note: String) async throws -> String {

@@ -268,9 +268,9 @@ struct RoleTests {
   ]
 
   private static let operatorsFunctions = [
-    "accept_cluster", "cancel_job", "count_unattributed", "lock_holders", "pause_job", "purge_job",
-    "reserve_slot",
-    "resolve_call", "resume_job", "retry_job", "set_limits", "set_priority", "track_sync",
+    "accept_cluster", "cancel_job", "explain_doubt", "lock_holders", "pause_job", "purge_job",
+    "reserve_slot", "resolve_call", "resume_job", "retry_job", "set_limits", "set_priority",
+    "track_sync",
   ]
 
   private static let insert: Statement = """

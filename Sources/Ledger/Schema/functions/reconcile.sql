@@ -17,6 +17,24 @@ AS $$
     ('number_unexplained', 'prefixes_indistinct', 'codes_made_late', 'list_differs')
 $$;
 
+-- What the list has shown of a call that is held for this reason, in words that follow "the list".
+CREATE OR REPLACE FUNCTION codemint.describe_hold(p_reason text) RETURNS text
+LANGUAGE sql IMMUTABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+  SELECT CASE p_reason
+    WHEN 'number_unexplained' THEN 'has a number of new codes that no choice of the calls in doubt explains'
+    WHEN 'prefixes_indistinct' THEN 'has new codes that the prefixes of the calls in doubt do not tell apart'
+    WHEN 'codes_made_late' THEN 'has new codes that were made later than the call can have made them'
+    WHEN 'list_differs' THEN 'shows known codes with other texts than their answers did, so none of its '
+      'texts can be used'
+    WHEN 'listing_has_nulls' THEN 'has null items, each of which may be a code of the call'
+    WHEN 'no_witness' THEN 'cannot be checked: this account has no complete answer yet to compare it with'
+    WHEN 'listing_failed' THEN 'cannot be read'
+    WHEN 'listings_disagree' THEN 'was never the same twice in a row'
+  END
+$$;
+
 -- Whether a call takes part when its reward is judged. A held call is judged again with the others,
 -- unless a whole listing has shown all that it made. Its codes may have turned up since, and would
 -- otherwise be taken for the codes of another call.

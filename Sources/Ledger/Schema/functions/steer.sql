@@ -440,19 +440,60 @@ AS $$
   SELECT ARRAY(SELECT o.id FROM own o)
 $$;
 
--- Operators may know how many codes there are, but not which. So this function runs with its
--- owner's rights, and takes the id of a call and not a row that the caller makes up.
-CREATE OR REPLACE FUNCTION codemint.count_unattributed(p_call uuid) RETURNS bigint
+-- What a person has to know to decide a held call. Operators may know how many codes were found, but
+-- not which. So this function runs with its owner's rights, and takes the id of a call and not a row
+-- that the caller makes up.
+CREATE OR REPLACE FUNCTION codemint.explain_doubt(p_call uuid, OUT codes_found bigint, OUT seen text,
+  OUT look_for text, OUT adopt_means text, OUT absent_means text)
 LANGUAGE plpgsql STABLE
 SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
+SET timezone = 'UTC'
 AS $$
+DECLARE
+  v_call codemint.calls;
+  v_job  codemint.jobs;
 BEGIN
-  RETURN (SELECT cardinality(codemint.unattributed_for(c)) FROM codemint.calls c WHERE c.id = p_call);
+  SELECT * INTO v_call FROM codemint.calls c WHERE c.id = p_call;
+  SELECT * INTO v_job FROM codemint.jobs j WHERE j.id = v_call.job_id;
+  codes_found := 0;
+  seen := concat_ws('; ',
+    format('%s codes were asked for at %s', v_call.size,
+           to_char(coalesce(v_call.send_at, v_call.created_at), 'YYYY-MM-DD HH24:MI:SS "UTC"'))
+      || coalesce(', with the prefix ' || v_call.prefix, ''),
+    concat_ws(': ', CASE WHEN v_call.is_short THEN 'the answer lacked ' || v_call.outstanding
+                         WHEN v_call.http_status IS NULL THEN 'no answer came'
+                         ELSE 'the answer had status ' || v_call.http_status END,
+              v_call.error_code, v_call.error_message),
+    'the list ' || codemint.describe_hold(v_call.hold_reason));
+  IF v_call.held_at IS NULL THEN
+    RETURN;
+  END IF;
+  codes_found := cardinality(codemint.unattributed_for(v_call));
+  look_for := format('codes of reward %s that were made between %s and %s%s and that codemint.codes '
+    'does not have: %s', v_call.reward_id,
+    to_char(v_call.created_at, 'YYYY-MM-DD HH24:MI:SS'),
+    to_char(v_call.effective_until, 'YYYY-MM-DD HH24:MI:SS "UTC"'),
+    coalesce(', with the prefix ' || v_call.prefix, ''),
+    CASE WHEN v_call.is_short THEN 'any number up to ' || v_call.outstanding
+         ELSE 'all ' || v_call.outstanding || ', or none' END);
+  adopt_means := CASE
+    WHEN codes_found > 0 THEN
+      format('the job gets the %s codes that were found', codes_found)
+      || CASE WHEN codes_found < v_call.outstanding AND v_job.state IN ('queued', 'running')
+              THEN format(', and codemint asks for %s more', v_call.outstanding - codes_found) ELSE '' END
+      || '. If somebody else made them, they are given out twice'
+    WHEN codemint.has_seen_all(v_call.hold_reason) THEN 'nothing: no codes were found for the call'
+    ELSE 'the reward is listed again at once; the call stays held until codes are found' END;
+  absent_means := CASE
+    WHEN v_job.state IN ('queued', 'running')
+    THEN format('codemint asks for %s codes again. If the call did make them, they are paid for twice',
+                v_call.outstanding)
+    ELSE 'the job ends. If the call did make codes, they are paid for and nobody gets them' END;
 END
 $$;
-COMMENT ON FUNCTION codemint.count_unattributed(uuid) IS
-  'Returns how many codes adopt would take for a held call.';
+COMMENT ON FUNCTION codemint.explain_doubt(uuid) IS
+  'Returns what is known of a call in doubt, in words, and how many codes adopt would take for it.';
 
 CREATE OR REPLACE FUNCTION codemint.track_sync(p_reward uuid) RETURNS text
 LANGUAGE plpgsql

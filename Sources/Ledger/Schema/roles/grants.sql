@@ -128,7 +128,7 @@ BEGIN
   END LOOP;
 END
 $$;
-GRANT EXECUTE ON FUNCTION codemint.reserve_slot(), codemint.count_unattributed(uuid),
+GRANT EXECUTE ON FUNCTION codemint.reserve_slot(), codemint.explain_doubt(uuid),
                           codemint.lock_holders(xid, interval, bigint, uuid)
   TO codemint_worker;
 

@@ -102,10 +102,15 @@ function fillDoubt(item, doubt) {
   setText(row.children[0], `Job ${doubt.job_id}, ${doubt.size} codes`);
   setText(row.children[1], isHeld ? "held: decide" : "being checked");
   setText(row.children[2], `for ${duration(doubt.seconds)}`);
-  const why = isHeld ? doubt.hold_reason : doubt.error_message || doubt.error_code;
-  const facts = [`call ${doubt.call_id}`, `reward ${doubt.reward_id}`, why];
-  if (isHeld) facts.push(`${number.format(doubt.codes_found)} codes found that this call may have made`);
-  setText(below, facts.filter(Boolean).join(" · "));
+  const facts = [`call ${doubt.call_id}`, `reward ${doubt.reward_id}`, doubt.seen];
+  if (isHeld) {
+    facts.push(
+      `Look at the vendor for ${doubt.look_for}.`,
+      `adopt: ${doubt.adopt_means}.`,
+      `absent: ${doubt.absent_means}.`,
+    );
+  }
+  setText(below, facts.join(" · "));
   setStatement(statement, isHeld && doubt.what_to_do);
 }
 
