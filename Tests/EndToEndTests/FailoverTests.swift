@@ -15,6 +15,11 @@ struct FailoverTests {
     let sandbox: Sandbox
     let environment: [String: String]
 
+    /// As `environment`, for a process that knows one of the two only.
+    func environment(at server: LocalPostgres) -> [String: String] {
+      environment.merging(["CODEMINT_DATABASE_URL": server.url(database: "codemint")]) { $1 }
+    }
+
     func codemint(_ arguments: String...) throws -> CodemintProcess {
       try CodemintProcess(arguments, environment: environment)
     }
@@ -75,6 +80,47 @@ struct FailoverTests {
         #expect(audit.output.all.contains("    \(id)"))
       }
       await next.bury()
+    }
+  }
+
+  @Test(
+    "rule 18: a copy recovered to an older time sends nothing, while the original goes on beside it"
+  )
+  func copied() async throws {
+    try await Self.play { pair in
+      let daemon = try pair.codemint("run")
+      try await pair.database.insert(Job(Reward.first, 300))
+      try await pair.database.allEnded()
+      await daemon.bury()
+      // The copy's last sign of life is as old as a backup's.
+      try pair.primary.sql(
+        """
+        UPDATE codemint.workers SET seen_at = seen_at - interval '1 day';
+        UPDATE codemint.calls SET created_at = created_at - interval '1 day';
+        INSERT INTO codemint.jobs (reward_id, count) VALUES ('\(Reward.second)', 100)
+        """,
+        database: "codemint"
+      )
+      try await Self.fallBehind(pair)
+      try pair.standby.promote()
+
+      let original = try CodemintProcess(["run"], environment: pair.environment(at: pair.primary))
+      let copy = try CodemintProcess(["run"], environment: pair.environment(at: pair.standby))
+      try await copy.errors.line("a backup was restored, or a standby promoted late")
+      let done = "SELECT count(*) FROM codemint.jobs WHERE state = 'completed'"
+      try await Patience.until { try pair.primary.sql(done, database: "codemint") == "2" }
+      #expect(try pair.standby.sql(done, database: "codemint") == "1")
+      #expect(pair.sandbox.truth.codes == 400)
+
+      // If a person accepts it all the same, it finds what the original has made, and buys nothing twice.
+      await original.bury()
+      try pair.standby.sql(
+        "SELECT codemint.accept_cluster('the original is off')",
+        database: "codemint"
+      )
+      try await Patience.until { try pair.standby.sql(done, database: "codemint") == "2" }
+      #expect(pair.sandbox.truth.codes == 400)
+      await copy.bury()
     }
   }
 

@@ -98,9 +98,14 @@ final class Stage: Sendable {
     try await server.drop(database)
   }
 
+  /// Kills every process that the test has started.
+  func killAll() async {
+    for process in processes.withLock({ $0 }) { await process.bury() }
+  }
+
   /// Ends every process, and brings the server back to life if the test left it otherwise.
   private func clear() async {
-    for process in processes.withLock({ $0 }) { await process.bury() }
+    await killAll()
     await server.resume()
     if await server.processID == nil { try? await server.start() }
     try? FileManager.default.removeItem(atPath: directory)
