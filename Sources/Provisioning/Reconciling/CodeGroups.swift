@@ -44,7 +44,8 @@ struct CodeGroups {
       )
       let (inTime, late) = windows.calls(begun: key.begun, ended: key.ended)
       let group = Group(
-        codes: places.map { codes[$0] },
+        // Most often all codes are in one group; they are not copied then.
+        codes: places.count == codes.count ? codes : places.map { codes[$0] },
         inTime: inTime.filter(fitting.contains).sorted(),
         late: late.filter(fitting.contains).sorted()
       )
@@ -85,7 +86,8 @@ private struct Windows {
   func counts(_ time: Timestamp?) -> (begun: Int, ended: Int) {
     guard let span = time?.span else { return (begins.count, 0) }
     return (
-      Self.count(begins) { $0 <= span.upperBound }, Self.count(ends) { $0 < span.lowerBound }
+      begins.partitioningIndex { $0.time > span.upperBound },
+      ends.partitioningIndex { $0.time >= span.lowerBound }
     )
   }
 
@@ -94,18 +96,5 @@ private struct Windows {
     let late = ends.prefix(ended).map(\.call)
     let over = Set(late)
     return (begins.prefix(begun).map(\.call).filter { !over.contains($0) }, late)
-  }
-
-  /// How many of these sorted moments fulfil a condition that holds up to one of them.
-  private static func count(
-    _ moments: [(time: Timestamp, call: Int)],
-    _ holds: (Timestamp) -> Bool
-  ) -> Int {
-    var (low, high) = (0, moments.count)
-    while low < high {
-      let middle = (low + high) / 2
-      if holds(moments[middle].time) { low = middle + 1 } else { high = middle }
-    }
-    return low
   }
 }

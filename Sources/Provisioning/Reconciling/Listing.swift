@@ -140,19 +140,50 @@ public struct ListingSight: Hashable, Sendable {
   }
 }
 
-/// An unknown code in a list, without its text: two million of them have to fit into memory.
+/// A prefix that calls in doubt asked for: one for the many codes that begin with it.
+public final class AskedPrefix: Hashable, Sendable {
+  /// Its text.
+  public let text: String
+
+  /// A prefix with this text.
+  public init(_ text: String) {
+    self.text = text
+  }
+
+  /// Whether two prefixes have the same text.
+  public static func == (left: AskedPrefix, right: AskedPrefix) -> Bool {
+    left.text == right.text
+  }
+
+  /// Feeds the text into a hasher.
+  public func hash(into hasher: inout Hasher) {
+    hasher.combine(text)
+  }
+}
+
+/// An unknown code in a list, without its text. Two million of them have to fit into memory, so that each
+/// has 32 bytes.
 public struct FoundCode: Hashable, Sendable {
   /// The code.
   public let id: CodeID
-  /// The longest of the prefixes that calls in doubt asked for, of those that its text begins with.
-  public let prefix: String?
-  /// When it was made, by the API's clock, if the list tells.
-  public let createdAt: Timestamp?
+  private let asked: AskedPrefix?
+  private let made: Int64
+
+  /// What `made` is if the list does not tell.
+  private static let unknown = Int64.min
 
   /// A code with these parts.
-  public init(id: CodeID, prefix: String? = nil, createdAt: Timestamp?) {
+  public init(id: CodeID, prefix: AskedPrefix? = nil, createdAt: Timestamp?) {
     self.id = id
-    self.prefix = prefix
-    self.createdAt = createdAt
+    asked = prefix
+    made = createdAt?.microseconds ?? Self.unknown
+  }
+
+  /// The longest of the prefixes that calls in doubt asked for, of those that its text begins with.
+  public var prefix: String? { asked?.text }
+
+  /// When it was made, by the API's clock, if the list tells.
+  public var createdAt: Timestamp? {
+    made == Self.unknown ? nil : Timestamp(microseconds: made)
   }
 }

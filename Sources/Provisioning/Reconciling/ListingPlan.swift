@@ -15,7 +15,7 @@ public struct ListingPlan: Hashable, Sendable {
   private let earliest: Timestamp?
   private let offset: ClockOffset?
   private let isClockDistrusted: Bool
-  private let prefixes: [String]
+  private let prefixes: [AskedPrefix]
 
   /// A listing for calls in doubt: what was made since the first of them can have reached the API.
   public init(_ doubt: DoubtCase) {
@@ -45,8 +45,9 @@ public struct ListingPlan: Hashable, Sendable {
   }
 
   /// The distinct prefixes of calls, the longest first.
-  private static func prefixes(of calls: [DoubtfulCall]) -> [String] {
+  private static func prefixes(of calls: [DoubtfulCall]) -> [AskedPrefix] {
     Set(calls.compactMap(\.call.prefix)).sorted { ($0.utf8.count, $0) > ($1.utf8.count, $1) }
+      .map(AskedPrefix.init)
   }
 
   /// When the first of the codes that matter was made, by the API's clock, as far as that is known before
@@ -88,7 +89,7 @@ public struct ListingPlan: Hashable, Sendable {
   public func found(_ code: IssuedCode) -> FoundCode {
     FoundCode(
       id: code.id,
-      prefix: prefixes.first(where: code.hasPrefix),
+      prefix: prefixes.first { code.hasPrefix($0.text) },
       createdAt: code.createdAt
     )
   }

@@ -33,7 +33,7 @@ public struct ListingReader: Sendable {
   private let pageSize: Int
   private let mostPages: Int
   private var offset = 0
-  private var seen: Set<CodeID> = []
+  private var seen = SeenCodes()
   private var anchor: CodeID?
   private var expectsEnd = false
   private var oldest: Timestamp?
@@ -106,7 +106,7 @@ public struct ListingReader: Sendable {
     pagesOfNulls = page.codes.isEmpty ? pagesOfNulls + 1 : 0
     if pagesOfNulls > Self.mostPagesOfNulls { return .failed(.unstable) }
     if expectsEnd || !showsAnchor(page) { return restart() }
-    let fresh = page.codes.filter { seen.insert($0.id).inserted }
+    let fresh = seen.insert(page.codes)
     // Nulls behind a page's last code come again on the next page, unless there is none.
     nulls += fresh.isEmpty ? page.nulls : page.nulls - page.trailingNulls
     for code in fresh { note(code) }
@@ -162,7 +162,7 @@ public struct ListingReader: Sendable {
     restarts += 1
     guard restarts <= Self.mostRestarts else { return .failed(.unstable) }
     offset = 0
-    seen = []
+    seen = SeenCodes()
     missing = mustShow
     nulls = 0
     anchor = nil

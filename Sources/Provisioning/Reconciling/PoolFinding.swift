@@ -41,7 +41,10 @@ struct PoolFinding {
 
   /// A verdict that leaves the pool to a person, with everything that could fit.
   func held(_ reason: HoldReason) -> Verdict {
-    .held(reason: reason, unattributed: groups.flatMap { $0.codes.map(\.id) } + lateCodes)
+    var unattributed: [CodeID] = []
+    unattributed.reserveCapacity(number + lateCodes.count)
+    for group in groups { unattributed.append(contentsOf: group.codes.lazy.map(\.id)) }
+    return .held(reason: reason, unattributed: unattributed + lateCodes)
   }
 
   /// Each call with all that it lacks, if that is what was found, each code in its call's window; nil if

@@ -155,10 +155,10 @@ struct Reconciler: Sendable {
   private func setAside(_ decision: DoubtDecision) async throws(StoreError) -> Bool {
     guard let call = decision.held.first else { return true }
     let raw = Set(decision.raw.map(\.id))
-    var rest = decision.unattributed.filter { !raw.contains($0) }[...]
+    var rest = decision.unattributed[...]
     while !rest.isEmpty {
-      let piece = Array(rest.prefix(Bounds.decisionPiece))
-      rest = rest.dropFirst(piece.count)
+      let piece = rest.prefix(Bounds.decisionPiece).filter { !raw.contains($0) }
+      rest = rest.dropFirst(Bounds.decisionPiece)
       let isKept = try await context.store.setAside(
         piece,
         in: decision.listing,

@@ -175,6 +175,6 @@ struct AttributionTests {
     )
     let decision = DoubtDecision(single.doubt, listing, second)
     #expect(decision.holdReason == .unexplained && decision.unattributed.count == number)
-    #expect(MemoryLayout<FoundCode>.stride <= 48)
+    #expect(MemoryLayout<FoundCode>.stride == 32)
   }
 }
