@@ -36,6 +36,9 @@ enum Part: String, CaseIterable {
   case judge
   /// From a settlement of 500 codes to the rows of its COPY and the parameters of its statement.
   case encode
+  /// Messages of the API, 100,000 characters in all, that would make a careless search for codes go back
+  /// again and again.
+  case hide
 
   func run(_ material: Material) -> Int {
     switch self {
@@ -47,6 +50,8 @@ enum Part: String, CaseIterable {
       let settlement = material.settlement
       _ = settlement.codes.rows(of: settlement.call, now: 0)
       return settlement.parameters(isCopied: true, waits: false).count
+    case .hide:
+      return material.hostile.reduce(0) { $0 + CodeHider(prefix: "...").hide($1).utf8.count }
     }
   }
 }

@@ -77,7 +77,7 @@ enum RateLimitFields {
     if let reset = limits.compactMap({ $0.name == "reset" ? $0.seconds("") : nil }).max() {
       return reset
     }
-    let names = exhausted.map(\.name)
+    let names = Set(exhausted.map(\.name))
     let theirs = policies.filter { names.contains($0.name) }.compactMap { $0.seconds("w") }
     return theirs.max() ?? policies.compactMap { $0.seconds("w") }.min()
   }

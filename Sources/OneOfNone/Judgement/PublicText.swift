@@ -6,12 +6,16 @@ struct PublicText: Sendable {
   /// The replacement for the API key.
   static let redaction = "(secret)"
 
+  /// The key; empty if it is so short that its letters stand in every text. Such a key is none that an API
+  /// gave out.
   private let secret: [UInt8]
+  private static let shortestSecret = 8
   private var codes = CodeHider(prefix: nil)
 
   /// Texts that must not contain this key.
   init(hiding key: APIKey) {
-    secret = Array(key.value.utf8)
+    let bytes = Array(key.value.utf8)
+    secret = bytes.count < Self.shortestSecret ? [] : bytes
   }
 
   /// The same for answers to a call with this prefix.
@@ -23,28 +27,43 @@ struct PublicText: Sendable {
 
   /// The API's own words, cleaned, and without anything that may be the value of a code.
   func quote(_ words: String, limit: Int = Bounds.messageLength) -> String {
-    // Codes are hidden before the text is cut, because half a code would not be found.
-    clean(codes.hide(redact(words)), limit: limit)
+    let (text, isCut) = cut(words, limit)
+    return Self.plain(codes.hide(redact(text), isCut: isCut), limit)
   }
 
   /// The text without the key, with at most `limit` Unicode scalars. Line breaks become blanks, and
   /// other control characters become U+FFFD, because the database accepts no NUL.
   func clean(_ text: String, limit: Int = Bounds.messageLength) -> String {
-    var cleaned = String.UnicodeScalarView()
-    // The key is removed before the text is cut, because half a key would not be found.
-    for scalar in redact(text).unicodeScalars.prefix(limit) {
+    Self.plain(redact(cut(text, limit).text), limit)
+  }
+
+  /// The beginning of the text. It is cut before anything is searched for, because a text from outside can
+  /// be as long as an answer. Half a key at its end would not be found, so it is cut off too.
+  private func cut(_ text: String, _ limit: Int) -> (text: String, isCut: Bool) {
+    let scalars = text.unicodeScalars
+    guard let end = scalars.index(scalars.startIndex, offsetBy: limit, limitedBy: scalars.endIndex),
+      end < scalars.endIndex
+    else { return (text, false) }
+    let bytes = Array(text.utf8[..<end])
+    let half = (1..<max(1, secret.count)).last { bytes.suffix($0).elementsEqual(secret.prefix($0)) }
+    return (String(decoding: bytes.dropLast(half ?? 0), as: UTF8.self), true)
+  }
+
+  private static func plain(_ text: String, _ limit: Int) -> String {
+    var plain = String.UnicodeScalarView()
+    for scalar in text.unicodeScalars.prefix(limit) {
       switch scalar {
-      case "\n", "\r", "\t", "\u{85}", "\u{2028}", "\u{2029}": cleaned.append(" ")
-      case "\0"..."\u{1F}", "\u{7F}"..."\u{9F}": cleaned.append("\u{FFFD}")
-      default: cleaned.append(scalar)
+      case "\n", "\r", "\t", "\u{85}", "\u{2028}", "\u{2029}": plain.append(" ")
+      case "\0"..."\u{1F}", "\u{7F}"..."\u{9F}": plain.append("\u{FFFD}")
+      default: plain.append(scalar)
       }
     }
-    return String(cleaned)
+    return String(plain)
   }
 
   private func redact(_ text: String) -> String {
     let bytes = Array(text.utf8)
-    guard bytes.count >= secret.count else { return text }
+    guard !secret.isEmpty, bytes.count >= secret.count else { return text }
     var kept: [UInt8] = []
     var position = 0
     while position < bytes.count {

@@ -1,3 +1,4 @@
+import Glibc
 import Provisioning
 import Testing
 
@@ -39,7 +40,7 @@ struct TextTests {
 
   @Test("messages are cut, without control characters and without the key")
   func clean() {
-    let long = String(repeating: "é", count: 5000)
+    let long = String(repeating: "é ", count: 2500)
     #expect(said("{\"message\":\"\(long)\"}").message.unicodeScalars.count == Bounds.messageLength)
     #expect(said(#"{"message":"a\u0000b\nc\u001bd\u0085e"}"#).message == "a\u{FFFD}b c\u{FFFD}d e")
     #expect(said("{\"message\":\"\(testKey)\(testKey)!\"}").message == "(secret)(secret)!")
@@ -65,7 +66,8 @@ struct TextTests {
       ("(SUMMER.7Q/2!) SUMMERY.", "((code)!) (code)."),
       ("7Q2KX9 and SAVE-2041 and x7q2k9ab", "(code) and (code) and (code)"),
       ("48213377 or ABCD-EFGH-JKLM or ab-20417-b", "(code) or (code) or (code)"),
-      ("a_SUMMER_7Q2K", "(code)"), ("ÄÖÜ-Ñ1234", "(code)"),
+      ("a_SUMMER_7Q2K", "(code)"), ("x-SUMMERQ code_summerq", "(code) (code)"),
+      ("ÄÖÜ-Ñ1234", "(code)"),
     ]
   )
   func codes(message: String, shown: String) {
@@ -100,6 +102,73 @@ struct TextTests {
     #expect(said(body, status: 200).code == "http_200")
     #expect(said(#"{"code":"ERR_4001","message":"K7Q2KX9!"}"#).code == "ERR_4001")
     #expect(said(#"{"code":"ERR_4001","message":"K7Q2KX9!"}"#).message == "(code)!")
+  }
+
+  @Test(
+    "a code of a short prefix is hidden too, and words that begin with it stay",
+    arguments: [
+      ("A", "no API accepts AQXKTRMB as a count", "no API accepts (code) as a count"),
+      ("AB", "ABQXKT and abQXkt and AB7QXK", "(code) and (code) and (code)"),
+      ("s", "some status says sXKQT; Something", "some status says (code); Something"),
+      ("#5", "#5abc is #5", "(code) is #5"), ("é", "éQXKT était", "(code) était"),
+    ]
+  )
+  func shortPrefix(prefix: String, message: String, shown: String) {
+    #expect(Texts.public.about(prefix: prefix).quote(message) == shown)
+  }
+
+  @Test("a key that is shorter than any real one is not searched for")
+  func shortKey() throws {
+    for key in ["a", "test"] {
+      let texts = PublicText(hiding: try APIKey(key))
+      #expect(texts.quote("a test of a matter") == "a test of a matter")
+    }
+    #expect(PublicText(hiding: try APIKey("12345678")).clean("x12345678") == "x(secret)")
+  }
+
+  /// What an API can say that makes a search go back again and again.
+  private static let repetitions = [
+    ".", "...", ".a", "-", "_", "a", "A", "7", "aA7", "ab", "abc-", "abc.", " ", "'", "é",
+    "\u{301}",
+    "k3y-that-must-never-show-7f1", "SUMMER", "summerSUMMER.", "0-", "a,", "\n", "\u{1F600}",
+  ]
+
+  /// The processor's time of this thread: how busy the machine is does not matter.
+  private func spent(_ work: () -> Void) -> Double {
+    func now() -> Double {
+      var time = timespec()
+      clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time)
+      return Double(time.tv_sec) + Double(time.tv_nsec) / 1e9
+    }
+    let start = now()
+    work()
+    return now() - start
+  }
+
+  @Test("no text takes more than linear work, whatever the prefix", arguments: repetitions)
+  func linear(part: String) {
+    for prefix in ["...", "a", "SUMMER", nil] {
+      let text = String(repeating: part, count: 30_000 / part.unicodeScalars.count)
+      // A debug build takes a twentieth of a second. With work that grew with the square, 20,000
+      // characters took seventeen.
+      let hiding = spent { _ = CodeHider(prefix: prefix).hide(text) }
+      #expect(hiding < 3, "\(prefix ?? "no prefix")")
+    }
+    let million = String(repeating: part, count: 1_000_000 / part.utf8.count)
+    #expect(spent { _ = Texts.public.about(prefix: "...").quote(million) } < 1)
+    #expect(spent { _ = Texts.public.clean(million) } < 1)
+  }
+
+  @Test("nothing of a code or of the key is left at the cut", arguments: 0..<40)
+  func cut(rest: Int) {
+    let front = String(repeating: "x ", count: (Bounds.messageLength - rest) / 2)
+    for secret in ["SUMMER-7Q2KX9AB", "48213377", testKey] {
+      let shown = Texts.public.about(prefix: "SUMMER").quote("\(front)\(secret) and more")
+      let tail = shown.dropFirst(front.count).replacing("(code)", with: "")
+        .replacing("(secret)", with: "")
+      // The replacement itself may be cut, and a word that is cut is replaced too.
+      #expect([" and more", "(code", "(secret"].contains { $0.hasPrefix(tail) }, "\(tail)")
+    }
   }
 
   @Test("a code at the limit is not cut in two, and long texts are fast")
