@@ -63,9 +63,17 @@ enum Pause {
     }.max()
   }
 
+  /// The longest window of a rate limit that is believed. A reset that is further away is a number of
+  /// something else, and nothing stands still for it.
+  static let longestWindow: Duration = .seconds(86_400)
+
+  private static func reset(_ value: Substring, now: Timestamp) -> Duration? {
+    moment(value, now: now).flatMap { $0 <= longestWindow ? $0 : nil }
+  }
+
   /// Vendors send seconds from now, seconds since 1970, milliseconds since 1970, or a date. The ranges
   /// of the numbers do not overlap.
-  private static func reset(_ value: Substring, now: Timestamp) -> Duration? {
+  private static func moment(_ value: Substring, now: Timestamp) -> Duration? {
     guard let (whole, microseconds) = decimal(value) else {
       let date = HTTPDate.read(String(value), near: now) ?? Timestamp(rfc3339: String(value))
       return date.flatMap { until($0, now: now) }
