@@ -34,7 +34,8 @@ enum Transport {
     settings.tlsConfiguration = tls(configuration)
     let limit = configuration.timeout
     settings.http1_1ConnectionDebugInitializer = { channel in
-      limitSilence(of: channel, to: limit)
+      channel.eventLoop.makeCompletedFuture { try OneResponse.guardConnection(channel) }
+        .flatMap { limitSilence(of: channel, to: limit) }
     }
     // Without a logger the client discards its log messages, so headers and bodies reach no log.
     return HTTPClient(
