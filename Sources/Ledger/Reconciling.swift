@@ -73,6 +73,7 @@ extension PostgresStore {
   /// their ids alone (protocol, rule 8).
   public func weigh(
     _ codes: [IssuedCode],
+    unreadable: [CodeID],
     of reward: RewardID,
     in listing: ListingID?,
     worker: WorkerID
@@ -83,11 +84,12 @@ extension PostgresStore {
           Self.weigh,
           [
             .uuid(listing), .uuid(reward), .uuid(worker),
-            .received(codes.filter { !refused.contains($0.id) }), .uuids(refused.sorted()),
+            .received(codes.filter { !refused.contains($0.id) }),
+            .uuids(refused.union(unreadable).sorted()),
           ]
         )
       }
-      return try WeighedPage(try rows.one(), of: codes, refused: refused)
+      return try WeighedPage(try rows.one(), codes, unreadable: unreadable, refused: refused)
     }
   }
 
@@ -191,12 +193,18 @@ extension DoubtCase {
 }
 
 extension WeighedPage {
-  /// What the ledger says of these codes, of which the database refuses some.
-  fileprivate init(_ row: Row, of codes: [IssuedCode], refused: Set<CodeID>) throws(PostgresError) {
+  /// What the ledger says of these codes, of which the database refuses some, and of unreadable ones.
+  fileprivate init(
+    _ row: Row,
+    _ codes: [IssuedCode],
+    unreadable: [CodeID],
+    refused: Set<CodeID>
+  ) throws(PostgresError) {
     let unknown: Set<CodeID> = Set(try row.ids("unknown"))
     self.init(
       unknown: codes.map(\.id).filter(unknown.contains),
       refused: refused.intersection(unknown),
+      recognized: unreadable.count { !unknown.contains($0) },
       evidence: Evidence(
         witnesses: try row.integer("witnesses"),
         textsDiffer: try row.integer("texts_differ"),

@@ -27,14 +27,17 @@ public final class APIClient: CodeIssuer {
   let refusesOrderOfChanges = Atomic(false)
   private let client: HTTPClient
   private let deadline: Deadline
+  private let memory: AnswerMemory
 
   /// A client with these settings. It opens the first connection with the first request.
   public convenience init(_ configuration: APIConfiguration) {
     self.init(configuration, deadline: .timer)
   }
 
-  init(_ configuration: APIConfiguration, deadline: Deadline) {
+  init(_ configuration: APIConfiguration, deadline: Deadline, memory: AnswerMemory = AnswerMemory())
+  {
     self.deadline = deadline
+    self.memory = memory
     self.configuration = configuration
     texts = PublicText(hiding: configuration.key)
     client = Transport.makeClient(configuration)
@@ -120,6 +123,12 @@ public final class APIClient: CodeIssuer {
   }
 
   private func exchange() -> Exchange {
-    Exchange(client: client, timeout: configuration.timeout, deadline: deadline, texts: texts)
+    Exchange(
+      client: client,
+      timeout: configuration.timeout,
+      deadline: deadline,
+      texts: texts,
+      memory: memory
+    )
   }
 }

@@ -85,12 +85,14 @@ extension APIClient {
           codes: list.codes,
           nulls: list.nulls,
           trailingNulls: list.trailingNulls,
+          unreadable: list.unreadable,
+          trailingUnreadable: list.trailingUnreadable,
           isStale: reply.isOlder(than: elapsed),
           date: reply.date
         )
       )
     } catch {
-      return .failure(.failed(texts.clean(reply.complaint(error))))
+      return .failure(.failed(texts.quote(reply.complaint(error))))
     }
   }
 

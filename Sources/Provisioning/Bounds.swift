@@ -35,6 +35,16 @@ public enum Bounds {
   public static let unreadableAnswerBytes = 1024 * 1024
   /// Pages of one listing, those before a restart included, after which it is given up.
   public static let listingPages = 50_000
+  /// Bytes of memory that all listings of a process may take together: enough for three million codes,
+  /// each of which is remembered by its id, and with its time and prefix if the ledger does not know it.
+  public static let listingBytes = 300_000_000
+  /// Bytes that a listed code counts for in that memory.
+  public static let listedCodeBytes = 100
+  /// Bytes of texts that one listing stages in the database.
+  public static let stagedBytes = 2_000_000_000
+  /// Bytes of answers that are read at the same time. What comes beyond is cut off like an answer that is
+  /// too long.
+  public static let answersBytes = 256 * 1024 * 1024
   /// Listed codes that one transaction moves at most.
   public static let decisionPiece = 10_000
   /// Characters of an error message that are kept.

@@ -54,12 +54,13 @@ extension MemoryStore {
   /// See `ReconcilingStore.weigh`.
   public func weigh(
     _ codes: [IssuedCode],
+    unreadable: [CodeID],
     of reward: RewardID,
     in listing: ListingID?,
     worker: WorkerID
   ) async throws(StoreError) -> WeighedPage {
     try request { ledger, _ throws(StoreError) in
-      ledger.weigh(codes, of: reward, in: listing, worker: worker)
+      ledger.weigh(codes, unreadable: unreadable, of: reward, in: listing, worker: worker)
     }
   }
 

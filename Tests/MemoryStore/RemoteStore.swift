@@ -136,12 +136,13 @@ open class RemoteStore: Store, @unchecked Sendable {
 
   open func weigh(
     _ codes: [IssuedCode],
+    unreadable: [CodeID],
     of reward: RewardID,
     in listing: ListingID?,
     worker: WorkerID
   ) async throws(StoreError) -> WeighedPage {
     try await request(.reconcile) { () throws(StoreError) in
-      try await memory.weigh(codes, of: reward, in: listing, worker: worker)
+      try await memory.weigh(codes, unreadable: unreadable, of: reward, in: listing, worker: worker)
     }
   }
 

@@ -83,6 +83,46 @@ struct ReconcilingTests {
     }
   }
 
+  @Test("rule 8: one item that cannot be read leaves the others to be adopted by a person")
+  func unreadable() throws {
+    try Trial.run(.init(script: losing([1: 1]))) { trial in
+      trial.issuer.startListing()
+      let clean = trial.insert(10, of: 2)
+      trial.worker.wake()
+      try await untilIssued(trial, clean)
+      trial.issuer.spoil([7])
+      trial.insert(20)
+      trial.worker.wake()
+      try await trial.until { $0.calls.values.contains { $0.heldAt != nil } }
+      let held = trial.memory.ledger.calls.values.first { $0.heldAt != nil }
+      #expect(held?.holdReason == HoldReason.nulls.rawValue)
+      #expect(trial.memory.ledger.unattributed.count == 19)
+      // When it can be read again, nobody has to decide.
+      trial.issuer.spoil([])
+      try await trial.untilAllCompleted()
+      #expect(trial.issuer.codesMade == 30)
+    }
+  }
+
+  @Test("rule 8: an item that cannot be read disturbs nothing if its id is known")
+  func knownUnreadable() throws {
+    let script: @Sendable (Int, Call) -> Scene = { number, _ in
+      number == 2 ? Scene(ending: .lost) : Scene()
+    }
+    try Trial.run(.init(script: script)) { trial in
+      trial.issuer.startListing()
+      let clean = trial.insert(10)
+      trial.worker.wake()
+      try await untilIssued(trial, clean)
+      trial.issuer.spoil([0, 4, 9])
+      trial.insert(7)
+      trial.worker.wake()
+      try await trial.untilAllCompleted()
+      #expect(trial.issuer.codesMade == 17)
+      #expect(trial.memory.ledger.calls.values.allSatisfy { $0.heldAt == nil })
+    }
+  }
+
   @Test("rule 12: a list that fails is held against after 15 minutes, as often asked as it wants")
   func failing() throws {
     try Trial.run(.init(script: losing([1: 2]))) { trial in

@@ -4,15 +4,34 @@ package import Provisioning
 ///
 /// It is lenient where the contract may grow: it skips unknown fields, keeps unknown words, and leaves
 /// out times that it cannot read. It is strict where a mistake would cost codes: the text must be
-/// complete, and every item must be null or have its id, its reward and its code, each exactly once.
+/// complete, and a code must have its id, its reward and its text, each exactly once. Items are judged one
+/// by one: an item that is no code counts as a null, so that it spoils no other, and its id is kept if it
+/// has one.
 package enum AnswerDecoder {
-  /// The codes of a list. Trailing nulls are the nulls after the last code.
-  typealias CodeList = (codes: [IssuedCode], nulls: Int, trailingNulls: Int)
+  /// The items of a list.
+  struct CodeList {
+    var codes: [IssuedCode] = []
+    /// Items that are null or unreadable.
+    var nulls = 0
+    /// How many of them stand behind the last code.
+    var trailingNulls = 0
+    /// The ids of unreadable items that have one.
+    var unreadable: [CodeID] = []
+    /// How many of these stand behind the last code.
+    var trailingUnreadable = 0
+    /// Whether an item was neither null nor a code.
+    var hasUnreadable = false
+  }
 
   /// Reads the body of a 201: `{codes: (RewardCode|null)[]}`.
   package static func decode(_ body: [UInt8]) throws(JSONFailure) -> Answer {
     let list = try readBody(body, key: "codes")
-    return Answer(codes: list.codes, nulls: list.nulls, body: body)
+    return Answer(
+      codes: list.codes,
+      nulls: list.nulls,
+      hasUnreadable: list.hasUnreadable,
+      body: body
+    )
   }
 
   /// Reads a page of a listing: `{data: (RewardCode|null)[], pagination: object}`.
@@ -25,7 +44,7 @@ package enum AnswerDecoder {
     _ body: [UInt8],
     key wanted: StaticString
   ) throws(JSONFailure) -> CodeList {
-    try JSONReader.read(body) { (json) throws(JSONFailure) in
+    try JSONReader.read(body, requiresUTF8: false) { (json) throws(JSONFailure) in
       try readObject(&json, key: wanted)
     }
   }
@@ -37,7 +56,7 @@ package enum AnswerDecoder {
     var list: CodeList?
     var key = try json.firstKey()
     while let name = key {
-      if try json.matches(name, wanted) {
+      if json.matches(name, wanted) {
         guard list == nil else { throw json.failure("no second list of codes") }
         list = try readList(&json)
       } else {
@@ -51,18 +70,25 @@ package enum AnswerDecoder {
   }
 
   private static func readList(_ json: inout JSONReader) throws(JSONFailure) -> CodeList {
-    var list: CodeList = ([], 0, 0)
+    var list = CodeList()
     list.codes.reserveCapacity(Bounds.callSize.upperBound)
     var shared = RewardCodeReader.Shared()
     var isMore = try json.firstElement()
     while isMore {
-      if try json.peek() == .null {
-        try json.skip()
+      switch try RewardCodeReader.read(&json, &shared) {
+      case .code(let code):
+        list.codes.append(code)
+        (list.trailingNulls, list.trailingUnreadable) = (0, 0)
+      case .null:
         list.nulls += 1
         list.trailingNulls += 1
-      } else {
-        list.codes.append(try RewardCodeReader.read(&json, &shared))
-        list.trailingNulls = 0
+      case .unreadable(let id):
+        list.hasUnreadable = true
+        list.nulls += 1
+        list.trailingNulls += 1
+        guard let id else { break }
+        list.unreadable.append(id)
+        list.trailingUnreadable += 1
       }
       isMore = try json.nextElement()
     }

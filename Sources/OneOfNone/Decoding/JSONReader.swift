@@ -2,16 +2,13 @@ internal import Glibc
 
 /// Reads JSON (RFC 8259) from bytes, value by value, without building a tree.
 ///
-/// It is strict: it accepts only valid UTF-8, it limits the depth, and it checks the grammar of skipped
-/// values too, so that an incomplete answer never passes for a complete one. The bytes of a skipped
-/// value can be kept unchanged.
+/// It is strict: it accepts only valid UTF-8, and it checks the grammar of skipped values too, so that an
+/// incomplete answer never passes for a complete one. The bytes of a skipped value can be kept unchanged.
+/// Nesting is no recursion, so its depth is limited by nothing but the length of the text.
 ///
 /// An answer is read in one pass and without copies. Strings and keys are ranges of the bytes (`Text`)
 /// until a caller needs them as strings.
 struct JSONReader {
-  /// The greatest depth that is read. The API's answers are five levels deep.
-  static let deepest = 64
-
   /// The kind of a value, by its first byte.
   enum Kind: Hashable { case object, array, string, number, boolean, null }
 
@@ -25,27 +22,45 @@ struct JSONReader {
   let bytes: UnsafeBufferPointer<UInt8>
   private(set) var position = 0
   private var depth = 0
+  /// The greatest depth since it was set. What is kept of an answer must not be deeper than the database
+  /// can read.
+  var greatestDepth = 0
+  /// Whether all bytes are UTF-8.
+  let isUTF8: Bool
 
-  private init(_ bytes: UnsafeBufferPointer<UInt8>) {
+  private init(_ bytes: UnsafeBufferPointer<UInt8>, isUTF8: Bool) {
     self.bytes = bytes
+    self.isUTF8 = isUTF8
     // A parser may ignore a byte order mark in front (RFC 8259, section 8.1).
     if bytes.starts(with: [0xEF, 0xBB, 0xBF]) { position = 3 }
   }
 
   /// Calls `body` with a reader of the bytes, which is valid only during the call.
+  ///
+  /// - Parameter requiresUTF8: False for a caller that looks itself whether what it keeps is UTF-8.
   static func read<Value>(
     _ bytes: [UInt8],
+    requiresUTF8: Bool = true,
     _ body: (inout JSONReader) throws(JSONFailure) -> Value
   ) throws(JSONFailure) -> Value {
+    var isUTF8 = true
     do {
       _ = try UTF8Span(validating: bytes.span)
     } catch {
-      throw JSONFailure(position: error.byteOffsets.lowerBound, expected: "UTF-8")
+      isUTF8 = false
+      if requiresUTF8 {
+        throw JSONFailure(position: error.byteOffsets.lowerBound, expected: "UTF-8")
+      }
     }
-    return try bytes.withUnsafeBufferPointer { (bytes) throws(JSONFailure) in
-      var json = JSONReader(bytes)
+    return try bytes.withUnsafeBufferPointer { [isUTF8] (bytes) throws(JSONFailure) in
+      var json = JSONReader(bytes, isUTF8: isUTF8)
       return try body(&json)
     }
+  }
+
+  /// Whether the bytes from there to here are UTF-8.
+  func isUTF8(from start: Int) -> Bool {
+    isUTF8 || (try? UTF8Span(validating: Array(bytes[start..<position]).span)) != nil
   }
 
   // MARK: Structure
@@ -109,24 +124,27 @@ struct JSONReader {
 
   /// Passes over the next value, checking its grammar.
   mutating func skip() throws(JSONFailure) {
-    switch try peek() {
-    case .object:
-      var key = try firstKey()
-      while key != nil {
-        try skip()
-        key = try nextKey()
+    // For each value that this position is in: whether it is an object.
+    var outer: [Bool] = []
+    repeat {
+      var isWhole = true
+      switch try peek() {
+      case .object:
+        isWhole = try firstKey() == nil
+        if !isWhole { outer.append(true) }
+      case .array:
+        isWhole = try !firstElement()
+        if !isWhole { outer.append(false) }
+      case .string: _ = try text()
+      case .number: try skipNumber()
+      case .boolean: try skipWord(byte == UInt8(ascii: "t") ? "true" : "false")
+      case .null: try skipWord("null")
       }
-    case .array:
-      var isMore = try firstElement()
-      while isMore {
-        try skip()
-        isMore = try nextElement()
+      while isWhole, let isObject = outer.last {
+        isWhole = isObject ? try nextKey() == nil : try !nextElement()
+        if isWhole { outer.removeLast() }
       }
-    case .string: _ = try text()
-    case .number: try skipNumber()
-    case .boolean: try skipWord(byte == UInt8(ascii: "t") ? "true" : "false")
-    case .null: try skipWord("null")
-    }
+    } while !outer.isEmpty
   }
 
   // MARK: Parts
@@ -150,7 +168,7 @@ struct JSONReader {
   private mutating func enter(_ mark: UInt8, _ name: StaticString) throws(JSONFailure) {
     try expect(mark, name)
     depth += 1
-    guard depth <= Self.deepest else { throw failure("less nesting") }
+    greatestDepth = max(greatestDepth, depth)
   }
 
   @inline(__always)
@@ -262,8 +280,8 @@ extension JSONReader {
   }
 
   /// Whether a string is this word.
-  func matches(_ text: Text, _ word: StaticString) throws(JSONFailure) -> Bool {
-    if text.hasEscapes { return try string(text) == "\(word)" }
+  func matches(_ text: Text, _ word: StaticString) -> Bool {
+    if text.hasEscapes { return (try? string(text)) == "\(word)" }
     return matches(text.bounds, word)
   }
 

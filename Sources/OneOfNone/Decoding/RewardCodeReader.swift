@@ -2,6 +2,18 @@ internal import Provisioning
 
 /// Reads one `RewardCode` of the API.
 struct RewardCodeReader {
+  /// One item of a list.
+  enum Item {
+    case code(IssuedCode)
+    case null
+    /// Neither: it is not certain which code it is, if it is one. The id is kept if that is certain.
+    case unreadable(CodeID?)
+  }
+
+  /// The greatest depth of an item that is kept, from the answer on. The API's answers are five levels
+  /// deep, and the database reads any text of this depth.
+  static let deepest = 64
+
   private var id: CodeID?
   private var reward: RewardID?
   private var code: String?
@@ -11,6 +23,8 @@ struct RewardCodeReader {
   private var updatedAt: Timestamp?
   private var externalIDs: [UInt8]?
   private var syncStatus = SyncStatus.none
+  /// Whether there is a second id, or one that is none.
+  private var isIDDoubtful = false
 
   private init() {}
 
@@ -22,33 +36,57 @@ struct RewardCodeReader {
     fileprivate var updatedAt = LastRead<Timestamp>()
   }
 
-  /// Reads the next value.
+  /// Reads the next item.
   ///
-  /// - Throws: If the value is no object, or if `id`, `rewardId` or `code` is missing, unreadable or
-  ///   there twice. Then it is uncertain which code it is.
-  static func read(
+  /// - Throws: If it is no JSON. What is JSON and no code is `unreadable`: it is no object, or `id`,
+  ///   `rewardId` or `code` is missing, of the wrong form or there twice.
+  static func read(_ json: inout JSONReader, _ shared: inout Shared) throws(JSONFailure) -> Item {
+    let isNull = try json.peek() == .null
+    let start = json
+    json.greatestDepth = 0
+    var reader = RewardCodeReader()
+    let code = isNull ? nil : try? reader.code(&json, &shared)
+    if let code, json.greatestDepth <= deepest, json.isUTF8(from: start.position) {
+      return .code(code)
+    }
+    json = start
+    try json.skip()
+    if isNull { return .null }
+    return .unreadable(reader.isIDDoubtful ? nil : reader.id)
+  }
+
+  private mutating func code(
     _ json: inout JSONReader,
     _ shared: inout Shared
   ) throws(JSONFailure) -> IssuedCode {
-    var reader = RewardCodeReader()
     var key = try json.firstKey()
+    var failure: JSONFailure?
     while let name = key {
-      try reader.take(name, from: &json, &shared)
+      let value = json
+      do throws(JSONFailure) {
+        try take(name, from: &json, &shared)
+      } catch {
+        // The rest may still tell which code it is.
+        failure = error
+        json = value
+        try json.skip()
+      }
       key = try json.nextKey()
     }
-    guard let id = reader.id, let reward = reader.reward, let code = reader.code else {
+    if let failure { throw failure }
+    guard let id, let reward, let code else {
       throw json.failure("an item with `id`, `rewardId` and `code` before here")
     }
     return IssuedCode(
       id: id,
       reward: reward,
       code: code,
-      status: reader.status ?? "unknown",
-      createdAt: reader.createdAt,
-      expiresAt: reader.expiresAt,
-      updatedAt: reader.updatedAt,
-      externalIDs: reader.externalIDs ?? Array("{}".utf8),
-      syncStatus: reader.syncStatus
+      status: status ?? "unknown",
+      createdAt: createdAt,
+      expiresAt: expiresAt,
+      updatedAt: updatedAt,
+      externalIDs: externalIDs ?? Array("{}".utf8),
+      syncStatus: syncStatus
     )
   }
 
@@ -57,10 +95,12 @@ struct RewardCodeReader {
     from json: inout JSONReader,
     _ shared: inout Shared
   ) throws(JSONFailure) {
-    switch try Field(name, in: json) {
+    switch Field(name, in: json) {
     case .id:
+      isIDDoubtful = true
       guard id == nil else { throw json.failure("no second `id`") }
       id = CodeID(try Self.unique(json.text(), .id, json))
+      isIDDoubtful = false
     case .reward:
       guard reward == nil else { throw json.failure("no second `rewardId`") }
       let text = try json.text()
@@ -71,7 +111,7 @@ struct RewardCodeReader {
       guard code == nil else { throw json.failure("no second `code`") }
       code = try json.string()
     case .status:
-      if let text = try json.textOrNil() { status = try json.string(text) } else { status = nil }
+      status = try json.textOrNil().flatMap { try? json.string($0) }
     case .createdAt:
       createdAt = try Self.moment(&json, &shared.createdAt)
     case .expiresAt:
@@ -97,20 +137,20 @@ struct RewardCodeReader {
     case externalIDs = "externalIds"
 
     /// Nil for every other name. The length is compared first, because each code has thirteen names.
-    init?(_ name: JSONReader.Text, in json: JSONReader) throws(JSONFailure) {
+    init?(_ name: JSONReader.Text, in json: JSONReader) {
       if name.hasEscapes {
-        self.init(rawValue: try json.string(name))
+        self.init(rawValue: (try? json.string(name)) ?? "")
         return
       }
       switch name.bounds.count {
-      case 2 where try json.matches(name, "id"): self = .id
-      case 4 where try json.matches(name, "code"): self = .code
-      case 6 where try json.matches(name, "status"): self = .status
-      case 8 where try json.matches(name, "rewardId"): self = .reward
-      case 9 where try json.matches(name, "createdAt"): self = .createdAt
-      case 9 where try json.matches(name, "expiresAt"): self = .expiresAt
-      case 9 where try json.matches(name, "updatedAt"): self = .updatedAt
-      case 11 where try json.matches(name, "externalIds"): self = .externalIDs
+      case 2 where json.matches(name, "id"): self = .id
+      case 4 where json.matches(name, "code"): self = .code
+      case 6 where json.matches(name, "status"): self = .status
+      case 8 where json.matches(name, "rewardId"): self = .reward
+      case 9 where json.matches(name, "createdAt"): self = .createdAt
+      case 9 where json.matches(name, "expiresAt"): self = .expiresAt
+      case 9 where json.matches(name, "updatedAt"): self = .updatedAt
+      case 11 where json.matches(name, "externalIds"): self = .externalIDs
       default: return nil
       }
     }
@@ -162,7 +202,7 @@ struct RewardCodeReader {
       if try json.peek() == .object {
         var key = try json.firstKey()
         while let name = key {
-          if try json.matches(name, "syncStatus") {
+          if json.matches(name, "syncStatus") {
             worst = worst.worse(try word(&json))
           } else {
             try json.skip()
@@ -180,8 +220,8 @@ struct RewardCodeReader {
   private static func word(_ json: inout JSONReader) throws(JSONFailure) -> SyncStatus {
     guard let text = try json.textOrNil() else { return SyncStatus(word: "") }
     // Most codes have this status.
-    if try json.matches(text, "synced") { return .synced }
-    return SyncStatus(word: try json.string(text))
+    if json.matches(text, "synced") { return .synced }
+    return SyncStatus(word: (try? json.string(text)) ?? "")
   }
 }
 

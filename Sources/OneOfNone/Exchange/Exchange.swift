@@ -16,13 +16,21 @@ final class Exchange: Sendable {
   private let timeout: Duration
   private let deadline: Deadline
   private let texts: PublicText
+  private let memory: AnswerMemory
   private let progress = Mutex((status: Int?.none, isLate: false))
 
-  init(client: HTTPClient, timeout: Duration, deadline: Deadline, texts: PublicText) {
+  init(
+    client: HTTPClient,
+    timeout: Duration,
+    deadline: Deadline,
+    texts: PublicText,
+    memory: AnswerMemory
+  ) {
     self.client = client
     self.timeout = timeout
     self.deadline = deadline
     self.texts = texts
+    self.memory = memory
   }
 
   /// Runs the request, once.
@@ -52,11 +60,18 @@ final class Exchange: Sendable {
       let response = try await client.execute(request, deadline: .distantFuture)
       let status = Int(response.status.code)
       progress.withLock { $0.status = status }
-      guard let body = try await read(response) else { return .tooLarge(status: status) }
+      let place = AnswerMemory.Place(in: memory)
+      guard let body = try await read(response, place) else { return .tooLarge(status: status) }
       // The body of a cancelled request may end without an error, and is then not the whole answer.
       try Task.checkCancellation()
       return .reply(
-        Reply(status: status, headers: response.headers, body: body, receivedAt: .now())
+        Reply(
+          status: status,
+          headers: response.headers,
+          body: body,
+          receivedAt: .now(),
+          place: place
+        )
       )
     } catch {
       let (status, isLate) = progress.withLock { $0 }
@@ -69,14 +84,17 @@ final class Exchange: Sendable {
     }
   }
 
-  /// The body, or nil if it is longer than `Bounds.answerBytes`.
-  private func read(_ response: HTTPClientResponse) async throws -> [UInt8]? {
+  /// The body, or nil if it is longer than `Bounds.answerBytes`, or if there is no memory left for it.
+  private func read(_ response: HTTPClientResponse, _ place: AnswerMemory.Place) async throws
+    -> [UInt8]?
+  {
     let declared = response.headers.first(name: "content-length").flatMap { Int($0) } ?? 0
     guard declared <= Bounds.answerBytes else { return nil }
     var body: [UInt8] = []
-    body.reserveCapacity(declared)
     for try await part in response.body {
-      guard body.count + part.readableBytes <= Bounds.answerBytes else { return nil }
+      guard body.count + part.readableBytes <= Bounds.answerBytes,
+        place.grow(by: part.readableBytes)
+      else { return nil }
       body.append(contentsOf: part.readableBytesView)
     }
     return body

@@ -9,6 +9,8 @@ struct Reply: Sendable {
   let body: [UInt8]
   /// When the answer was complete, by this machine's clock. Used only if the answer has no `Date`.
   let receivedAt: Timestamp
+  /// The memory that the body takes, until nobody holds the answer any more.
+  var place: AnswerMemory.Place?
 
   /// Why the body cannot be read as JSON. A coding that codemint neither asked for nor can undo is the
   /// reason if there is one.
@@ -28,7 +30,8 @@ struct Reply: Sendable {
 enum Ending: Sendable, CustomStringConvertible {
   /// A complete answer.
   case reply(Reply)
-  /// An answer longer than `Bounds.answerBytes`; the connection was closed.
+  /// An answer longer than `Bounds.answerBytes`, or beyond what all answers may take together; the
+  /// connection was closed.
   case tooLarge(status: Int)
   /// No complete answer in time; the connection was closed.
   case timeout(status: Int?)

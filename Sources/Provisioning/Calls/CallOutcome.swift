@@ -62,7 +62,7 @@ public enum DoubtReason: Hashable, Sendable {
   case status(Int, code: String, message: String)
   /// A 201 whose body cannot be read as codes.
   case unreadable(String)
-  /// An answer longer than `Bounds.answerBytes`.
+  /// An answer longer than `Bounds.answerBytes`, or one for which others had left no memory.
   case tooLarge
   /// The database refused the answer's content, which is kept as bytes (protocol, rule 8).
   case unstorable(String)
@@ -86,7 +86,9 @@ public enum DoubtReason: Hashable, Sendable {
     case .connectionLost(let cause): "the connection was lost after the request was sent: \(cause)"
     case .status(_, _, let message): message
     case .unreadable(let cause): "the answer could not be read: \(cause)"
-    case .tooLarge: "the answer was longer than \(Bounds.answerBytes) bytes"
+    case .tooLarge:
+      "the answer was longer than \(Bounds.answerBytes) bytes, or answers of \(Bounds.answersBytes) bytes "
+        + "came at the same time"
     case .unstorable(let cause): "the database refused the answer's content: \(cause)"
     }
   }
@@ -96,16 +98,20 @@ public enum DoubtReason: Hashable, Sendable {
 public struct Answer: Hashable, Sendable {
   /// Every code of the list, doubled and foreign ones included.
   public let codes: [IssuedCode]
-  /// Items that were `null`. Why the API sends them is not stated; they are never counted.
+  /// Items that were `null`, or that could not be read. Why the API sends nulls is not stated; they are
+  /// never counted.
   public let nulls: Int
+  /// Whether an item could not be read. It may have been a code, and `body` alone has what is known of it.
+  public let hasUnreadable: Bool
   /// The body as received, kept until the codes are stored, in case the database refuses a part
   /// of its content.
   public let body: [UInt8]
 
   /// An answer as it was decoded.
-  public init(codes: [IssuedCode], nulls: Int, body: [UInt8]) {
+  public init(codes: [IssuedCode], nulls: Int, hasUnreadable: Bool = false, body: [UInt8]) {
     self.codes = codes
     self.nulls = nulls
+    self.hasUnreadable = hasUnreadable
     self.body = body
   }
 

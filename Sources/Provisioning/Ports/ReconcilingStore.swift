@@ -40,11 +40,17 @@ public protocol ReconcilingStore: Sendable {
   ///
   /// - Parameters:
   ///   - codes: The codes that the page shows for the first time.
+  ///   - unreadable: The same of items that could not be read but for their ids. They are not staged.
   ///   - reward: The reward that was listed.
   ///   - listing: What to stage them under, for a reward that the worker has taken; a code may be staged
   ///     again. Nil for a reference, of which nothing is staged.
-  func weigh(_ codes: [IssuedCode], of reward: RewardID, in listing: ListingID?, worker: WorkerID)
-    async throws(StoreError) -> WeighedPage
+  func weigh(
+    _ codes: [IssuedCode],
+    unreadable: [CodeID],
+    of reward: RewardID,
+    in listing: ListingID?,
+    worker: WorkerID
+  ) async throws(StoreError) -> WeighedPage
 
   /// Records what a reading of a list showed of the API itself.
   func note(_ sight: ListingSight) async throws(StoreError)

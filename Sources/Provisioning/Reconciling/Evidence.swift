@@ -49,13 +49,21 @@ public struct WeighedPage: Hashable, Sendable {
   /// Those of the unknown codes that the database refuses for their content, so that they are not
   /// staged (protocol, rule 8).
   public let refused: Set<CodeID>
+  /// How many of the unreadable items the ledger knows by their ids.
+  public let recognized: Int
   /// What the codes that it does know show of the list.
   public let evidence: Evidence
 
   /// A page with these parts; by default the database refuses nothing.
-  public init(unknown: [CodeID], refused: Set<CodeID> = [], evidence: Evidence) {
+  public init(
+    unknown: [CodeID],
+    refused: Set<CodeID> = [],
+    recognized: Int = 0,
+    evidence: Evidence
+  ) {
     self.unknown = unknown
     self.refused = refused
+    self.recognized = recognized
     self.evidence = evidence
   }
 }

@@ -2,10 +2,15 @@
 public struct ListedPage: Hashable, Sendable {
   /// The codes in the order of the page.
   public let codes: [IssuedCode]
-  /// Items that were null, anywhere on the page.
+  /// Items that were null or could not be read, anywhere on the page.
   public let nulls: Int
   /// How many of these nulls stand behind the last code.
   public let trailingNulls: Int
+  /// The ids of items that could not be read but for them, in the order of the page. They are among the
+  /// nulls too.
+  public let unreadable: [CodeID]
+  /// How many of these stand behind the last code.
+  public let trailingUnreadable: Int
   /// Whether a cache answered with a page that was made before it was asked for (`Age`).
   public let isStale: Bool
   /// The API's clock when it answered, cut to whole seconds (`Date`); nil if the answer does not tell.
@@ -16,13 +21,18 @@ public struct ListedPage: Hashable, Sendable {
     codes: [IssuedCode],
     nulls: Int = 0,
     trailingNulls: Int = 0,
+    unreadable: [CodeID] = [],
+    trailingUnreadable: Int = 0,
     isStale: Bool = false,
     date: Timestamp? = nil
   ) {
-    precondition(trailingNulls <= nulls)
+    precondition(trailingNulls <= nulls && unreadable.count <= nulls)
+    precondition(trailingUnreadable <= min(trailingNulls, unreadable.count))
     self.codes = codes
     self.nulls = nulls
     self.trailingNulls = trailingNulls
+    self.unreadable = unreadable
+    self.trailingUnreadable = trailingUnreadable
     self.isStale = isStale
     self.date = date
   }
@@ -44,8 +54,9 @@ public enum ListingFailure: Error, Hashable, Sendable {
   case stale
   /// Pages did not fit together, however often the listing was begun anew.
   case unstable
-  /// It had not come to its end after `Bounds.listingPages` pages.
-  case endless
+  /// It had not come to its end when it reached a bound: so many pages, or so many bytes. The text says
+  /// which.
+  case endless(reached: String)
 
   /// Whether the list failed, rather than codemint did not ask for it.
   public var isOfTheList: Bool {
@@ -71,7 +82,7 @@ public enum ListingFailure: Error, Hashable, Sendable {
     case .failed(let cause, _): cause
     case .stale: "a cache answered, or codes that must be there were missing"
     case .unstable: "the pages did not fit together"
-    case .endless: "no end after \(Bounds.listingPages) pages"
+    case .endless(let reached): "no end after \(reached)"
     }
   }
 }
@@ -88,7 +99,8 @@ public struct Listing: Hashable, Sendable {
   public let id: ListingID
   /// The unknown codes, each once. Those that are certainly older than the case may be left out.
   public let codes: [FoundCode]
-  /// Items that were null: each counts as an unknown code that fits every pool.
+  /// Items that were null, or that could not be read and are not known by their id: each counts as an
+  /// unknown code that fits every pool.
   public let nulls: Int
   /// What witnesses in the list show of it.
   public let evidence: Evidence
@@ -161,8 +173,8 @@ public final class AskedPrefix: Hashable, Sendable {
   }
 }
 
-/// An unknown code in a list, without its text. Two million of them have to fit into memory, so that each
-/// has 32 bytes.
+/// An unknown code in a list, without its text. Millions of them have to fit into memory, so that each has
+/// 32 bytes.
 public struct FoundCode: Hashable, Sendable {
   /// The code.
   public let id: CodeID

@@ -19,7 +19,9 @@ public struct ListingReader: Sendable {
 
   /// Codes that the last page showed for the first time.
   public private(set) var gathered: [IssuedCode] = []
-  /// Null items seen so far.
+  /// Ids of unreadable items that the last page showed for the first time.
+  public private(set) var unreadable: [CodeID] = []
+  /// Null items seen so far, and items that could not be read.
   public private(set) var nulls = 0
   /// How often the listing was begun anew.
   package private(set) var restarts = 0
@@ -81,12 +83,25 @@ public struct ListingReader: Sendable {
     self.mostPages = mostPages
   }
 
+  /// How many codes it remembers, so as to know them again.
+  public var size: Int { seen.count }
+
+  /// Takes unreadable items out of the nulls that are known by their ids.
+  public mutating func recognized(_ number: Int) {
+    nulls -= number
+  }
+
+  /// Ends the listing without a result, because no more of it can be kept.
+  public mutating func giveUp(_ failure: ListingFailure) {
+    ending = .failed(failure)
+  }
+
   /// The first page.
   public var first: Step { .fetch(offset: 0, limit: pageSize) }
 
   /// Takes in the page that was asked for.
   public mutating func received(_ page: ListedPage) -> Step {
-    gathered = []
+    (gathered, unreadable) = ([], [])
     ending = take(page)
     return step
   }
@@ -102,17 +117,29 @@ public struct ListingReader: Sendable {
     if page.isStale { return .failed(.stale) }
     if page.count == 0 { return finish() }
     pages += 1
-    if pages >= mostPages { return .failed(.endless) }
+    if pages >= mostPages { return .failed(.endless(reached: "\(pages) pages")) }
     pagesOfNulls = page.codes.isEmpty ? pagesOfNulls + 1 : 0
     if pagesOfNulls > Self.mostPagesOfNulls { return .failed(.unstable) }
     if expectsEnd || !showsAnchor(page) { return restart() }
     let fresh = seen.insert(page.codes)
-    // Nulls behind a page's last code come again on the next page, unless there is none.
-    nulls += fresh.isEmpty ? page.nulls : page.nulls - page.trailingNulls
+    note(page, isLast: fresh.isEmpty)
     for code in fresh { note(code) }
     gathered = fresh
     advance(past: page, isLast: fresh.isEmpty)
+    let bytes = size * Bounds.listedCodeBytes
+    guard bytes <= Bounds.listingBytes else {
+      return .failed(.endless(reached: "\(bytes / 1_000_000) MB of codes' ids"))
+    }
     return nil
+  }
+
+  /// Counts a page's nulls. Those behind its last code come again on the next page, unless there is none.
+  private mutating func note(_ page: ListedPage, isLast: Bool) {
+    nulls += isLast ? page.nulls : page.nulls - page.trailingNulls
+    let ids = page.unreadable.dropLast(isLast ? 0 : page.trailingUnreadable)
+    unreadable = seen.insert(Array(ids))
+    nulls -= ids.count - unreadable.count
+    missing.subtract(unreadable)
   }
 
   private func showsAnchor(_ page: ListedPage) -> Bool {

@@ -3,11 +3,22 @@
 struct SeenCodes {
   private var runs: [[CodeID]] = []
 
+  /// How many there are.
+  var count: Int { runs.reduce(0) { $0 + $1.count } }
+
   /// Takes in the codes of a page.
   /// - Returns: Those that are seen for the first time, in their order.
   mutating func insert(_ codes: [IssuedCode]) -> [IssuedCode] {
     var fresh: Set<CodeID> = []
     let new = codes.filter { !contains($0.id) && fresh.insert($0.id).inserted }
+    add(fresh.sorted())
+    return new
+  }
+
+  /// The same of ids alone.
+  mutating func insert(_ ids: [CodeID]) -> [CodeID] {
+    var fresh: Set<CodeID> = []
+    let new = ids.filter { !contains($0) && fresh.insert($0).inserted }
     add(fresh.sorted())
     return new
   }

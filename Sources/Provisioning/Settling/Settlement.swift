@@ -25,8 +25,8 @@ public struct Settlement: Hashable, Sendable {
   public let codes: [IssuedCode]
   /// Codes of the answer that name another reward: kept, but never counted.
   public let unattributed: [IssuedCode]
-  /// The body, where the answer is to be kept as bytes because it cannot be read, or not be stored
-  /// as rows.
+  /// The body, where the answer is to be kept as bytes because it, or an item of it, cannot be read, or
+  /// not be stored as rows.
   public let rawAnswer: [UInt8]?
   /// What follows for the job.
   public let job: JobEffect

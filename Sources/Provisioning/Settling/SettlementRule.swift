@@ -133,6 +133,8 @@ private struct Draft {
       received: answer.codes.count + answer.nulls,
       codes: own,
       unattributed: foreign,
+      rawAnswer: answer.hasUnreadable
+        ? Array(answer.body.prefix(Bounds.unreadableAnswerBytes)) : nil,
       reward: isExact ? .proven : .none,
       account: .proven
     )

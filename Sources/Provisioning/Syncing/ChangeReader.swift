@@ -111,7 +111,8 @@ public struct ChangeReader: Sendable {
   }
 
   private func next() -> Step {
-    if pages >= budget { return .finished(unfinished) }
+    // A page may be larger than what was asked for, and what is remembered of it takes memory.
+    if pages >= budget || seen.count >= budget * pageSize { return .finished(unfinished) }
     return .fetch(offset: position.offset, limit: pageSize)
   }
 

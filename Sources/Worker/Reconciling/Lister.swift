@@ -4,6 +4,7 @@ import Provisioning
 /// weighs each page, and stages what it does not know.
 struct Lister: Sendable {
   private let context: WorkerContext
+  private let memory = ListingMemory()
 
   init(_ context: WorkerContext) {
     self.context = context
@@ -22,6 +23,7 @@ struct Lister: Sendable {
     takenAt: Instant
   ) async -> Result<Listing, FailedListing> {
     var reading = Reading(plan, listing, takenAt: takenAt, now: context.clock.now)
+    defer { memory.free(reading.share) }
     do throws(StoreError) {
       let listed = try await read(&reading)
       if let sight = reading.sight(listed, now: context.clock.now) {
@@ -67,6 +69,7 @@ struct Lister: Sendable {
     case .success(let page):
       reading.reference = try await context.store.weigh(
         page.codes,
+        unreadable: [],
         of: reference,
         in: nil,
         worker: context.configuration.id
@@ -112,18 +115,26 @@ struct Lister: Sendable {
   private func weigh(_ reader: inout ListingReader, _ reading: inout Reading)
     async throws(StoreError) -> [FoundCode]
   {
-    guard !reader.gathered.isEmpty else { return [] }
+    guard !reader.gathered.isEmpty || !reader.unreadable.isEmpty else { return [] }
     let weighed = try await context.store.weigh(
       reader.gathered,
+      unreadable: reader.unreadable,
       of: reading.plan.reward,
       in: reading.listing,
       worker: context.configuration.id
     )
     reading.evidence += weighed.evidence
+    reader.recognized(weighed.recognized)
     reader.since = reading.since
     let unknown = Set(weighed.unknown)
     let codes = reader.gathered.filter { unknown.contains($0.id) }
-    for code in codes where weighed.refused.contains(code.id) { reading.raw[code.id] = code }
+    reading.keep(codes, refused: weighed.refused)
+    if let failure = memory.grow(&reading.share, to: reading.bytes(of: reader)) {
+      reader.giveUp(failure)
+    } else if reading.stagedBytes > Bounds.stagedBytes {
+      let megabytes = reading.stagedBytes / 1_000_000
+      reader.giveUp(.endless(reached: "\(megabytes) MB of codes that the ledger does not know"))
+    }
     return codes.map(reading.plan.found)
   }
 }
@@ -147,7 +158,12 @@ private struct Reading {
   let listing: ListingID
   var evidence = Evidence()
   var reference: Evidence?
-  var raw: [CodeID: IssuedCode] = [:]
+  /// What it takes of the memory that listings share.
+  var share = ListingMemory.Share()
+  /// Bytes of the texts that it has staged in the database.
+  private(set) var stagedBytes = 0
+  private var raw: [CodeID: IssuedCode] = [:]
+  private var rawBytes = 0
   /// When the last page was asked for.
   var askedAt: Instant
   private let takenAt: Instant
@@ -164,6 +180,25 @@ private struct Reading {
     self.takenAt = takenAt
     begunAt = now
     askedAt = now
+  }
+
+  /// Takes in the codes of a page that the ledger does not know. Those that the database refuses are kept
+  /// here, the others are staged there.
+  mutating func keep(_ codes: [IssuedCode], refused: Set<CodeID>) {
+    for code in codes {
+      let bytes = code.code.utf8.count + code.status.utf8.count + code.externalIDs.count
+      if refused.contains(code.id) {
+        raw[code.id] = code
+        rawBytes += bytes + Bounds.listedCodeBytes
+      } else {
+        stagedBytes += bytes
+      }
+    }
+  }
+
+  /// The memory that is kept of the codes that were read.
+  func bytes(of reader: ListingReader) -> Int {
+    reader.size * Bounds.listedCodeBytes + rawBytes
   }
 
   /// From when on codes matter. Where a witness has another time than in its answer, time excludes

@@ -17,7 +17,10 @@ struct Audit {
         try await waitForSlot(store)
         return await client.list(reward, offset: offset, limit: limit).value
       },
-      keep: { reader in reader.gathered.map(\.id) }
+      keep: { reader in
+        reader.recognized(reader.unreadable.count)
+        return reader.gathered.map(\.id) + reader.unreadable
+      }
     ).mapError(Self.failed).get()
     let ledger = try await queries.codes(of: reward)
     return AuditReport(

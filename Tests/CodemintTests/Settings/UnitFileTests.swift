@@ -31,6 +31,18 @@ struct UnitFileTests {
     #expect(try Self.seconds("TimeoutStopSec", unit) > Settings().api.timeout.seconds + 5)
   }
 
+  @Test(
+    "the unit leaves room for all that lists and answers may take, and is bounded",
+    arguments: units
+  )
+  func memory(unit: String) throws {
+    #expect(try Self.value("MemoryMax", unit) == ["2G"])
+    // What is decoded of an answer takes up to three times its bytes.
+    let most = Bounds.listingBytes + 4 * Bounds.answersBytes
+    #expect(most < 2_000_000_000)
+    #expect(try Self.value("LimitNOFILE", unit) == ["65536"])
+  }
+
   @Test("after a wrong setting there is no restart", arguments: units)
   func wrongSetting(unit: String) throws {
     let status = ["\(ExitStatus.config.rawValue)"]

@@ -242,7 +242,13 @@ struct APIFactTests {
 extension RealLedger {
   /// Weighs these codes as a page of the first reward's list.
   fileprivate func list(_ codes: [IssuedCode]) async throws {
-    _ = try await store.weigh(codes, of: Samples.reward(1), in: nil, worker: Samples.worker(1))
+    _ = try await store.weigh(
+      codes,
+      unreadable: [],
+      of: Samples.reward(1),
+      in: nil,
+      worker: Samples.worker(1)
+    )
   }
 
   fileprivate func record(_ fact: String, _ subject: String, _ value: String) async throws {

@@ -30,11 +30,21 @@ extension Scene {
   /// Weighs these codes as one page of a listing.
   /// - Returns: What they are staged under, and what the ledger said.
   @discardableResult
-  func list(_ codes: [IssuedCode], of reward: RewardID = reward, worker: WorkerID = worker)
-    async throws -> (id: ListingID, page: WeighedPage)
-  {
+  func list(
+    _ codes: [IssuedCode],
+    unreadable: [CodeID] = [],
+    of reward: RewardID = reward,
+    worker: WorkerID = worker
+  ) async throws -> (id: ListingID, page: WeighedPage) {
     let id = newListing()
-    return (id, try await ledger.store.weigh(codes, of: reward, in: id, worker: worker))
+    let page = try await ledger.store.weigh(
+      codes,
+      unreadable: unreadable,
+      of: reward,
+      in: id,
+      worker: worker
+    )
+    return (id, page)
   }
 
   /// Decides a doubt whose list shows these codes. What the decision sets aside is set aside before.

@@ -11,6 +11,7 @@ extension MemoryLedger {
   /// `codemint.weigh_page`.
   public mutating func weigh(
     _ shown: [IssuedCode],
+    unreadable: [CodeID],
     of reward: RewardID,
     in listing: ListingID?,
     worker: WorkerID
@@ -29,6 +30,7 @@ extension MemoryLedger {
     return WeighedPage(
       unknown: unknown.map(\.id),
       refused: Set(refused.map(\.id)),
+      recognized: unreadable.count(where: isKnown),
       evidence: evidence
     )
   }

@@ -118,38 +118,65 @@ struct AnswerDecoderTests {
     #expect(try code(#"\ud83d\ude00"#) == "😀")
     #expect(try code(#"A\u0000B"#) == "A\u{0}B")
     #expect(try code("😀") == "😀")
-    for bad in [#"\ud83d"#, #"\ude00"#, #"\ud83dx"#, #"\ud83d\ud83d"#, #"\x"#, #"\u12"#, "\u{1}"] {
+    for bad in [#"\ud83d"#, #"\ude00"#, #"\ud83dx"#, #"\ud83d\ud83d"#] {
+      #expect(try decode(Sample.answerText(Sample.codeText(code: bad))).nulls == 1)
+    }
+    for bad in [#"\x"#, #"\u12"#, "\u{1}"] {
       #expect(throws: JSONFailure.self) { try code(bad) }
     }
   }
 
+  private static let one = "\"id\":\"00000000-0000-0000-0000-000000000001\""
+  private static let reward = "\"rewardId\":\"00000000-0000-0000-0000-000000000001\""
+
   @Test(
-    "an item that is neither null nor a code makes the whole answer unreadable",
+    "an item that is no code counts as a null, its neighbours are read, and its id is kept",
     arguments: [
-      "1", "\"x\"", "[]", "{}", "true",
-      #"{"id":"00000000-0000-0000-0000-000000000001","code":"X"}"#,
-      #"{"id":"nope","rewardId":"00000000-0000-0000-0000-000000000001","code":"X"}"#,
-      #"{"id":"00000000-0000-0000-0000-000000000001","rewardId":null,"code":"X"}"#,
-      #"{"id":"00000000-0000-0000-0000-000000000001","rewardId":"00000000-0000-0000-0000-000000000001","code":5}"#,
-    ]
+      ("1", nil), ("\"x\"", nil), ("[]", nil), ("{}", nil), ("true", nil),
+      ("{\(one),\"code\":\"X\"}", 1), ("{\"id\":\"nope\",\(reward),\"code\":\"X\"}", nil),
+      ("{\(one),\"rewardId\":null,\"code\":\"X\"}", 1), ("{\(one),\(reward),\"code\":null}", 1),
+      ("{\"code\":5,\(one),\(reward)}", 1), ("{\"code\":\"\\ud800\",\(one),\(reward)}", 1),
+      ("{\(one),\(one),\(reward),\"code\":\"X\"}", nil),
+      ("{\(one),\(reward),\"code\":\"X\",\"code\":\"Y\"}", 1),
+      ("{\(one),\(reward),\(reward),\"code\":\"X\"}", 1),
+    ] as [(String, UInt128?)]
   )
-  func badItems(bad: String) {
-    #expect(throws: JSONFailure.self) { try decode(Sample.answerText(Sample.codeText(), bad)) }
+  func unreadableItem(bad: String, id: UInt128?) throws {
+    let good = Sample.codeText(id: 2)
+    let answer = try decode(Sample.answerText(good, bad, Sample.codeText(id: 3)))
+    #expect(answer.codes.map(\.id.id.bits) == [2, 3])
+    #expect(answer.nulls == 1 && answer.hasUnreadable)
+    let page = Array("{\"data\":[\(bad),\(good),\(bad),null]}".utf8)
+    let list = try AnswerDecoder.decodePage(page)
+    #expect(list.codes.count == 1 && list.nulls == 3 && list.trailingNulls == 2)
+    #expect(list.unreadable.map(\.id.bits) == (id.map { [$0, $0] } ?? []))
+    #expect(list.trailingUnreadable == (id == nil ? 0 : 1))
   }
 
-  @Test("doubled keys make it uncertain which code it is, so they are refused")
-  func doubledKeys() throws {
-    let id = UniqueID(bits: 6)
-    #expect(throws: JSONFailure.self) { try decodeOne(item(#","code":"Y""#)) }
-    #expect(throws: JSONFailure.self) { try decodeOne(item(",\"id\":\"\(id)\"")) }
-    #expect(throws: JSONFailure.self) { try decodeOne(item(",\"rewardId\":\"\(id)\"")) }
+  @Test("an item that is not UTF-8, or that no database could read for its depth, spoils no other")
+  func unreadableContent() throws {
+    let deep = String(repeating: "[", count: 100_000) + String(repeating: "]", count: 100_000)
+    for bad in [item(",\"externalIds\":{\"a\":\(deep)}"), item(",\"x\":\(deep)")] {
+      let answer = try decode(Sample.answerText(Sample.codeText(), bad))
+      #expect(answer.codes.count == 1 && answer.nulls == 1)
+    }
+    var bytes = Array(Sample.answerText(Sample.codeText(), item(",\"status\":\"?\"")).utf8)
+    bytes[try #require(bytes.firstIndex(of: UInt8(ascii: "?")))] = 0xFF
+    let answer = try AnswerDecoder.decode(bytes)
+    #expect(answer.codes.count == 1 && answer.nulls == 1)
+    let outside = try decode("{\"x\":\(deep),\"codes\":[\(Sample.codeText())]}")
+    #expect(outside.codes.count == 1)
+  }
+
+  @Test("a second list makes it uncertain which one is meant, so the answer is refused")
+  func doubledList() throws {
     #expect(throws: JSONFailure.self) { try decode(#"{"codes":[],"codes":[]}"#) }
     #expect(try decodeOne(item(#","status":"a","status":"b""#)).status == "b")
   }
 
   @Test("no failure shows what was read")
   func failuresHide() {
-    let text = Sample.answerText(Sample.codeText(code: "SUMMER-HUSH"), "\"SUMMER-HUSH\"")
+    let text = Sample.answerText(Sample.codeText(code: "SUMMER-HUSH"), "SUMMER-HUSH")
     let error = #expect(throws: JSONFailure.self) { try decode(text) }
     #expect(error?.description.contains("HUSH") == false)
     #expect(error?.description.contains("byte") == true)

@@ -4,9 +4,9 @@ import Testing
 
 @Suite("JSON, strictly")
 struct JSONReaderTests {
-  private func isWhole(_ bytes: [UInt8]) -> Bool {
+  private func isWhole(_ bytes: some Collection<UInt8>) -> Bool {
     do throws(JSONFailure) {
-      try JSONReader.read(bytes) { (json) throws(JSONFailure) in
+      try JSONReader.read(Array(bytes)) { (json) throws(JSONFailure) in
         try json.skip()
         try json.end()
       }
@@ -54,17 +54,18 @@ struct JSONReaderTests {
     }
   }
 
-  @Test("nesting is accepted up to its bound, and beyond it is an error and no crash")
+  @Test("nesting of any depth is no crash")
   func nesting() {
     func nested(_ open: String, _ close: String, _ depth: Int) -> [UInt8] {
       Array(String(repeating: open, count: depth).utf8)
         + Array("1".utf8) + Array(String(repeating: close, count: depth).utf8)
     }
-    #expect(isWhole(nested("[", "]", JSONReader.deepest)))
-    #expect(!isWhole(nested("[", "]", JSONReader.deepest + 1)))
-    #expect(isWhole(nested("{\"a\":", "}", JSONReader.deepest)))
-    #expect(!isWhole(nested("[", "]", 1_000_000)))
-    #expect(!isWhole(nested("{\"a\":", "}", 1_000_000)))
+    for depth in [1, 64, 100_000] {
+      #expect(isWhole(nested("[", "]", depth)))
+      #expect(isWhole(nested("{\"a\":", "}", depth)))
+      #expect(!isWhole(nested("[", "]", depth).dropLast()))
+      #expect(!isWhole(nested("[{\"a\":", "]}", depth)))
+    }
     let wide = "[" + Array(repeating: "[[]]", count: 1000).joined(separator: ",") + "]"
     #expect(isWhole(Array(wide.utf8)))
   }

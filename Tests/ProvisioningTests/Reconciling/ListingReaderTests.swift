@@ -229,6 +229,60 @@ struct ListingReaderTests {
     }
   }
 
+  @Test(
+    "rule 10: an item that cannot be read is counted once, and not if its id is known",
+    arguments: 3...7
+  )
+  func unreadable(size: Int) {
+    /// An item is a code, or only the id of one.
+    typealias Item = (code: IssuedCode?, id: CodeID)
+    func item(_ number: Int, isReadable: Bool = true) -> Item {
+      let code = Samples.code(number, createdAt: nil)
+      return (isReadable ? code : nil, code.id)
+    }
+    let items = [
+      item(1, isReadable: false), item(2), item(3, isReadable: false), item(4), item(5),
+      item(6, isReadable: false), item(7, isReadable: false),
+    ]
+    var reader = ListingReader(mustShow: [items[0].id], since: nil, pageSize: size)
+    var step = reader.first
+    var unreadable: [CodeID] = []
+    while case .fetch(let offset, let limit) = step {
+      let shown = items.dropFirst(offset).prefix(limit)
+      let trailing = shown.reversed().prefix { $0.code == nil }.count
+      step = reader.received(
+        ListedPage(
+          codes: shown.compactMap(\.code),
+          nulls: shown.count { $0.code == nil },
+          trailingNulls: trailing,
+          unreadable: shown.filter { $0.code == nil }.map(\.id),
+          trailingUnreadable: trailing
+        )
+      )
+      unreadable += reader.unreadable
+    }
+    #expect(step == .finished && reader.restarts == 0)
+    #expect(unreadable == items.filter { $0.code == nil }.map(\.id))
+    #expect(reader.nulls == 4)
+    reader.recognized(1)
+    #expect(reader.nulls == 3)
+  }
+
+  @Test("rule 13: a list is given up when its ids take the memory that a listing may have")
+  func tooLong() {
+    var reader = ListingReader(mustShow: [], since: nil, pageSize: 2)
+    let page = 100_000
+    var pages = 0
+    let end = read(&reader) { _, _ in
+      pages += 1
+      return (0...page).map { Samples.code(pages * page - page + $0) }
+    }.end
+    #expect(end == .failed(.endless(reached: "300 MB of codes' ids")))
+    #expect(
+      reader.size * Bounds.listedCodeBytes <= Bounds.listingBytes + page * Bounds.listedCodeBytes
+    )
+  }
+
   @Test("rule 10: a list without an end is given up after a bound of pages, restarts included")
   func endless() {
     var reader = ListingReader(mustShow: [], since: nil, pageSize: 2, mostPages: 50)
@@ -241,7 +295,7 @@ struct ListingReaderTests {
       defer { anchor = Samples.code(next) }
       return [anchor, Samples.code(next)]
     }.end
-    #expect(end == .failed(.endless) && pages == 50)
+    #expect(end == .failed(.endless(reached: "50 pages")) && pages == 50)
   }
 }
 

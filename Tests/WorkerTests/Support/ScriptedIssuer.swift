@@ -44,6 +44,7 @@ final class ScriptedIssuer: CodeIssuer {
     var teamAnswers: [TeamAnswer] = []
     var teamChecks = 0
     var hidden = 0
+    var spoiled: Set<Int> = []
     var isListed = false
     var listFailure: ListingFailure?
     var listDelays: [RewardID: Duration] = [:]
@@ -111,6 +112,11 @@ final class ScriptedIssuer: CodeIssuer {
   }
 
   /// From now on lists do not show so many of the newest codes.
+  /// The items that were made at these places, the first at 0, cannot be read but for their ids.
+  func spoil(_ places: Set<Int>) {
+    state.withLock { $0.spoiled = places }
+  }
+
   func hideNewest(_ number: Int) {
     state.withLock { $0.hidden = number }
   }
@@ -151,9 +157,10 @@ final class ScriptedIssuer: CodeIssuer {
       state.isListed ? (state.made[reward] ?? []).dropLast(state.hidden) : nil
     }
     guard let made else { return Paced(.failure(.failed("nothing is listed here"))) }
+    let spoiled = Set(state.withLock { $0.spoiled }.filter { $0 < made.count }.map { made[$0].id })
     let page = Array(made.reversed().dropFirst(offset).prefix(limit))
     return Paced(
-      .success(ListedPage(codes: page)),
+      .success(ListedPage(page, spoiled)),
       feedback: state.withLock { $0.listFeedback.isEmpty ? nil : $0.listFeedback.removeFirst() }
     )
   }
@@ -210,6 +217,21 @@ final class ScriptedIssuer: CodeIssuer {
       httpStatus: nil,
       duration: time.now - start,
       feedback: feedback
+    )
+  }
+}
+
+extension ListedPage {
+  /// A page on which some items cannot be read.
+  fileprivate init(_ items: [IssuedCode], _ spoiled: Set<CodeID>) {
+    let unreadable = items.map(\.id).filter(spoiled.contains)
+    let trailing = items.reversed().prefix { spoiled.contains($0.id) }.count
+    self.init(
+      codes: items.filter { !spoiled.contains($0.id) },
+      nulls: unreadable.count,
+      trailingNulls: trailing,
+      unreadable: unreadable,
+      trailingUnreadable: trailing
     )
   }
 }
