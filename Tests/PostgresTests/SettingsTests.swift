@@ -20,6 +20,56 @@ struct SettingsTests {
     #expect(error?.description.contains("ses%ame") == false)
   }
 
+  @Test(
+    "a URL that can be read in two ways is refused with a sentence that shows nothing of it",
+    arguments: [
+      "postgresql://u:abc/rest@h", "postgresql://u:p@sesame@h", "postgres://u:ses/ame@h/db",
+      "postgresql://u:ses?ame@h/db", "postgresql://u:ses#ame@h/db", "postgresql://u:5432/sesame@h",
+      "postgresql://u@h:sesame/db", "postgresql://h:54x32,sesame:1/db", "postgresql://h:70000/db",
+      "postgresql://u:p@h/db@sesame", "postgresql://u:p@h/db?application_name=a@sesame",
+      "postgresql://u:p@h,sesame@i/db", "postgresql://ses ame/db", "postgresql://[sesame]/db",
+      "postgresql://u:p@[::1]sesame/db", "postgresql://[::1", "postgresql://u:p@h\"sesame/db",
+    ]
+  )
+  func ambiguous(_ url: String) async throws {
+    let error = await failure { () throws(PostgresError) in try ConnectionSettings(url) }
+    #expect(error?.code == .invalidSettings)
+    for part in ["sesame", "ses", "abc", "rest", "54x32", "70000"] {
+      #expect(error?.description.contains(part) == false)
+    }
+  }
+
+  @Test(
+    "every URL that libpq reads in one way is taken as it is",
+    arguments: [
+      "postgresql://", "postgresql:///db", "postgresql://h", "postgresql://h:5432",
+      "postgres://u@h/",
+      "postgresql://u:p%40ss%2F@one:1,two:2/db?sslmode=require", "postgresql://u:p:q!$@h/d",
+      "postgresql://%2Fvar%2Frun/db", "postgresql:///db?host=/run/x&port=5433",
+      "postgresql://u@[::1]:5432/db", "postgresql://u@[fe80::1%25eth0]/db", "postgresql://:pw@h/d",
+      "postgresql://u@h:/db", "postgresql://ü@h/db", "host=h password='a @ b/c'", "",
+    ]
+  )
+  func unambiguous(_ url: String) throws {
+    _ = try ConnectionSettings(url)
+  }
+
+  @Test(
+    "a value that libpq finds wrong when it connects is not shown either",
+    arguments: [
+      "host=/nowhere password=my port=sesame", "host=/nowhere sslmode=sesame",
+      "host=/nowhere connect_timeout=sesame", "host=/nowhere target_session_attrs=sesame",
+      "postgresql:///db?host=/nowhere&keepalives_idle=sesame",
+    ]
+  )
+  func wrongValue(_ url: String) async throws {
+    let error = await failure { () async throws(PostgresError) in
+      _ = try await Connection.open(ConnectionSettings(url))
+    }
+    #expect(error?.code == .invalidSettings)
+    #expect(error?.description.contains("sesame") == false)
+  }
+
   @Test("a description shows where, but no secret")
   func redacted() throws {
     let settings = try ConnectionSettings(

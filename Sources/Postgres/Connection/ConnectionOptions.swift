@@ -39,6 +39,7 @@ enum ConnectionOptions {
     guard !text.utf8.contains(0) else {
       throw PostgresError(.invalidSettings, "the database URL holds a NUL character")
     }
+    try DatabaseURL.check(text)
     var message: UnsafeMutablePointer<CChar>? = nil
     guard let list = unsafe PQconninfoParse(text, &message) else {
       defer { unsafe PQfreemem(message) }

@@ -27,6 +27,11 @@ struct Link: ~Copyable {
     unsafe self.pointer = unsafe pointer
     guard unsafe PQstatus(pointer) == CONNECTION_OK else {
       let message = unsafe String(cString: PQerrorMessage(pointer)).trimmingNewlines
+      // libpq looks at most values only now. One that it calls invalid is a piece of the URL that it took
+      // for something else.
+      if message.hasPrefix("invalid ") {
+        throw PostgresError(.invalidSettings, ConnectionOptions.withoutQuotes(message))
+      }
       var error = PostgresError(.connectFailed, message)
       error.sqlState = LoginRefusal.sqlState(
         of: message,
