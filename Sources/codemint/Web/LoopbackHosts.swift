@@ -1,3 +1,4 @@
+import HTTPTypes
 import Hummingbird
 import NIOCore
 
@@ -24,18 +25,23 @@ struct LoopbackHosts: Sendable {
     return parts.count == 4 && parts[0] == "127" && parts.allSatisfy { UInt8($0) != nil }
   }
 
-  /// The host without the port and without the brackets of IPv6.
+  /// The host without the port and without the brackets of IPv6; the whole text if what follows is no
+  /// port, because no such host is accepted.
   private static func host(of authority: String) -> Substring {
+    var host = authority.prefix { $0 != ":" }
+    var rest = authority[host.endIndex...]
     if authority.hasPrefix("["), let end = authority.firstIndex(of: "]") {
-      let rest = authority[end...].dropFirst()
-      guard rest.isEmpty || rest.hasPrefix(":") else { return authority[...] }
-      return authority[..<end].dropFirst()
+      host = authority[..<end].dropFirst()
+      rest = authority[end...].dropFirst()
     }
-    return authority.prefix { $0 != ":" }
+    let port = rest.dropFirst()
+    let isPort = rest.first == ":" && port.utf8.allSatisfy { (0x30...0x39).contains($0) }
+    return rest.isEmpty || isPort ? host : authority[...]
   }
 }
 
-/// Refuses requests with a foreign host name on sockets that only this machine can reach.
+/// Refuses requests with a foreign host name on sockets that only this machine can reach, and requests
+/// with several host names anywhere (RFC 9112, section 3.2): two readers could believe two of them.
 struct HostCheck: RouterMiddleware {
   typealias Context = WebContext
 
@@ -47,13 +53,21 @@ struct HostCheck: RouterMiddleware {
     context: WebContext,
     next: @concurrent (Request, WebContext) async throws -> Response
   ) async throws -> Response {
+    // The first Host has become the authority, and only further ones are left among the fields.
+    if let name = HTTPField.Name("Host"), request.headers.contains(name) {
+      return Self.refusal(.badRequest, "This request has more than one Host.\n")
+    }
     guard context.listensOnLoopback, !hosts.accept(request.head.authority) else {
       return try await next(request, context)
     }
-    return Response(
-      status: .misdirectedRequest,
+    return Self.refusal(.misdirectedRequest, Self.complaint)
+  }
+
+  private static func refusal(_ status: HTTPResponse.Status, _ text: String) -> Response {
+    Response(
+      status: status,
       headers: [.contentType: "text/plain; charset=utf-8", .cacheControl: "no-store"],
-      body: ResponseBody(byteBuffer: ByteBuffer(string: Self.complaint))
+      body: ResponseBody(byteBuffer: ByteBuffer(string: text))
     )
   }
 
