@@ -52,9 +52,10 @@ struct FileDescriptor: Sendable {
     if let failure { throw OutputError(failure, writingTo: name ?? standardName) }
   }
 
-  /// Writes a line, or throws.
+  /// Writes a line or several, or throws. What somebody else wrote, such as a note or a message, may be
+  /// among them, so characters that control a terminal are escaped.
   func line(_ text: String = "") throws(OutputError) {
-    try write(text + "\n")
+    try write(Escaping.lines(text) + "\n")
   }
 
   /// Writes a value in the format of every `--json`: indented, with sorted keys.
@@ -101,10 +102,10 @@ enum OutputError: Error, Equatable, CustomStringConvertible {
 
 /// What a command says to a person beside its output.
 enum Complaint {
-  /// Says a line on standard error. If that cannot be written, nobody can be told, so it is dropped. A
+  /// Says a line on standard error, escaped as every line. If that cannot be written, nobody can be told, so it is dropped. A
   /// reader that does not read is waited for, but not for ever: the daemon says its last words here.
   static func say(_ text: String) {
-    let bytes = Array((text + "\n").utf8)
+    let bytes = Array((Escaping.lines(text) + "\n").utf8)
     var rest = bytes[...]
     while !rest.isEmpty {
       var ready = pollfd(fd: STDERR_FILENO, events: Int16(POLLOUT), revents: 0)

@@ -1,8 +1,9 @@
 import Glibc
 
 /// A file that gets its name when it is complete, so that nobody finds a part of it. Only its owner may
-/// read it, because codes are worth money. A path that is not a regular file, such as `/dev/stdout` or a
-/// named pipe, is written to directly: a rename would replace it.
+/// read it, because codes are worth money. A path that leads to no regular file, such as `/dev/stdout` or a
+/// named pipe, is written to directly, because a rename would replace it. A link to a file is refused: it
+/// would be replaced too, or codes would go where whoever made the link wants them.
 ///
 /// Until it is complete the file has no name at all, so nothing is left of it whatever ends the process.
 /// A file system that cannot do that gets a draft with a name, which signals remove (`DraftOnSignal`).
@@ -24,14 +25,16 @@ struct OutputFile {
   /// - Throws: `CommandError` with the reason.
   init(_ path: String, mayBeUnnamed: Bool = true) throws(CommandError) {
     self.path = path
-    let (draft, number) = Self.open(path, mayBeUnnamed: mayBeUnnamed)
+    let (draft, number) = try Self.open(path, mayBeUnnamed: mayBeUnnamed)
     guard number >= 0 else { throw Self.failure(path) }
     self.draft = draft
     descriptor = FileDescriptor(number: number)
   }
 
-  private static func open(_ path: String, mayBeUnnamed: Bool) -> (Draft, Int32) {
-    if isSpecial(path) { return (.none, Glibc.open(path, O_WRONLY | O_CLOEXEC)) }
+  private static func open(_ path: String, mayBeUnnamed: Bool) throws(CommandError) -> (
+    Draft, Int32
+  ) {
+    if let number = try openInPlace(path) { return (.none, number) }
     if mayBeUnnamed {
       let directory = path.lastIndex(of: "/").map { String(path[...$0]) } ?? "."
       let number = Glibc.open(directory, O_WRONLY | unnamed | O_CLOEXEC, 0o600)
@@ -99,9 +102,38 @@ struct OutputFile {
     DraftOnSignal.remove(nil)
   }
 
-  private static func isSpecial(_ path: String) -> Bool {
+  /// Opens what the path leads to if no file may take its place; nil if one may.
+  private static func openInPlace(_ path: String) throws(CommandError) -> Int32? {
     var status = stat()
-    return stat(path, &status) == 0 && status.st_mode & S_IFMT != S_IFREG
+    guard lstat(path, &status) == 0 else { return nil }
+    let isLink = kind(status) == S_IFLNK
+    guard stat(path, &status) == 0 else {
+      throw refusal(path, "it is a link that leads to nothing")
+    }
+    switch kind(status) {
+    case S_IFREG where !isLink: return nil
+    case S_IFREG:
+      // /dev/stdout is a link to whatever standard output is.
+      if let number = own(status) { return fcntl(number, F_DUPFD_CLOEXEC, 3) }
+      throw refusal(path, "it is a link to a file; name the file itself")
+    case S_IFBLK: throw refusal(path, "it is a disk")
+    default: return Glibc.open(path, O_WRONLY | O_CLOEXEC)
+    }
+  }
+
+  private static func kind(_ status: stat) -> mode_t { status.st_mode & S_IFMT }
+
+  /// Which of the standard outputs this file is.
+  private static func own(_ file: stat) -> Int32? {
+    [STDOUT_FILENO, STDERR_FILENO].first { number in
+      var status = stat()
+      return fstat(number, &status) == 0 && status.st_dev == file.st_dev
+        && status.st_ino == file.st_ino
+    }
+  }
+
+  private static func refusal(_ path: String, _ reason: String) -> CommandError {
+    CommandError(.ioError, "cannot write to \(path): \(reason)")
   }
 
   private static func failure(_ name: String) -> CommandError {
@@ -115,11 +147,11 @@ private enum DraftOnSignal {
   /// that writes the file, before the file exists.
   nonisolated(unsafe) private static var path: UnsafeMutablePointer<CChar>?
 
-  /// Every signal that ends a process by default and that is not a fault of the process itself.
-  private static let signals = [
-    SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGALRM, SIGUSR1, SIGUSR2, SIGXCPU, SIGXFSZ, SIGVTALRM,
-    SIGPROF, SIGIO, SIGPWR,
+  /// Signals that end no process by default, and SIGKILL, which nobody can handle (source: signal(7)).
+  private static let harmless: Set<Int32> = [
+    SIGKILL, SIGSTOP, SIGTSTP, SIGTTIN, SIGTTOU, SIGCONT, SIGCHLD, SIGURG, SIGWINCH,
   ]
+  private static let signals = (1...64).filter { !harmless.contains($0) }
 
   /// Sets which file to remove; nil for none.
   static func remove(_ name: String?) {

@@ -55,7 +55,7 @@ struct ProgressBoard {
     let filled = job.issued * width / job.count
     let bar = String(repeating: "█", count: filled) + String(repeating: "░", count: width - filled)
     let line = "\(head) \(bar) \(count) \(job.state)\(tail(job))"
-    return String(line.prefix(output.width - 1))
+    return Escaping.plain(String(line.prefix(output.width - 1)))
   }
 
   private func tail(_ job: JobStatus) -> String {

@@ -1,9 +1,15 @@
-/// Makes any text safe for one line of a log.
+/// Makes any text safe for a line of a log or of a terminal.
 enum Escaping {
   /// The text with escapes for characters that would end the line or control a terminal.
   static func plain(_ text: String) -> String {
     guard text.unicodeScalars.contains(where: isHarmful) else { return text }
     return text.unicodeScalars.map { isHarmful($0) ? escape($0) : String($0) }.joined()
+  }
+
+  /// The same for a text of several lines.
+  static func lines(_ text: String) -> String {
+    text.split(separator: "\n", omittingEmptySubsequences: false)
+      .map { plain(String($0)) }.joined(separator: "\n")
   }
 
   /// The text itself if it is one plain word, else the text in quotation marks with escapes.

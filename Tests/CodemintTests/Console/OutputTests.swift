@@ -68,6 +68,42 @@ struct OutputFileTests {
   }
 }
 
+@Suite("links and devices that commands shall write to")
+struct OutputPlaceTests {
+  @Test("a link to a file, to nothing, or from one link to another is refused, and stays")
+  func links() throws {
+    let scratch = try Scratch()
+    let file = try scratch.file("codes.csv", "old")
+    let paths = ["link", "chain", "dangling"].map { "\(scratch.path)/\($0)" }
+    for (path, target) in zip(paths, [file, paths[0], "\(scratch.path)/nothing"]) {
+      #expect(symlink(target, path) == 0)
+      let error = #expect(throws: CommandError.self) { try OutputFile(path) }
+      #expect(error?.status == .ioError && error?.description.contains(path) == true)
+      var status = stat()
+      #expect(lstat(path, &status) == 0 && status.st_mode & S_IFMT == S_IFLNK)
+    }
+    #expect(try String(contentsOfFile: file, encoding: .utf8) == "old")
+    #expect(access("\(scratch.path)/nothing", F_OK) != 0)
+  }
+
+  @Test("a device is written to and stays a device, also behind a link")
+  func devices() throws {
+    let scratch = try Scratch()
+    let link = "\(scratch.path)/null"
+    #expect(symlink("/dev/null", link) == 0)
+    for path in ["/dev/null", link] {
+      let file = try OutputFile(path)
+      try file.write("id,code\n")
+      try file.finish()
+      var status = stat()
+      #expect(stat(path, &status) == 0 && status.st_mode & S_IFMT == S_IFCHR)
+    }
+    var status = stat()
+    #expect(lstat(link, &status) == 0 && status.st_mode & S_IFMT == S_IFLNK)
+    #expect(throws: CommandError.self) { try OutputFile(scratch.path) }
+  }
+}
+
 @Suite("what commands print")
 struct OutputTests {
   @Test("a pipe that somebody made non-blocking is waited for, and loses nothing")
@@ -89,6 +125,20 @@ struct OutputTests {
     #expect(throws: OutputError.failed("cannot write to standard output: Bad file descriptor")) {
       try FileDescriptor(number: -1).line("x")
     }
+  }
+
+  @Test("what others wrote cannot control the terminal: lines, JSON and complaints are escaped")
+  func escaped() async throws {
+    let hostile = "a\u{1B}[2J\u{9B}1A\u{202E}b\r\u{7F}"
+    let harmless = "a\\u001b[2J\\u009b1A\\u202eb\\r\\u007f"
+    let pipe = try Pipe()
+    let reader = pipe.lines(4)
+    let output = FileDescriptor(number: pipe.writing)
+    try output.line("\(hostile)\n\(hostile)")
+    try output.json([hostile])
+    let text = await reader.value
+    #expect(text.hasPrefix("\(harmless)\n\(harmless)\n[\n"))
+    #expect(text.unicodeScalars.allSatisfy { $0 == "\n" || $0.value >= 0x20 && $0.value < 0x7F })
   }
 
   @Test("a reader that is gone is noticed without writing")
