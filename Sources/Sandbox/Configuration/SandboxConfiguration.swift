@@ -4,7 +4,8 @@ public struct SandboxConfiguration: Sendable {
   public var host: String
   /// Port to listen on; 0 takes any free one, which `Sandbox.port()` tells.
   public var port: Int
-  /// The key that `x-api-key` must carry; without one every caller is let in.
+  /// The key that `x-api-key` must carry; nil if any key will do. A request without a key gets 401 in any
+  /// case, as from the API.
   public var apiKey: SandboxKey?
   /// Which rewards exist.
   public var rewards: SandboxRewards

@@ -11,6 +11,7 @@ struct SandboxCommand: AsyncParsableCommand {
     abstract: "Simulates the One of None API on a loopback port, for experiments and tests.",
     discussion: """
       It accepts every reward, or only the rewards given with --reward, and makes codes without value. \
+      A request needs a key as it does at the API; any key will do unless CODEMINT_API_KEY is set. \
       GET /sandbox/truth returns what it made.
       """
   )
@@ -143,7 +144,7 @@ struct SandboxCommand: AsyncParsableCommand {
       try FileDescriptor.standardOutput.line("http://127.0.0.1:\(port)")
       if !hasKey {
         Complaint.say(
-          "every key is accepted; set \(Setting.apiKey.environmentName) to require that key"
+          "any key is accepted; set \(Setting.apiKey.environmentName) to require that key"
         )
       }
       try await gracefulShutdown()

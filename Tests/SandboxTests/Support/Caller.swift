@@ -38,6 +38,8 @@ final class Caller {
 
   let sandbox: Sandbox
   let port: Int
+  /// The key of requests that name none; nil for none.
+  var key: String? = "any"
   private var socket: RawSocket?
 
   init(_ sandbox: Sandbox, port: Int) {
@@ -62,6 +64,11 @@ final class Caller {
   ) async throws {
     var lines = ["\(method) \(path) HTTP/1.1", "Host: sandbox"]
     var headers = headers
+    if !headers.keys.contains(where: { $0.lowercased() == "x-api-key" }),
+      !path.hasPrefix("/sandbox/")
+    {
+      headers["x-api-key"] = key
+    }
     if let body {
       headers["Content-Type"] = headers["Content-Type"] ?? "application/json"
       headers["Content-Length"] = String(body.utf8.count)
