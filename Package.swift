@@ -169,6 +169,7 @@ let package = Package(
       path: "Tests/TestSupport",
       swiftSettings: strict
     ),
+    .target(name: "Attack", path: "Tests/Attack", swiftSettings: strictBesideNIO),
     .target(
       name: "Backstage",
       dependencies: ["LocalPostgres"],
@@ -203,7 +204,7 @@ let package = Package(
     ),
     .testTarget(
       name: "PostgresTests",
-      dependencies: ["LocalPostgres", "Postgres", "TestSupport"],
+      dependencies: ["Attack", "LocalPostgres", "Postgres", "TestSupport"],
       swiftSettings: strict
     ),
     .testTarget(
@@ -213,7 +214,7 @@ let package = Package(
     ),
     .testTarget(
       name: "OneOfNoneTests",
-      dependencies: ["OneOfNone", "Provisioning", nioCore, nioHTTP1, nioPosix, nioSSL],
+      dependencies: ["Attack", "OneOfNone", "Provisioning", nioCore, nioHTTP1, nioPosix, nioSSL],
       swiftSettings: strictBesideNIO
     ),
     .testTarget(
@@ -236,7 +237,8 @@ let package = Package(
     .testTarget(
       name: "EndToEndTests",
       dependencies: [
-        "Backstage", "codemint", "Ledger", "LocalPostgres", "Postgres", "Sandbox", "TestSupport",
+        "Attack", "Backstage", "codemint", "Ledger", "LocalPostgres", "Postgres", "Sandbox",
+        "TestSupport",
         asyncHTTPClient, logging, nioCore,
       ],
       swiftSettings: strictBesideNIO
@@ -244,7 +246,8 @@ let package = Package(
     .testTarget(
       name: "CodemintTests",
       dependencies: [
-        "codemint", "Provisioning", argumentParser, hummingbird, logging, nioCore, nioEmbedded,
+        "Attack", "codemint", "Provisioning", argumentParser, hummingbird, logging, nioCore,
+        nioEmbedded,
         nioHTTPTypes,
       ],
       swiftSettings: strictBesideNIO

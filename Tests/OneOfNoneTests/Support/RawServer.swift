@@ -107,7 +107,11 @@ struct Peer: Sendable {
   }
 
   func sendAndClose(_ text: String) {
-    channel.writeAndFlush(ByteBuffer(string: text)).whenComplete { _ in
+    sendAndClose(Array(text.utf8))
+  }
+
+  func sendAndClose(_ bytes: [UInt8]) {
+    channel.writeAndFlush(ByteBuffer(bytes: bytes)).whenComplete { _ in
       channel.close(promise: nil)
     }
   }
