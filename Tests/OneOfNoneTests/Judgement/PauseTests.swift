@@ -151,6 +151,11 @@ struct PauseTests {
     #expect(reset("1600000000") == nil)
     #expect(reset("999999999999999999") == nil)
     #expect(reset("-5") == nil)
+    // A quota of a day is believed, and waited for as long as anything is. A number of something else is not.
+    #expect(reset("86400") == Bounds.longestPause)
+    #expect(reset("86401") == nil)
+    #expect(reset("999999999") == nil)
+    #expect(reset("2023-11-16T22:13:32Z") == nil)
   }
 
   @Test("random fields never crash it, and never give more than the longest pause")
