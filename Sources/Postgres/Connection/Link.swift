@@ -29,8 +29,9 @@ struct Link: ~Copyable {
       let message = unsafe String(cString: PQerrorMessage(pointer)).trimmingNewlines
       // libpq looks at most values only now. One that it calls invalid is a piece of the URL that it took
       // for something else.
-      if message.hasPrefix("invalid ") {
-        throw PostgresError(.invalidSettings, ConnectionOptions.withoutQuotes(message))
+      if let value = message.firstRange(of: "invalid "), !message.contains("FATAL") {
+        let complaint = String(message[value.lowerBound...])
+        throw PostgresError(.invalidSettings, ConnectionOptions.withoutQuotes(complaint))
       }
       var error = PostgresError(.connectFailed, message)
       error.sqlState = LoginRefusal.sqlState(
