@@ -63,7 +63,7 @@ struct SettingsTests {
   )
   func wrongValue(_ option: String) async throws {
     let server = try await TestServer.shared()
-    let url = server.url(over: .tcp) + "&\(option)"
+    let url = server.url(over: .tcp) + "?\(option)"
     let error = await failure { () async throws(PostgresError) in
       _ = try await Connection.open(ConnectionSettings(url))
     }
