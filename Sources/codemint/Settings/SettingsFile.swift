@@ -93,7 +93,9 @@ struct SettingsFile {
       }
     } else {
       let hint = Spelling.hint(for: name, among: Setting.allCases.map(\.rawValue))
-      note(name, line, "there is no such setting" + hint)
+      let shown =
+        hint.isEmpty ? (parents + [YAMLComplaint.shown(word)]).joined(separator: ".") : name
+      note(shown, line, "there is no such setting" + hint)
     }
   }
 
@@ -129,6 +131,15 @@ struct SettingsFile {
 /// What is wrong with a text that is not YAML. It leaves out the excerpt that the parser would show,
 /// because the excerpt may contain a password.
 enum YAMLComplaint {
+  /// A key that is no setting, if it looks like a name. Where a blank or a quotation mark is missing, as in
+  /// `{url:postgresql://user:password@host}`, the key is the value too.
+  static func shown(_ key: String) -> String {
+    let isName =
+      key.utf8.count <= 40
+      && key.utf8.allSatisfy { $0 == 0x5F || (0x61...0x7A).contains($0 | 0x20) }
+    return isName ? key : "(left out, it may be secret)"
+  }
+
   static func reason(_ error: any Error) -> String {
     switch error as? YamlError {
     case .scanner(_, let problem, _, _), .parser(_, let problem, _, _),
@@ -137,7 +148,7 @@ enum YAMLComplaint {
     case .reader(let problem, _, _, _):
       "this is not YAML: \(problem)"
     case .duplicatedKeysInMapping(let keys, _):
-      "these keys are here more than once: \(keys.joined(separator: ", "))"
+      "these keys are here more than once: \(keys.map(shown).joined(separator: ", "))"
     case .no, .memory, .writer, .emitter, .representer, .dataCouldNotBeDecoded, nil:
       "this is not YAML"
     }

@@ -22,6 +22,19 @@ struct SecretTests {
     #expect(!problem.description.contains(Self.value))
   }
 
+  @Test(
+    "a value that a missing blank or quotation mark makes a part of its key is not shown",
+    arguments: [
+      "database: {url:postgresql://u:\(value)@db/x}\n", "{url:'postgresql://u:\(value)@db/x}: 1\n",
+      "database:\n  url:postgresql://u:\(value)@db/x: 1\n", "database: {\"url\(value)\": 1}\n",
+      "{'\(value)': 1, '\(value)': 2}\n",
+    ]
+  )
+  func valueInKey(yaml: String) throws {
+    let error = SettingsError(problems: try Loading.problems(yaml: yaml))
+    #expect(!Self.renderings(error).contains(Self.value))
+  }
+
   @Test("no rendering of the settings shows a secret")
   func renderings() throws {
     let settings = try Loading.settings(environment: [
