@@ -24,11 +24,11 @@ extension PostgresStore {
     SELECT codemint.set_aside_listed($1, $2, $3, $4, $5) AS kept
     """
 
-  /// Decides again under the reward's lock whether what was judged is still so; $9 are codes that the
+  /// Decides again under the reward's lock whether what was judged is still so; $10 are codes that the
   /// database refuses as rows. A row for each job that ended, or one without a job.
   private static let decide: Statement = """
     SELECT d.outcome, e.job_id, e.job_state
-    FROM codemint.decide_doubt($1, $2, $3, $4, $5, $6, $7, $8, $9) AS d (outcome)
+    FROM codemint.decide_doubt($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) AS d (outcome)
     LEFT JOIN LATERAL codemint.ended_jobs(
       d.outcome, ARRAY(SELECT c.job_id FROM codemint.calls c WHERE c.id = ANY ($4))) AS e ON true
     """
@@ -228,7 +228,7 @@ extension DoubtDecision {
     return [
       .uuid(reward), .uuid(worker), .uuid(listing), .uuids(judged.sorted()),
       .adoptions(adopted), .uuids(absent), .uuids(held), .text(holdReason?.rawValue),
-      .raw(raw.map { ($0, owners[$0.id] ?? held.first) }),
+      .uuid(reference), .raw(raw.map { ($0, owners[$0.id] ?? held.first) }),
     ]
   }
 }

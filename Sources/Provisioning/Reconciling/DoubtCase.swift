@@ -9,8 +9,8 @@ public struct DoubtCase: Hashable, Sendable {
   /// The codes of the reward's newest clean answer that have not been purged: a listing that lacks one
   /// of them is stale.
   public let mustShow: [CodeID]
-  /// The reward with the account's newest clean answer, if it is another one: its newest page is asked
-  /// for evidence where this reward's list has no witnesses (protocol, rule 10).
+  /// The reward with the account's newest clean answer, if it is another one: its list is asked for
+  /// evidence where this reward's has no witnesses (protocol, rule 10).
   public let reference: RewardID?
   /// How far the API's `createdAt` is ahead of the database's clock, as clean answers have shown;
   /// nil if none has shown it yet.
@@ -67,7 +67,8 @@ public struct DoubtfulCall: Hashable, Sendable {
   /// Codes of its own answer that were set aside because they lack its prefix, which is known to be
   /// literal: the answer may be another call's (protocol, rule 7).
   public let setAside: [CodeID]
-  /// The earliest moment at which it can have reached the API: its slot.
+  /// The earliest moment at which it can have reached the API: its claim. A request can leave before its
+  /// slot, if the worker's clock was set since it learnt where the database's moments lie.
   public let earliest: Timestamp
   /// The latest moment at which it can still take effect (protocol, rule 4).
   public let effectiveUntil: Timestamp

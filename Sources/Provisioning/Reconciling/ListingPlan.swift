@@ -4,7 +4,7 @@ public struct ListingPlan: Hashable, Sendable {
   public let reward: RewardID
   /// Codes that a fresh listing shows.
   public let mustShow: [CodeID]
-  /// The reward whose newest page gives evidence where this reward's list has none.
+  /// The reward whose list gives evidence where this reward's has none.
   public let reference: RewardID?
   /// The database's clock when the case was taken.
   public let now: Timestamp

@@ -100,6 +100,9 @@ public struct DoubtDecision: Hashable, Sendable {
   public let listing: ListingID
   /// The calls that were judged: the decision is void if they are not those in doubt any more.
   public let judged: [CallID]
+  /// The reward that evidence could be borrowed from. To hold calls for lack of a witness is void if
+  /// there was none and there is one by now.
+  public let reference: RewardID?
   /// Calls that were found, with their codes: staged ones and those of `raw`.
   public var adopted: [Adoption] = []
   /// Calls judged not to have made what they lack. Those that were answered have all their codes.
@@ -114,10 +117,16 @@ public struct DoubtDecision: Hashable, Sendable {
   public var raw: [IssuedCode] = []
 
   /// A decision that decides nothing yet.
-  public init(reward: RewardID, listing: ListingID, judged: [CallID]) {
+  public init(
+    reward: RewardID,
+    listing: ListingID,
+    judged: [CallID],
+    reference: RewardID? = nil
+  ) {
     self.reward = reward
     self.listing = listing
     self.judged = judged
+    self.reference = reference
   }
 
   /// Whether it decides anything.
@@ -131,7 +140,12 @@ extension DoubtDecision {
     _ listing: Listing,
     _ pools: [JudgedPool]
   ) {
-    self.init(reward: doubt.reward, listing: listing.id, judged: doubt.calls.map(\.call.id))
+    self.init(
+      reward: doubt.reward,
+      listing: listing.id,
+      judged: doubt.calls.map(\.call.id),
+      reference: doubt.reference
+    )
     var reasons: Set<HoldReason> = []
     for judged in pools {
       switch judged.verdict {

@@ -53,33 +53,41 @@ struct Lister: Sendable {
     return reading.result(read, now: context.clock.now)
   }
 
-  /// A reward without a clean answer of its own borrows its evidence from the newest page of another one,
-  /// before anything is read by its times (protocol, rule 10). If that list is refused, there is none.
+  /// A reward without a clean answer of its own borrows its evidence from the list of another one, before
+  /// anything is read by its times (protocol, rule 10). That list's newest page has a witness, unless a
+  /// thousand codes are newer than the newest clean answer, or the API gives another page than was asked
+  /// for; then it is read on until one shows. If that list is refused, there is none.
   private func readReference(_ reading: inout Reading) async throws(StoreError) -> FailedListing? {
     guard reading.plan.mustShow.isEmpty, let reference = reading.plan.reference else { return nil }
-    let shown = try await page(
-      reference,
-      offset: 0,
-      limit: ListingReader.pageSize,
-      &reading
-    )
-    switch shown {
-    case .success(let page) where page.isStale:
-      return reading.failure(.stale, now: context.clock.now)
-    case .success(let page):
-      reading.reference = try await context.store.weigh(
-        page.codes,
-        unreadable: [],
-        of: reference,
-        in: nil,
-        worker: context.configuration.id
-      ).evidence
-      return nil
-    case .failure(.refused):
-      return nil
-    case .failure(let failure):
-      return reading.failure(failure, now: context.clock.now)
+    var (evidence, offset) = (Evidence(), 0)
+    for _ in 0..<Bounds.listingPages {
+      let shown = try await page(
+        reference,
+        offset: offset,
+        limit: ListingReader.pageSize,
+        &reading
+      )
+      switch shown {
+      case .success(let page) where page.isStale:
+        return reading.failure(.stale, now: context.clock.now)
+      case .success(let page):
+        evidence += try await context.store.weigh(
+          page.codes,
+          unreadable: [],
+          of: reference,
+          in: nil,
+          worker: context.configuration.id
+        ).evidence
+        reading.reference = evidence
+        offset += page.count
+        if evidence.witnesses > 0 || page.count == 0 { return nil }
+      case .failure(.refused):
+        return nil
+      case .failure(let failure):
+        return reading.failure(failure, now: context.clock.now)
+      }
     }
+    return nil
   }
 
   private func page(

@@ -184,6 +184,36 @@ struct BreakerTests {
     }
   }
 
+  @Test(
+    "rule 12: no reward is taken to be listed while the breaker is open or the key refused",
+    arguments: LedgerKind.allCases
+  )
+  func notListed(kind: LedgerKind) async throws {
+    for isKey in [true, false] {
+      try await Scene.lend(kind) { scene in
+        let store = scene.ledger.store
+        _ = try await scene.insert(10)
+        let absent = try await scene.doubtfulCall()
+        try await scene.decide(scene.doubt()) { $0.absent = [absent.call.id] }
+        try await scene.ledger.pass(.seconds(60))
+        try await scene.heartbeat()
+        _ = try await scene.insert(10, of: Scene.otherReward, priority: 0)
+        _ = try await scene.doubtfulCall()
+        if isKey {
+          let refused = try await scene.claim()
+          try await scene.settle(refused, Scene.refusal(.credentials, 401))
+        } else {
+          try await Self.open(scene, with: .unsent(.noConnection("refused")))
+        }
+        #expect(try await scene.takeDoubt() == nil)
+        #expect(try await store.takeWatch(Scene.worker, lease: .seconds(30)) == nil)
+        try await store.recordProbe(.accepted)
+        #expect(try await scene.doubt().reward == Scene.otherReward)
+        #expect(try await scene.watch().reward == Scene.reward)
+      }
+    }
+  }
+
   @Test("after an outage the fleet starts slowly", arguments: LedgerKind.allCases)
   func slowStart(kind: LedgerKind) async throws {
     let limits = Limits(

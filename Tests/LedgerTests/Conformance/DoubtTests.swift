@@ -119,6 +119,57 @@ struct DoubtTests {
   }
 
   @Test(
+    "rule 10: a reward whose answered codes were all purged gives no evidence to another one",
+    arguments: LedgerKind.allCases
+  )
+  func purgedReference(kind: LedgerKind) async throws {
+    try await Scene.lend(kind) { scene in
+      let (gone, left) = (try await scene.insert(10), try await scene.insert(10))
+      for _ in 1...2 {
+        let clean = try await scene.claim()
+        try await scene.settle(clean, scene.answer(clean))
+      }
+      _ = try await scene.insert(10, of: Scene.otherReward)
+      _ = try await scene.doubtfulCall()
+      for (job, reference) in [(left, Scene.reward), (gone, nil)] {
+        #expect(try await scene.ledger.edit(.purge(job)))
+        let doubt = try await scene.doubt()
+        #expect(doubt.reference == reference)
+        try await scene.leave(doubt.reward, counts: nil)
+        try await scene.ledger.pass(.seconds(1))
+      }
+    }
+  }
+
+  @Test(
+    "rule 13: to hold a call for lack of a witness is void if the account has got one meanwhile",
+    arguments: LedgerKind.allCases
+  )
+  func witnessMeanwhile(kind: LedgerKind) async throws {
+    try await Scene.lend(kind) { scene in
+      _ = try await scene.insert(10)
+      let doubtful = try await scene.doubtfulCall()
+      func hold(_ doubt: DoubtCase) async throws -> DecisionAnswer {
+        try await scene.decide(doubt) {
+          $0.held = [doubtful.call.id]
+          $0.holdReason = .unwitnessed
+        }
+      }
+      let doubt = try await scene.doubt()
+      _ = try await scene.insert(10, of: Scene.otherReward)
+      let clean = try await scene.claim()
+      try await scene.settle(clean, scene.answer(clean))
+      #expect(try await hold(doubt) == .changed)
+      #expect(try await scene.call(doubtful).heldAt == nil)
+      try await scene.leave(doubt.reward, counts: nil)
+      try await scene.ledger.pass(.seconds(1))
+      // Its own list and the reference have no witness either.
+      #expect(try await hold(scene.doubt()).isDone)
+      #expect(try await scene.call(doubtful).holdReason == "no_witness")
+    }
+  }
+
+  @Test(
     "rule 13: a doubt is taken anew when one of its calls lacks less than before",
     arguments: LedgerKind.allCases
   )

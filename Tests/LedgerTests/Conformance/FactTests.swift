@@ -130,6 +130,32 @@ struct FactTests {
   }
 
   @Test(
+    "rule 10: a call can have made codes since its claim: its request may leave before its slot",
+    arguments: LedgerKind.allCases
+  )
+  func beforeSlot(kind: LedgerKind) async throws {
+    let slow = Limits(requestsPerSecond: 0.5, burst: 1, maxInFlight: 9, maxInFlightPerReward: 9)
+    try await Scene.lend(kind, limits: slow) { scene in
+      _ = try await scene.insert(1010)
+      let first = try await scene.claim()
+      try await scene.settle(first, scene.codes(500, createdAt: .milliseconds(1)))
+      try await scene.ledger.pass(.milliseconds(100))
+      let early = try await scene.claim()
+      #expect(early.slotDelay > .seconds(1))
+      try await scene.ledger.pass(.seconds(1))
+      try await scene.settle(early, scene.codes(500, createdAt: .milliseconds(601)))
+      #expect(try await scene.ledger.facts().apiClock.distrustedUntil == nil)
+      try await scene.ledger.pass(.seconds(2))
+      let doubtful = try await scene.claim()
+      #expect(doubtful.slotDelay > .milliseconds(500))
+      try await scene.settle(doubtful, .unknown(.timeout))
+      try await scene.ledger.pass(.seconds(60))
+      let earliest = try await scene.doubt().calls.map(\.earliest.microseconds)
+      #expect(earliest == [startOfTime + 3_100_000])
+    }
+  }
+
+  @Test(
     "rule 10: createdAt is not believed for a day after an answer that contradicts or lacks it",
     arguments: LedgerKind.allCases
   )

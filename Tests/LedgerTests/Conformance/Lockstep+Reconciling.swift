@@ -31,7 +31,8 @@ extension Lockstep {
     var decision = DoubtDecision(
       reward: doubt.reward,
       listing: listing,
-      judged: doubt.calls.map(\.call.id)
+      judged: doubt.calls.map(\.call.id),
+      reference: doubt.reference
     )
     var found: [IssuedCode] = []
     for doubtful in doubt.calls {

@@ -92,7 +92,7 @@ struct WatchTests {
   }
 
   @Test(
-    "rule 14: codes that are older than the watch are nobody's and left alone",
+    "rule 14: codes that are older than the watch are left alone, and its window has no end",
     arguments: LedgerKind.allCases
   )
   func older(kind: LedgerKind) async throws {
@@ -102,7 +102,9 @@ struct WatchTests {
       let watch = try await scene.watch()
       #expect(watch.since?.microseconds == startOfTime)
       let old = scene.mint.make(3, of: Scene.reward).map { $0.made(at: startOfTime - 1) }
-      let new = scene.mint.make(2, of: Scene.reward).map { $0.made(at: startOfTime) }
+      let new = [0, 23 * 3600].flatMap { (seconds: Int64) in
+        scene.mint.make(1, of: Scene.reward).map { $0.made(at: startOfTime + seconds * 1_000_000) }
+      }
       let finding = try await scene.finding(watch, old + new, since: watch.since)
       #expect(try await scene.conclude(finding) == .done(issued: 0, surplus: 2))
       #expect(try await Set(scene.ledger.facts().codes.keys) == Set(new.ids))

@@ -45,6 +45,58 @@ struct ClusterTests {
     }
   }
 
+  @Test("the clock of another server may be two minutes ahead: earlier times are less certain")
+  func otherClock() async throws {
+    try await play { scene, connection in
+      func answer(_ claimed: ClaimedCall, at time: Int64) async throws {
+        let codes = scene.mint.make(claimed.call.size, of: Scene.reward).map { $0.made(at: time) }
+        try await scene.settle(claimed, .issued(Answer(codes: codes, nulls: 0, body: [])))
+      }
+      _ = try await scene.insert(1510)
+      try await answer(scene.claim(), at: startOfTime)
+      let (doubtful, late) = (try await scene.claim(), try await scene.claim())
+      try await scene.doubt(doubtful)
+      let before = try await scene.ledger.facts().apiClock
+      try await connection.script("UPDATE codemint.cluster_identity SET timeline = 'FFFFFFFF'")
+      try await scene.heartbeat()
+      let after = try await scene.ledger.facts().apiClock
+      #expect(try after.aheadAtLeast == #require(before.aheadAtLeast) - 120_000_000)
+      #expect(try after.aheadAtMost == #require(before.aheadAtMost) + 120_000_000)
+      // An answer to a call that was claimed by the other clock says nothing of this one.
+      try await answer(late, at: startOfTime + 900_000_000)
+      #expect(try await scene.ledger.facts().apiClock == after)
+      try await scene.ledger.pass(Self.longestEffect)
+      try await scene.heartbeat()
+      let doubt = try await scene.doubt()
+      #expect(doubt.calls.map(\.earliest.microseconds) == [startOfTime - 120_000_000])
+      try await scene.decide(doubt) { $0.absent = [doubtful.call.id] }
+      #expect(try await scene.conclude(scene.watch()) == .done(issued: 0, surplus: 0))
+      try await scene.ledger.pass(.seconds(60))
+      try await scene.heartbeat()
+      let later = try await scene.doubtfulCall()
+      let now = try await scene.now()
+      let earliest = try await scene.doubt().calls.map(\.earliest.microseconds)
+      #expect(try await scene.call(later).createdAt == now && earliest == [now])
+    }
+  }
+
+  @Test("calls in doubt are served before open jobs: a finding is void when a call falls in doubt")
+  func callsFirst() async throws {
+    try await play { scene, connection in
+      _ = try await scene.insert(510)
+      let sending = try await scene.claim()
+      _ = try await connection.query("SELECT codemint.accept_cluster('restored')")
+      let watch = try await scene.watch()
+      let finding = try await scene.finding(watch, scene.mint.make(10, of: Scene.reward))
+      try await scene.ledger.pass(.seconds(11))
+      #expect(try await scene.heartbeat().expired.map(\.call) == [sending.call.id])
+      #expect(try await scene.conclude(finding) == .lost)
+      #expect(try await scene.reward().awaitsListing)
+      #expect(try await scene.ledger.facts().codes.isEmpty)
+      #expect(try await scene.doubt().calls.map(\.call.id) == [sending.call.id])
+    }
+  }
+
   @Test(
     "on another timeline each reward with a call in the last day or a job that is due is listed first"
   )

@@ -119,6 +119,69 @@ struct HealingTests {
     }
   }
 
+  @Test(
+    "rule 21: a row that somebody has locked is left for the next time, and nobody waits for it"
+  )
+  func lockedFirst() async throws {
+    try await RealLedger.lend { ledger in
+      try await ledger.announce(Scene.fast)
+      _ = try await ledger.insert(5000, of: Scene.reward)
+      _ = try await ledger.claim()
+      let other = try await Connection.open(ledger.settings)
+      try await ledger.bystander.script(
+        """
+        UPDATE codemint.rewards SET in_flight = 7; UPDATE codemint.jobs SET outstanding = 700;
+        \(Self.due)
+        """
+      )
+      try await other.script(
+        """
+        BEGIN; UPDATE codemint.rewards SET in_flight = in_flight;
+        UPDATE codemint.jobs SET outstanding = outstanding
+        """
+      )
+      #expect(try await ledger.heartbeat().mended.isEmpty)
+      try await other.script("COMMIT")
+      try await ledger.bystander.script(Self.due)
+      #expect(try await ledger.heartbeat().mended.count == 2)
+      let facts = try await ledger.bystander.facts()
+      #expect(facts.rewards[Scene.reward]?.inFlight == 1)
+      #expect(try facts.job(JobID(1)).outstanding == 500)
+    }
+  }
+
+  @Test("rule 9: nothing is decided while a call is sending, whatever the counter says")
+  func decidedByCalls() async throws {
+    try await Self.lendClocked { ledger, scene in
+      _ = try await scene.insert(5000)
+      let (doubtful, sending) = (try await scene.claim(), try await scene.claim())
+      try await scene.settle(doubtful, .unknown(.timeout))
+      try await ledger.bystander.script("UPDATE codemint.rewards SET in_flight = 0")
+      try await ledger.pass(.seconds(2))
+      let doubt = try await scene.doubt()
+      #expect(try await scene.decide(doubt) { $0.absent = [doubtful.call.id] } == .changed)
+      #expect(try await scene.call(sending).state == .sending)
+      #expect(try await scene.call(doubtful).state == .inDoubt)
+    }
+  }
+
+  @Test("rule 21: a reward that is closed without a doubt is opened when somebody takes it")
+  func closedForNothing() async throws {
+    try await Self.lendClocked { ledger, scene in
+      _ = try await scene.insert(5000)
+      let clean = try await scene.claim()
+      try await scene.settle(clean, scene.answer(clean))
+      try await ledger.bystander.script("UPDATE codemint.rewards SET closed_at = clock_timestamp()")
+      guard case .nothing = try await scene.ask() else {
+        Issue.record("a call was claimed on a closed reward")
+        return
+      }
+      #expect(try await scene.takeDoubt() == nil)
+      #expect(try await scene.reward().closedAt == nil)
+      _ = try await scene.claim()
+    }
+  }
+
   /// Counters that say less than the truth.
   private static let counters = [
     "UPDATE codemint.account SET in_flight = 0", "UPDATE codemint.rewards SET in_flight = 0",

@@ -52,6 +52,8 @@ enum LedgerEdit: Hashable, Sendable {
   case resume(JobID)
   /// An operator opens a job again.
   case retry(JobID)
+  /// An operator removes a job that has ended.
+  case purge(JobID)
   /// An operator changes a job's priority.
   case priority(JobID, Int)
   /// A reconciler judges that a doubtful call never happened.

@@ -64,6 +64,7 @@ struct MemoryUnderTest: LedgerUnderTest {
       case .pause(let id): return ledger.pause(id, now: now)
       case .resume(let id): return ledger.resume(id, now: now)
       case .retry(let id): return ledger.retry(id, now: now)
+      case .purge(let id): return ledger.purge(id)
       case .priority(let id, let priority): return ledger.setPriority(id, priority)
       case .absent(let call): ledger.judgeAbsent(call, now: now)
       case .lose(let call): ledger.lose(call, now: now)

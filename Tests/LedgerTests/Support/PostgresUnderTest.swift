@@ -80,6 +80,7 @@ struct PostgresUnderTest: LedgerUnderTest {
     case .pause(let job): return try await steer("pause_job", job, .text("why"))
     case .resume(let job): return try await steer("resume_job", job, .text(nil))
     case .retry(let job): return try await steer("retry_job", job, .text(" "))
+    case .purge(let job): return try await steer("purge_job", job, .text(nil))
     case .priority(let job, let priority):
       return try await steer("set_priority", job, .int4(Int32(priority)))
     case .absent(let call):

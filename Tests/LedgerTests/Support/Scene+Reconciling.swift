@@ -59,7 +59,8 @@ extension Scene {
     var decision = DoubtDecision(
       reward: doubt.reward,
       listing: listing.id,
-      judged: doubt.calls.map(\.call.id)
+      judged: doubt.calls.map(\.call.id),
+      reference: doubt.reference
     )
     change(&decision)
     decision.raw = codes.filter { listing.page.refused.contains($0.id) }

@@ -24,7 +24,7 @@ extension MemoryLedger {
     now: Int64
   ) {
     if landed {
-      account.inFlight -= 1
+      account.inFlight = max(account.inFlight - 1, 0)
       apply(effect, jitter: settlement.jitter, sent: sent, now: now)
     }
     if let feedback = settlement.feedback {

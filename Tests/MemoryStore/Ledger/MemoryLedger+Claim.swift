@@ -11,7 +11,9 @@ extension MemoryLedger {
     else { return .nothing(wait: nil, due: due) }
     guard var job = candidate(limits, now: now) else {
       let pauses = rewards.values.filter { $0.closedAt == nil }.compactMap(\.pausedUntil)
-      let end = pauses.filter { $0 > now }.min()
+      // Somebody who passes over what is locked asks again soon: `codemint.wait_to_look_again`.
+      let again = locked.isEmpty ? nil : now + 50_000
+      let end = (pauses.filter { $0 > now } + [again].compactMap { $0 }).min()
       return .nothing(wait: end.map { Self.wait(from: now, to: $0) }, due: due)
     }
     guard let limiter = limiter(now: now, lease: request.lengths.lease) else {

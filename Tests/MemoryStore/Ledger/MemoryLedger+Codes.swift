@@ -21,7 +21,8 @@ extension MemoryLedger {
     now: Int64
   ) -> Stored {
     defer { track(shown, of: call.reward, now: now) }
-    let known = shown.compactMap { codes[$0.id] }.filter { $0.code.reward == call.reward }
+    let known = shown.compactMap { codes[$0.id] }
+      .filter { $0.code.reward == call.reward && !$0.isPurged }
     var stored = Stored()
     stored.own = known.count { $0.call == call.id }
     // What a listing showed before the call could be sent is not the call's: the answer is another's.
@@ -76,7 +77,8 @@ extension MemoryLedger {
 
   /// An answer replaces what only a listing had shown of a code: `codemint.replace_listed`.
   private mutating func replaceListed(_ shown: IssuedCode, of reward: RewardID, now: Int64) {
-    guard var row = codes[shown.id], !row.isFromAnswer, row.code.reward == reward else { return }
+    guard var row = codes[shown.id], !row.isFromAnswer, row.code.reward == reward, !row.isPurged
+    else { return }
     let state = shown.isNewer(than: row.code) ? shown : row.code
     if shown.isNewer(than: row.code), shown.syncStatus == .synced {
       row.syncedAt = row.syncedAt ?? now
@@ -118,7 +120,7 @@ extension MemoryLedger {
   mutating func recordFacts(
     from settlement: Settlement,
     to reward: inout RewardRow,
-    sent: Int64?,
+    claimed: Int64?,
     now: Int64
   ) {
     let call = settlement.call
@@ -132,9 +134,9 @@ extension MemoryLedger {
         now: now
       )
     }
-    guard let sent else { return }
+    guard let claimed else { return }
     recordClockOffset(
-      sent: sent,
+      claimed: claimed,
       created: settlement.codes.map(\.createdAt),
       witnesses: call.size,
       now: now
@@ -174,11 +176,11 @@ extension MemoryLedger {
     account.provenReward = reward
   }
 
-  /// A code was created between the moment of sending and now, which narrows down how far the
+  /// A code was created between the claim of its call and now, which narrows down how far the
   /// API's clock is ahead: `codemint.record_clock_offset`. A contradiction makes `createdAt`
   /// unbelievable for a day.
   private mutating func recordClockOffset(
-    sent: Int64,
+    claimed: Int64,
     created: [Timestamp?],
     witnesses: Int,
     now: Int64
@@ -189,7 +191,7 @@ extension MemoryLedger {
       return record(low: nil, high: nil, agrees: false, now: now)
     }
     let low = last.microseconds - last.resolution.microseconds - now
-    let high = first.microseconds + first.resolution.microseconds - sent
+    let high = first.microseconds + first.resolution.microseconds - claimed
     let isFound = oldLow.map { low <= $0 } ?? false && oldHigh.map { high >= $0 } ?? false
     guard !isFound || low > high else { return }
     record(

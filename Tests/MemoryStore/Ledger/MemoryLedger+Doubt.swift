@@ -5,7 +5,7 @@ extension MemoryLedger {
   public mutating func takeDoubt(_ worker: WorkerID, lease: Duration, now: Int64) -> DoubtCase? {
     guard account.mayList else { return nil }
     closeToJudgeAnew(now: now)
-    let due = rewards.filter { isDoubtDue($0.key, now: now) }
+    let due = rewards.filter { isDoubtDue($0.key, now: now) && !locked.rewards.contains($0.key) }
     let oldest = due.min { ($0.value.closedAt ?? 0, $0.key) < ($1.value.closedAt ?? 0, $1.key) }
     guard let (id, reward) = oldest else { return nil }
     lend(id, to: worker, lease: lease, now: now)
@@ -26,6 +26,7 @@ extension MemoryLedger {
   /// `codemint.close_to_judge_anew`.
   private mutating func closeToJudgeAnew(now: Int64) {
     for (id, watch) in watches where isDue(watch, of: id, now: now) {
+      if locked.rewards.contains(id) { continue }
       if judgesAnew(id, dueAt: watch.nextListingAt) { rewards[id]?.closedAt = now }
     }
   }
@@ -117,7 +118,12 @@ extension MemoryLedger {
   private func mayDecide(_ decision: DoubtDecision) -> Bool {
     let staged = staged(decision.listing, of: decision.reward)
     let raw = Set(decision.raw.map(\.id))
-    return rewards[decision.reward]?.inFlight == 0
+    if decision.holdReason == .unwitnessed, decision.reference == nil,
+      reference(for: decision.reward) != nil
+    {
+      return false
+    }
+    return !calls.values.contains { $0.call.reward == decision.reward && $0.state == .sending }
       && Set(decision.judged) == Set(doubts(of: decision.reward).map(\.call.id))
       && decision.adopted.allSatisfy { adoption in
         adoption.codes.count <= calls[adoption.call.id]?.outstanding ?? 0
@@ -170,9 +176,14 @@ extension MemoryLedger {
       .map(\.code.id).sorted()
   }
 
-  /// The reward with the account's newest clean answer, if it is another one.
+  /// The reward with the account's newest clean answer, if it is another one and has a code that can be
+  /// a witness: `codemint.reference_for`.
   func reference(for reward: RewardID) -> RewardID? {
-    account.provenReward == reward ? nil : account.provenReward
+    guard let proven = account.provenReward, proven != reward else { return nil }
+    let isWitness = { (row: CodeRow) in
+      row.code.reward == proven && row.isFromAnswer && row.job != nil
+    }
+    return codes.values.contains(where: isWitness) ? proven : nil
   }
 
   /// Whether answers contradicted each other lately about the API's clock.
@@ -190,7 +201,7 @@ extension MemoryLedger {
       lacks: lacks,
       isAnswered: isAnswered,
       setAside: others.map(\.code.id).sorted(),
-      earliest: Timestamp(microseconds: row.sendAt ?? jobs[row.call.job]?.createdAt ?? 0),
+      earliest: Timestamp(microseconds: sentSince(row) ?? 0),
       effectiveUntil: Timestamp(microseconds: row.effectiveUntil),
       effectiveFor: isAnswered ? row.lengths.listingGap : row.lengths.effectiveFor,
       listingGap: row.lengths.listingGap

@@ -7,6 +7,7 @@ extension MemoryLedger {
     announce(worker, now: now)
     placeDueJobs(now: now)
     let expired = expireLeases(now: now)
+    let mended = heal(now: now)
     let block = accountBlock(now: now)
     return Heartbeat(
       expired: expired,
@@ -15,7 +16,8 @@ extension MemoryLedger {
       block: block,
       isReconcilingDue: isReconcilingDue(now: now),
       isAPIFailing: account.breaker != nil,
-      maxInFlight: account.limits?.maxInFlight ?? Limits.standard.maxInFlight
+      maxInFlight: account.limits?.maxInFlight ?? Limits.standard.maxInFlight,
+      mended: mended
     )
   }
 
@@ -61,6 +63,7 @@ extension MemoryLedger {
 
   private mutating func expireLeases(now: Int64) -> [ExpiredCall] {
     let late = calls.values.filter { $0.state == .sending && $0.leaseExpiresAt ?? .max < now }
+      .filter { !locked.rewards.contains($0.call.reward) }
       .sorted { ($0.call.reward, $0.call.id) < ($1.call.reward, $1.call.id) }
     for row in late {
       calls[row.call.id]?.state = .inDoubt
@@ -68,11 +71,11 @@ extension MemoryLedger {
       calls[row.call.id]?.errorMessage =
         "its worker did not renew the lease; it is not known what became of it"
       var reward = rewards[row.call.reward] ?? RewardRow()
-      reward.inFlight -= 1
+      reward.inFlight = max(reward.inFlight - 1, 0)
       reward.closedAt = reward.closedAt ?? now
       reward.reconcileAt = nil
       rewards[row.call.reward] = reward
-      account.inFlight -= 1
+      account.inFlight = max(account.inFlight - 1, 0)
     }
     return late.map { ExpiredCall(call: $0.call.id, job: $0.call.job, reward: $0.call.reward) }
   }

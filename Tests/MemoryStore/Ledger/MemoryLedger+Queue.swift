@@ -7,7 +7,9 @@ extension MemoryLedger {
   /// The job whose call is next, of those whose reward is open: `codemint.next_candidate`.
   func candidate(_ limits: Limits, now: Int64) -> JobRow? {
     let open = jobs.values.filter { job in
-      guard job.isQueued else { return false }
+      guard job.isQueued, !locked.jobs.contains(job.id), !locked.rewards.contains(job.reward) else {
+        return false
+      }
       let reward = rewards[job.reward] ?? RewardRow()
       return reward.closedAt == nil && reward.inFlight < limits.maxInFlightPerReward
         && reward.pausedUntil ?? .min <= now && !reward.awaitsListing

@@ -27,7 +27,13 @@ extension MemoryLedger {
       let turn: Int64 = awaited.contains(id) ? 0 : 1_000_000
       watches[id]?.nextListingAt = now + wait.microseconds + turn
     }
+    aliveBefore = alive
+    apiClock.aheadAtLeast? -= Self.otherClock
+    apiClock.aheadAtMost? += Self.otherClock
   }
+
+  /// How far the clock of another server may have been ahead or behind, in microseconds.
+  static let otherClock: Int64 = 120_000_000
 
   /// Gives staged codes, oldest first, to open jobs: `codemint.credit_jobs`.
   mutating func creditJobs(

@@ -27,6 +27,21 @@ extension MemoryLedger {
     return PrunedCalls(number: number, isLast: old.count < limit && number < limit)
   }
 
+  /// Removes a job that has ended, its calls, and of its codes all but the ids: `codemint.purge_job`.
+  /// - Returns: False if the job has not ended, or codes of its reward may yet turn up.
+  public mutating func purge(_ id: JobID) -> Bool {
+    guard let job = jobs[id], job.state.isTerminal, !job.held,
+      rewards[job.reward]?.closedAt == nil, watches[job.reward]?.nextListingAt == nil
+    else { return false }
+    for (code, row) in codes where row.job == id { codes[code] = row.purged }
+    for row in calls.values where row.call.job == id {
+      answers[row.call.id] = nil
+      calls[row.call.id] = nil
+    }
+    jobs[id] = nil
+    return true
+  }
+
   /// Whether nobody needs a call any more: `codemint.may_forget`.
   private func mayForget(_ row: CallRow, _ before: Int64) -> Bool {
     let id = row.call.id
@@ -38,5 +53,26 @@ extension MemoryLedger {
     return isProven && !row.isShort && row.settledAt ?? .max < before && answers[id] == nil
       && watches[row.call.reward]?.call != id
       && !unattributed.values.contains { $0.call == id } && !rawCodes.values.contains(id)
+  }
+}
+
+extension CodeRow {
+  /// What a purge leaves of it.
+  fileprivate var purged: CodeRow {
+    let bare = IssuedCode(
+      id: code.id,
+      reward: code.reward,
+      code: "",
+      status: "purged",
+      createdAt: nil,
+      expiresAt: nil,
+      updatedAt: nil,
+      externalIDs: Array("{}".utf8),
+      syncStatus: .none
+    )
+    var row = CodeRow(code: bare, job: nil, call: nil, isSurplus: false)
+    row.isFromAnswer = isFromAnswer
+    row.storedAt = storedAt
+    return row
   }
 }

@@ -26,7 +26,7 @@ extension MemoryLedger {
     var outcome =
       settlement.result == .issued
       ? takeAnswer(settlement, own, of: old, &job, now: now) : takeFailure(settlement, of: old)
-    job.outstanding -= old.outstanding - outcome.outstanding
+    job.outstanding = max(job.outstanding - (old.outstanding - outcome.outstanding), 0)
     if old.outstanding > 0 || outcome.hasNew { row.record(settlement, outcome, now: now) }
     calls[call.id] = row
     if old.heldAt != nil, row.state != .inDoubt || outcome.isNews { release(&job, of: row) }
@@ -42,7 +42,10 @@ extension MemoryLedger {
       reward.closedAt = nil
     }
     if outcome.isClean {
-      recordFacts(from: settlement, to: &reward, sent: old.sendAt, now: now)
+      // The clock of another server tells nothing of this one's.
+      let isOfThisClock = old.sendAt != nil && old.createdAt > aliveBefore ?? .min
+      let claimed = isOfThisClock ? old.createdAt : nil
+      recordFacts(from: settlement, to: &reward, claimed: claimed, now: now)
     }
     let alone = landed ? ownFailure(settlement, of: reward) : nil
     if landed { apply(alone ?? settlement.reward, to: &reward, of: settlement, outcome, now: now) }
@@ -218,7 +221,7 @@ extension MemoryLedger {
     _ outcome: Outcome,
     now: Int64
   ) {
-    reward.inFlight -= 1
+    reward.inFlight = max(reward.inFlight - 1, 0)
     switch effect {
     case .proven where !outcome.isClean: break
     case .proven:

@@ -65,7 +65,7 @@ extension MemoryLedger {
   private func evidence(of shown: [IssuedCode]) -> Evidence {
     var evidence = Evidence()
     for code in shown {
-      guard let row = codes[code.id], row.isFromAnswer else { continue }
+      guard let row = codes[code.id], row.isFromAnswer, !row.isPurged else { continue }
       evidence.witnesses += 1
       if row.code.code != code.code { evidence.textsDiffer += 1 }
       if let one = row.code.createdAt, let other = code.createdAt {

@@ -102,7 +102,8 @@ extension MemoryLedger {
     }
     var changed = 0
     for code in shown {
-      guard var row = codes[code.id], row.code.reward == reward, row.takes(code) else { continue }
+      guard var row = codes[code.id], row.code.reward == reward, !row.isPurged, row.takes(code)
+      else { continue }
       row.code = row.code.shown(as: code)
       if row.code.syncStatus == .synced { row.syncedAt = row.syncedAt ?? now }
       codes[code.id] = row

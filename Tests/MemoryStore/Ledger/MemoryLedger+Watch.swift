@@ -34,8 +34,10 @@ extension MemoryLedger {
 
   /// From when on a call can have made codes: `codemint.sent_since`. One that a failover lost and its
   /// settlement brought back has no slot: it was sent at any time since its job was inserted.
+  /// The clock of another server gave the time of a call from before a failover or a restore.
   func sentSince(_ row: CallRow) -> Int64? {
-    row.sendAt == nil ? jobs[row.call.job]?.createdAt : row.createdAt
+    let since = row.sendAt == nil ? jobs[row.call.job]?.createdAt : row.createdAt
+    return since.map { $0 - (row.createdAt <= aliveBefore ?? .min ? Self.otherClock : 0) }
   }
 
   /// Takes a reward whose watch is due: `codemint.take_watch`.
@@ -43,6 +45,7 @@ extension MemoryLedger {
     guard account.mayList else { return nil }
     let due = watches.filter { id, watch in
       isDue(watch, of: id, now: now) && !judgesAnew(id, dueAt: watch.nextListingAt)
+        && !locked.rewards.contains(id)
     }
     let first = due.min {
       ($0.value.nextListingAt ?? 0, $0.key) < ($1.value.nextListingAt ?? 0, $1.key)

@@ -63,6 +63,14 @@ public struct MemoryLedger: Hashable, Sendable {
 
   /// Whether there was a heartbeat, by which a database learns where it is.
   var isClusterKnown = false
+  /// The ledger's last sign of life before the latest failover or restore; nil if there was none.
+  var aliveBefore: Int64?
+  /// Rows that somebody else has locked.
+  public var locked = LockedRows()
+  /// Whether somebody has written to counters since they were last compared with what they derive from.
+  public internal(set) var isMeddled = false
+  /// When they were.
+  var comparedAt: Int64?
   /// Whether old calls were ever forgotten, so that a code may name one that is not there.
   var hasForgotten = false
   private var lastJob: Int64 = 0

@@ -82,6 +82,9 @@ public struct CodeRow: Hashable, Sendable {
   /// When it was first seen synced.
   public var syncedAt: Int64?
 
+  /// Whether its job was purged, and nothing but its id is left.
+  public var isPurged: Bool { job == nil && call == nil && !isSurplus }
+
   /// A row as it is stored first.
   public init(code: IssuedCode, job: JobID?, call: CallID?, isSurplus: Bool) {
     self.code = code

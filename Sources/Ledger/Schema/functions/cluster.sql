@@ -125,7 +125,8 @@ $$;
 -- Has rewards listed before another call of theirs is made: for p_reason 'restore' every known
 -- reward, for 'failover' those with a call of the last day or a job that is due. Codes matter that
 -- were made since p_alive, and no listing comes before p_wait. Rewards for which a job waits are
--- listed first.
+-- listed first. What answers have shown of the API's clock was measured by the clock of another server:
+-- it is less certain by two minutes, until an answer shows more.
 CREATE OR REPLACE FUNCTION codemint.suspect_rewards(
   p_reason text, p_alive timestamptz, p_wait interval
 ) RETURNS void
@@ -158,6 +159,9 @@ BEGIN
                                                 ELSE interval '1 second' END
     WHERE w.reward_id = v_suspect.reward_id;
   END LOOP;
+  UPDATE codemint.api_clock c
+  SET ahead_at_least_us = c.ahead_at_least_us - 120000000,
+      ahead_at_most_us = c.ahead_at_most_us + 120000000;
 END
 $$;
 

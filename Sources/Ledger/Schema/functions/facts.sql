@@ -209,9 +209,10 @@ BEGIN
 END
 $$;
 
--- Records what a clean answer shows about the API's clock. Each createdAt lies between the time of
--- sending and now, so the earliest and the latest limit how far the API's clock is ahead. Each is
--- cut off or rounded to its last digit. If a code has no createdAt, or the answer contradicts
+-- Records what a clean answer shows about the API's clock. Each createdAt lies between the claim of the
+-- call and now, so the earliest and the latest limit how far the API's clock is ahead. The slot limits
+-- nothing: a request leaves before it if the worker's clock was set. Each time is cut off or rounded to
+-- its last digit. If a code has no createdAt, or the answer contradicts
 -- earlier answers, createdAt is not believed for a day. The range widens by one microsecond in a
 -- thousand. Nearly all answers show nothing new, and then nothing is written.
 CREATE OR REPLACE FUNCTION codemint.record_clock_offset(
@@ -224,13 +225,14 @@ DECLARE
   v_first  interval := codemint.time_resolution(p_facts.first_made_at);
   v_last   interval := codemint.time_resolution(p_facts.last_made_at);
   v_least  bigint := extract(epoch FROM p_facts.last_made_at - v_last - v_now) * 1000000;
-  v_most   bigint := extract(epoch FROM p_facts.first_made_at + v_first - p_call.send_at) * 1000000;
+  v_most   bigint := extract(epoch FROM p_facts.first_made_at + v_first - p_call.created_at) * 1000000;
   v_clock  codemint.api_clock;
   v_agrees boolean := v_least <= v_most;
   v_drift  bigint;
 BEGIN
-  IF p_call.send_at IS NULL THEN
-    -- A failover lost the claim, and with it the time of sending.
+  IF p_call.send_at IS NULL OR p_call.created_at <= (
+       SELECT i.last_alive_at FROM codemint.cluster_identity i) THEN
+    -- A failover lost the claim, and with it the time of the claim. Or another server's clock told it.
     RETURN;
   END IF;
   SELECT c.* INTO v_clock FROM codemint.api_clock c;

@@ -208,10 +208,8 @@ BEGIN
     SELECT u.id FROM codemint.unattributed_codes u
     WHERE u.call_id = p_call.id AND u.reward_id = p_call.reward_id AND u.from_answer
     ORDER BY u.id);
-  -- If a failover lost a call and its settlement brought it back, the call has no slot. It can have
-  -- been sent at any time since its job was inserted.
-  v_doubt.earliest := coalesce(
-    p_call.send_at, (SELECT j.created_at FROM codemint.jobs j WHERE j.id = p_call.job_id));
+  -- Not since its slot: a request leaves before its slot if the worker's clock was set.
+  v_doubt.earliest := codemint.sent_since(p_call.id);
   v_doubt.effective_until := p_call.effective_until;
   -- The request of an answered call is over: only the list may lag.
   v_doubt.effective_for_us := extract(
@@ -242,13 +240,27 @@ BEGIN
     SELECT k.id FROM codemint.codes k
     WHERE k.job_id = p_reward.newest_job AND k.call_id = p_reward.newest_call AND k.from_answer
     ORDER BY k.id);
-  SELECT nullif(a.proven_reward, p_reward.reward_id) INTO v_lent.reference
-    FROM codemint.account a;
+  v_lent.reference := codemint.reference_for(p_reward.reward_id);
   SELECT o.low_us, o.high_us INTO v_lent.offset_low_us, v_lent.offset_high_us
     FROM codemint.clock_offset() o;
   v_lent.is_distrusted := EXISTS (
     SELECT FROM codemint.api_clock c WHERE c.distrusted_until > v_lent.now);
   RETURN v_lent;
+END
+$$;
+
+-- The reward whose list gives evidence where this reward's own has none: the one with the account's
+-- newest clean answer. It has none to give once every code that an answer of it brought was purged.
+CREATE OR REPLACE FUNCTION codemint.reference_for(p_reward uuid) RETURNS uuid
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+  RETURN (
+    SELECT a.proven_reward FROM codemint.account a
+    WHERE a.proven_reward <> p_reward AND EXISTS (
+      SELECT FROM codemint.jobs j JOIN codemint.codes k ON k.job_id = j.id
+      WHERE j.reward_id = a.proven_reward AND j.issued + j.surplus > 0 AND k.from_answer));
 END
 $$;
 
@@ -459,11 +471,13 @@ $$;
 
 -- Records the decision on all doubtful calls of a reward: adopts them, declares them absent, or
 -- holds them for a person. The codes that may belong to the held calls have been set aside before.
--- p_judged are the calls that were judged, in order. If their reward is not as it was when it was
--- listed, nothing is changed and the answer is 'changed'.
+-- p_judged are the calls that were judged, in order. p_reference is the reward that evidence was
+-- borrowed from, if there was one. If their reward is not as it was when it was listed, nothing is
+-- changed and the answer is 'changed'. So it is if calls would be held for lack of a witness, and there
+-- is one by now: another reward got the account's first clean answer during the listing.
 CREATE OR REPLACE FUNCTION codemint.decide_doubt(
   p_reward uuid, p_worker uuid, p_listing uuid, p_judged uuid[], p_adopted codemint.adoption[],
-  p_absent uuid[], p_held uuid[], p_hold_reason text, p_raw codemint.raw_code[],
+  p_absent uuid[], p_held uuid[], p_hold_reason text, p_reference uuid, p_raw codemint.raw_code[],
   OUT outcome text
 )
 LANGUAGE plpgsql
@@ -475,7 +489,9 @@ DECLARE
   v_call     uuid;
 BEGIN
   IF NOT codemint.has_reward(v_reward, p_worker)
-     OR NOT codemint.may_decide(v_reward, p_listing, p_judged, p_adopted, p_raw) THEN
+     OR NOT codemint.may_decide(v_reward, p_listing, p_judged, p_adopted, p_raw)
+     OR p_hold_reason = 'no_witness' AND p_reference IS NULL
+        AND codemint.reference_for(p_reward) IS NOT NULL THEN
     outcome := 'changed';
     RETURN;
   END IF;
@@ -502,7 +518,7 @@ END
 $$;
 
 -- Whether a locked reward is still as it was when it was listed and judged. It is not in these
--- cases: a call is sending, other calls are in doubt by now, a call lacks fewer codes than it was
+-- cases: a call is sending (the calls tell, and not the counter, which somebody may have set wrong), other calls are in doubt by now, a call lacks fewer codes than it was
 -- given, one of the codes has become known, or the database lost what was staged in a crash.
 CREATE OR REPLACE FUNCTION codemint.may_decide(
   p_reward codemint.rewards, p_listing uuid, p_judged uuid[], p_adopted codemint.adoption[],
@@ -512,7 +528,9 @@ LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
-  RETURN p_reward.in_flight = 0
+  RETURN NOT EXISTS (
+           SELECT FROM codemint.calls c
+           WHERE c.reward_id = p_reward.reward_id AND c.state = 'sending')
      AND p_judged = ARRAY(
            SELECT c.id FROM codemint.calls c
            WHERE c.reward_id = p_reward.reward_id AND c.state = 'in_doubt'

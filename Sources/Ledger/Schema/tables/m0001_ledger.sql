@@ -238,7 +238,8 @@ COMMENT ON COLUMN codemint.calls.effective_until IS
   'The last moment at which a code of the call may appear in the list: the end of the lease, '
   'api_timeout and listing_gap. After a short answer: the time of the answer, and listing_gap.';
 COMMENT ON COLUMN codemint.calls.send_at IS
-  'The slot that the rate limit gave to the call; the latest slot if the call missed one.';
+  'The slot that the rate limit gave to the call; the latest slot if the call missed one. The request '
+  'may leave a moment before it.';
 COMMENT ON COLUMN codemint.calls.http_status IS
   'The status of the API''s answer; null without an answer.';
 COMMENT ON COLUMN codemint.calls.error_code IS
