@@ -53,6 +53,14 @@ struct Chaos {
   var failovers = 0
   /// Whether the ledger is restored from a dump.
   var isRestored = false
+  /// How far the clock of the server that takes over may be from that of the one before.
+  var otherClock: Duration = .zero
+  /// How often somebody keeps the row of a reward or a job locked.
+  var locks = 0
+  /// How often somebody sets a counter wrong, or takes a job out of the queue.
+  var wounds = 0
+  /// How often an operator removes a job that has ended.
+  var purges = 0
 
   /// Within which of the bounds of the protocol a world stays.
   struct Bounds {
@@ -134,7 +142,11 @@ struct Chaos {
     if !bounds.isListed { codeIsHidden = 0.02 + rate(0.2) }
     if !bounds.isDurable {
       if world.happens(0.6) { failovers = number(2) } else { isRestored = true }
+      if world.happens(0.5) { otherClock = .seconds(90) }
     }
+    if world.happens(0.15) { locks = number(4) }
+    if world.happens(0.1) { wounds = number(4) }
+    if world.happens(0.2) { purges = number(6) }
     if !bounds.isTimely { effectIsLate = 0.2 + rate(0.6) }
     if !bounds.isSteady { clockSteps = number(4) }
     if !bounds.isLeased { thefts = number(6) }
@@ -161,6 +173,9 @@ struct Chaos {
     operations = 0
     clockSteps = 0
     thefts = 0
+    locks = 0
+    wounds = 0
+    purges = 0
   }
 }
 

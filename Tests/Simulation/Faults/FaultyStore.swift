@@ -15,7 +15,10 @@ final class FaultyStore: RemoteStore, @unchecked Sendable {
 
   override func heartbeat(_ worker: WorkerPresence) async throws(StoreError) -> Heartbeat {
     try await request(.heartbeat, call: nil) { () throws(StoreError) in
+      let wasWrong = memory.ledger.isMeddled && !memory.ledger.brokenInvariants().isEmpty
       let found = try await memory.heartbeat(worker)
+      // A call whose lease ran out is no longer counted, and a counter can be right again by that.
+      stage.healed(found.mended, wasWrong: wasWrong && found.expired.isEmpty)
       for expired in found.expired {
         stage.world.note("\(host.name) finds \(expired.call.short) expired")
         if stage.sabotage == .expiredIsRetried {
@@ -60,6 +63,7 @@ final class FaultyStore: RemoteStore, @unchecked Sendable {
   private func settle(_ settlement: Settlement) async throws(StoreError) -> SettleReceipt {
     let call = settlement.call.id
     return try await request(.settle, call: call) { () throws(StoreError) in
+      try await wait(for: settlement.call.reward, [settlement.call.job], atMost: .seconds(2))
       let receipt: SettleReceipt
       if stage.sabotage == .endsAreForgotten {
         var copy = memory.ledger
@@ -80,6 +84,8 @@ final class FaultyStore: RemoteStore, @unchecked Sendable {
     async throws(StoreError) -> DecisionAnswer
   {
     try await request(.reconcile, call: nil) { () throws(StoreError) in
+      let jobs = decision.judged.compactMap { memory.ledger.calls[$0]?.call.job }
+      try await wait(for: decision.reward, jobs, atMost: .seconds(5))
       let answer = try await memory.decide(decision, worker: worker)
       stage.decided(decision, answer, host)
       return answer
@@ -90,9 +96,44 @@ final class FaultyStore: RemoteStore, @unchecked Sendable {
     async throws(StoreError) -> WatchAnswer
   {
     try await request(.reconcile, call: nil) { () throws(StoreError) in
+      try await wait(for: watch.reward, atMost: .seconds(5))
       let answer = try await memory.conclude(watch, worker: worker)
       stage.concluded(watch, answer, host)
       return answer
+    }
+  }
+
+  override func keep(_ reward: RewardID, worker: WorkerID, lease: Duration)
+    async throws(StoreError) -> Bool
+  {
+    try await request(.reconcile, call: nil) { () throws(StoreError) in
+      try await wait(for: reward, atMost: .seconds(5))
+      return try await memory.keep(reward, worker: worker, lease: lease)
+    }
+  }
+
+  override func leave(_ reward: RewardID, worker: WorkerID, pause: Duration, counts: Duration?)
+    async throws(StoreError)
+  {
+    try await request(.reconcile, call: nil) { () throws(StoreError) in
+      try await wait(for: reward, atMost: .seconds(5))
+      try await memory.leave(reward, worker: worker, pause: pause, counts: counts)
+    }
+  }
+
+  /// Waits for rows that somebody else has locked, but not for ever: a statement has an end.
+  private func wait(for reward: RewardID, _ jobs: [JobID] = [], atMost time: Duration)
+    async throws(StoreError)
+  {
+    let world = stage.world
+    let end = world.now + time.nanoseconds
+    while memory.ledger.locked.rewards.contains(reward)
+      || !memory.ledger.locked.jobs.isDisjoint(with: jobs)
+    {
+      guard world.now < end else {
+        throw StoreError(.unavailable, "somebody has locked a row", cause: .locked)
+      }
+      try? await world.sleep(until: min(end, world.now + 100_000_000))
     }
   }
 

@@ -6,7 +6,8 @@ extension Stage {
   /// Checks every code that counts and that has not been looked at since it does.
   func checkCounted() {
     let ledger = store.ledger
-    for (id, row) in ledger.codes where !row.isSurplus && counted[id] != row {
+    for (id, row) in ledger.codes
+    where !row.isSurplus && !row.isPurged && counted[id] != row {
       counted[id] = row
       guard let made = api?.all[id] else {
         world.fail("code \(id) counts and does not exist")

@@ -10,8 +10,10 @@ extension Stage {
     world.note("the database fails over and loses \(time.milliseconds) ms")
     tally.failovers += 1
     lostSince = min(lostSince, then)
+    changeServer()
     store.change { ledger, now in
       ledger = old
+      ledger.locked = LockedRows()
       ledger.failOver(now: now)
     }
     isDatabaseDown = true
@@ -24,11 +26,22 @@ extension Stage {
     world.note("the ledger is restored from a dump, and accepted")
     tally.restores += 1
     lostSince = min(lostSince, time)
+    changeServer()
     store.change { ledger, now in
       ledger = dump
+      ledger.locked = LockedRows()
       ledger.acceptRestored(now: now)
     }
     forgetLost()
+  }
+
+  /// The database is on another server from now on, whose clock is another one.
+  private func changeServer() {
+    let far = chaos.otherClock
+    guard far > .zero else { return }
+    let time = world.draw(.zero - far...far)
+    world.note("its clock is \(time / 1_000_000) ms ahead of the one before")
+    databaseClock.step(time)
   }
 
   /// What the ledger does not know any more is not known.

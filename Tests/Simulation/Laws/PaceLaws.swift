@@ -31,7 +31,8 @@ extension Stage {
     return .seconds(45 * 60) + .seconds(40 * pages * 4)
   }
 
-  /// Jobs that are neither finished nor held with a reason, and doubts that nobody has decided.
+  /// Jobs that are neither finished nor held with a reason, doubts that nobody has decided, and counters
+  /// that nobody has mended.
   var unfinished: [String] {
     let ledger = store.ledger
     let reasons = ledger.calls.values.filter { $0.heldAt != nil && $0.holdReason != nil }
@@ -49,5 +50,6 @@ extension Stage {
         + "held \(job.held), in the queue \(job.isQueued), "
         + "closed \(reward?.closedAt != nil), awaits \(reward?.awaitsListing ?? false)"
     } + doubts.map { "call \($0.call.id.short) is \($0.state.rawValue)" }
+      + (ledger.isMeddled ? ["counters that somebody set wrong"] : [])
   }
 }

@@ -27,6 +27,9 @@ struct Incidents {
       at { stage.failOver(losing: .nanoseconds(world.draw(.zero...(.milliseconds(1900))))) }
     }
     if chaos.isRestored { planRestore() }
+    for _ in 0..<chaos.locks { at { lockRow() } }
+    for _ in 0..<chaos.wounds { at { setWrong() } }
+    for _ in 0..<chaos.purges { at { Operator(stage: stage).purge() } }
   }
 
   /// Somebody else makes one code after the other, for up to three quarters of an hour.
@@ -66,6 +69,7 @@ struct Incidents {
     api.keyRefusedUntil = 0
     api.rewardRefusedUntil = [:]
     api.nulls = []
+    stage.store.change { ledger, _ in ledger.locked = LockedRows() }
     crew.resumeAll()
     Operator(stage: stage).resumeAll()
   }
@@ -121,6 +125,51 @@ struct Incidents {
       world.note("the API's clock is set by \(time / 1_000_000) ms")
       stage.apiAhead += time
     }
+  }
+
+  /// Somebody keeps the row of an open job or of its reward locked.
+  private func lockRow() {
+    let length = world.draw(.seconds(1)...(.seconds(70)))
+    let isReward = world.happens(0.4)
+    let open = stage.store.ledger.jobs.values.filter { !$0.state.isTerminal }
+    guard let job = open.sorted(by: { $0.id < $1.id }).randomElement(using: &world.random) else {
+      return
+    }
+    world.note("somebody locks \(isReward ? "reward \(job.reward.short)" : "job \(job.id)")")
+    stage.tally.locks += 1
+    stage.store.change { ledger, _ in
+      if isReward {
+        ledger.locked.rewards.insert(job.reward)
+      } else {
+        ledger.locked.jobs.insert(job.id)
+      }
+    }
+    world.at(world.now + length) { [stage] in
+      stage.store.change { ledger, _ in
+        if isReward {
+          ledger.locked.rewards.remove(job.reward)
+        } else {
+          ledger.locked.jobs.remove(job.id)
+        }
+      }
+    }
+  }
+
+  /// Somebody writes to a counter, or takes a job out of the queue.
+  private func setWrong() {
+    let number = [0, 1, 1000].randomElement(using: &world.random) ?? 0
+    let ledger = stage.store.ledger
+    let (jobs, rewards) = (ledger.jobs.keys.sorted(), ledger.rewards.keys.sorted())
+    guard let job = jobs.randomElement(using: &world.random),
+      let reward = rewards.randomElement(using: &world.random)
+    else { return }
+    let wounds: [MemoryLedger.Wound] = [
+      .account(number), .reward(reward, number), .outstanding(job, number), .place(job),
+    ]
+    guard let wound = wounds.randomElement(using: &world.random) else { return }
+    world.note("somebody writes to the tables: \(wound)")
+    stage.tally.wounds += 1
+    stage.store.change { ledger, _ in ledger.wound(wound) }
   }
 
   /// A lease runs out before its worker can know.

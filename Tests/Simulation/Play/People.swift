@@ -9,10 +9,10 @@ struct Operator {
 
   /// Does one thing to one job.
   func act() {
-    let number = Int64.random(in: 1...Int64(stage.store.ledger.jobs.count), using: &world.random)
+    let jobs = stage.store.ledger.jobs.keys.sorted()
+    guard let job = jobs.randomElement(using: &world.random) else { return }
     let kind = Int.random(in: 0..<5, using: &world.random)
     let priority = Int.random(in: 0...9, using: &world.random)
-    let job = JobID(number)
     world.note("an operator does thing \(kind) to job \(job)")
     stage.store.change { ledger, now in
       switch kind {
@@ -23,6 +23,18 @@ struct Operator {
       default: _ = ledger.setPriority(job, priority)
       }
     }
+    stage.checkCommit()
+  }
+
+  /// Removes a job that has ended, if it may be removed.
+  func purge() {
+    let ended = stage.store.ledger.jobs.values.filter(\.state.isTerminal).map(\.id).sorted()
+    guard let job = ended.randomElement(using: &world.random),
+      stage.store.change({ ledger, _ in ledger.purge(job) })
+    else { return }
+    world.note("an operator purges job \(job)")
+    stage.tally.purges += 1
+    stage.isAnythingPurged = true
     stage.checkCommit()
   }
 

@@ -47,6 +47,14 @@ public struct Tally: Hashable, Sendable {
   public var failovers = 0
   /// Restores from a dump.
   public var restores = 0
+  /// Rows that somebody kept locked.
+  public var locks = 0
+  /// Counters that somebody set wrong.
+  public var wounds = 0
+  /// Heartbeats that mended such counters.
+  public var mended = 0
+  /// Jobs that were purged.
+  public var purges = 0
   /// Decisions to hold calls, by their reasons.
   public private(set) var holds: [String: Int] = [:]
 
@@ -83,6 +91,8 @@ public struct Tally: Hashable, Sendable {
       ("void decisions", \.voidDecisions), ("codes", \.codes), ("surplus", \.surplus),
       ("overlooked", \.overlooked), ("made by others", \.rivals),
       ("counted of these", \.foreignAdopted), ("failovers", \.failovers), ("restores", \.restores),
+      ("locks", \.locks), ("counters set wrong", \.wounds), ("mended", \.mended),
+      ("purges", \.purges),
     ]
   }
 }
