@@ -247,14 +247,15 @@ final class Stage: @unchecked Sendable {
     }
   }
 
-  /// Whether codes of a call can be those of another one of its reward. A prefix that the API takes
-  /// literally tells them apart: an older call's codes that came too late do not keep one with another
-  /// prefix from being absent.
+  /// Whether codes of a call can be those of another one of its reward. A prefix that the list shows as it
+  /// was asked for tells them apart: an older call's codes that came too late, or that another answer brought, do not
+  /// keep one with another prefix from being absent.
   private func canBeTaken(codesOf maker: Call, for other: Call) -> Bool {
-    guard nature.prefixForm(of: other.reward) == .literal, let prefix = other.prefix else {
-      return true
+    let text = { [nature] (call: Call) in
+      nature.listed(nature.text(0, prefix: call.prefix, of: call.reward), of: call.reward)
     }
-    return maker.prefix?.hasPrefix(prefix) ?? false
+    guard let prefix = other.prefix, text(other).hasPrefix(prefix) else { return true }
+    return text(maker).hasPrefix(prefix)
   }
 
   /// How many codes calls in doubt lack. Whose codes the ledger does not know is one, since codes are
