@@ -75,8 +75,31 @@ struct SteeringTests {
           == [Outcome(job: 1, done: false, outcome: sentence)]
       )
       #expect(try await stage.steer("retry", "1", "2") == .status(0))
-      #expect(try await stage.steer("retry", "1", "2") == .status(0))
       #expect(try await stage.steer("resume") == .status(64))
+    }
+  }
+
+  @Test("who resumes or retries a job that needs neither is told that nothing was done, and why")
+  func nothingToDo() async throws {
+    try await Stage.play { stage in
+      try await stage.database.insert(Job(Reward.first, 5), Job(Reward.second, 6))
+      for (verb, why) in [
+        ("resume", "it is not paused"),
+        ("retry", "it has not failed, was not cancelled and is not held"),
+      ] {
+        let open = try stage.codemint([verb, "1"], Self.noKey)
+        #expect(try await open.end() == .status(0))
+        let sentence = "job 1 is queued with 0 of 5 codes: nothing was done, because \(why)"
+        #expect(try await open.output.whole() == [sentence])
+      }
+      _ = try stage.daemon()
+      try await stage.database.allEnded()
+      for verb in ["resume", "retry"] {
+        let ended = try stage.codemint([verb, "1"], Self.noKey)
+        #expect(try await ended.end() == .status(65))
+        let sentence = "job 1 is completed with 5 of 5 codes: there is nothing to \(verb)"
+        #expect(try await ended.errors.whole() == ["codemint: \(sentence)"])
+      }
     }
   }
 }

@@ -92,8 +92,8 @@ struct ResumeCommand: AsyncParsableCommand {
     commandName: "resume",
     abstract: "Continues paused jobs.",
     discussion: """
-      A job that is not paused stays as it is. A held job stays held; `codemint resolve` or \
-      `codemint retry` releases it.
+      Of a job that is not paused the command says that nothing was done; a job that has ended is \
+      refused with status 65. A held job stays held; `codemint resolve` or `codemint retry` releases it.
       """
   )
 
@@ -110,7 +110,8 @@ struct RetryCommand: AsyncParsableCommand {
     discussion: """
       Surplus codes of the job are used first; only the rest is asked for. A job that is held because \
       the API refused its reward continues too. A job that is held for a call in doubt needs `codemint \
-      resolve` first.
+      resolve` first. Of a job that is queued or running and not held the command says that nothing was \
+      done; a completed job is refused with status 65.
       """
   )
 

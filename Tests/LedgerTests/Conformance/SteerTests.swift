@@ -41,7 +41,7 @@ struct SteerTests {
     }
   }
 
-  @Test("what has ended otherwise is not cancelled or paused", arguments: LedgerKind.allCases)
+  @Test("what has ended otherwise is not cancelled, paused or resumed", arguments: LedgerKind.allCases)
   func tooLate(kind: LedgerKind) async throws {
     try await Scene.lend(kind) { scene in
       let completed = try await scene.insert(5)
@@ -53,7 +53,9 @@ struct SteerTests {
       for id in [completed, failed] {
         #expect(try await !scene.ledger.edit(.cancel(id)))
         #expect(try await !scene.ledger.edit(.pause(id)))
+        #expect(try await !scene.ledger.edit(.resume(id)))
       }
+      #expect(try await !scene.ledger.edit(.retry(completed)))
       #expect(try await scene.ledger.facts().differences(from: before) == [])
     }
   }
@@ -163,7 +165,7 @@ struct SteerTests {
       #expect(job.issued == 1100 - rest && job.surplus == surplus - (600 - rest))
       #expect(job.state == (rest == 0 ? .completed : .running) && job.errorCode == nil)
       if rest > 0 { #expect(try await scene.claim().call.size == min(500, rest)) }
-      #expect(try await scene.ledger.edit(.retry(id)))
+      #expect(try await scene.ledger.edit(.retry(id)) == (rest > 0), "nothing to retry")
     }
   }
 

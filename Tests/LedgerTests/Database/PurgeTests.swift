@@ -57,13 +57,13 @@ struct PurgeTests {
       try await refuses(job, connection, "it can be purged when it has ended")
       try await refuses(JobID(99), connection, "there is no job 99", sqlState: "P0002")
       let claimed = try await scene.doubtfulCall()
-      try await refuses(job, connection, "see codemint.doubts")
+      try await refuses(job, connection, "codemint is finding out what one of its calls did")
       let doubt = try await scene.doubt()
       try await scene.decide(doubt) { decision in
         decision.held = [claimed.call.id]
         decision.holdReason = .unexplained
       }
-      try await refuses(job, connection, "decide its doubtful calls first")
+      try await refuses(job, connection, "decide its held calls first")
       _ = try await connection.query(
         "SELECT codemint.resolve_call($1, 'absent', 'nothing there')",
         [.uuid(claimed.call.id.id.bits)]
@@ -81,6 +81,20 @@ struct PurgeTests {
       try await connection.script("UPDATE codemint.rewards SET closed_at = NULL")
       _ = try await purge(job, connection)
       #expect(try await connection.facts().jobs[job] == nil)
+    }
+  }
+
+  @Test("the words about a job that is held for its reward do not speak of calls in doubt")
+  func heldForReward() async throws {
+    try await play { scene, connection in
+      let job = try await scene.insert(10)
+      try await connection.script(
+        "SELECT codemint.hold_jobs(reward_id, 'forbidden', 'no') FROM codemint.jobs"
+      )
+      let words = "it can be purged when it has ended; codemint.cancel_job(\(job.number)) ends it"
+      try await refuses(job, connection, words)
+      #expect(try await scene.ledger.edit(.cancel(job)))
+      _ = try await purge(job, connection)
     }
   }
 

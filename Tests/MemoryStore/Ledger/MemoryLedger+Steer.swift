@@ -24,7 +24,7 @@ extension MemoryLedger {
 
   /// Lets a paused job proceed: `codemint.resume_job`.
   public mutating func resume(_ id: JobID, now: Int64) -> Bool {
-    guard var job = jobs[id] else { return false }
+    guard var job = jobs[id], job.state.takesCalls else { return false }
     if !job.paused { return true }
     job.paused = false
     return steered(job, "resume", now: now)
@@ -32,8 +32,8 @@ extension MemoryLedger {
 
   /// Opens a job again for what it lacks: `codemint.retry_job`.
   public mutating func retry(_ id: JobID, now: Int64) -> Bool {
-    guard var job = jobs[id] else { return false }
-    if job.state == .completed || job.state.takesCalls && !job.held { return true }
+    guard var job = jobs[id], job.state != .completed else { return false }
+    if job.state.takesCalls && !job.held { return true }
     let hasHeldCall = calls.values.contains { $0.call.job == id && $0.heldAt != nil }
     guard job.state != .ending, !hasHeldCall else { return false }
     takeSurplus(&job)

@@ -83,9 +83,11 @@ LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
-  IF p_job.held OR EXISTS (SELECT FROM codemint.calls c
-                           WHERE c.job_id = p_job.id AND c.state = 'in_doubt') THEN
-    PERFORM codemint.refuse(p_job, 'decide its doubtful calls first, see codemint.doubts');
+  IF EXISTS (SELECT FROM codemint.calls c WHERE c.job_id = p_job.id AND c.held_at IS NOT NULL) THEN
+    PERFORM codemint.refuse(p_job, 'decide its held calls first, see codemint.doubts');
+  ELSIF EXISTS (SELECT FROM codemint.calls c WHERE c.job_id = p_job.id AND c.state = 'in_doubt') THEN
+    PERFORM codemint.refuse(p_job, 'codemint is finding out what one of its calls did, see '
+      'codemint.doubts; purge it when that is known');
   ELSIF p_job.finished_at IS NULL THEN
     PERFORM codemint.refuse(p_job, format(
       'it can be purged when it has ended; codemint.cancel_job(%s) ends it', p_job.id));
@@ -115,8 +117,13 @@ DECLARE
   v_codes  integer := 0;
   v_number integer;
 BEGIN
-  SELECT * INTO v_job FROM codemint.jobs j WHERE j.id = p_job FOR UPDATE;
-  IF NOT FOUND THEN
+  BEGIN
+    SELECT * INTO v_job FROM codemint.jobs j WHERE j.id = p_job FOR UPDATE;
+  EXCEPTION
+    WHEN lock_not_available THEN
+      PERFORM codemint.refuse_locked('job ' || p_job, codemint.job_holder(p_job));
+  END;
+  IF v_job.id IS NULL THEN
     RAISE EXCEPTION 'there is no job %', p_job USING ERRCODE = 'no_data_found';
   END IF;
   PERFORM codemint.check_purge(v_job);
@@ -150,4 +157,5 @@ END
 $$;
 COMMENT ON FUNCTION codemint.purge_job(bigint, text) IS
   'Removes a job that has ended, its requests, and its codes; only the ids of the codes stay. There '
-  'is no way back. Refused while the job is held or in doubt, or its reward is closed or watched.';
+  'is no way back. Refused while a call of the job is held or in doubt, or its reward is closed or '
+  'watched.';

@@ -5,8 +5,8 @@
 -- A function of an operator never waits for a lock for longer than two seconds, and never takes one
 -- that every claim needs: the operator's transaction may stay open for an hour.
 --
--- An action that is repeated changes nothing and returns the same sentence. Each change is kept
--- with who, when and why (job_actions).
+-- An action that is repeated changes nothing. Whoever asks for something that the job does not need is
+-- told that nothing was done, and why. Each change is kept with who, when and why (job_actions).
 
 -- Locks a job's row, after its reward's row. Somebody may keep either for long, so the function waits
 -- for two seconds at most and then says who has it. A reward that has no row yet does not get one
@@ -25,15 +25,24 @@ BEGIN
     SELECT * INTO v_job FROM codemint.jobs j WHERE j.id = p_job FOR NO KEY UPDATE;
   EXCEPTION
     WHEN lock_not_available THEN
-      RAISE EXCEPTION 'job % is locked by %', p_job,
-        coalesce(codemint.job_holder(p_job), 'another connection')
-        USING ERRCODE = 'lock_not_available',
-              HINT = 'Nothing was changed. Try again when that transaction has ended.';
+      PERFORM codemint.refuse_locked('job ' || p_job, codemint.job_holder(p_job));
   END;
   IF v_job.id IS NULL THEN
     RAISE EXCEPTION 'there is no job %', p_job USING ERRCODE = 'no_data_found';
   END IF;
   RETURN v_job;
+END
+$$;
+
+-- Says who has locked what an operator's function needs.
+CREATE OR REPLACE FUNCTION codemint.refuse_locked(p_what text, p_holder text) RETURNS void
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+  RAISE EXCEPTION '% is locked by %', p_what, coalesce(p_holder, 'another connection')
+    USING ERRCODE = 'lock_not_available',
+          HINT = 'Nothing was changed. Try again when that transaction has ended.';
 END
 $$;
 
@@ -203,8 +212,11 @@ AS $$
 DECLARE
   v_job codemint.jobs := codemint.lock_job(p_job);
 BEGIN
+  IF v_job.state NOT IN ('queued', 'running') THEN
+    PERFORM codemint.refuse(v_job, 'there is nothing to resume');
+  END IF;
   IF NOT v_job.paused THEN
-    RETURN codemint.describe_job(v_job);
+    RETURN codemint.describe_job(v_job) || ': nothing was done, because it is not paused';
   END IF;
   v_job.paused := false;
   RETURN codemint.steer_job(v_job, 'resume', p_note);
@@ -233,8 +245,11 @@ AS $$
 DECLARE
   v_job codemint.jobs := codemint.lock_job(p_job);
 BEGIN
-  IF v_job.state = 'completed' OR v_job.state IN ('queued', 'running') AND NOT v_job.held THEN
-    RETURN codemint.describe_job(v_job);
+  IF v_job.state = 'completed' THEN
+    PERFORM codemint.refuse(v_job, 'there is nothing to retry');
+  ELSIF v_job.state IN ('queued', 'running') AND NOT v_job.held THEN
+    RETURN codemint.describe_job(v_job)
+      || ': nothing was done, because it has not failed, was not cancelled and is not held';
   END IF;
   IF v_job.state = 'ending' THEN
     PERFORM codemint.refuse(v_job, 'it can be retried when it has ended');
@@ -242,7 +257,7 @@ BEGIN
   IF EXISTS (SELECT FROM codemint.calls c
              WHERE c.job_id = p_job AND c.held_at IS NOT NULL
                AND codemint.has_seen_all(c.hold_reason)) THEN
-    PERFORM codemint.refuse(v_job, 'decide its doubtful calls first, see codemint.doubts');
+    PERFORM codemint.refuse(v_job, 'decide its held calls first, see codemint.doubts');
   END IF;
   v_job := codemint.take_surplus(v_job);
   v_job.state := CASE WHEN v_job.started_at IS NULL THEN 'queued' ELSE 'running' END;
@@ -504,7 +519,15 @@ AS $$
 DECLARE
   v_codes bigint;
 BEGIN
-  PERFORM FROM codemint.rewards r WHERE r.reward_id = p_reward FOR NO KEY UPDATE;
+  BEGIN
+    PERFORM FROM codemint.rewards r WHERE r.reward_id = p_reward FOR NO KEY UPDATE;
+  EXCEPTION
+    WHEN lock_not_available THEN
+      PERFORM codemint.refuse_locked('reward ' || p_reward, (
+        SELECT string_agg(h.holder, '; ')
+        FROM codemint.rewards r CROSS JOIN codemint.lock_holders(r.xmax, '0', NULL, p_reward) h
+        WHERE r.reward_id = p_reward));
+  END;
   SELECT count(*) INTO v_codes
   FROM codemint.jobs j
   JOIN codemint.codes c ON c.job_id = j.id AND c.sync_status IN ('pending', 'error')
