@@ -3,7 +3,7 @@ internal import Synchronization
 /// Lends connections, each to one borrower at a time, in the order in which they asked.
 ///
 /// Connections are made when they are needed, up to the limit. One that broke, came back with an open
-/// transaction, or has become read-only, is closed; one that has been idle for long is tried before it is lent. While
+/// transaction, takes no writes, or was told that its server stops, is closed; one that has been idle for long is tried before it is lent. While
 /// no connection can be made, attempts are spaced by the backoff, and whoever waits is told why.
 public final class Pool: Sendable {
   private let settings: ConnectionSettings

@@ -111,10 +111,29 @@ struct PoolTests {
       try await pool.query("INSERT INTO t VALUES (1)")
     }
     #expect(error?.sqlState == "25006" && pool.counts.idle == 0)
+    // Also if it was never asked to write: the server says so by itself.
+    #expect(try await pool.query("SELECT n FROM t").isEmpty && pool.counts.idle == 0)
     try await owner.script("ALTER DATABASE \(name) RESET default_transaction_read_only")
     #expect(try await pool.query("INSERT INTO t VALUES (1) RETURNING n").count == 1)
+    #expect(pool.counts.idle == 1)
     await pool.close()
     await owner.close()
+  }
+
+  @Test("opens another connection when a pooler passes on that its server stops")
+  func stopping() async throws {
+    let pool = Pool(try await TestServer.database(), limit: 1)
+    for state in ["57P01", "57P02", "57P03"] {
+      let error = await failure { () throws(PostgresError) in
+        try await pool.withConnection { (connection) throws(PostgresError) in
+          _ = try await connection.script(
+            "DO $$ BEGIN RAISE EXCEPTION 'stopping' USING ERRCODE = '\(state)'; END $$"
+          )
+        }
+      }
+      #expect(error?.sqlState == state && pool.counts.idle == 0)
+    }
+    await pool.close()
   }
 
   @Test("does not lend a connection again that came back with an open transaction")

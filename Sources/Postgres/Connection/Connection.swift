@@ -158,7 +158,7 @@ public actor Connection {
   func noteCondition() {
     let isGood = link.isOpen && link.isGood && !interrupter.hasFired
     // A pool opens another one in place of a connection that is not idle.
-    let isIdle = link.isOpen && link.isIdle && !link.isReadOnly
+    let isIdle = link.isOpen && link.isIdle && !link.isOutworn
     let isUsable = condition.withLock { condition in
       condition.isUsable = condition.isUsable && isGood
       condition.isIdle = isIdle

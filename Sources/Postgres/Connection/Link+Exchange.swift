@@ -103,7 +103,7 @@ extension Link {
       )
     default:
       let error = PostgresError(result.handle)
-      if error.sqlState == "25006" { noteReadOnly() }
+      if error.tellsToReconnect { noteOutworn() }
       guard isGood, error.code != .connectionLost else {
         derail()
         return .failed(lostError(error))
@@ -135,6 +135,13 @@ extension Link {
 }
 
 extension PostgresError {
+  /// Whether another session may be at another server, or have other settings: a write was refused, or
+  /// the server stops, starts or has crashed (57P01 to 57P03). A pooler passes these on and keeps its
+  /// own connection to the client.
+  fileprivate var tellsToReconnect: Bool {
+    ["25006", "57P01", "57P02", "57P03"].contains(sqlState)
+  }
+
   /// An answer that should have come with the others and did not.
   static var noAnswer: PostgresError {
     PostgresError(.connectionLost, "the server did not answer a statement", isOutcomeUnknown: true)

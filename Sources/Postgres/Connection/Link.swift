@@ -9,8 +9,8 @@ struct Link: ~Copyable {
     var notices: [Notice] = []
     /// Whether a statement changed the protocol to one that is not spoken here.
     var isDerailed = false
-    /// Whether the server has refused a write because the session, or the server, takes none.
-    var isReadOnly = false
+    /// Whether the server has said that the session is of no more use, or not the one that is meant.
+    var isOutworn = false
   }
 
   private var pointer: OpaquePointer?
@@ -84,11 +84,20 @@ struct Link: ~Copyable {
 
   func derail() { course.isDerailed = true }
 
-  func noteReadOnly() { course.isReadOnly = true }
+  func noteOutworn() { course.isOutworn = true }
 
-  /// Whether the server has refused a write because the session or the server takes none. A setting
-  /// that was changed back, or a failover behind the same address, helps only a new session.
-  var isReadOnly: Bool { course.isReadOnly }
+  /// Whether another session is better than this one: a write was refused because the session or the
+  /// server takes none, or the server said that it stops, or that it tells so of itself. A setting that
+  /// was changed back, or a failover behind the same address, helps only a new session.
+  var isOutworn: Bool {
+    course.isOutworn || reports("default_transaction_read_only") || reports("in_hot_standby")
+  }
+
+  /// Whether the server reports that this setting is on. It reports both of the above, at the start of a
+  /// session and whenever they change (PostgreSQL manual, PQparameterStatus).
+  private func reports(_ setting: String) -> Bool {
+    unsafe PQparameterStatus(pointer, setting).map { unsafe String(cString: $0) } == "on"
+  }
 
   func makeCancelTicket() -> CancelTicket? {
     guard let cancel = unsafe PQgetCancel(pointer) else { return nil }
