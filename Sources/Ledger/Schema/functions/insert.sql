@@ -13,6 +13,9 @@ AS $$
 DECLARE
   v_now timestamptz := clock_timestamp();
 BEGIN
+  -- Many programs write NULL for what they leave out; it means the column's default.
+  NEW.priority := coalesce(NEW.priority, 5);
+  NEW.run_at := coalesce(NEW.run_at, v_now);
   IF (NEW.state, NEW.paused, NEW.held, NEW.issued, NEW.outstanding, NEW.surplus,
       NEW.answers_without_progress, NEW.is_new)
        IS DISTINCT FROM ('queued', false, false, 0, 0, 0, 0, false)
