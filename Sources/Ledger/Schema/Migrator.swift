@@ -4,7 +4,8 @@ public import Postgres
 ///
 /// Tables go forward only. Functions, triggers, views and grants are replaced as a whole whenever
 /// their checksum, or what is really there, differs. Any number of hosts may migrate at the same time,
-/// through a transaction-pooling proxy too: each waits for an advisory lock and compares again.
+/// through a transaction-pooling proxy too: each waits for a lock on the table of migrations and compares
+/// again. An advisory lock could be taken by every login, which would keep all migrations waiting.
 ///
 /// A fleet may be at work meanwhile. Claims stop first, and calls in flight are waited for, so that no
 /// call is settled by functions that its daemon does not know. A daemon of another version is refused
@@ -121,8 +122,11 @@ public struct Migrator: Sendable {
   }
 
   private func prepare() async throws(PostgresError) {
-    try await connection.transaction { (connection) throws(PostgresError) in
-      _ = try await connection.query(Statements.lock)
+    do throws(PostgresError) {
+      try await connection.script(Schema.bookkeeping)
+    } catch {
+      // Another migrator has made the schema or a table at the same time.
+      guard Statements.alreadyMade.contains(error.sqlState) else { throw error }
       try await connection.script(Schema.bookkeeping)
     }
   }
@@ -244,7 +248,10 @@ extension Migrator {
   /// What the migrator runs.
   enum Statements {
     /// Held until the transaction ends. The number is arbitrary, and the same for every migrator.
-    static let lock: Statement = "SELECT pg_advisory_xact_lock(7226321903127)"
+    static let lock: Statement = "LOCK TABLE codemint.migrations IN SHARE ROW EXCLUSIVE MODE"
+
+    /// A unique index of the catalogue, a schema or a table refuses what is there already.
+    static let alreadyMade: Set<String?> = ["23505", "42P06", "42P07"]
 
     static let isInstalled: Statement = """
       SELECT to_regclass('codemint.migrations') IS NOT NULL

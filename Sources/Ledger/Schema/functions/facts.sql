@@ -25,6 +25,18 @@ BEGIN
 END
 $$;
 
+-- Whether this transaction is the one that may write facts: one may at a time. Any login could take an
+-- advisory lock for ever, so it is a row that only daemons may lock, and that nobody waits for.
+CREATE OR REPLACE FUNCTION codemint.may_write_facts() RETURNS boolean
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+  PERFORM FROM codemint.healing h FOR NO KEY UPDATE SKIP LOCKED;
+  RETURN FOUND;
+END
+$$;
+
 -- Records a fact about the API that p_witnesses codes have shown. A fact that was seen within the
 -- hour is not written again. Nobody waits for whoever is writing a fact: it will be seen again.
 --
@@ -41,7 +53,7 @@ DECLARE
 BEGIN
   SELECT f.last_seen_at INTO v_seen FROM codemint.observed_facts f
   WHERE f.fact = p_fact AND f.subject = p_subject AND f.value = p_value;
-  IF v_seen > v_now - interval '1 hour' OR NOT pg_try_advisory_xact_lock(7226321903131) THEN
+  IF v_seen > v_now - interval '1 hour' OR NOT codemint.may_write_facts() THEN
     RETURN;
   END IF;
   IF v_seen IS NOT NULL THEN
@@ -82,7 +94,7 @@ DECLARE
 BEGIN
   IF v_known IS NULL OR v_known = p_number THEN
     PERFORM codemint.record_fact(p_fact, '', p_number::text, p_witnesses);
-  ELSIF v_known < p_number AND pg_try_advisory_xact_lock(7226321903131) THEN
+  ELSIF v_known < p_number AND codemint.may_write_facts() THEN
     UPDATE codemint.observed_facts f
     SET value = p_number::text, first_seen_at = clock_timestamp(),
         last_seen_at = clock_timestamp(), witnesses = p_witnesses
