@@ -268,6 +268,36 @@ struct HealingTests {
     }
   }
 
+  @Test("rule 20: plans to list or to ask again come forward with a clock that was set back, once")
+  func plans() async throws {
+    try await RealLedger.lend { ledger in
+      try await ledger.announce(Scene.fast)
+      _ = try await ledger.insert(10, of: Scene.reward)
+      _ = try await ledger.claim()
+      try await ledger.bystander.script(
+        """
+        INSERT INTO codemint.reward_watches (reward_id, reason, next_listing_at)
+          SELECT reward_id, 'restore', now() + interval '61 min' FROM codemint.rewards;
+        INSERT INTO codemint.tracked_rewards (reward_id, next_pass_at)
+          SELECT reward_id, now() + interval '61 min' FROM codemint.rewards;
+        INSERT INTO codemint.resyncs (reward_id, system, next_at)
+          SELECT reward_id, 'shopify', now() + interval '61 min' FROM codemint.rewards;
+        UPDATE codemint.healing SET checked_at = now() + interval '1 hour';
+        """
+      )
+      #expect(try await ledger.heartbeat().mended.count == 1)
+      let near = try await ledger.bystander.query(
+        """
+        SELECT next_listing_at < now() + interval '2 min' AND next_pass_at < now() + interval '2 min'
+               AND next_at < now() + interval '2 min' AND next_at > now() AS near
+        FROM codemint.reward_watches, codemint.tracked_rewards, codemint.resyncs
+        """
+      )
+      #expect(try near.one().bool("near"))
+      #expect(try await ledger.heartbeat().mended.isEmpty)
+    }
+  }
+
   private static let due = "UPDATE codemint.healing SET checked_at = NULL"
 
   private static func lendClocked(

@@ -50,6 +50,35 @@ struct StandstillTests {
     }
   }
 
+  @Test("rule 2: hundreds of rewards that one transaction has locked keep no claim from the others")
+  func hundreds() async throws {
+    try await RealLedger.lend { ledger in
+      try await ledger.announce(Scene.fast)
+      try await ledger.bystander.script(
+        """
+        INSERT INTO codemint.jobs (reward_id, count, priority)
+          SELECT gen_random_uuid(), 1000, 3 FROM generate_series(1, 600);
+        INSERT INTO codemint.rewards (reward_id) SELECT reward_id FROM codemint.jobs;
+        SELECT count(codemint.refresh_queue(reward_id)) FROM codemint.rewards;
+        INSERT INTO codemint.jobs (reward_id, count) VALUES ('\(Scene.reward)', 1000);
+        SELECT codemint.lock_reward('\(Scene.reward)');
+        SELECT codemint.refresh_queue('\(Scene.reward)');
+        INSERT INTO codemint.jobs (reward_id, count) VALUES ('\(Scene.otherReward)', 1000);
+        ANALYZE;
+        BEGIN; SELECT count(codemint.pause_job(id)) FROM codemint.jobs WHERE priority = 3;
+        """
+      )
+      for _ in 1...2 {
+        guard case .call(let call) = try await ledger.claim() else {
+          Issue.record("nothing is claimed")
+          return
+        }
+        #expect([Scene.reward, Scene.otherReward].contains(call.call.reward))
+      }
+      try await ledger.bystander.script("ROLLBACK")
+    }
+  }
+
   @Test("rule 2: a reward that somebody has locked or is making is passed over")
   func rewardPassedOver() async throws {
     try await RealLedger.lend { ledger in

@@ -14,6 +14,7 @@ SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
   v_now    timestamptz := clock_timestamp();
+  v_before timestamptz := (SELECT h.checked_at FROM codemint.healing h);
   v_mended text[];
 BEGIN
   UPDATE codemint.healing h SET checked_at = v_now
@@ -26,6 +27,9 @@ BEGIN
   END IF;
   v_mended := codemint.cut_future(v_now) || codemint.heal_jobs() || codemint.heal_places()
               || codemint.heal_queues() || codemint.heal_in_flight();
+  IF v_before > v_now + interval '1 second' THEN
+    v_mended := v_mended || codemint.shift_plans(v_before - v_now, v_now);
+  END IF;
   IF cardinality(v_mended) > 0 THEN
     UPDATE codemint.healing h
     SET mended_at = v_now, mended = array_to_string(v_mended[:10], '; ');
@@ -329,6 +333,43 @@ BEGIN
   SELECT v_mended || array_agg(format('job %s: its pause was too far ahead', c.id))
     INTO v_mended FROM cut c;
   RETURN coalesce(array_remove(v_mended, NULL), '{}');
+END
+$$;
+
+-- Plans for watches, sync passes and resyncs carry no length: they are up to a day ahead, and hold up no
+-- call, but for a reward that has to be listed first. They come forward by as much as the clock went
+-- back since the last comparison, and say so once.
+CREATE OR REPLACE FUNCTION codemint.shift_plans(p_back interval, p_now timestamptz) RETURNS text[]
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+  v_shifted integer := 0;
+  v_number  integer;
+BEGIN
+  UPDATE codemint.reward_watches w SET next_listing_at = greatest(w.next_listing_at - p_back, p_now)
+  WHERE w.reward_id = ANY (ARRAY(
+    SELECT o.reward_id FROM codemint.reward_watches o WHERE o.next_listing_at > p_now
+    FOR NO KEY UPDATE SKIP LOCKED));
+  GET DIAGNOSTICS v_number = ROW_COUNT;
+  v_shifted := v_shifted + v_number;
+  UPDATE codemint.tracked_rewards t
+  SET next_pass_at = greatest(t.next_pass_at - p_back, p_now), worker_until = t.worker_until - p_back
+  WHERE t.reward_id = ANY (ARRAY(
+    SELECT o.reward_id FROM codemint.tracked_rewards o
+    WHERE o.next_pass_at > p_now OR o.worker_until > p_now
+    FOR NO KEY UPDATE SKIP LOCKED));
+  GET DIAGNOSTICS v_number = ROW_COUNT;
+  v_shifted := v_shifted + v_number;
+  UPDATE codemint.resyncs r SET next_at = greatest(r.next_at - p_back, p_now)
+  WHERE (r.reward_id, r.system) IN (
+    SELECT o.reward_id, o.system FROM codemint.resyncs o WHERE o.next_at > p_now
+    FOR NO KEY UPDATE SKIP LOCKED);
+  GET DIAGNOSTICS v_number = ROW_COUNT;
+  v_shifted := v_shifted + v_number;
+  RETURN CASE WHEN v_shifted > 0 THEN ARRAY[format(
+    'the clock was set back by %s: %s plan(s) to list or ask again came forward', p_back, v_shifted)]
+    ELSE '{}' END;
 END
 $$;
 

@@ -202,6 +202,65 @@ BEGIN
 END
 $$;
 
+-- The first job of a reward that nobody has locked, without rewards in p_passed; job_id is null if there
+-- is none. What is locked is skipped in one scan, and a reward that has no row yet is locked by nobody.
+-- The rewards are locked that were looked at last. The plans are pinned as in refresh_queue.
+CREATE OR REPLACE FUNCTION codemint.next_unlocked(
+  p_account codemint.account, p_now timestamptz, p_passed uuid[]
+) RETURNS codemint.candidate
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+SET enable_seqscan = off
+SET enable_bitmapscan = off
+SET enable_sort = off
+AS $$
+DECLARE
+  v_limit  integer := p_account.max_in_flight_per_reward;
+  v_reward codemint.rewards;
+  v_queued codemint.rewards;
+  v_fresh  codemint.pending_placements;
+  v_next   codemint.candidate;
+BEGIN
+  SELECT * INTO v_fresh FROM codemint.pending_placements p
+  WHERE p.reward_id <> ALL (p_passed)
+    AND NOT EXISTS (SELECT FROM codemint.rewards r WHERE r.reward_id = p.reward_id)
+  ORDER BY p.priority, p.due_at, p.job_id
+  LIMIT 1;
+  SELECT * INTO v_reward FROM codemint.rewards r
+  WHERE r.new_job IS NOT NULL AND r.closed_at IS NULL AND NOT r.awaits_listing
+    AND r.in_flight < v_limit AND coalesce(r.paused_until, '-infinity') <= p_now
+    AND coalesce(r.passed_over_until, '-infinity') <= p_now AND r.reward_id <> ALL (p_passed)
+  ORDER BY r.queue_priority, r.new_since, r.new_job
+  LIMIT 1 FOR NO KEY UPDATE SKIP LOCKED;
+  SELECT * INTO v_queued FROM codemint.rewards r
+  WHERE r.queue_head IS NOT NULL AND r.closed_at IS NULL AND NOT r.awaits_listing
+    AND r.in_flight < v_limit AND coalesce(r.paused_until, '-infinity') <= p_now
+    AND coalesce(r.passed_over_until, '-infinity') <= p_now AND r.reward_id <> ALL (p_passed)
+  ORDER BY r.queue_priority, r.queue_head
+  LIMIT 1 FOR NO KEY UPDATE SKIP LOCKED;
+  IF v_fresh.priority <= least(v_reward.queue_priority, v_queued.queue_priority)
+     OR num_nonnulls(v_reward.reward_id, v_queued.reward_id) = 0 THEN
+    v_next.reward_id := v_fresh.reward_id;
+    v_next.job_id := v_fresh.job_id;
+    v_next.is_new := true;
+  ELSIF v_queued.queue_priority < v_reward.queue_priority OR v_reward.reward_id IS NULL
+     OR v_queued.queue_priority = v_reward.queue_priority AND p_account.new_job_last THEN
+    v_next.reward_id := v_queued.reward_id;
+    v_next.is_new := false;
+    v_next.queue_position := v_queued.queue_head;
+    SELECT j.id INTO v_next.job_id
+    FROM codemint.jobs j
+    WHERE j.reward_id = v_queued.reward_id AND j.priority = v_queued.queue_priority
+      AND j.queue_position = v_queued.queue_head;
+  ELSE
+    v_next.reward_id := v_reward.reward_id;
+    v_next.job_id := v_reward.new_job;
+    v_next.is_new := true;
+  END IF;
+  RETURN v_next;
+END
+$$;
+
 -- Takes the first placements into their rewards' queues. Called if none of them can be served, so
 -- that no claim steps over them again. Skips rewards that are locked. Returns whether it placed a
 -- job.
