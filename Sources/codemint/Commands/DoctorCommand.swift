@@ -6,7 +6,9 @@ struct DoctorCommand: AsyncParsableCommand {
     commandName: "doctor",
     abstract: "Checks that the daemon can work with these settings, this database and this API.",
     discussion: """
-      It changes nothing and makes no codes; it asks the API with GET /v1/team. Each line is ok, warning \
+      It changes nothing and makes no codes; it asks the API with GET /v1/team. A claim, a settlement and a \
+      pause are tried on the database in transactions that are rolled back, as the login and as each role \
+      that it may become. Each line is ok, warning \
       or failed, and says what to do. A wrong setting is a failed line; everything that does not depend \
       on it is still checked. What codemint has seen of the API so far is shown too. It ends with status 0 if nothing failed, else with 1. Run it as the \
       daemon's user, with the same settings and secrets; \"Commands on this host\" in \

@@ -40,6 +40,7 @@ struct DatabaseExamination {
         try await encoding(connection), try await clocks(connection),
         try await connections(connection),
       ]
+      findings += try await trials(connection, for: state)
       findings += try await account(connection)
     } catch {
       findings.append(.failed(subject, "\(error)", "correct the failed lines above first"))
@@ -63,6 +64,28 @@ struct DatabaseExamination {
       return .ok("privileges", "the login may do everything that the daemon does")
     }
     return .failed("privileges", complaint, "let an administrator grant the privilege")
+  }
+
+  /// What is allowed on paper is also tried: the server may take no writes, and somebody's trigger or
+  /// lock may refuse.
+  private func trials(
+    _ connection: Connection,
+    for state: SchemaState
+  ) async throws(PostgresError) -> [Finding] {
+    let subject = "trial"
+    let trial = Trial(connection)
+    if let refusal = try await trial.refusalOfWrites() {
+      return [
+        .failed(
+          subject,
+          refusal,
+          "let database.url name every server and end with target_session_attrs=read-write; if this is "
+            + "the primary, take the setting back"
+        )
+      ]
+    }
+    guard state == .current else { return [] }
+    return try await trial.outcomes().map(TrialFinding.finding)
   }
 
   /// Text that is not UTF-8 could be stored in another encoding, and never be sent.
