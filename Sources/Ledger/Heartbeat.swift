@@ -6,7 +6,7 @@ extension PostgresStore {
   private static let heartbeat: Statement = """
     SELECT call_id, job_id, reward_id, action, done_by, state_before, state_after, next_us,
            block_code, block_message, probe_now, reconciling_due, api_failing, max_in_flight,
-           mended
+           mended, stall
     FROM codemint.heartbeat($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
     """
 
@@ -87,7 +87,8 @@ extension Heartbeat {
       isReconcilingDue: try last.bool("reconciling_due"),
       isAPIFailing: try last.bool("api_failing"),
       maxInFlight: try last.integer("max_in_flight"),
-      mended: try last.texts("mended")
+      mended: try last.texts("mended"),
+      stall: try last.optionalText("stall")
     )
   }
 }

@@ -92,8 +92,20 @@ public struct OverviewQueries: Sendable {
                     SELECT id, host, process, version, draining,
                            started_at
                     FROM codemint.workers WHERE expires_at >= clock_timestamp()
-                    ORDER BY started_at LIMIT 50) w)
-    )::text AS page
+                    ORDER BY started_at LIMIT 50) w),
+      'unexplained', (SELECT coalesce(jsonb_agg(u), '[]') FROM codemint.unexplained_jobs() u),
+      'standstill', s.words
+    )::text AS page, s.words AS standstill
+    FROM (
+      SELECT CASE
+        WHEN pg_is_in_recovery() THEN 'the database is a standby and takes no writes'
+        WHEN current_setting('transaction_read_only')::boolean
+        THEN 'the database takes no writes: it was made read-only'
+        WHEN t.since IS NOT NULL
+        THEN 'nothing is claimed since ' || date_trunc('second', t.since)
+          || ' although jobs are due; the daemons'' logs say more' END AS words
+      FROM (SELECT codemint.stalled_since() AS since) t
+    ) s
     """
 
   private static let gauges: Statement = """
@@ -109,7 +121,10 @@ public struct OverviewQueries: Sendable {
               SELECT reward_id FROM codemint.resyncs WHERE given_up_at IS NOT NULL) g
            ) AS sync_given_up,
            (SELECT count(DISTINCT (f.fact, f.subject)) FROM codemint.observed_facts f
-            WHERE f.contradicted_at > clock_timestamp() - interval '7 days') AS contradicted_facts
+            WHERE f.contradicted_at > clock_timestamp() - interval '7 days') AS contradicted_facts,
+           coalesce(extract(epoch FROM clock_timestamp() - a.stalled_since), 0)::double precision
+             AS stalled_seconds,
+           (SELECT count(*) FROM codemint.unexplained_jobs()) AS unexplained
     FROM (
       SELECT count(*) FILTER (WHERE state = 'queued') AS queued,
              count(*) FILTER (WHERE state = 'running') AS running,
@@ -134,9 +149,11 @@ public struct OverviewQueries: Sendable {
     self.pool = pool
   }
 
-  /// Everything that the status page shows, as one JSON object.
-  public func page() async throws(PostgresError) -> String {
-    try await pool.query(Self.page).one().text("page")
+  /// Everything that the status page shows, as one JSON object, and why nothing is done although there
+  /// is work, in words for everybody; nil if that is not so.
+  public func page() async throws(PostgresError) -> (json: String, standstill: String?) {
+    let row = try await pool.query(Self.page).one()
+    return (try row.text("page"), try row.optionalText("standstill"))
   }
 
   /// The numbers for the metrics.
@@ -156,6 +173,8 @@ public struct OverviewQueries: Sendable {
       unattributedCodes: Int(try row.int64("unattributed_codes")),
       syncGivenUp: Int(try row.int64("sync_given_up")),
       contradictedFacts: Int(try row.int64("contradicted_facts")),
+      stalledSeconds: try row.double("stalled_seconds"),
+      unexplained: Int(try row.int64("unexplained")),
       accountState: try row.text("account_state"),
       requestsPerSecond: try row.optionalDouble("requests_per_second"),
       inFlight: Int(try row.int64("in_flight")),
@@ -193,6 +212,10 @@ public struct LedgerGauges: Hashable, Sendable {
   public let syncGivenUp: Int
   /// Facts about the API that were contradicted within the last week.
   public let contradictedFacts: Int
+  /// Seconds since nothing is claimed although jobs could be; zero unless that is a minute or more.
+  public let stalledSeconds: Double
+  /// Jobs of which codemint cannot tell why they wait; at most twenty are counted.
+  public let unexplained: Int
   /// open, trying, paused, upgrading, failing, blocked or suspended.
   public let accountState: String
   /// The pace in force; nil before the first daemon has come.

@@ -104,6 +104,12 @@ public struct Worker: Sendable {
     context.outage.isSuperseded
   }
 
+  /// What has kept this worker from its database for a minute or more, in words for everybody; nil if
+  /// nothing has.
+  public var trouble: String? {
+    context.outage.lasting(.seconds(60))
+  }
+
   /// The calls that are claimed and not settled, by name, for the log of a hard stop.
   public var callsInFlight: [CallID] {
     context.leases.calls

@@ -63,7 +63,8 @@ public struct WorkerConfiguration: Sendable {
   /// length, and a worker has to show that it lives.
   var heartbeatInterval: Duration { min(poll, lease) }
 
-  /// How the others see this worker.
+  /// How the others see this worker. It counts as alive for long enough that a claim may wait for a lock
+  /// until its deadline between two heartbeats.
   func presence(limits: Limits, draining: Bool) -> WorkerPresence {
     WorkerPresence(
       id: id,
@@ -73,7 +74,7 @@ public struct WorkerConfiguration: Sendable {
       limits: limits,
       lengths: lengths,
       draining: draining,
-      lifetime: heartbeatInterval * 3
+      lifetime: max(heartbeatInterval * 3, .seconds(15))
     )
   }
 }

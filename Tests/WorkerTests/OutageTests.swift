@@ -62,6 +62,22 @@ struct OutageTests {
     }
   }
 
+  @Test("what has kept heartbeats from the database for a minute is the worker's trouble, until it ends")
+  func trouble() throws {
+    try Trial.run { trial in
+      await trial.time.pass(.seconds(30))
+      #expect(trial.worker.trouble == nil)
+      trial.store.setAway(true)
+      await trial.time.pass(.seconds(50))
+      #expect(trial.worker.trouble == nil)
+      await trial.time.pass(.seconds(30))
+      #expect(trial.worker.trouble == "the database does not answer; trying until it does")
+      trial.store.setAway(false)
+      await trial.time.pass(.seconds(30))
+      #expect(trial.worker.trouble == nil)
+    }
+  }
+
   @Test("a refused login is said in its own words, and over when the connections that met it work")
   func login() throws {
     let refused = StoreError(.unavailable, "why", cause: .login)

@@ -59,6 +59,9 @@ public struct Heartbeat: Hashable, Sendable {
   /// What was wrong in the ledger and has been mended, in words: somebody had written to its tables, or
   /// set the clock back.
   public let mended: [String]
+  /// What is known about why the fleet stands still although jobs could be claimed, in words; nil if it
+  /// does not stand still.
+  public let stall: String?
 
   /// What was found when the worker announced itself.
   public init(
@@ -69,7 +72,8 @@ public struct Heartbeat: Hashable, Sendable {
     isReconcilingDue: Bool,
     isAPIFailing: Bool,
     maxInFlight: Int,
-    mended: [String] = []
+    mended: [String] = [],
+    stall: String? = nil
   ) {
     self.expired = expired
     self.steered = steered
@@ -79,6 +83,7 @@ public struct Heartbeat: Hashable, Sendable {
     self.isAPIFailing = isAPIFailing
     self.maxInFlight = maxInFlight
     self.mended = mended
+    self.stall = stall
   }
 }
 

@@ -17,6 +17,8 @@ struct DispatchSchedule {
   var blockCode: String?
   /// Whether an outage of the API was logged, and not yet its end.
   var isAPIFailing = false
+  /// Whether a standstill of the fleet was logged, and not yet its end.
+  var isStalled = false
   /// Calls that the fleet may have in flight: more lanes would be of no use.
   private(set) var maxInFlight: Int
 

@@ -73,6 +73,7 @@ struct Dispatcher: Sendable {
       context.note(found.steered)
       if found.isReconcilingDue { context.signals.doubt.notify() }
       note(outage: found, &schedule)
+      note(stall: found.stall, &schedule)
       react(to: found.block, &schedule, &group)
     } catch {
       let pause = context.retryDelay(after: error, during: .heartbeat)
@@ -186,6 +187,20 @@ struct Dispatcher: Sendable {
       )
     } else {
       context.logger.notice("the API answers again")
+    }
+  }
+
+  /// One line when the fleet stands still for no reason that is known, and one when it does no more.
+  private func note(stall: String?, _ schedule: inout DispatchSchedule) {
+    guard (stall != nil) != schedule.isStalled else { return }
+    schedule.isStalled = stall != nil
+    if let stall {
+      context.logger.error(
+        "nothing is claimed although jobs are due",
+        metadata: ["error": "\(stall)"]
+      )
+    } else {
+      context.logger.notice("claims are made again, or nothing is due")
     }
   }
 

@@ -44,6 +44,7 @@ final class OutageRecord: Sendable {
   }
 
   private struct Trouble {
+    let since: Instant
     var failures = 0
     /// Until then further failures are the same one, met by another service.
     var countedUntil: Instant?
@@ -83,7 +84,7 @@ final class OutageRecord: Sendable {
     let key = Key(cause: error.cause, scope: Scope(error.cause, activity))
     let (count, isFirst) = state.withLock { state in
       let isFirst = !state.troubles.keys.contains { $0.cause == error.cause }
-      var trouble = state.troubles[key] ?? Trouble()
+      var trouble = state.troubles[key] ?? Trouble(since: now)
       if trouble.countedUntil.map({ now < $0 }) != true {
         trouble.failures += 1
         trouble.countedUntil = now + Backoff.database.ceiling(failures: trouble.failures)
@@ -98,6 +99,21 @@ final class OutageRecord: Sendable {
       )
     }
     return count
+  }
+
+  /// What has failed for so long, of what is tried again and again; nil if nothing has. Other activities
+  /// may end in a failure and not come again, so that nothing would end it.
+  func lasting(_ patience: Duration) -> String? {
+    let now = clock.now
+    let causes = state.withLock { state in
+      state.troubles.filter { key, trouble in
+        switch key.scope {
+        case .connections, .activity(.heartbeat): now - trouble.since >= patience
+        case .activity: false
+        }
+      }.keys.map(\.cause)
+    }
+    return causes.first.map { "\($0.beginning)" }
   }
 
   /// Whether the ledger has the functions of another version, so that this worker drains.

@@ -66,7 +66,7 @@ struct Daemon {
       worker: worker,
       logger: logger
     )
-    webService = Self.web(settings.listen, connection, limits, health, registry, logger)
+    webService = Self.web(settings.listen, connection, limits, health, registry, worker, logger)
   }
 
   private static func web(
@@ -75,6 +75,7 @@ struct Daemon {
     _ limits: ConnectionLimits,
     _ health: Health,
     _ registry: MetricsRegistry,
+    _ worker: Worker,
     _ logger: Logger
   ) -> WebService? {
     guard case .address(let host, let port) = address else { return nil }
@@ -83,7 +84,13 @@ struct Daemon {
     return WebService(
       host: host,
       port: port,
-      routes: WebRoutes(host: host, health: health, registry: registry, queries: queries),
+      routes: WebRoutes(
+        host: host,
+        health: health,
+        registry: registry,
+        queries: queries,
+        trouble: { worker.trouble }
+      ),
       limits: limits,
       pool: pool,
       logger: logger

@@ -10,6 +10,8 @@ actor StatusBoard {
     let json: String
     /// Why there are no data; nil if there are. The object has the same text as `error`.
     let complaint: String?
+    /// Why nothing is done although there is work; nil if that is not so, or there are no data.
+    var standstill: String?
   }
 
   private let queries: OverviewQueries
@@ -37,7 +39,8 @@ actor StatusBoard {
     let queries = queries
     let task = Task {
       do throws(PostgresError) {
-        return Snapshot(json: try await queries.page(), complaint: nil)
+        let page = try await queries.page()
+        return Snapshot(json: page.json, complaint: nil, standstill: page.standstill)
       } catch {
         let complaint = Self.complaint(error)
         return Snapshot(json: "{\"error\":\(Escaping.json(complaint))}", complaint: complaint)

@@ -11,12 +11,21 @@ struct WebRoutes: Sendable {
   let registry: MetricsRegistry
   let queries: OverviewQueries
   let board: StatusBoard
+  /// What has kept the worker from its database for a minute or more; nil if nothing has.
+  let trouble: @Sendable () -> String?
   private let hosts: LoopbackHosts
   private let listeners = Listeners()
   private let start = Date().timeIntervalSince1970
 
   /// - Parameter host: The host of `http.listen`.
-  init(host: String, health: Health, registry: MetricsRegistry, queries: OverviewQueries) {
+  init(
+    host: String,
+    health: Health,
+    registry: MetricsRegistry,
+    queries: OverviewQueries,
+    trouble: @escaping @Sendable () -> String?
+  ) {
+    self.trouble = trouble
     hosts = LoopbackHosts(configured: host)
     self.health = health
     self.registry = registry
@@ -53,7 +62,8 @@ struct WebRoutes: Sendable {
 
   private func unreadiness() async -> String? {
     if let reason = health.unreadiness { return reason }
-    return await board.snapshot().complaint
+    let snapshot = await board.snapshot()
+    return snapshot.complaint ?? snapshot.standstill ?? trouble()
   }
 
   private func metrics() async -> String {

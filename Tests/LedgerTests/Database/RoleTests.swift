@@ -270,6 +270,7 @@ struct RoleTests {
   private static let operatorsFunctions = [
     "accept_cluster", "cancel_job", "explain_doubt", "lock_holders", "pause_job", "purge_job",
     "reserve_slot", "resolve_call", "resume_job", "retry_job", "set_limits", "set_priority",
+    "stalled_since",
     "track_sync",
   ]
 

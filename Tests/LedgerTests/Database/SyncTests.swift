@@ -195,7 +195,7 @@ struct SyncTests {
       ).one()
       #expect(try problem.int64("codes") == Int64(codes.count))
       #expect(try problem.text("error_text") == text)
-      let page = try await OverviewQueries(pool: ledger.pool).page()
+      let page = try await OverviewQueries(pool: ledger.pool).page().json
       #expect(page.contains(text) && page.firstMatch(of: /(?i)summer/) == nil)
     }
   }

@@ -5,8 +5,8 @@
 -- mends what is wrong (heal), places jobs that are due, ends leases that ran out, fetches the actions of operators, and says
 -- whether the account is blocked and the API is to be probed. Returns a row for each call that
 -- became doubtful, and a row for each action of an operator. The last row has no job: it says when
--- the next heartbeat is due, whether the account is blocked, and what was mended. p_code is the checksum of the
--- functions that the worker was built with (require_code).
+-- the next heartbeat is due, whether the account is blocked, what was mended, and why the fleet stands
+-- still if it does (stalled_since). p_code is the checksum of the functions that the worker was built with (require_code).
 CREATE OR REPLACE FUNCTION codemint.heartbeat(
   p_worker uuid, p_host text, p_process integer, p_version text, p_draining boolean,
   p_requests_per_second double precision, p_burst integer, p_max_in_flight integer,
@@ -16,7 +16,7 @@ CREATE OR REPLACE FUNCTION codemint.heartbeat(
   OUT action text, OUT done_by text, OUT state_before text, OUT state_after text, OUT next_us bigint,
   OUT block_code text, OUT block_message text, OUT probe_now boolean,
   OUT reconciling_due boolean, OUT api_failing boolean, OUT max_in_flight integer,
-  OUT mended text[]
+  OUT mended text[], OUT stall text
 ) RETURNS SETOF record
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
@@ -57,6 +57,9 @@ BEGIN
   FROM codemint.account a;
   next_us := codemint.next_due_at();
   mended := v_mended;
+  PERFORM codemint.watch_claims(clock_timestamp());
+  stall := 'nothing is claimed since ' || date_trunc('second', codemint.stalled_since()) || '; '
+    || codemint.describe_claims(codemint.last_claimed_at());
   RETURN NEXT;
 END
 $$;

@@ -144,24 +144,133 @@ BEGIN
 END
 $$;
 
--- When the last call of all was claimed; null if no call is known.
+-- When the last call of all was claimed; null if no call is known. A call from before the clock was set
+-- back says nothing about the present.
 CREATE OR REPLACE FUNCTION codemint.last_claimed_at() RETURNS timestamptz
 LANGUAGE sql STABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
-  SELECT c.created_at FROM codemint.calls c ORDER BY c.created_at DESC LIMIT 1
+  SELECT c.created_at FROM codemint.calls c
+  WHERE c.created_at <= clock_timestamp() ORDER BY c.created_at DESC LIMIT 1
 $$;
 
--- What is known if it is not known why a job waits.
-CREATE OR REPLACE FUNCTION codemint.describe_unknown(p_claimed_at timestamptz) RETURNS text
+-- What is known of claims if it is not known why none is made.
+CREATE OR REPLACE FUNCTION codemint.describe_claims(p_claimed_at timestamptz) RETURNS text
 LANGUAGE sql STABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
-  SELECT concat_ws('; ', 'codemint cannot tell',
+  SELECT concat_ws('; ',
     coalesce('the last call was claimed at ' || date_trunc('second', p_claimed_at),
              'no call was ever claimed'),
     (SELECT format('claims of the daemon on %s fail since %s: %s', w.host,
                    date_trunc('second', w.claim_failed_at), w.claim_error)
      FROM codemint.workers w WHERE w.claim_error IS NOT NULL
      ORDER BY w.seen_at DESC LIMIT 1))
+$$;
+
+-- The stall detector. Jobs stand still for reasons that waits knows, and for reasons that nobody
+-- thought of: a trigger, a table that is locked, a fault of codemint's own. So heartbeats also look
+-- from the other side: a job could be claimed, nothing that codemint knows forbids it, and for a
+-- minute nobody claims anything.
+
+-- Whether a claim would find a call to make now, if nothing is claimed anyway.
+CREATE OR REPLACE FUNCTION codemint.is_claim_missing(p_now timestamptz) RETURNS boolean
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+  v_account   codemint.account;
+  v_candidate codemint.candidate;
+  v_passed    uuid[] := '{}';
+BEGIN
+  SELECT * INTO v_account FROM codemint.account a;
+  IF codemint.last_claimed_at() > p_now - interval '10 seconds' OR codemint.is_suspended()
+     OR v_account.requests_per_second IS NULL OR NOT codemint.may_send(v_account, p_now)
+     OR (codemint.next_slot(v_account, p_now)).slot > p_now THEN
+    RETURN false;
+  END IF;
+  -- Claims pass over what somebody has locked. Ten locked rewards at the head are no proof of more.
+  WHILE cardinality(v_passed) < 10 LOOP
+    v_candidate := codemint.next_candidate(v_account, p_now, v_passed);
+    IF v_candidate.reward_id IS NULL THEN
+      RETURN false;
+    END IF;
+    IF NOT (v_candidate.job_id IS NOT NULL AND codemint.is_row_locked(v_candidate.job_id, NULL))
+       AND NOT (EXISTS (SELECT FROM codemint.rewards r WHERE r.reward_id = v_candidate.reward_id)
+                AND codemint.is_row_locked(NULL, v_candidate.reward_id)) THEN
+      RETURN true;
+    END IF;
+    v_passed := v_passed || v_candidate.reward_id;
+  END LOOP;
+  RETURN false;
+END
+$$;
+
+-- Remembers since when claims are missing. A heartbeat calls this; what is locked is left for the next.
+CREATE OR REPLACE FUNCTION codemint.watch_claims(p_now timestamptz) RETURNS void
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+  v_since timestamptz;
+BEGIN
+  IF codemint.is_claim_missing(p_now) THEN
+    SELECT least(h.claimable_since, p_now) INTO v_since FROM codemint.healing h;
+    v_since := coalesce(v_since, p_now);
+  END IF;
+  UPDATE codemint.healing h SET claimable_since = v_since
+  WHERE h.only_row IN (
+    SELECT s.only_row FROM codemint.healing s
+    WHERE s.claimable_since IS DISTINCT FROM v_since FOR NO KEY UPDATE SKIP LOCKED);
+END
+$$;
+
+-- Since when the fleet stands still although there is work, if that is a minute ago or more.
+CREATE OR REPLACE FUNCTION codemint.stalled_since() RETURNS timestamptz
+LANGUAGE sql STABLE
+SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $$
+  SELECT h.claimable_since FROM codemint.healing h
+  WHERE h.claimable_since < clock_timestamp() - interval '1 minute'
+    AND (codemint.last_claimed_at() > h.claimable_since) IS NOT TRUE
+$$;
+COMMENT ON FUNCTION codemint.stalled_since() IS
+  'Since when nothing is claimed although jobs could be, if that is a minute ago or more; else null.';
+
+-- Jobs of which codemint cannot tell why they wait; up to twenty, those that came first. The view waits
+-- is too much for every second, so it is asked only for jobs that seem to be among them. Of jobs that
+-- are due, the first hundred are examined: whatever stops all of them stops these.
+CREATE OR REPLACE FUNCTION codemint.unexplained_jobs()
+RETURNS TABLE (job_id bigint, reward_id uuid, since timestamptz)
+LANGUAGE sql
+ROWS 20
+SET search_path = pg_catalog, pg_temp
+AS $$
+  WITH suspects AS (
+    (SELECT j.id FROM codemint.jobs j
+     WHERE j.state IN ('queued', 'running', 'ending') AND j.outstanding = 0
+       AND (j.issued >= j.count OR j.state = 'ending')
+     LIMIT 100)
+    UNION
+    (SELECT j.id FROM codemint.jobs j
+     WHERE j.state IN ('queued', 'running') AND NOT j.held AND NOT j.paused
+       AND (codemint.last_claimed_at() > clock_timestamp() - interval '10 seconds') IS NOT TRUE
+       AND (j.next_call_at <= clock_timestamp() OR j.next_call_at IS NULL AND j.outstanding = 0)
+     ORDER BY j.id
+     LIMIT 100)
+  ), unproven AS MATERIALIZED (
+    SELECT j.id
+    FROM suspects s
+    JOIN codemint.jobs j ON j.id = s.id
+    LEFT JOIN codemint.rewards r ON r.reward_id = j.reward_id
+    CROSS JOIN codemint.account a
+    WHERE codemint.reason_to_wait(j, r, a, codemint.is_suspended(), false, codemint.last_claimed_at(),
+                                  clock_timestamp()) = 'unknown'
+    ORDER BY j.id
+    LIMIT 20
+  )
+  SELECT w.job_id, w.reward_id, w.since FROM codemint.waits w
+  WHERE w.job_id = ANY (ARRAY(SELECT u.id FROM unproven u)) AND w.reason = 'unknown'
+  ORDER BY w.job_id
 $$;

@@ -24,14 +24,14 @@ GRANT SELECT ON codemint.job_status, codemint.account_status TO codemint_produce
 -- view.
 GRANT EXECUTE
   ON FUNCTION codemint.current_pace(codemint.account, timestamptz),
-     codemint.describe_failures(codemint.account)
-  TO codemint_producer, codemint_operator;
+     codemint.describe_failures(codemint.account), codemint.stalled_since()
+  TO codemint_producer, codemint_operator, codemint_worker;
 GRANT EXECUTE
   ON FUNCTION codemint.without_code(text, text), codemint.may_send(codemint.account, timestamptz),
      codemint.reason_to_wait(codemint.jobs, codemint.rewards, codemint.account, boolean, boolean,
                              timestamptz, timestamptz),
      codemint.next_slot(codemint.account, timestamptz), codemint.last_claimed_at(),
-     codemint.describe_unknown(timestamptz)
+     codemint.describe_claims(timestamptz)
   TO codemint_operator;
 
 -- Readers: codes, and the jobs that they belong to.

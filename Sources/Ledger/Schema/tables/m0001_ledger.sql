@@ -595,6 +595,7 @@ CREATE TABLE codemint.healing (
   next_reward uuid        NOT NULL DEFAULT '00000000-0000-0000-0000-000000000000',
   mended_at   timestamptz,
   mended      text,
+  claimable_since timestamptz,
 
   CONSTRAINT "the ledger is healed as a whole" CHECK (only_row)
 );
@@ -611,6 +612,9 @@ COMMENT ON COLUMN codemint.healing.next_reward IS
 COMMENT ON COLUMN codemint.healing.mended_at IS
   'When something was last mended; null if nothing ever was.';
 COMMENT ON COLUMN codemint.healing.mended IS 'What was mended then.';
+COMMENT ON COLUMN codemint.healing.claimable_since IS
+  'Since when heartbeats see that a job could be claimed and nobody claims anything; null if claims are '
+  'made, or nothing could be claimed.';
 
 -- The row that claims lock to take turns. An advisory lock would do as well, but every login could
 -- take it and never give it back. Nothing is stored here for a claim.

@@ -26,7 +26,7 @@ SELECT a.requests_per_second,
        CASE WHEN a.paused_until > clock_timestamp() THEN a.paused_until END AS paused_until,
        a.blocked_at, a.probe_at, a.failures,
        (SELECT count(*) FROM codemint.workers w WHERE w.expires_at >= clock_timestamp()) AS workers,
-       h.mended_at, h.mended,
+       h.mended_at, h.mended, codemint.stalled_since() AS stalled_since,
        (SELECT string_agg(format('%s was seen as %s', c.fact, c.values), '; ' ORDER BY c.fact)
                || ': see codemint.api_facts'
         FROM (SELECT f.fact, string_agg(DISTINCT f.value, ' and as ') AS values
@@ -61,6 +61,9 @@ COMMENT ON COLUMN codemint.account_status.message IS 'The reason in words, and w
 COMMENT ON COLUMN codemint.account_status.mended_at IS
   'When codemint last found that its tables or its clock had been changed, and mended that.';
 COMMENT ON COLUMN codemint.account_status.mended IS 'What was mended then.';
+COMMENT ON COLUMN codemint.account_status.stalled_since IS
+  'Since when jobs could be claimed and nobody claims anything, if that is a minute ago or more; else '
+  'null.';
 COMMENT ON COLUMN codemint.account_status.workers IS 'How many daemons are alive.';
 COMMENT ON COLUMN codemint.account_status.api_contradictions IS
   'Facts about the API that were contradicted within the last week; null if there are none.';

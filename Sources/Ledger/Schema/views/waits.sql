@@ -57,7 +57,7 @@ SELECT (s.job).id AS job_id, (s.job).reward_id, (s.job).state, w.reason,
          WHEN 'pace' THEN 'the next slot of the pace has not come'
          WHEN 'turn' THEN CASE WHEN (s.job).outstanding > 0 THEN 'it runs'
                                ELSE 'it is due, and other jobs go first' END
-         ELSE codemint.describe_unknown(l.claimed_at)
+         ELSE 'codemint cannot tell; ' || codemint.describe_claims(l.claimed_at)
        END AS why,
        CASE w.reason
          WHEN 'time' THEN (s.job).next_call_at

@@ -79,6 +79,14 @@ enum MetricCatalogue {
     "codemint_api_facts_contradicted",
     "Facts about the API that were contradicted within the last week; see codemint.api_facts."
   )
+  static let stalled = gauge(
+    "codemint_stalled_seconds",
+    "Seconds since nothing is claimed although jobs could be, once that is a minute; else 0."
+  )
+  static let unexplained = gauge(
+    "codemint_jobs_unexplained",
+    "Jobs of which codemint cannot tell why they wait; at most 20 are counted."
+  )
   static let account = gauge(
     "codemint_account_state",
     "1 for the present state of the API account, else 0."
@@ -112,6 +120,8 @@ enum MetricCatalogue {
     text.single(unattributed, Double(gauges.unattributedCodes))
     text.single(syncGivenUp, Double(gauges.syncGivenUp))
     text.single(contradictedFacts, Double(gauges.contradictedFacts))
+    text.single(stalled, gauges.stalledSeconds)
+    text.single(unexplained, Double(gauges.unexplained))
     text.begin(account)
     for state in AccountStatus.states {
       text.sample(account.name, [("state", state)], state == gauges.accountState ? 1 : 0)

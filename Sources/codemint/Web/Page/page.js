@@ -199,6 +199,18 @@ function showAccount(account) {
     ? `${what}: ${[account.reason, account.message].filter(Boolean).join(": ")}${until}` : "");
 }
 
+// What no other part of the page explains.
+function showStandstill(words, jobs) {
+  const sentences = words ? [`${words[0].toUpperCase()}${words.slice(1)}.`] : [];
+  if (jobs.length > 0) {
+    const names = jobs.map((job) => job.job_id).join(", ");
+    sentences.push(`codemint cannot tell why these jobs wait: ${names}. See codemint.waits.`);
+  }
+  const line = byId("standstill");
+  line.hidden = sentences.length === 0;
+  setText(line, sentences.join(" "));
+}
+
 function show(facts) {
   if (facts.error) {
     setText(byId("link"), facts.error);
@@ -206,6 +218,7 @@ function show(facts) {
   }
   setText(byId("link"), "live");
   if (facts.account) showAccount(facts.account);
+  showStandstill(facts.standstill, facts.unexplained);
   keep(byId("job-list"), facts.jobs, (job) => job.id, makeJob, fillJob);
   byId("no-jobs").hidden = facts.jobs.length > 0;
   byId("doubts-part").hidden = facts.doubts.length === 0;
