@@ -1,0 +1,47 @@
+import Postgres
+
+/// What other sessions do to the fleet's database.
+extension Stage {
+  /// Lets every claim fail for a reason that codemint has no name for: a trigger of somebody's own.
+  func refuseClaims() async throws {
+    try await database.run(
+      """
+      CREATE FUNCTION public.refuse() RETURNS trigger LANGUAGE plpgsql
+        AS $$ BEGIN RAISE EXCEPTION 'not today' USING ERRCODE = '42501'; END $$;
+      CREATE TRIGGER refuse BEFORE INSERT ON codemint.calls
+        FOR EACH ROW EXECUTE FUNCTION public.refuse();
+      """
+    )
+  }
+
+  /// Lets a heartbeat see that nothing is claimed, and then the time pass after which that is a stall.
+  func passStall() async throws {
+    let database = database
+    // A job that has been due for long; what heartbeats have seen lies two minutes back.
+    try await Patience.until {
+      try await database.run(
+        """
+        UPDATE codemint.jobs SET next_call_at = now() - interval '3 min',
+          updated_at = now() - interval '3 min' WHERE is_new;
+        UPDATE codemint.healing SET claimable_since = now() - interval '2 min'
+          WHERE claimable_since IS NOT NULL;
+        NOTIFY codemint_control
+        """
+      )
+      return try await database.holds("codemint.stalled_since() IS NOT NULL")
+    }
+  }
+
+  /// Keeps rows locked while `body` runs, as a session does that forgot its transaction.
+  func whileHolding(_ sql: String, _ body: () async throws -> Void) async throws {
+    let other = try await Connection.open(ConnectionSettings(database.url))
+    do {
+      try await other.script("BEGIN; \(sql)")
+      try await body()
+    } catch {
+      await other.close()
+      throw error
+    }
+    await other.close()
+  }
+}
