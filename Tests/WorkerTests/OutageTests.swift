@@ -62,7 +62,9 @@ struct OutageTests {
     }
   }
 
-  @Test("what has kept heartbeats from the database for a minute is the worker's trouble, until it ends")
+  @Test(
+    "what has kept heartbeats from the database for a minute is the worker's trouble, until it ends"
+  )
   func trouble() throws {
     try Trial.run { trial in
       await trial.time.pass(.seconds(30))

@@ -41,7 +41,10 @@ struct SteerTests {
     }
   }
 
-  @Test("what has ended otherwise is not cancelled, paused or resumed", arguments: LedgerKind.allCases)
+  @Test(
+    "what has ended otherwise is not cancelled, paused or resumed",
+    arguments: LedgerKind.allCases
+  )
   func tooLate(kind: LedgerKind) async throws {
     try await Scene.lend(kind) { scene in
       let completed = try await scene.insert(5)
