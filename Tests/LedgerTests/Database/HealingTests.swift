@@ -268,6 +268,32 @@ struct HealingTests {
     }
   }
 
+  @Test(
+    "rule 20: a slot that is taken before a heartbeat comes does not make the hour its own length"
+  )
+  func laundered() async throws {
+    try await RealLedger.lend { ledger in
+      try await ledger.announce(Scene.fast)
+      _ = try await ledger.insert(1000, of: Scene.reward)
+      guard case .call = try await ledger.claim() else {
+        Issue.record("no call")
+        return
+      }
+      try await ledger.bystander.script(
+        """
+        UPDATE codemint.account SET next_slot_at = next_slot_at + interval '1 hour';
+        SELECT codemint.reserve_slot();
+        """
+      )
+      guard case .call = try await ledger.claim() else {
+        Issue.record("no call after the clock was set back")
+        return
+      }
+      let near = "SELECT next_slot_for < interval '1 minute' AS near FROM codemint.account"
+      #expect(try await ledger.bystander.query(Statement(near)).one().bool("near"))
+    }
+  }
+
   @Test("rule 20: plans to list or to ask again come forward with a clock that was set back, once")
   func plans() async throws {
     try await RealLedger.lend { ledger in

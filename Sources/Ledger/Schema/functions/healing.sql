@@ -386,13 +386,17 @@ BEGIN
      OR a.probe_at > greatest(codemint.next_probe(p_most), a.paused_until)
      OR a.upgrading_until > p_most + interval '10 seconds'
      OR a.sync_slot_at > greatest(p_most, a.next_slot_at)
+     OR greatest(a.pace_at, a.failed_at, a.proven_at) > p_most
   FOR NO KEY UPDATE SKIP LOCKED;
   IF NOT FOUND THEN
     RETURN '{}';
   END IF;
   UPDATE codemint.account a
   SET next_slot_at = codemint.cut_moment(a.next_slot_at, p_now + a.next_slot_for),
-      paused_until = codemint.cut_moment(a.paused_until, p_now + a.paused_for);
+      paused_until = codemint.cut_moment(a.paused_until, p_now + a.paused_for),
+      pace_at = codemint.cut_moment(a.pace_at, p_now),
+      failed_at = codemint.cut_moment(a.failed_at, p_now),
+      proven_at = codemint.cut_moment(a.proven_at, p_now);
   UPDATE codemint.account a
   SET probe_at = codemint.cut_moment(a.probe_at, greatest(codemint.next_probe(p_now), a.paused_until)),
       upgrading_until = codemint.cut_moment(a.upgrading_until, p_now + interval '10 seconds'),

@@ -16,6 +16,20 @@ BEGIN
 END
 $$;
 
+-- A moment, or as far ahead as its row allows if it is further: the clock was set back since, and no
+-- heartbeat has cut the moment yet (protocol, rule 20). Who would count on from the moment as it stands
+-- would also write how far ahead that is, as the length of a row that nothing can cut any more.
+CREATE OR REPLACE FUNCTION codemint.as_planned(
+  p_moment timestamptz, p_length interval, p_now timestamptz
+) RETURNS timestamptz
+LANGUAGE plpgsql IMMUTABLE
+AS $$
+BEGIN
+  RETURN CASE WHEN p_moment > p_now + p_length + interval '1 second' THEN p_now + p_length
+              ELSE p_moment END;
+END
+$$;
+
 -- The account's next slot, if it were taken now: the generic cell rate algorithm in its virtual
 -- scheduling form (ITU-T I.371). Slots are 1 % further apart than the pace asks for. Otherwise the
 -- first and the last request of a window could fall into the same second at the server. A request
@@ -26,6 +40,7 @@ RETURNS codemint.slot
 LANGUAGE plpgsql IMMUTABLE
 AS $$
 DECLARE
+  v_at    timestamptz := codemint.as_planned(p_account.next_slot_at, p_account.next_slot_for, p_now);
   v_pace  double precision := codemint.current_pace(p_account, p_now);
   -- Below the configured pace there is no burst.
   v_burst integer := CASE WHEN v_pace < p_account.requests_per_second
@@ -35,10 +50,10 @@ BEGIN
   v_next.spacing := interval '1 microsecond' * ceil(1010000 / v_pace);
   v_next.leeway := interval '1 microsecond'
     * least(floor(ceil(1010000 / v_pace) * greatest(v_burst - 1, 1) / 2), 50000);
-  v_next.slot := greatest(p_now, p_account.next_slot_at - v_next.spacing * (v_burst - 1),
-                          p_account.paused_until);
-  v_next.following :=
-    greatest(p_now + v_next.leeway, p_account.next_slot_at, v_next.slot) + v_next.spacing;
+  v_next.slot := greatest(
+    p_now, v_at - v_next.spacing * (v_burst - 1),
+    codemint.as_planned(p_account.paused_until, p_account.paused_for, p_now));
+  v_next.following := greatest(p_now + v_next.leeway, v_at, v_next.slot) + v_next.spacing;
   RETURN v_next;
 END
 $$;
@@ -388,8 +403,9 @@ LANGUAGE plpgsql
 AS $$
 BEGIN
   IF p_pause IS NOT NULL THEN
-    p_account.paused_until := greatest(p_account.paused_until,
-                                       p_now + least(p_pause, interval '1 hour'));
+    p_account.paused_until := greatest(
+      codemint.as_planned(p_account.paused_until, p_account.paused_for, p_now),
+      p_now + least(p_pause, interval '1 hour'));
     p_account.paused_for := p_account.paused_until - p_now;
     p_account.pause_reason := 'throttled';
   END IF;
@@ -433,7 +449,8 @@ BEGIN
   p_account.pause_reason := CASE WHEN p_account.paused_until > p_now
                                       AND p_account.pause_reason = 'throttled'
                                  THEN 'throttled' ELSE p_reason END;
-  p_account.paused_until := greatest(p_account.paused_until, p_now + v_pause);
+  p_account.paused_until := greatest(
+    codemint.as_planned(p_account.paused_until, p_account.paused_for, p_now), p_now + v_pause);
   p_account.paused_for := p_account.paused_until - p_now;
   IF v_news AND p_account.failures >= c_opens THEN
     p_account.breaker := 'open';

@@ -416,7 +416,7 @@ BEGIN
   ELSIF p_effect = 'refused' AND p_landed THEN
     p_reward.failures := p_reward.failures + 1;
     p_reward.paused_until := greatest(
-      p_reward.paused_until,
+      codemint.as_planned(p_reward.paused_until, p_reward.paused_for, v_now),
       v_now + codemint.backoff('2 seconds', '5 minutes', p_reward.failures, p_jitter));
     p_reward.paused_for := p_reward.paused_until - v_now;
     p_reward.error_code := p_ending.error_code;

@@ -31,6 +31,7 @@ GRANT EXECUTE
      codemint.reason_to_wait(codemint.jobs, codemint.rewards, codemint.account, boolean, boolean,
                              timestamptz, timestamptz),
      codemint.next_slot(codemint.account, timestamptz), codemint.last_claimed_at(),
+     codemint.as_planned(timestamptz, interval, timestamptz),
      codemint.describe_claims(timestamptz)
   TO codemint_operator;
 
