@@ -294,6 +294,28 @@ struct HealingTests {
     }
   }
 
+  @Test("rule 21: a listing that calls await, and whose watch is gone, is planned again")
+  func watches() async throws {
+    try await RealLedger.lend { ledger in
+      try await ledger.announce(Scene.fast)
+      _ = try await ledger.insert(10, of: Scene.reward)
+      _ = try await ledger.claim()
+      try await ledger.bystander.script(
+        """
+        UPDATE codemint.rewards SET awaits_listing = true;
+        UPDATE codemint.healing SET checked_at = NULL;
+        """
+      )
+      #expect(try await ledger.heartbeat().mended.count == 1)
+      let planned = try await ledger.bystander.query(
+        "SELECT next_listing_at <= clock_timestamp() AS due, reason FROM codemint.reward_watches"
+      ).one()
+      #expect(try planned.bool("due") && planned.text("reason") == "restore")
+      try await ledger.bystander.script("UPDATE codemint.healing SET checked_at = NULL")
+      #expect(try await ledger.heartbeat().mended.isEmpty)
+    }
+  }
+
   @Test("rule 20: plans to list or to ask again come forward with a clock that was set back, once")
   func plans() async throws {
     try await RealLedger.lend { ledger in

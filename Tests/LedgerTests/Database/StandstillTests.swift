@@ -64,9 +64,11 @@ struct StandstillTests {
         SELECT codemint.lock_reward('\(Scene.reward)');
         SELECT codemint.refresh_queue('\(Scene.reward)');
         INSERT INTO codemint.jobs (reward_id, count) VALUES ('\(Scene.otherReward)', 1000);
-        ANALYZE;
-        BEGIN; SELECT count(codemint.pause_job(id)) FROM codemint.jobs WHERE priority = 3;
+        ANALYZE codemint.rewards;
         """
+      )
+      try await ledger.bystander.script(
+        "BEGIN; SELECT count(codemint.pause_job(id)) FROM codemint.jobs WHERE priority = 3"
       )
       for _ in 1...2 {
         guard case .call(let call) = try await ledger.claim() else {

@@ -34,7 +34,8 @@ struct WaitsTests {
       reason: "pace",
       setup: """
         \(idle)
-        UPDATE codemint.account SET next_slot_at = now() + interval '1 min';
+        UPDATE codemint.account
+          SET next_slot_at = now() + interval '1 min', next_slot_for = '1 min';
         """,
       why: "the next slot of the pace has not come"
     ),

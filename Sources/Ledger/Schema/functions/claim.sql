@@ -73,9 +73,6 @@ CREATE OR REPLACE FUNCTION codemint.take_call(
 LANGUAGE plpgsql
 AS $$
 DECLARE
-  -- A transaction that has locked more rewards than this may have locked hundreds: an operator pauses
-  -- many jobs. Passing over each of them would take longer than a claim may.
-  c_few       constant integer := 5;
   v_now       timestamptz;
   v_claim     codemint.claimed;
   v_candidate codemint.candidate;
@@ -97,15 +94,13 @@ BEGIN
     RETURN v_claim;
   END IF;
   LOOP
-    v_candidate := CASE WHEN cardinality(v_passed) < c_few
-                        THEN codemint.next_candidate(v_account, v_now, v_passed)
-                        ELSE codemint.next_unlocked(v_account, v_now, v_passed) END;
+    v_candidate := codemint.choose_candidate(v_account, v_now, v_passed);
     IF v_candidate.is_crowded AND codemint.place_pending() THEN
       v_claim.wait_us := 0;
       RETURN v_claim;
     END IF;
     -- Others have their turn when so many rewards were passed over.
-    IF v_candidate.reward_id IS NULL OR cardinality(v_passed) > c_few
+    IF v_candidate.reward_id IS NULL OR cardinality(v_passed) > 5
        AND clock_timestamp() > v_now + interval '50 milliseconds' THEN
       v_claim.wait_us := least(codemint.next_reopening(v_now),
                                codemint.wait_to_look_again(v_passed, v_now));

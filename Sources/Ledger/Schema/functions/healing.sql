@@ -30,11 +30,41 @@ BEGIN
   IF v_before > v_now + interval '1 second' THEN
     v_mended := v_mended || codemint.shift_plans(v_before - v_now, v_now);
   END IF;
+  v_mended := v_mended || codemint.heal_watches();
   IF cardinality(v_mended) > 0 THEN
     UPDATE codemint.healing h
     SET mended_at = v_now, mended = array_to_string(v_mended[:10], '; ');
     PERFORM pg_notify('codemint_jobs', '');
   END IF;
+  RETURN v_mended;
+END
+$$;
+
+-- Calls of a reward may await a listing that nobody plans, because its watch was deleted. The watch
+-- begins anew: what matters was made since the ledger's last sign of life before it was restored.
+CREATE OR REPLACE FUNCTION codemint.heal_watches() RETURNS text[]
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+  v_mended text[] := '{}';
+  v_reward codemint.rewards;
+BEGIN
+  FOR v_reward IN
+    SELECT r.* FROM codemint.rewards r
+    WHERE r.awaits_listing AND NOT EXISTS (
+      SELECT FROM codemint.reward_watches w
+      WHERE w.reward_id = r.reward_id AND w.next_listing_at IS NOT NULL)
+    ORDER BY r.reward_id
+    LIMIT 1000
+    FOR NO KEY UPDATE SKIP LOCKED
+  LOOP
+    PERFORM codemint.watch_reward(
+      v_reward.reward_id, NULL, 'restore',
+      coalesce((SELECT i.last_alive_at FROM codemint.cluster_identity i), v_reward.created_at));
+    v_mended := v_mended || format('reward %s awaited a listing that nobody planned',
+                                   v_reward.reward_id);
+  END LOOP;
   RETURN v_mended;
 END
 $$;

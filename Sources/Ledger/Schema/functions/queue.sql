@@ -202,6 +202,22 @@ BEGIN
 END
 $$;
 
+-- The candidate of a claim that has passed over these rewards. A transaction that has locked more than
+-- a few may have locked hundreds: an operator pauses many jobs. Passing over each of them would take
+-- longer than a claim may.
+CREATE OR REPLACE FUNCTION codemint.choose_candidate(
+  p_account codemint.account, p_now timestamptz, p_passed uuid[]
+) RETURNS codemint.candidate
+LANGUAGE plpgsql
+AS $$
+BEGIN
+  IF cardinality(p_passed) < 5 THEN
+    RETURN codemint.next_candidate(p_account, p_now, p_passed);
+  END IF;
+  RETURN codemint.next_unlocked(p_account, p_now, p_passed);
+END
+$$;
+
 -- The first job of a reward that nobody has locked, without rewards in p_passed; job_id is null if there
 -- is none. What is locked is skipped in one scan, and a reward that has no row yet is locked by nobody.
 -- The rewards are locked that were looked at last. The plans are pinned as in refresh_queue.
