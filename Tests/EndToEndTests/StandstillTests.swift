@@ -204,7 +204,8 @@ struct StandstillTests {
           """
           TRUNCATE codemint.pending_placements;
           UPDATE codemint.rewards SET queue_priority = NULL, new_since = NULL, new_job = NULL,
-            queue_head = NULL;
+            queue_head = NULL
+          WHERE reward_id IN (SELECT reward_id FROM codemint.rewards FOR UPDATE SKIP LOCKED);
           UPDATE codemint.account SET in_flight = in_flight + 3;
           UPDATE codemint.healing SET checked_at = NULL;
           """
