@@ -104,6 +104,7 @@ let package = Package(
         .embedInCode("Schema/functions/heartbeat.sql"),
         .embedInCode("Schema/functions/insert.sql"),
         .embedInCode("Schema/functions/pace.sql"),
+        .embedInCode("Schema/functions/pinned_settings.sql"),
         .embedInCode("Schema/functions/queue.sql"),
         .embedInCode("Schema/functions/reconcile.sql"),
         .embedInCode("Schema/functions/retention.sql"),

@@ -60,6 +60,7 @@ public struct Schema: Sendable {
       PackageResources.healing_sql,
       PackageResources.insert_sql, PackageResources.sync_sql, PackageResources.cluster_sql,
       PackageResources.steer_sql, PackageResources.retention_sql, PackageResources.waiting_sql,
+      PackageResources.pinned_settings_sql,
       PackageResources.job_status_sql, PackageResources.call_log_sql, PackageResources.doubts_sql,
       PackageResources.account_status_sql, PackageResources.api_facts_sql,
       PackageResources.watches_sql, PackageResources.sync_problems_sql, PackageResources.waits_sql,

@@ -153,6 +153,10 @@ BEGIN
   VALUES (p_job, v_job.reward_id, v_job.count, v_job.state, v_codes, v_job.dedupe_key,
           nullif(btrim(p_note), ''));
   RETURN format('job %s is gone; of its %s codes only the bare ids are left', p_job, v_codes);
+EXCEPTION
+  -- The server's own error has the whole row as its detail, with the code.
+  WHEN integrity_constraint_violation THEN
+    RAISE EXCEPTION USING ERRCODE = SQLSTATE, MESSAGE = SQLERRM;
 END
 $$;
 COMMENT ON FUNCTION codemint.purge_job(bigint, text) IS

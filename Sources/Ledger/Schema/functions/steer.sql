@@ -267,6 +267,10 @@ BEGIN
   v_job.error_code := NULL;
   v_job.error_message := NULL;
   RETURN codemint.steer_job(v_job, 'retry', p_note);
+EXCEPTION
+  -- The server's own error has the whole row as its detail, with the code.
+  WHEN integrity_constraint_violation THEN
+    RAISE EXCEPTION USING ERRCODE = SQLSTATE, MESSAGE = SQLERRM;
 END
 $$;
 COMMENT ON FUNCTION codemint.retry_job(bigint, text) IS
@@ -349,6 +353,10 @@ BEGIN
   RETURN format('call %s is %s; job %s is %s with %s of %s codes', p_call,
     (SELECT c.state FROM codemint.calls c WHERE c.id = p_call), v_job.id, v_job.state, v_job.issued,
     v_job.count);
+EXCEPTION
+  -- The server's own error has the whole row as its detail, with the code.
+  WHEN integrity_constraint_violation THEN
+    RAISE EXCEPTION USING ERRCODE = SQLSTATE, MESSAGE = SQLERRM;
 END
 $$;
 COMMENT ON FUNCTION codemint.resolve_call(uuid, text, text) IS
