@@ -10,8 +10,8 @@ public struct OverviewQueries: Sendable {
   ///
   /// Rewards whose codes other systems do not take, or that cannot be listed, come from the few
   /// rows that say so: `codemint.sync_problems` reads every code in error, which is too much for
-  /// every second. Up to 100 such codes are counted, and one of them says why.
-  private static let page: Statement = """
+  /// every second. Up to 100 such codes are counted, and say why in words of ours.
+  public static let page: Statement = """
     WITH chosen AS (
       (SELECT id FROM codemint.jobs WHERE held ORDER BY id LIMIT 50)
       UNION
@@ -45,7 +45,7 @@ public struct OverviewQueries: Sendable {
     ), sync AS (
       SELECT t.reward_id, t.system, t.resyncs, t.next_pass_at, t.given_up_at, t.request_error,
              count(c.id) AS codes,
-             min(codemint.without_code(c.external_ids -> t.system ->> 'error', c.code)) AS error_text,
+             mode() WITHIN GROUP (ORDER BY codemint.error_class(c.external_ids -> t.system ->> 'error')) AS error,
              CASE WHEN t.given_up_at IS NOT NULL
                   THEN format('SELECT codemint.track_sync(%L)', t.reward_id) END AS what_to_do
       FROM (

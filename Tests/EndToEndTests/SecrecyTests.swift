@@ -77,7 +77,7 @@ struct SecrecyTests {
       """
       SELECT concat_ws(' ', c.error_code, c.error_message, j.error_message)
       FROM codemint.calls c JOIN codemint.jobs j ON j.id = c.job_id
-      UNION ALL SELECT concat_ws(' ', error_text, request_error) FROM codemint.sync_problems
+      UNION ALL SELECT concat_ws(' ', system, sync_status, error, request_error) FROM codemint.sync_problems
       """
     ) + [try String(contentsOfFile: "\(stage.server.directory)/server.log", encoding: .utf8)]
   }

@@ -149,7 +149,7 @@ struct WebTests {
       let facts = try await web.facts()
       let problem = try #require((facts["sync"] as? [[String: Any]])?.first)
       #expect(problem["system"] as? String == "shopify" && problem["codes"] as? Int == 100)
-      #expect(problem["error_text"] as? String == "the system has (code) already")
+      #expect(problem["error"] as? String == "taken")
       let statement = "SELECT codemint.track_sync('\(Reward.first)')"
       #expect(problem["what_to_do"] as? String == statement)
       let job = try #require((facts["jobs"] as? [[String: Any]])?.first)

@@ -486,16 +486,22 @@ CREATE OR REPLACE TRIGGER note_sync_done BEFORE UPDATE OF finished_at ON codemin
 COMMENT ON TRIGGER note_sync_done ON codemint.jobs IS
   'Notifies when a job ends and no code of the job waits for another system.';
 
--- An error message with (code) in place of the code. Systems quote the code in capitals or small
--- letters. '***=' makes the rest of the pattern plain text.
-CREATE OR REPLACE FUNCTION codemint.without_code(p_text text, p_code text) RETURNS text
+-- What an error of another system says, as one of a few words of ours. Such texts quote codes, the
+-- code's own and others, and nobody can tell which of their words are codes. So none of their words is
+-- shown to who may not read codes.
+CREATE OR REPLACE FUNCTION codemint.error_class(p_text text) RETURNS text
 LANGUAGE plpgsql IMMUTABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
-  IF p_code = '' OR strpos(lower(p_text), lower(p_code)) = 0 THEN
-    RETURN p_text;
-  END IF;
-  RETURN regexp_replace(p_text, '***=' || p_code, '(code)', 'gi');
+  RETURN CASE
+    WHEN coalesce(p_text, '') !~ '\S' THEN 'none'
+    WHEN p_text ~* 'already|exists|taken|duplicate|not unique|in use' THEN 'taken'
+    WHEN p_text ~* 'throttl|rate limit|too many|\m429\M' THEN 'throttled'
+    WHEN p_text ~* 'unauthori[sz]ed|forbidden|permission|denied|access|token|\m40[13]\M' THEN 'refused'
+    WHEN p_text ~* 'not found|no such|unknown|does not exist|deleted|missing|\m404\M' THEN 'unknown'
+    WHEN p_text ~* 'invalid|too long|too short|must be|not allowed|\m4(00|22)\M' THEN 'invalid'
+    WHEN p_text ~* 'timed? ?out|unavailable|internal|try again|\m5\d\d\M' THEN 'unavailable'
+    ELSE 'other' END;
 END
 $$;

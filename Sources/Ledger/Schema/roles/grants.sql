@@ -27,7 +27,7 @@ GRANT EXECUTE
      codemint.describe_failures(codemint.account), codemint.stalled_since()
   TO codemint_producer, codemint_operator, codemint_worker;
 GRANT EXECUTE
-  ON FUNCTION codemint.without_code(text, text), codemint.may_send(codemint.account, timestamptz),
+  ON FUNCTION codemint.error_class(text), codemint.may_send(codemint.account, timestamptz),
      codemint.reason_to_wait(codemint.jobs, codemint.rewards, codemint.account, boolean, boolean,
                              timestamptz, timestamptz),
      codemint.next_slot(codemint.account, timestamptz), codemint.last_claimed_at(),

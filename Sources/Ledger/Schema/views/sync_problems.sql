@@ -1,5 +1,5 @@
 CREATE OR REPLACE VIEW codemint.sync_problems AS
-SELECT p.reward_id, p.system, p.sync_status, p.codes, p.sample, p.error_text,
+SELECT p.reward_id, p.system, p.sync_status, p.codes, p.sample, p.error,
        coalesce(r.attempts, 0) AS resyncs,
        CASE WHEN p.sync_status NOT IN ('pending', 'error') THEN 'unknown word'
             WHEN p.sync_status = 'error' AND r.given_up_at IS NOT NULL THEN 'given up'
@@ -14,7 +14,7 @@ FROM (
   -- Codes are found by the reward of their job, so that a query for one reward reads only its jobs.
   SELECT j.reward_id, e.key AS system, coalesce(e.value ->> 'syncStatus', '') AS sync_status,
          count(*) AS codes, (array_agg(c.id ORDER BY c.id))[1:5] AS sample,
-         mode() WITHIN GROUP (ORDER BY codemint.without_code(e.value ->> 'error', c.code)) AS error_text
+         mode() WITHIN GROUP (ORDER BY codemint.error_class(e.value ->> 'error')) AS error
   FROM codemint.jobs j
   JOIN codemint.codes c ON c.job_id = j.id AND c.sync_status IN ('pending', 'error')
   CROSS JOIN LATERAL jsonb_each(CASE WHEN jsonb_typeof(c.external_ids) = 'object'
@@ -36,8 +36,9 @@ COMMENT ON COLUMN codemint.sync_problems.sync_status IS
   'The status of these codes, in the API''s own word.';
 COMMENT ON COLUMN codemint.sync_problems.codes IS 'How many codes there are.';
 COMMENT ON COLUMN codemint.sync_problems.sample IS 'The ids of up to five of these codes.';
-COMMENT ON COLUMN codemint.sync_problems.error_text IS
-  'The error that most of these codes have, in the API''s own words, with (code) for the code itself.';
+COMMENT ON COLUMN codemint.sync_problems.error IS
+  'What most of these codes'' errors say: taken, unknown, invalid, refused, throttled, unavailable, other or '
+  'none. Their texts quote codes, so only codemint_reader sees them, in codes.external_ids.';
 COMMENT ON COLUMN codemint.sync_problems.resyncs IS
   'How often the API was asked to copy the reward once more.';
 COMMENT ON COLUMN codemint.sync_problems.state IS

@@ -121,7 +121,7 @@ function fillSync(item, problem) {
   row.children[1].className = `tag ${isGivenUp ? "failed" : "doubt"}`;
   setText(row.children[1], isGivenUp ? "given up" : problem.resyncs > 0 ? "resync requested" : "tracked");
   setText(row.children[2], `${some(problem.codes)} codes`);
-  const facts = [`reward ${problem.reward_id}`, problem.error_text];
+  const facts = [`reward ${problem.reward_id}`, problem.error && `error: ${problem.error}`];
   if (problem.resyncs > 0) facts.push(`resync requested ${problem.resyncs} times`);
   if (problem.request_error) facts.push(`request failed: ${problem.request_error}`);
   if (!isGivenUp && problem.next_pass_at) {
