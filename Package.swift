@@ -119,6 +119,7 @@ let package = Package(
         .embedInCode("Schema/views/doubts.sql"),
         .embedInCode("Schema/views/inherited_comments.sql"),
         .embedInCode("Schema/views/job_status.sql"),
+        .embedInCode("Schema/views/my_codes.sql"),
         .embedInCode("Schema/views/sync_problems.sql"),
         .embedInCode("Schema/views/waits.sql"),
         .embedInCode("Schema/views/watches.sql"),

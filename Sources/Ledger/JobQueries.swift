@@ -21,35 +21,46 @@ public struct JobQueries: Sendable {
     error_code, error_message, next_call_at::text, created_at::text, finished_at::text
     """
 
-  private static let status = Statement(
-    "SELECT \(columns) FROM codemint.job_status WHERE id = ANY ($1::bigint[]) ORDER BY id"
-  )
+  private static func status(_ view: String) -> Statement {
+    Statement("SELECT \(columns) FROM \(view) WHERE id = ANY ($1::bigint[]) ORDER BY id")
+  }
 
   /// Open jobs come before finished ones if not all fit. Each half is cut where it is read, so that it
   /// does not matter how many jobs there are.
-  private static let recent = Statement(
-    """
-    SELECT * FROM (
+  private static func recent(_ view: String) -> Statement {
+    Statement(
+      """
       SELECT * FROM (
-        (SELECT \(columns)
-         FROM codemint.job_status
-         WHERE state IN ('queued', 'running', 'ending') ORDER BY id DESC LIMIT $1)
-        UNION ALL
-        (SELECT \(columns)
-         FROM codemint.job_status
-         WHERE state IN ('completed', 'failed', 'cancelled') ORDER BY id DESC LIMIT $1)) AS found
-      ORDER BY finished_at IS NOT NULL, id DESC
-      LIMIT $1
-    ) AS chosen
-    ORDER BY id DESC
-    """
-  )
+        SELECT * FROM (
+          (SELECT \(columns)
+           FROM \(view)
+           WHERE state IN ('queued', 'running', 'ending') ORDER BY id DESC LIMIT $1)
+          UNION ALL
+          (SELECT \(columns)
+           FROM \(view)
+           WHERE state IN ('completed', 'failed', 'cancelled') ORDER BY id DESC LIMIT $1)) AS found
+        ORDER BY finished_at IS NOT NULL, id DESC
+        LIMIT $1
+      ) AS chosen
+      ORDER BY id DESC
+      """
+    )
+  }
 
   /// A statement of its own, because it reads codes: a progress display does not need that each time.
-  private static let sync: Statement = """
-    SELECT id, sync_pending, sync_error, sync_done_at::text
-    FROM codemint.job_status
-    WHERE id = ANY ($1::bigint[])
+  private static func sync(_ view: String) -> Statement {
+    Statement(
+      """
+      SELECT id, sync_pending, sync_error, sync_done_at::text FROM \(view)
+      WHERE id = ANY ($1::bigint[])
+      """
+    )
+  }
+
+  /// Producers see their own jobs in a view of their own.
+  private static let view: Statement = """
+    SELECT CASE WHEN has_table_privilege('codemint.job_status', 'SELECT') THEN 'codemint.job_status'
+                ELSE 'codemint.my_jobs' END AS view
     """
 
   /// Queries to this database.
@@ -77,10 +88,15 @@ public struct JobQueries: Sendable {
     }
   }
 
+  /// The view in which this login sees jobs.
+  private func view() async throws(PostgresError) -> String {
+    try await pool.query(Self.view).one().text("view")
+  }
+
   /// How these jobs stand, in the order of their numbers.
   /// - Throws: `LedgerError` naming a job that does not exist, or the database's error.
   public func status(of jobs: [Int64]) async throws -> [JobStatus] {
-    let rows = try await pool.query(Self.status, [.int8s(jobs)])
+    let rows = try await pool.query(Self.status(view()), [.int8s(jobs)])
     let found = try rows.map { try JobStatus($0) }
     let missing = Set(jobs).subtracting(found.map(\.id)).sorted()
     guard missing.isEmpty else {
@@ -92,7 +108,7 @@ public struct JobQueries: Sendable {
   /// Every open job and the latest finished ones, newest first, up to `limit` in all.
   public func recent(limit: Int) async throws(PostgresError) -> [JobStatus] {
     var found: [JobStatus] = []
-    for row in try await pool.query(Self.recent, [.int4(Int32(limit))]) {
+    for row in try await pool.query(Self.recent(view()), [.int4(Int32(limit))]) {
       found.append(try JobStatus(row))
     }
     return found
@@ -101,7 +117,7 @@ public struct JobQueries: Sendable {
   /// How far the codes of these jobs are in other systems.
   public func sync(of jobs: [Int64]) async throws(PostgresError) -> [Int64: JobSync] {
     var found: [Int64: JobSync] = [:]
-    for row in try await pool.query(Self.sync, [.int8s(jobs)]) {
+    for row in try await pool.query(Self.sync(view()), [.int8s(jobs)]) {
       found[try row.int64("id")] = JobSync(
         pending: try row.integer("sync_pending"),
         error: try row.integer("sync_error"),

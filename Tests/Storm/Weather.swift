@@ -173,7 +173,7 @@ struct Producer: Sendable {
           """
           INSERT INTO codemint.jobs (reward_id, count, prefix, priority, dedupe_key)
           VALUES \(rows.joined(separator: ", "))
-          ON CONFLICT (dedupe_key) DO NOTHING
+          ON CONFLICT DO NOTHING
           """
         )
       }

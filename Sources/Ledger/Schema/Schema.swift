@@ -64,6 +64,7 @@ public struct Schema: Sendable {
       PackageResources.job_status_sql, PackageResources.call_log_sql, PackageResources.doubts_sql,
       PackageResources.account_status_sql, PackageResources.api_facts_sql,
       PackageResources.watches_sql, PackageResources.sync_problems_sql, PackageResources.waits_sql,
+      PackageResources.my_codes_sql,
       PackageResources.inherited_comments_sql,
     ].map(text).joined(separator: "\n"),
     grants: text(PackageResources.grants_sql)

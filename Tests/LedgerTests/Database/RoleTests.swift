@@ -17,10 +17,10 @@ struct RoleTests {
       #expect(
         try await shop.query("SELECT id FROM codemint.jobs").map { try $0.int64("id") } == [id]
       )
-      let seen = try await shop.query("SELECT id, state FROM codemint.job_status")
+      let seen = try await shop.query("SELECT id, state FROM codemint.my_jobs")
       #expect(try seen.map { try $0.int64("id") } == [id])
       #expect(
-        try await other.query("SELECT id FROM codemint.job_status").one().int64("id") == foreign
+        try await other.query("SELECT id FROM codemint.my_jobs").one().int64("id") == foreign
       )
       for statement: Statement in [
         "INSERT INTO codemint.jobs (reward_id, count, state) VALUES (gen_random_uuid(), 1, 'completed')",
@@ -29,6 +29,7 @@ struct RoleTests {
         "UPDATE codemint.jobs SET count = 5", "UPDATE codemint.jobs SET state = 'cancelled'",
         "DELETE FROM codemint.jobs", "SELECT id FROM codemint.codes",
         "SELECT id FROM codemint.calls", "SELECT id FROM codemint.call_log",
+        "SELECT id FROM codemint.job_status", "SELECT codemint.retry_job(1)",
         "SELECT call_id FROM codemint.doubts", "SELECT id FROM codemint.unattributed_codes",
         "SELECT codemint.accept_cluster('mine')", "TRUNCATE codemint.jobs",
         "SELECT codemint.place_due_jobs()", "SELECT nextval('codemint.queue_positions')",

@@ -90,7 +90,8 @@ SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
   -- This runs after the insert, which has waited for anybody who was purging a job with this key.
-  IF EXISTS (SELECT FROM codemint.purges p WHERE p.dedupe_key = NEW.dedupe_key) THEN
+  IF EXISTS (SELECT FROM codemint.purges p
+             WHERE p.created_by = NEW.created_by AND p.dedupe_key = NEW.dedupe_key) THEN
     RAISE EXCEPTION 'dedupe_key must be unique: this job was inserted before, and purged'
       USING ERRCODE = 'unique_violation';
   END IF;

@@ -149,9 +149,9 @@ BEGIN
   FROM codemint.calls c WHERE c.job_id = p_job AND r.call_id = c.id;
   DELETE FROM codemint.calls c WHERE c.job_id = p_job;
   DELETE FROM codemint.jobs j WHERE j.id = p_job;
-  INSERT INTO codemint.purges (job_id, reward_id, count, state, codes, dedupe_key, note)
-  VALUES (p_job, v_job.reward_id, v_job.count, v_job.state, v_codes, v_job.dedupe_key,
-          nullif(btrim(p_note), ''));
+  INSERT INTO codemint.purges (job_id, reward_id, count, state, codes, created_by, dedupe_key, note)
+  VALUES (p_job, v_job.reward_id, v_job.count, v_job.state, v_codes, v_job.created_by,
+          v_job.dedupe_key, nullif(btrim(p_note), ''));
   RETURN format('job %s is gone; of its %s codes only the bare ids are left', p_job, v_codes);
 EXCEPTION
   -- The server's own error has the whole row as its detail, with the code.

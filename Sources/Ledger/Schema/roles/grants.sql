@@ -19,7 +19,7 @@ GRANT USAGE ON SCHEMA codemint
 -- Producers: the columns of jobs that are theirs to write, and their own rows.
 GRANT INSERT (reward_id, count, prefix, priority, run_at, dedupe_key, metadata), SELECT
   ON codemint.jobs TO codemint_producer;
-GRANT SELECT ON codemint.job_status, codemint.account_status TO codemint_producer;
+GRANT SELECT ON codemint.my_jobs, codemint.my_codes, codemint.account_status TO codemint_producer;
 -- Views call these functions. A function in a view runs with the rights of the role that reads the
 -- view.
 GRANT EXECUTE

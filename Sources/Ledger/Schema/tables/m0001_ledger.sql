@@ -53,7 +53,7 @@ CREATE TABLE codemint.jobs (
   CONSTRAINT "dedupe_key must have 1 to 255 characters"
     CHECK (char_length(dedupe_key) BETWEEN 1 AND 255),
   CONSTRAINT "dedupe_key must be unique: this job was inserted before"
-    UNIQUE (dedupe_key),
+    UNIQUE (created_by, dedupe_key),
   CONSTRAINT "metadata must be a JSON object"
     CHECK (jsonb_typeof(metadata) = 'object'),
   CONSTRAINT "state is one of the states of a job"
@@ -117,7 +117,7 @@ COMMENT ON COLUMN codemint.jobs.prefix IS 'How the codes are to begin, 1 to 32 c
 COMMENT ON COLUMN codemint.jobs.priority IS '0 goes first, 9 goes last; 5 if not given.';
 COMMENT ON COLUMN codemint.jobs.run_at IS 'Nothing is sent for the job before this time.';
 COMMENT ON COLUMN codemint.jobs.dedupe_key IS
-  'Unique for ever among all producers: a second job with the same key is refused.';
+  'Unique for ever among the jobs of one producer (created_by): a second job with the same key is refused.';
 COMMENT ON COLUMN codemint.jobs.metadata IS
   'A JSON object of the producer''s own; codemint does not read it.';
 COMMENT ON COLUMN codemint.jobs.state IS
@@ -1053,12 +1053,14 @@ CREATE TABLE codemint.purges (
   count      integer     NOT NULL,
   state      text        NOT NULL,
   codes      integer     NOT NULL,
-  dedupe_key text        UNIQUE,
+  created_by text        NOT NULL,
+  dedupe_key text,
   note       text,
   done_by    text        NOT NULL DEFAULT session_user,
   done_at    timestamptz NOT NULL DEFAULT clock_timestamp(),
 
-  CONSTRAINT "a note has at most 2000 characters" CHECK (char_length(note) <= 2000)
+  CONSTRAINT "a note has at most 2000 characters" CHECK (char_length(note) <= 2000),
+  CONSTRAINT "dedupe_key stays taken" UNIQUE (created_by, dedupe_key)
 );
 
 COMMENT ON TABLE codemint.purges IS
@@ -1069,6 +1071,7 @@ COMMENT ON COLUMN codemint.purges.count IS 'How many codes the job had asked for
 COMMENT ON COLUMN codemint.purges.state IS 'How the job had ended: completed, failed or cancelled.';
 COMMENT ON COLUMN codemint.purges.codes IS
   'How many codes of the job, surplus included, were reduced to their ids.';
+COMMENT ON COLUMN codemint.purges.created_by IS 'The role that had inserted the job.';
 COMMENT ON COLUMN codemint.purges.dedupe_key IS 'The job''s key, which stays taken for ever.';
 COMMENT ON COLUMN codemint.purges.note IS 'The reason, in the operator''s words.';
 COMMENT ON COLUMN codemint.purges.done_by IS 'The login that removed the job.';
