@@ -34,6 +34,10 @@ struct InsertTests {
     ("metadata", "'[1]'", "metadata must be a JSON object"),
     ("metadata", "'null'", "metadata must be a JSON object"),
     ("metadata", "'\"text\"'", "metadata must be a JSON object"),
+    (
+      "metadata", "jsonb_build_object('a', repeat('x', 16376))",
+      "metadata must have at most 16384 bytes as text"
+    ),
   ].map(Refusal.init)
 
   @Test("every rule refuses the row with its own sentence")
@@ -66,8 +70,8 @@ struct InsertTests {
         """
         INSERT INTO codemint.jobs (reward_id, count, prefix, priority, dedupe_key, metadata, run_at)
         VALUES (gen_random_uuid(), 1, 'A', 0, 'k', '{}', '4714-11-24 BC'),
-               (gen_random_uuid(), 1000000, repeat('ü', 32), 9, repeat('x', 255), NULL,
-                '294276-12-31');
+               (gen_random_uuid(), 1000000, repeat('ü', 32), 9, repeat('x', 255),
+                jsonb_build_object('a', repeat('x', 16375)), '294276-12-31');
         """
       )
       let jobs = try await ledger.bystander.facts().jobs

@@ -2,74 +2,224 @@ import Ledger
 import Postgres
 import Testing
 
-/// What programs that insert jobs do, each with a login of its own.
-@Suite("what producers write")
+/// Producers share a ledger, and each is alone in it.
+@Suite("producers among each other")
 struct ProducerTests {
-  @Test("an explicit NULL means the default")
-  func nulls() async throws {
+  private static let denied = "42501"
+
+  @Test("a key is unique among the jobs of one producer, so nobody takes a key in advance")
+  func dedupe() async throws {
     try await Logins.lend { logins in
+      let squatter = try await logins.login(.producer)
       let shop = try await logins.login(.producer)
-      let row = try await shop.query(
+      let insert: Statement = """
+        INSERT INTO codemint.jobs (reward_id, count, dedupe_key) VALUES (gen_random_uuid(), 1, 'order-1')
+        ON CONFLICT DO NOTHING RETURNING id
         """
-        INSERT INTO codemint.jobs (reward_id, count, prefix, priority, run_at, dedupe_key, metadata)
-        VALUES (gen_random_uuid(), 5, NULL, NULL, NULL, NULL, NULL)
-        RETURNING priority, run_at <= clock_timestamp() AS is_due, is_new
-        """
-      ).one()
-      #expect(try row.integer("priority") == 5 && row.bool("is_due") && row.bool("is_new"))
+      let taken = try await squatter.query(insert).one().int64("id")
+      let own = try await shop.query(insert).one().int64("id")
+      #expect(try await shop.query(insert).isEmpty && taken != own)
+      try await logins.owner.script(
+        "SELECT codemint.cancel_job(id) FROM codemint.jobs; SELECT codemint.purge_job(\(taken));"
+      )
+      #expect(await refusal(of: insert, to: squatter) == "23505")
+      #expect(try await shop.query(insert).isEmpty)
     }
   }
 
-  @Test("who writes a column that is not its own is refused, as the page for producers says")
-  func others() async throws {
+  /// A producer whose rows are worth knowing, with a reward and a prefix that statistics know, and a spy
+  /// with a few jobs.
+  private static let scenery = """
+    INSERT INTO codemint.jobs (reward_id, count, prefix, priority, dedupe_key, metadata, run_at)
+    SELECT 'aaaaaaaa-0000-4000-8000-000000000000', 77, 'SECRET', 7, 'order-' || n, '{"a": "b"}',
+           '2033-03-03'
+    FROM generate_series(1, 3000) n;
+    """
+
+  /// Guesses at what is in the other producer's rows: right ones, and wrong ones of the same length.
+  private static let guesses = [
+    (
+      "reward_id = '%s'", "aaaaaaaa-0000-4000-8000-000000000000",
+      "bbbbbbbb-0000-4000-8000-000000000000"
+    ),
+    (
+      "reward_id > '%s'", "aaaaaaaa-0000-4000-8000-000000000000",
+      "9aaaaaaa-0000-4000-8000-000000000000"
+    ),
+    ("count = %s", "77", "78"), ("prefix = '%s'", "SECRET", "PUBLIC"),
+    ("prefix < '%s'", "SECREU", "SECRES"),
+    ("priority = %s", "7", "3"), ("dedupe_key >= '%s'", "order-1", "order-z"),
+    ("dedupe_key = '%s'", "order-12", "order-zz"),
+    ("metadata = '%s'", #"{"a": "b"}"#, #"{"a": "c"}"#),
+    ("run_at > '%s'", "2033-03-02", "2033-03-04"),
+    ("created_by <> '%s'", "codemint", "postgres"),
+  ]
+
+  @Test("whatever a producer measures, right and wrong guesses at the jobs of others look the same")
+  func measuring() async throws {
     try await Logins.lend { logins in
       let shop = try await logins.login(.producer)
-      for column in ["id", "state", "created_by"] {
-        let error = await failure { () throws(PostgresError) in
-          try await shop.query(
-            Statement(
-              """
-              INSERT INTO codemint.jobs (\(column), reward_id, count)
-              VALUES (DEFAULT, gen_random_uuid(), 5)
-              """
+      let spy = try await logins.login(.producer)
+      try await shop.script(Self.scenery)
+      try await spy.script(
+        """
+        INSERT INTO codemint.jobs (reward_id, count) SELECT gen_random_uuid(), 5 FROM generate_series(1, 3);
+        """
+      )
+      try await logins.owner.script("ANALYZE")
+      for (condition, right, wrong) in Self.guesses {
+        for scans in ["on", "off"] {
+          var plans: [String] = []
+          for guess in [right, wrong] {
+            let plan = try await spy.script(
+              "SET enable_seqscan = \(scans); SET enable_sort = \(scans)"
             )
-          )
+            #expect(plan.isEmpty)
+            let lines = try await spy.query(
+              Statement(
+                """
+                EXPLAIN (ANALYZE, TIMING OFF, SUMMARY OFF)
+                SELECT id FROM codemint.my_jobs WHERE \(condition.replacing("%s", with: guess))
+                """
+              )
+            ).map { try $0.text(0) }
+            plans.append(
+              lines.joined(separator: "\n").replacing("= \(guess)", with: "= ?")
+                .replacing("'\(guess)'", with: "'?'")
+            )
+          }
+          #expect(plans[0] == plans[1], "\(condition)")
         }
-        #expect(error?.sqlState == "42501", "\(column)")
+        let bare = Statement(
+          "SELECT id FROM codemint.jobs WHERE \(condition.replacing("%s", with: right))"
+        )
+        #expect(await refusal(of: bare, to: spy) == Self.denied, "\(condition)")
+      }
+      #expect(try await spy.query("SELECT FROM pg_stats WHERE schemaname = 'codemint'").isEmpty)
+    }
+  }
+
+  @Test(
+    "a producer reads the codes of its own jobs, without surplus, and measures none of the others"
+  )
+  func codes() async throws {
+    try await Logins.lend { logins in
+      let shop = try await logins.login(.producer)
+      let spy = try await logins.login(.producer)
+      for login in [shop, spy] {
+        try await login.script(
+          "INSERT INTO codemint.jobs (reward_id, count) VALUES (gen_random_uuid(), 10)"
+        )
+      }
+      try await logins.owner.script(
+        """
+        INSERT INTO codemint.codes
+          (id, job_id, call_id, reward_id, code, status, sync_status, external_ids, surplus)
+        SELECT gen_random_uuid(), j.id, gen_random_uuid(), j.reward_id, 'CODE-' || j.id || '-' || n,
+               'available', 'none', '{}', n > 2
+        FROM codemint.jobs j, generate_series(1, 3) n;
+        ANALYZE;
+        """
+      )
+      let codes = try await shop.query("SELECT code FROM codemint.my_codes ORDER BY code")
+      #expect(try codes.map { try $0.text(0) } == ["CODE-1-1", "CODE-1-2"])
+      var plans: [String] = []
+      for guess in ["CODE-1-1", "CODE-9-9"] {
+        let lines = try await spy.query(
+          Statement(
+            """
+            EXPLAIN (ANALYZE, TIMING OFF, SUMMARY OFF)
+            SELECT job_id FROM codemint.my_codes WHERE code = '\(guess)'
+            """
+          )
+        ).map { try $0.text(0) }
+        plans.append(lines.joined(separator: "\n").replacing(guess, with: "?"))
+      }
+      #expect(plans[0] == plans[1])
+    }
+  }
+
+  private static func insert(_ count: Int, priority: Int = 5) -> Statement {
+    Statement(
+      """
+      INSERT INTO codemint.jobs (reward_id, count, priority)
+      SELECT gen_random_uuid(), 1, \(priority) FROM generate_series(1, \(count))
+      """
+    )
+  }
+
+  @Test("a producer with a quota gets no better priority, and has no more open jobs")
+  func quota() async throws {
+    try await Logins.lend { logins in
+      let shop = try await logins.login(.producer)
+      let other = try await logins.login(.producer)
+      let desk = try await logins.login(.operator)
+      let name = try await shop.query("SELECT session_user::text").one().text(0)
+      let words = try await desk.query(
+        "SELECT codemint.set_quota($1, 3, 5, 'they flood us')",
+        [.text(name)]
+      ).one().text(0)
+      #expect(
+        words
+          == "jobs that \(name) inserts from now on: priority 3 at best, at most 5 open at a time"
+      )
+      _ = try await shop.query(Self.insert(2, priority: 0))
+      _ = try await shop.query(Self.insert(2, priority: 7))
+      #expect(await refusal(of: Self.insert(2), to: shop) == "23514")
+      _ = try await other.query(Self.insert(9, priority: 0))
+      let priorities = try await logins.owner.query(
+        """
+        SELECT (SELECT array_agg(j.priority ORDER BY j.id)::text FROM codemint.jobs j WHERE j.created_by = $1)
+               || (SELECT array_agg(p.priority ORDER BY p.job_id)::text FROM codemint.pending_placements p
+                   JOIN codemint.jobs j ON j.id = p.job_id WHERE j.created_by = $1) AS both
+        """,
+        [.text(name)]
+      ).one()
+      #expect(try priorities.text("both") == "{3,3,7,7}{3,3,7,7}")
+      // What has ended counts no more.
+      _ = try await shop.query("SELECT codemint.cancel_job(min(id)) FROM codemint.my_jobs")
+      _ = try await shop.query(Self.insert(2))
+      #expect(await refusal(of: Self.insert(1), to: shop) == "23514")
+      _ = try await desk.query("SELECT codemint.set_quota($1)", [.text(name)])
+      _ = try await shop.query(Self.insert(50, priority: 0))
+      for statement: Statement in [
+        "SELECT codemint.set_quota('postgres', 9)", "UPDATE codemint.quotas SET open_jobs = NULL",
+        "DELETE FROM codemint.quotas", "SELECT open_jobs FROM codemint.quotas",
+      ] {
+        #expect(await refusal(of: statement, to: shop) == Self.denied, "\(statement.sql)")
       }
     }
   }
 
   @Test(
-    "logins that work as one role see the jobs of each other, and who is renamed gets them back"
+    "no number of connections gets past a quota, whatever isolation they choose",
+    arguments: ["READ COMMITTED", "REPEATABLE READ", "SERIALIZABLE"]
   )
-  func renamed() async throws {
+  func manyConnections(isolation: String) async throws {
     try await Logins.lend { logins in
-      let shop = try await logins.login(.producer)
-      let name = try await shop.query("SELECT session_user::text AS name").one().text("name")
-      try await logins.owner.script("CREATE ROLE \(name)_next LOGIN IN ROLE \(name)")
-      try await logins.owner.script("ALTER ROLE \(name)_next SET role = '\(name)'")
-      _ = try await shop.query(
-        "INSERT INTO codemint.jobs (reward_id, count) VALUES (gen_random_uuid(), 5)"
-      )
-      let next = try await Connection.open(logins.owner.settings(as: "\(name)_next"))
-      _ = try await next.query(
-        "INSERT INTO codemint.jobs (reward_id, count) VALUES (gen_random_uuid(), 6)"
-      )
-      for login in [shop, next] {
-        #expect(try await login.query("SELECT FROM codemint.jobs").count == 2)
+      let first = try await logins.login(.producer)
+      let name = try await first.query("SELECT session_user::text").one().text(0)
+      let second = try await Connection.open(logins.owner.settings(as: name))
+      _ = try await logins.owner.query("SELECT codemint.set_quota($1, NULL, 5)", [.text(name)])
+      for login in [first, second] {
+        // The snapshot is taken here.
+        try await login.script("BEGIN ISOLATION LEVEL \(isolation); SELECT FROM codemint.my_jobs;")
       }
-      await next.close()
-
-      try await logins.owner.script("ALTER ROLE \(name) RENAME TO \(name)_renamed")
-      #expect(try await shop.query("SELECT FROM codemint.jobs").isEmpty)
-      try await logins.owner.script(
-        "UPDATE codemint.jobs SET created_by = '\(name)_renamed' WHERE created_by = '\(name)'"
-      )
-      #expect(try await shop.query("SELECT FROM codemint.jobs").count == 2)
-      try await logins.owner.script(
-        "ALTER ROLE \(name)_renamed RENAME TO \(name); DROP ROLE \(name)_next"
-      )
+      _ = try await first.query(Self.insert(5))
+      async let refused = refusal(of: Self.insert(5), to: second)
+      // Nobody but the same producer waits, not for a new quota either.
+      _ = try await logins.owner.query("SELECT codemint.set_quota('postgres', 1, 1)")
+      try await first.script("COMMIT")
+      #expect(await refused == (isolation == "READ COMMITTED" ? "23514" : "40001"))
+      try await second.script("ROLLBACK")
+      let open = try await logins.owner.query("SELECT count(*) FROM codemint.jobs")
+      #expect(try open.one().int64(0) == 5)
+      await second.close()
     }
+  }
+
+  /// The SQLSTATE of a statement's refusal; nil if it was not refused.
+  private func refusal(of statement: Statement, to login: Connection) async -> String? {
+    await failure { () throws(PostgresError) in try await login.query(statement) }?.sqlState
   }
 }

@@ -271,9 +271,8 @@ struct RoleTests {
 
   private static let operatorsFunctions = [
     "accept_cluster", "cancel_job", "explain_doubt", "lock_holders", "pause_job", "purge_job",
-    "reserve_slot", "resolve_call", "resume_job", "retry_job", "set_limits", "set_priority",
-    "stalled_since",
-    "track_sync",
+    "reserve_slot", "resolve_call", "resume_job", "retry_job", "set_limits", "set_priority", "set_quota",
+    "stalled_since", "track_sync",
   ]
 
   private static let insert: Statement = """

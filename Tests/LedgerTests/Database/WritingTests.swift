@@ -50,6 +50,7 @@ struct WritingTests {
       let steering: [Statement] = [
         "SELECT codemint.cancel_job(1)", "SELECT codemint.pause_job(1)",
         "SELECT codemint.resume_job(1)", "SELECT codemint.retry_job(1)",
+        "SELECT codemint.set_quota('postgres')",
         "SELECT codemint.purge_job(1)", "SELECT codemint.set_priority(1, 0)",
         "SELECT codemint.set_limits(1000)", "SELECT codemint.accept_cluster('mine')",
         "SELECT codemint.track_sync(gen_random_uuid())", "SELECT codemint.reserve_slot()",
@@ -89,8 +90,14 @@ struct WritingTests {
           FROM codemint.jobs
         """
       )
-      let long: Statement = "SELECT codemint.cancel_job(1, repeat('x', 2001))"
-      #expect(await refusal(of: long, to: person) == "23514")
+      for statement: Statement in [
+        "SELECT codemint.cancel_job(1, repeat('x', 2001))",
+        "SELECT codemint.accept_cluster(repeat('x', 2001))",
+        "SELECT codemint.resolve_call(id, 'absent', repeat('x', 2001)) FROM codemint.calls",
+        "SELECT codemint.set_quota(session_user::text, 1, 1, repeat('x', 2001))",
+      ] {
+        #expect(await refusal(of: statement, to: person) == "23514", "\(statement.sql)")
+      }
       for statement: Statement in [
         "SELECT codemint.accept_cluster(E' \\n\\t')",
         "SELECT codemint.resolve_call(id, 'absent', E'\\n') FROM codemint.calls",
@@ -121,7 +128,7 @@ struct WritingTests {
         END $$
         """
       )
-      for relation in ["jobs", "job_status"] {
+      for relation in ["jobs", "my_jobs"] {
         let seen = try await shop.query(
           Statement("SELECT id FROM codemint.\(relation) WHERE pg_temp.spy(id)")
         )

@@ -174,7 +174,8 @@ extension TestServer {
       codemint.retention_progress, codemint.workers, codemint.unattributed_codes,
       codemint.raw_codes, codemint.answers, codemint.job_actions, codemint.pending_placements,
       codemint.tracked_rewards, codemint.resyncs, codemint.purges, codemint.listed_codes,
-      codemint.observed_facts, codemint.operator_limits, codemint.healing
+      codemint.observed_facts, codemint.operator_limits, codemint.healing,
+      codemint.quotas
       RESTART IDENTITY;
     ALTER SEQUENCE codemint.queue_positions RESTART;
     INSERT INTO codemint.account DEFAULT VALUES;

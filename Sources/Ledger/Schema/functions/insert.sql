@@ -58,6 +58,40 @@ CREATE OR REPLACE TRIGGER place_new_job BEFORE INSERT ON codemint.jobs
 COMMENT ON TRIGGER place_new_job ON codemint.jobs IS
   'Puts a new job into the queue, or among the waiting if it is not due.';
 
+-- Applies the quotas of the producers of these jobs, which were just inserted. A job that asks to go ahead
+-- of what its producer may have goes as far ahead as it may; too many open jobs are refused. The inserts of
+-- one producer write to a row before they count, so they count one after the other, and a transaction that
+-- sees an older state of the ledger (REPEATABLE READ) fails. A producer without a quota locks nothing.
+CREATE OR REPLACE FUNCTION codemint.apply_quotas(p_producers text[], p_jobs bigint[]) RETURNS void
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+  v_producer text;
+  v_quota    codemint.quotas;
+BEGIN
+  FOREACH v_producer IN ARRAY p_producers LOOP
+    SELECT * INTO v_quota FROM codemint.quotas q
+    WHERE q.producer = v_producer ORDER BY q.id DESC LIMIT 1;
+    IF v_quota.open_jobs IS NOT NULL THEN
+      UPDATE codemint.quotas q SET counted_at = clock_timestamp() WHERE q.id = v_quota.id;
+      IF (SELECT count(*) FROM (
+            SELECT FROM codemint.jobs j
+            WHERE j.created_by = v_producer AND j.state IN ('queued', 'running', 'ending')
+            LIMIT v_quota.open_jobs + 1) o) > v_quota.open_jobs THEN
+        RAISE EXCEPTION '% may have at most % open jobs', v_producer, v_quota.open_jobs
+          USING ERRCODE = 'check_violation',
+                HINT = 'Insert more when some have ended. An operator sets the number: codemint.set_quota.';
+      END IF;
+    END IF;
+    IF v_quota.best_priority > 0 THEN
+      UPDATE codemint.jobs j SET priority = v_quota.best_priority
+      WHERE j.id = ANY (p_jobs) AND j.created_by = v_producer AND j.priority < v_quota.best_priority;
+    END IF;
+  END LOOP;
+END
+$$;
+
 -- Adds one pending placement for each reward, and sends one notification for each INSERT, however
 -- many rows the INSERT has.
 CREATE OR REPLACE FUNCTION codemint.wake_workers() RETURNS trigger
@@ -65,10 +99,25 @@ LANGUAGE plpgsql
 SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $$
+DECLARE
+  v_limited text[];
 BEGIN
+  IF EXISTS (SELECT FROM codemint.quotas) THEN
+    v_limited := ARRAY(SELECT DISTINCT i.created_by FROM inserted i
+                       WHERE i.created_by IN (SELECT q.producer FROM codemint.quotas q) ORDER BY 1);
+  END IF;
+  IF cardinality(v_limited) > 0 THEN
+    PERFORM codemint.apply_quotas(v_limited, ARRAY(SELECT i.id FROM inserted i));
+  END IF;
   INSERT INTO codemint.pending_placements (reward_id, priority, due_at, job_id)
   SELECT DISTINCT ON (i.reward_id) i.reward_id, i.priority, i.next_call_at, i.id
-  FROM inserted i
+  FROM inserted n
+  CROSS JOIN LATERAL (
+    -- Not as they were inserted, if they have another priority by now.
+    SELECT n.reward_id, n.next_call_at, n.id, n.is_new, n.queue_position,
+           CASE WHEN cardinality(v_limited) > 0
+                THEN (SELECT j.priority FROM codemint.jobs j WHERE j.id = n.id)
+                ELSE n.priority END AS priority) i
   WHERE i.is_new OR i.queue_position IS NOT NULL
   ORDER BY i.reward_id, i.priority, i.next_call_at, i.id;
   PERFORM pg_notify('codemint_jobs', '');

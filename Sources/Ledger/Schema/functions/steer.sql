@@ -306,6 +306,29 @@ $$;
 COMMENT ON FUNCTION codemint.set_priority(bigint, integer, text) IS
   'Changes the priority, 0 (first) to 9 (last), of a job that has not ended.';
 
+CREATE OR REPLACE FUNCTION codemint.set_quota(
+  p_producer text, p_best_priority integer DEFAULT NULL, p_open_jobs integer DEFAULT NULL,
+  p_note text DEFAULT NULL
+) RETURNS text
+LANGUAGE plpgsql
+SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+  IF NOT EXISTS (SELECT FROM pg_roles r WHERE r.rolname = p_producer) THEN
+    RAISE EXCEPTION 'there is no role %', p_producer USING ERRCODE = 'no_data_found';
+  END IF;
+  INSERT INTO codemint.quotas (producer, best_priority, open_jobs, note)
+  VALUES (p_producer, p_best_priority, p_open_jobs, nullif(btrim(p_note), ''));
+  RETURN format('jobs that %s inserts from now on: %s, %s', p_producer,
+    coalesce('priority ' || p_best_priority || ' at best', 'any priority'),
+    coalesce('at most ' || p_open_jobs || ' open at a time', 'any number'));
+END
+$$;
+COMMENT ON FUNCTION codemint.set_quota(text, integer, integer, text) IS
+  'Limits what a producer may ask for from now on: the best priority, and how many jobs may be open. A limit '
+  'that is not named, or null, is taken back. Who, when and why is kept.';
+
 CREATE OR REPLACE FUNCTION codemint.resolve_call(p_call uuid, p_decision text, p_note text)
 RETURNS text
 LANGUAGE plpgsql

@@ -56,6 +56,8 @@ CREATE TABLE codemint.jobs (
     UNIQUE (created_by, dedupe_key),
   CONSTRAINT "metadata must be a JSON object"
     CHECK (jsonb_typeof(metadata) = 'object'),
+  CONSTRAINT "metadata must have at most 16384 bytes as text"
+    CHECK (octet_length(metadata::text) <= 16384),
   CONSTRAINT "state is one of the states of a job"
     CHECK (state IN ('queued', 'running', 'ending', 'completed', 'failed', 'cancelled')),
   CONSTRAINT "a job never holds more codes than it asked for"
@@ -96,6 +98,9 @@ CREATE INDEX jobs_misplaced ON codemint.jobs (id)
     AND NOT is_new AND queue_position IS NULL AND next_call_at IS NULL;
 CREATE INDEX jobs_open_by_reward ON codemint.jobs (reward_id)
   WHERE state IN ('queued', 'running', 'ending');
+-- The open jobs of a producer are counted if the producer has a quota.
+CREATE INDEX jobs_open_by_producer ON codemint.jobs (created_by)
+  WHERE state IN ('queued', 'running', 'ending');
 -- Jobs that are read again and again. Without these indexes each reading would scan the table.
 CREATE INDEX jobs_running ON codemint.jobs (id) WHERE state IN ('running', 'ending');
 CREATE INDEX jobs_held ON codemint.jobs (id) WHERE held;
@@ -119,7 +124,7 @@ COMMENT ON COLUMN codemint.jobs.run_at IS 'Nothing is sent for the job before th
 COMMENT ON COLUMN codemint.jobs.dedupe_key IS
   'Unique for ever among the jobs of one producer (created_by): a second job with the same key is refused.';
 COMMENT ON COLUMN codemint.jobs.metadata IS
-  'A JSON object of the producer''s own; codemint does not read it.';
+  'A JSON object of the producer''s own, at most 16384 bytes as text; codemint does not read it.';
 COMMENT ON COLUMN codemint.jobs.state IS
   'queued, running, ending (waits for outstanding calls), completed, failed or cancelled.';
 COMMENT ON COLUMN codemint.jobs.paused IS
@@ -195,6 +200,8 @@ CREATE TABLE codemint.calls (
   CONSTRAINT "state is one of the states of a call"
     CHECK (state IN
       ('sending', 'issued', 'rejected', 'unsent', 'in_doubt', 'adopted', 'absent')),
+  CONSTRAINT "a note has at most 2000 characters"
+    CHECK (char_length(resolution_note) <= 2000),
   CONSTRAINT "a call that is being sent has a lease"
     CHECK (state <> 'sending' OR lease_expires_at IS NOT NULL),
   CONSTRAINT "a call holds room until its outcome is known"
@@ -589,6 +596,41 @@ COMMENT ON COLUMN codemint.operator_limits.set_by IS 'Who set limits; null if no
 COMMENT ON COLUMN codemint.operator_limits.set_at IS
   'When limits were last set or taken back.';
 
+-- Rows are added and their limits never changed: who limited whom, when and why. An INSERT of a producer
+-- that has a quota locks the newest row, and no operator ever waits for that.
+CREATE TABLE codemint.quotas (
+  id            bigint      GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+  producer      text        NOT NULL,
+  best_priority smallint,
+  open_jobs     integer,
+  note          text,
+  set_by        text        NOT NULL DEFAULT session_user,
+  set_at        timestamptz NOT NULL DEFAULT clock_timestamp(),
+  counted_at    timestamptz,
+
+  CONSTRAINT "best_priority must be from 0 (first) to 9 (last)" CHECK (best_priority BETWEEN 0 AND 9),
+  CONSTRAINT "open_jobs must be from 0 to 1000000" CHECK (open_jobs BETWEEN 0 AND 1000000),
+  CONSTRAINT "a producer is the name of a role" CHECK (char_length(producer) BETWEEN 1 AND 63),
+  CONSTRAINT "a note has at most 2000 characters" CHECK (char_length(note) <= 2000)
+);
+
+CREATE INDEX quotas_by_producer ON codemint.quotas (producer, id);
+
+COMMENT ON SEQUENCE codemint.quotas_id_seq IS 'Numbers of quotas.';
+COMMENT ON TABLE codemint.quotas IS
+  'What producers may ask for at most: the newest row of a producer holds. codemint.set_quota adds rows.';
+COMMENT ON COLUMN codemint.quotas.id IS 'The number: later quotas have higher ones.';
+COMMENT ON COLUMN codemint.quotas.producer IS 'The role whose jobs are limited (jobs.created_by).';
+COMMENT ON COLUMN codemint.quotas.best_priority IS
+  'The lowest number that jobs of the producer get as their priority; null for no limit.';
+COMMENT ON COLUMN codemint.quotas.open_jobs IS
+  'How many jobs of the producer may be open at a time; null for no limit.';
+COMMENT ON COLUMN codemint.quotas.note IS 'The reason, in the operator''s words.';
+COMMENT ON COLUMN codemint.quotas.set_by IS 'The operator''s login.';
+COMMENT ON COLUMN codemint.quotas.set_at IS 'When it was set.';
+COMMENT ON COLUMN codemint.quotas.counted_at IS
+  'When an INSERT last counted the open jobs of the producer.';
+
 CREATE TABLE codemint.healing (
   only_row    boolean     PRIMARY KEY DEFAULT true,
   checked_at  timestamptz,
@@ -670,7 +712,8 @@ CREATE TABLE codemint.cluster_identity (
   accepted_note     text,
   last_alive_at     timestamptz,
 
-  CONSTRAINT "the ledger lives in one database" CHECK (only_row)
+  CONSTRAINT "the ledger lives in one database" CHECK (only_row),
+  CONSTRAINT "a note has at most 2000 characters" CHECK (char_length(accepted_note) <= 2000)
 );
 
 INSERT INTO codemint.cluster_identity DEFAULT VALUES;

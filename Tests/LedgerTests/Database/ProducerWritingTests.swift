@@ -1,0 +1,75 @@
+import Ledger
+import Postgres
+import Testing
+
+/// What programs that insert jobs do, each with a login of its own.
+@Suite("what producers write")
+struct ProducerWritingTests {
+  @Test("an explicit NULL means the default")
+  func nulls() async throws {
+    try await Logins.lend { logins in
+      let shop = try await logins.login(.producer)
+      let row = try await shop.query(
+        """
+        INSERT INTO codemint.jobs (reward_id, count, prefix, priority, run_at, dedupe_key, metadata)
+        VALUES (gen_random_uuid(), 5, NULL, NULL, NULL, NULL, NULL)
+        RETURNING priority, run_at <= clock_timestamp() AS is_due, is_new
+        """
+      ).one()
+      #expect(try row.integer("priority") == 5 && row.bool("is_due") && row.bool("is_new"))
+    }
+  }
+
+  @Test("who writes a column that is not its own is refused, as the page for producers says")
+  func others() async throws {
+    try await Logins.lend { logins in
+      let shop = try await logins.login(.producer)
+      for column in ["id", "state", "created_by"] {
+        let error = await failure { () throws(PostgresError) in
+          try await shop.query(
+            Statement(
+              """
+              INSERT INTO codemint.jobs (\(column), reward_id, count)
+              VALUES (DEFAULT, gen_random_uuid(), 5)
+              """
+            )
+          )
+        }
+        #expect(error?.sqlState == "42501", "\(column)")
+      }
+    }
+  }
+
+  @Test(
+    "logins that work as one role see the jobs of each other, and who is renamed gets them back"
+  )
+  func renamed() async throws {
+    try await Logins.lend { logins in
+      let shop = try await logins.login(.producer)
+      let name = try await shop.query("SELECT session_user::text AS name").one().text("name")
+      try await logins.owner.script("CREATE ROLE \(name)_next LOGIN IN ROLE \(name)")
+      try await logins.owner.script("ALTER ROLE \(name)_next SET role = '\(name)'")
+      _ = try await shop.query(
+        "INSERT INTO codemint.jobs (reward_id, count) VALUES (gen_random_uuid(), 5)"
+      )
+      let next = try await Connection.open(logins.owner.settings(as: "\(name)_next"))
+      _ = try await next.query(
+        "INSERT INTO codemint.jobs (reward_id, count) VALUES (gen_random_uuid(), 6)"
+      )
+      for login in [shop, next] {
+        #expect(try await login.query("SELECT FROM codemint.my_jobs").count == 2)
+      }
+      await next.close()
+
+      try await logins.owner.script("ALTER ROLE \(name) RENAME TO \(name)_renamed")
+      #expect(try await shop.query("SELECT FROM codemint.my_jobs").isEmpty)
+      try await logins.owner.script(
+        "UPDATE codemint.jobs SET created_by = '\(name)_renamed' WHERE created_by = '\(name)'"
+      )
+      #expect(try await shop.query("SELECT FROM codemint.my_jobs").count == 2)
+      try await logins.owner.script(
+        "ALTER ROLE \(name)_renamed RENAME TO \(name); DROP ROLE \(name)_next"
+      )
+    }
+  }
+}
