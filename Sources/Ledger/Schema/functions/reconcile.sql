@@ -646,12 +646,27 @@ BEGIN
          CASE WHEN count(*) = count(s.created_at) THEN min(s.created_at) END
     INTO issued, surplus, v_reward, v_tracked, v_oldest
   FROM stored s;
-  DELETE FROM codemint.unattributed_codes u WHERE u.id = ANY (p_codes);
+  PERFORM codemint.forget_set_aside(p_codes);
   IF v_tracked THEN
     PERFORM codemint.track_codes(v_reward, v_oldest);
   END IF;
 END
 $$;
+
+-- Forgets that codes were set aside, if they are stored as codes by now. The daemon's role may delete
+-- nothing that was set aside: what only one table has would be lost.
+CREATE OR REPLACE FUNCTION codemint.forget_set_aside(p_codes uuid[]) RETURNS void
+LANGUAGE plpgsql
+SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+  DELETE FROM codemint.unattributed_codes u
+  WHERE u.id = ANY (p_codes) AND EXISTS (SELECT FROM codemint.codes k WHERE k.id = u.id);
+END
+$$;
+COMMENT ON FUNCTION codemint.forget_set_aside(uuid[]) IS
+  'For the daemon: forgets that codes were set aside that are stored as codes by now.';
 
 -- Records that a doubtful call is judged to have made nothing that is not known. The room of the
 -- call is free again. This is a judgement and not a proof, so the reward is watched. A call that

@@ -19,6 +19,34 @@ AS $$
                      WHERE w.reward_id = p_call.reward_id AND w.call_id = p_call.id)
 $$;
 
+-- Deletes old calls of a job that nobody needs any more, at most p_limit, and returns how many. The
+-- daemon's role may delete no call itself: whoever has its login could destroy the record of what was
+-- decided, and of what was sent just now. So nothing is deleted here that is younger than a day, the
+-- shortest retention there is.
+CREATE OR REPLACE FUNCTION codemint.forget_calls(p_job bigint, p_before timestamptz, p_limit integer)
+RETURNS integer
+LANGUAGE plpgsql
+SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+  v_before timestamptz := least(p_before, clock_timestamp() - interval '1 day');
+  v_number integer;
+BEGIN
+  DELETE FROM codemint.calls c
+  WHERE c.id = ANY (ARRAY(
+    SELECT o.id FROM codemint.calls o
+    JOIN codemint.jobs j ON j.id = o.job_id AND j.finished_at < v_before
+    WHERE o.job_id = p_job AND codemint.may_forget(o, v_before)
+    ORDER BY o.id
+    LIMIT p_limit));
+  GET DIAGNOSTICS v_number = ROW_COUNT;
+  RETURN v_number;
+END
+$$;
+COMMENT ON FUNCTION codemint.forget_calls(bigint, timestamptz, integer) IS
+  'For the daemon: deletes calls of a job that ended long ago and whose outcome is proven.';
+
 -- Deletes a batch of old calls, of jobs in the order in which they ended. The batch reads at most
 -- p_limit jobs and deletes at most p_limit calls. is_last says that nothing more can be deleted
 -- now. p_code is the checksum of the functions that the worker was built with (require_code).
@@ -35,7 +63,6 @@ DECLARE
   v_before   timestamptz := clock_timestamp() - p_age;
   v_progress codemint.retention_progress;
   v_job      record;
-  v_number   integer;
   v_seen     integer := 0;
 BEGIN
   PERFORM codemint.require_code(p_code);
@@ -55,14 +82,7 @@ BEGIN
     LIMIT p_limit
   LOOP
     v_seen := v_seen + 1;
-    DELETE FROM codemint.calls c
-    WHERE c.id = ANY (ARRAY(
-      SELECT o.id FROM codemint.calls o
-      WHERE o.job_id = v_job.id AND codemint.may_forget(o, v_before)
-      ORDER BY o.id
-      LIMIT p_limit - pruned));
-    GET DIAGNOSTICS v_number = ROW_COUNT;
-    pruned := pruned + v_number;
+    pruned := pruned + codemint.forget_calls(v_job.id, v_before, p_limit - pruned);
     -- This job may have more old calls, so the next batch begins with it.
     EXIT WHEN pruned >= p_limit;
     v_progress.calls_pruned_until := v_job.finished_at;

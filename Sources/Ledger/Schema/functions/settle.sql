@@ -278,8 +278,7 @@ BEGIN
     p_codes);
   IF p_call.hold_reason IS NOT NULL THEN
     -- These codes had been set aside for a person while the call was held. The call has them now.
-    DELETE FROM codemint.unattributed_codes u
-    WHERE u.id IN (SELECT s.id FROM unnest(p_codes) s);
+    PERFORM codemint.forget_set_aside(ARRAY(SELECT s.id FROM unnest(p_codes) s));
   END IF;
   RETURN v_stored;
 END

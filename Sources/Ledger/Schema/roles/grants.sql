@@ -16,8 +16,10 @@ REVOKE ALL ON ALL FUNCTIONS IN SCHEMA codemint
 GRANT USAGE ON SCHEMA codemint
   TO codemint_producer, codemint_operator, codemint_reader, codemint_worker;
 
--- Producers: the columns of jobs that are theirs to write, and their own rows.
-GRANT INSERT (reward_id, count, prefix, priority, run_at, dedupe_key, metadata), SELECT
+-- Producers: the columns of jobs that are theirs to write, and views of their own rows. Of the table
+-- they read only the number, which RETURNING needs: whatever else they could compare, they could measure
+-- in the rows of others (my_jobs).
+GRANT INSERT (reward_id, count, prefix, priority, run_at, dedupe_key, metadata), SELECT (id)
   ON codemint.jobs TO codemint_producer;
 GRANT SELECT ON codemint.my_jobs, codemint.my_codes, codemint.account_status TO codemint_producer;
 -- Views call these functions. A function in a view runs with the rights of the role that reads the
@@ -40,17 +42,21 @@ GRANT SELECT ON codemint.jobs, codemint.codes, codemint.unattributed_codes,
                 codemint.raw_codes, codemint.answers, codemint.job_status, codemint.api_facts
   TO codemint_reader;
 
--- The daemon. It never deletes a job or a code, so an id that was seen once is known for ever.
+-- The daemon. It never deletes a job, a call or a code, so an id that was seen once is known for ever.
+-- (forget_calls and forget_set_aside delete what nobody needs.) Nor does it say what an operator decided.
 GRANT SELECT ON ALL TABLES IN SCHEMA codemint TO codemint_worker;
 GRANT INSERT
-  ON codemint.calls, codemint.codes, codemint.rewards, codemint.reward_watches, codemint.workers,
+  ON codemint.codes, codemint.rewards, codemint.reward_watches, codemint.workers,
      codemint.unattributed_codes, codemint.answers, codemint.raw_codes,
      codemint.pending_placements, codemint.tracked_rewards, codemint.resyncs,
      codemint.listed_codes, codemint.observed_facts
   TO codemint_worker;
+GRANT INSERT
+  (id, job_id, reward_id, prefix, size, state, outstanding, worker, lease, api_timeout, listing_gap,
+   lease_expires_at, effective_until, send_at)
+  ON codemint.calls TO codemint_worker;
 GRANT DELETE
-  ON codemint.pending_placements, codemint.calls, codemint.resyncs, codemint.unattributed_codes,
-     codemint.workers, codemint.listed_codes
+  ON codemint.pending_placements, codemint.resyncs, codemint.workers, codemint.listed_codes
   TO codemint_worker;
 GRANT USAGE ON SEQUENCE codemint.queue_positions TO codemint_worker;
 
@@ -121,7 +127,8 @@ BEGIN
   END LOOP;
   FOR v_routine IN
     SELECT p.oid::regprocedure AS name,
-           CASE WHEN p.prosecdef THEN 'codemint_operator' ELSE 'codemint_worker' END AS role
+           CASE WHEN p.prosecdef AND p.proname NOT IN ('forget_calls', 'forget_set_aside')
+                THEN 'codemint_operator' ELSE 'codemint_worker' END AS role
     FROM pg_proc p
     WHERE p.pronamespace = 'codemint'::regnamespace AND p.prorettype <> 'trigger'::regtype
   LOOP
