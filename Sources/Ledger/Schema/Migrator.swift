@@ -11,6 +11,9 @@ public import Postgres
 /// call is settled by functions that its daemon does not know. A daemon of another version is refused
 /// any further work (`codemint.require_code`), finds that out with its next heartbeat, and ends.
 public struct Migrator: Sendable {
+  /// How long others have the tables to themselves before a lock is asked for again.
+  private static let pause: Duration = .milliseconds(500)
+
   private let connection: Connection
   private let schema: Schema
   private let version: String
@@ -24,6 +27,9 @@ public struct Migrator: Sendable {
     /// So many calls are still in flight, and the patience is over or no worker is alive: their
     /// outcome may have to be found out.
     case stoppedWaiting(inFlight: Int)
+    /// These connections keep a table locked. Nothing waits behind this migration meanwhile: it asks for
+    /// the lock again and again, each time for a moment.
+    case locked(by: String)
     /// Functions, triggers, views and grants were replaced.
     case replacedCode
   }
@@ -46,7 +52,8 @@ public struct Migrator: Sendable {
   /// Does what is missing.
   ///
   /// - Parameters:
-  ///   - patience: How long calls in flight are waited for before functions are replaced.
+  ///   - patience: How long calls in flight are waited for before functions are replaced, and how long
+  ///     locks of others are.
   ///   - report: Called with each step.
   /// - Returns: Whether anything was changed.
   /// - Throws: `LedgerError` if the schema is not one that can be brought forward, or the database's
@@ -65,11 +72,21 @@ public struct Migrator: Sendable {
     try await prepare()
     guard try needsChange(await state()) else { return false }
     let end = ContinuousClock.now + patience
+    var told: String?
     do {
       while true {
         let isDrained = try await drain(until: end, report)
         switch try await attempt(mayHaveInFlight: !isDrained) {
         case .callsInFlight: continue
+        case .locked:
+          let holders = try await connection.query(Statements.holders).one().text("holders")
+          guard ContinuousClock.now < end else {
+            throw LedgerError(.schema, "a table stays locked by \(holders); nothing was changed")
+          }
+          if told != holders { report(.locked(by: holders)) }
+          told = holders
+          _ = try await connection.query(Statements.resumeClaims)
+          try await Task.sleep(for: Self.pause)
         case .refused(let state): return try needsChange(state)
         case .done(let steps):
           for step in steps { report(step) }
@@ -160,12 +177,24 @@ public struct Migrator: Sendable {
     case refused(SchemaState)
     /// Nothing was changed, because calls were claimed meanwhile.
     case callsInFlight
+    /// Nothing was changed, because somebody has locked a table.
+    case locked
   }
 
   /// Does, in one transaction, what another migrator has not done meanwhile.
   private func attempt(mayHaveInFlight: Bool) async throws(PostgresError) -> Attempt {
+    do throws(PostgresError) {
+      return try await attemptOnce(mayHaveInFlight: mayHaveInFlight)
+    } catch {
+      guard error.sqlState == Statements.lockNotAvailable else { throw error }
+      return .locked
+    }
+  }
+
+  private func attemptOnce(mayHaveInFlight: Bool) async throws(PostgresError) -> Attempt {
     try await connection.transaction { (connection) throws(PostgresError) in
       _ = try await connection.query(Statements.lock)
+      try await connection.script(Statements.briefly)
       let before = try await state(on: connection)
       switch before {
       case .current, .ahead, .altered:
@@ -252,6 +281,25 @@ extension Migrator {
 
     /// A unique index of the catalogue, a schema or a table refuses what is there already.
     static let alreadyMade: Set<String?> = ["23505", "42P06", "42P07"]
+
+    /// While a table's lock is waited for, everybody who comes later waits behind, INSERTs of producers
+    /// too. So it is waited for briefly, and asked for again.
+    static let briefly = "SET LOCAL lock_timeout = '200ms'"
+
+    static let lockNotAvailable = "55P03"
+
+    /// Who has locked a table of the schema.
+    static let holders: Statement = """
+      SELECT coalesce(string_agg(DISTINCT coalesce(
+               format('%s, pid %s, since %s', a.usename, l.pid, date_trunc('second', a.xact_start)),
+               'a prepared transaction'), '; '), 'somebody') AS holders
+      FROM pg_locks l
+      JOIN pg_class c ON c.oid = l.relation AND c.relnamespace = 'codemint'::regnamespace
+      LEFT JOIN pg_stat_activity a ON a.pid = l.pid
+      WHERE l.locktype = 'relation' AND l.granted AND l.mode <> 'AccessShareLock'
+        AND l.database = (SELECT d.oid FROM pg_database d WHERE d.datname = current_database())
+        AND l.pid IS DISTINCT FROM pg_backend_pid()
+      """
 
     static let isInstalled: Statement = """
       SELECT to_regclass('codemint.migrations') IS NOT NULL

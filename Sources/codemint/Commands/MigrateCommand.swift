@@ -101,6 +101,7 @@ extension Migrator.Step {
     case .waiting(let calls): "no new calls; waiting for \(calls) in flight"
     case .stoppedWaiting(let calls):
       "still \(calls) in flight; continuing, and daemons find out later what they did"
+    case .locked(let holders): "a table is locked by \(holders); trying again every half second"
     case .replacedCode: "replaced functions, views and privileges"
     }
   }

@@ -292,6 +292,54 @@ struct MigratorTests {
     }
   }
 
+  @Test("while somebody keeps a table locked, inserts go on; when the table is free, it is done")
+  func lockedForLong() async throws {
+    try await RealLedger.lend { ledger in
+      let shop = try await Connection.open(ledger.settings)
+      let late = try await Connection.open(ledger.settings)
+      let owner = try await Connection.open(ledger.settings)
+      let insert: Statement = """
+        INSERT INTO codemint.jobs (reward_id, count) VALUES (gen_random_uuid(), 1)
+        """
+      try await shop.script("BEGIN; \(insert.sql)")
+      let (steps, told) = AsyncStream<Migrator.Step>.makeStream()
+      let schema = Self.changed(code: "-- another version\n")
+      let migration = Task {
+        try await Migrator(owner, schema: schema).migrate { told.yield($0) }
+      }
+      var seen = steps.makeAsyncIterator()
+      guard case .locked(let holders) = await seen.next() else {
+        Issue.record("nobody has locked anything")
+        return
+      }
+      #expect(holders.contains("pid \(await shop.serverProcess)"))
+      // It asks again and again meanwhile, and none of these inserts waits for the end of a transaction.
+      try await late.script("SET lock_timeout = '2s'")
+      for _ in 0..<50 { _ = try await late.query(insert) }
+      #expect(try await Migrator(late, schema: schema).state() == .otherCode(version: ""))
+      try await shop.script("COMMIT")
+      #expect(try await migration.value)
+      #expect(await seen.next() == .replacedCode)
+      for connection in [shop, late, owner] { await connection.close() }
+    }
+  }
+
+  @Test("who gives up on a lock says who has it, and has changed nothing")
+  func stillLocked() async throws {
+    try await RealLedger.lend { ledger in
+      let owner = try await Connection.open(ledger.settings)
+      try await ledger.bystander.script("BEGIN; LOCK TABLE codemint.jobs IN ROW EXCLUSIVE MODE")
+      let schema = Self.changed(code: "-- another version\n")
+      let error = await #expect(throws: LedgerError.self) {
+        try await Migrator(owner, schema: schema).migrate(patience: .zero)
+      }
+      #expect(error?.description.contains("pid \(await ledger.bystander.serverProcess)") == true)
+      try await ledger.bystander.script("ROLLBACK")
+      #expect(try await Migrator(owner, schema: schema).state() == .otherCode(version: ""))
+      await owner.close()
+    }
+  }
+
   private static func request(_ number: Int) -> ClaimRequest {
     ClaimRequest(
       call: Samples.call(number),
