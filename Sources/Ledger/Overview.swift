@@ -18,7 +18,7 @@ public struct OverviewQueries: Sendable {
       (SELECT id FROM codemint.jobs WHERE state IN ('running', 'ending') ORDER BY id LIMIT 50)
       UNION
       (SELECT new_job FROM codemint.rewards
-       WHERE new_job IS NOT NULL AND closed_at IS NULL
+       WHERE new_job IS NOT NULL AND closed_at IS NULL AND NOT awaits_listing
        ORDER BY queue_priority, new_since, new_job LIMIT 20)
       UNION
       (SELECT job_id FROM codemint.pending_placements ORDER BY priority, due_at, job_id LIMIT 20)
@@ -49,25 +49,33 @@ public struct OverviewQueries: Sendable {
              CASE WHEN t.given_up_at IS NOT NULL
                   THEN format('SELECT codemint.track_sync(%L)', t.reward_id) END AS what_to_do
       FROM (
-        SELECT r.reward_id, r.system, r.attempts AS resyncs, f.next_pass_at AS next_pass_at,
-               coalesce(r.given_up_at, f.given_up_at) AS given_up_at,
-               coalesce(r.error_message, f.error_message) AS request_error
-        FROM codemint.resyncs r LEFT JOIN codemint.tracked_rewards f ON f.reward_id = r.reward_id
+        (SELECT r.reward_id, r.system, r.attempts AS resyncs, f.next_pass_at,
+                coalesce(r.given_up_at, f.given_up_at) AS given_up_at,
+                coalesce(r.error_message, f.error_message) AS request_error
+         FROM (SELECT * FROM codemint.resyncs ORDER BY given_up_at, reward_id, system LIMIT 20) r
+         LEFT JOIN codemint.tracked_rewards f ON f.reward_id = r.reward_id)
         UNION ALL
-        SELECT f.reward_id, NULL, 0, f.next_pass_at, f.given_up_at, f.error_message
-        FROM codemint.tracked_rewards f
-        WHERE (f.given_up_at IS NOT NULL OR f.failures > 0)
-          AND NOT EXISTS (SELECT FROM codemint.resyncs r WHERE r.reward_id = f.reward_id)
+        (SELECT f.reward_id, NULL, 0, f.next_pass_at, f.given_up_at, f.error_message
+         FROM codemint.tracked_rewards f
+         WHERE (f.given_up_at IS NOT NULL OR f.failures > 0)
+           AND NOT EXISTS (SELECT FROM codemint.resyncs r WHERE r.reward_id = f.reward_id)
+         ORDER BY f.given_up_at, f.reward_id
+         LIMIT 20)
         ORDER BY given_up_at NULLS LAST, reward_id, system
         LIMIT 20) t
       LEFT JOIN LATERAL (
-        SELECT k.id, k.code, k.external_ids
-        FROM codemint.jobs j
-        JOIN codemint.codes k
-          ON k.job_id = j.id AND k.sync_status = CASE WHEN t.system IS NULL THEN 'pending'
-                                                      ELSE 'error' END
-        WHERE j.reward_id = t.reward_id AND j.issued + j.surplus > 0
-          AND (t.system IS NULL OR k.external_ids -> t.system ->> 'syncStatus' = 'error')
+        -- Each LIMIT keeps its part apart, so that the planner begins with the reward and reads indexes. Of a
+        -- reward with thousands of jobs the first 500 are looked at.
+        SELECT k.id, k.external_ids
+        FROM (SELECT j.id FROM codemint.jobs j
+              WHERE j.reward_id = t.reward_id AND j.issued + j.surplus > 0
+              LIMIT 500) j
+        CROSS JOIN LATERAL (
+          SELECT c.id, c.external_ids FROM codemint.codes c
+          WHERE c.job_id = j.id AND c.sync_status = CASE WHEN t.system IS NULL THEN 'pending'
+                                                         ELSE 'error' END
+            AND (t.system IS NULL OR c.external_ids -> t.system ->> 'syncStatus' = 'error')
+          LIMIT 100) k
         LIMIT 100) c ON true
       GROUP BY 1, 2, 3, 4, 5, 6
     )
@@ -108,7 +116,8 @@ public struct OverviewQueries: Sendable {
     ) s
     """
 
-  private static let gauges: Statement = """
+  /// What the metrics ask for.
+  public static let gauges: Statement = """
     SELECT j.*, c.*, a.state AS account_state,
            a.current_requests_per_second AS requests_per_second, a.in_flight::bigint,
            a.workers::bigint,
@@ -126,13 +135,18 @@ public struct OverviewQueries: Sendable {
              AS stalled_seconds,
            (SELECT count(*) FROM codemint.unexplained_jobs()) AS unexplained
     FROM (
-      SELECT count(*) FILTER (WHERE state = 'queued') AS queued,
-             count(*) FILTER (WHERE state = 'running') AS running,
-             count(*) FILTER (WHERE state = 'ending') AS ending,
-             count(*) FILTER (WHERE held) AS held,
-             count(*) FILTER (WHERE paused) AS paused,
-             coalesce(sum(count - issued) FILTER (WHERE state = 'running'), 0) AS codes_wanted
-      FROM codemint.jobs WHERE state IN ('queued', 'running', 'ending')
+      -- Queued jobs can be a million, so they are counted in an index: all that are open, less the others.
+      SELECT o.open - r.running - r.ending AS queued, r.running, r.ending, h.held, p.paused,
+             r.codes_wanted
+      FROM (SELECT count(*) AS open FROM codemint.jobs
+            WHERE state IN ('queued', 'running', 'ending')) o,
+           (SELECT count(*) FILTER (WHERE state = 'running') AS running,
+                   count(*) FILTER (WHERE state = 'ending') AS ending,
+                   coalesce(sum(count - issued) FILTER (WHERE state = 'running'), 0) AS codes_wanted
+            FROM codemint.jobs WHERE state IN ('running', 'ending')) r,
+           (SELECT count(*) AS held FROM codemint.jobs WHERE held) h,
+           (SELECT count(*) AS paused FROM codemint.jobs
+            WHERE paused AND state IN ('queued', 'running', 'ending')) p
     ) AS j
     CROSS JOIN (
       SELECT count(*) FILTER (WHERE held_at IS NULL) AS doubts,

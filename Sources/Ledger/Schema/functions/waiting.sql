@@ -110,10 +110,13 @@ DECLARE
   v_is_queued    boolean := p_job.is_new OR p_job.queue_position IS NOT NULL;
   -- A call that is held for lack of evidence holds only its own room. It is shown when nothing else
   -- of the job is left to do.
-  v_has_held_call boolean := (p_job.held OR p_job.issued + p_job.outstanding >= p_job.count)
-    AND EXISTS (
-      SELECT FROM codemint.calls c WHERE c.job_id = p_job.id AND c.held_at IS NOT NULL);
+  v_has_held_call boolean := false;
 BEGIN
+  -- Calls are looked at only where it matters: the view waits asks this for every job.
+  IF p_job.held OR p_job.issued + p_job.outstanding >= p_job.count THEN
+    v_has_held_call := EXISTS (
+      SELECT FROM codemint.calls c WHERE c.job_id = p_job.id AND c.held_at IS NOT NULL);
+  END IF;
   RETURN CASE
     WHEN p_job.finished_at IS NOT NULL THEN 'sync'
     WHEN v_has_held_call THEN 'decision'

@@ -104,6 +104,7 @@ CREATE INDEX jobs_open_by_producer ON codemint.jobs (created_by)
 -- Jobs that are read again and again. Without these indexes each reading would scan the table.
 CREATE INDEX jobs_running ON codemint.jobs (id) WHERE state IN ('running', 'ending');
 CREATE INDEX jobs_held ON codemint.jobs (id) WHERE held;
+CREATE INDEX jobs_paused ON codemint.jobs (id) WHERE paused AND state IN ('queued', 'running', 'ending');
 CREATE INDEX jobs_finished ON codemint.jobs (finished_at, id) WHERE finished_at IS NOT NULL;
 -- The codes of a reward are found by the reward's jobs (codes_by_job), so that storing a code needs
 -- no index entry more. A job enters this index with its first code: an index of all jobs would make
@@ -933,6 +934,7 @@ CREATE TABLE codemint.observed_facts (
   PRIMARY KEY (fact, subject, value)
 );
 
+CREATE INDEX observed_facts_prefixes ON codemint.observed_facts (value) WHERE fact = 'prefix';
 CREATE INDEX observed_facts_contradicted ON codemint.observed_facts (contradicted_at)
   WHERE contradicted_at IS NOT NULL;
 
@@ -1001,7 +1003,7 @@ CREATE TABLE codemint.tracked_rewards (
 
 CREATE INDEX tracked_rewards_due ON codemint.tracked_rewards (next_pass_at)
   WHERE next_pass_at IS NOT NULL;
-CREATE INDEX tracked_rewards_in_trouble ON codemint.tracked_rewards (reward_id)
+CREATE INDEX tracked_rewards_in_trouble ON codemint.tracked_rewards (given_up_at, reward_id)
   WHERE given_up_at IS NOT NULL OR failures > 0;
 
 COMMENT ON TABLE codemint.tracked_rewards IS
@@ -1044,6 +1046,8 @@ CREATE TABLE codemint.resyncs (
 
   PRIMARY KEY (reward_id, system)
 );
+
+CREATE INDEX resyncs_by_age ON codemint.resyncs (given_up_at, reward_id, system);
 
 COMMENT ON TABLE codemint.resyncs IS
   'Rewards with codes in error that the API was asked to copy to a system once more.';

@@ -1,28 +1,44 @@
--- What codemint has seen of the API, in words. There can be thousands of prefixes, so they are counted;
--- a prefix that is contradicted has rows of its own.
+-- What codemint has seen of the API, in words. There can be thousands of prefixes, so they are counted, up
+-- to a thousand of each kind, because the status page asks every second; a prefix that is contradicted has
+-- rows of its own.
 CREATE OR REPLACE VIEW codemint.api_facts AS
-WITH facts AS (
+WITH shown AS (
   SELECT o.fact, o.subject, o.value, 1::bigint AS prefixes, o.first_seen_at, o.last_seen_at,
          o.witnesses, o.contradicted_at,
          coalesce(o.contradicted_at > clock_timestamp() - interval '7 days', false)
            AS is_contradicted
   FROM codemint.observed_facts o
-), shown AS (
-  SELECT f.* FROM facts f
-  WHERE f.fact NOT IN ('prefix', 'list_asked', 'answer_resolution', 'list_resolution')
-     OR f.fact = 'prefix' AND f.is_contradicted
+  -- Two ranges of the key beside all the prefixes.
+  WHERE (o.fact < 'prefix' OR o.fact > 'prefix')
+    AND o.fact NOT IN ('list_asked', 'answer_resolution', 'list_resolution')
   UNION ALL
-  SELECT f.fact, '', f.value, count(*), min(f.first_seen_at), max(f.last_seen_at),
+  SELECT o.fact, o.subject, o.value, 1, o.first_seen_at, o.last_seen_at, o.witnesses,
+         o.contradicted_at, true
+  FROM codemint.observed_facts o
+  WHERE o.fact = 'prefix' AND o.contradicted_at > clock_timestamp() - interval '7 days'
+  UNION ALL
+  SELECT 'prefix', '', f.value, count(*), min(f.first_seen_at), max(f.last_seen_at),
          sum(f.witnesses)::bigint, max(f.contradicted_at), false
-  FROM facts f
-  WHERE f.fact = 'prefix' AND NOT f.is_contradicted
-  GROUP BY f.fact, f.value
+  FROM (
+    (SELECT o.* FROM codemint.observed_facts o
+     WHERE o.fact = 'prefix' AND o.value = 'literal'
+       AND (o.contradicted_at > clock_timestamp() - interval '7 days') IS NOT TRUE
+     LIMIT 1000)
+    UNION ALL
+    (SELECT o.* FROM codemint.observed_facts o
+     WHERE o.fact = 'prefix' AND o.value = 'altered'
+       AND (o.contradicted_at > clock_timestamp() - interval '7 days') IS NOT TRUE
+     LIMIT 1000)) f
+  GROUP BY f.value
   UNION ALL
   -- Times that happen to be round look less exact than they are, so the finest resolution counts. It
   -- is the first in the alphabet.
-  (SELECT DISTINCT ON (f.fact) f.* FROM facts f
-   WHERE f.fact IN ('answer_resolution', 'list_resolution')
-   ORDER BY f.fact, f.value)
+  (SELECT DISTINCT ON (o.fact) o.fact, o.subject, o.value, 1, o.first_seen_at, o.last_seen_at,
+          o.witnesses, o.contradicted_at,
+          coalesce(o.contradicted_at > clock_timestamp() - interval '7 days', false)
+   FROM codemint.observed_facts o
+   WHERE o.fact IN ('answer_resolution', 'list_resolution')
+   ORDER BY o.fact, o.value)
 ), known AS (
   SELECT (SELECT max(o.value::bigint) FROM codemint.observed_facts o WHERE o.fact = 'list_asked')
            AS asked,
@@ -110,7 +126,9 @@ CROSS JOIN LATERAL (
               WHEN s.fact = 'list_lag' THEN make_interval(secs => s.value::bigint)::text
               WHEN s.fact = 'prefix' AND s.is_contradicted
               THEN format('reward %s, %s', left(s.subject, 36), substr(s.subject, 38))
-              WHEN s.fact = 'prefix' THEN format('%s prefix(es)', s.prefixes)
+              WHEN s.fact = 'prefix'
+              THEN format('%s prefix(es)', CASE WHEN s.prefixes < 1000 THEN s.prefixes::text
+                                                ELSE '1000 or more' END)
               ELSE s.value END AS detail) f
 LEFT JOIN words w ON w.fact = s.fact AND w.form = f.form;
 

@@ -3,7 +3,11 @@ CREATE OR REPLACE VIEW codemint.waits AS
 -- with one row come late, and without them the view would be compiled for hundreds of thousands.
 WITH ledger AS MATERIALIZED (
   SELECT o.account, o.identity, codemint.last_claimed_at() AS claimed_at, h.holder AS account_holder,
-         h.since AS account_held_since
+         h.since AS account_held_since,
+         -- Until when the rows can be as they are read. The clock goes on while a long query runs, and
+         -- in a transaction with an old snapshot: all daemons would look dead.
+         CASE WHEN current_setting('transaction_isolation') = 'read committed'
+              THEN statement_timestamp() ELSE transaction_timestamp() END AS asked_at
   FROM (SELECT a AS account, a.xmax AS lock, i AS identity
         FROM codemint.account a CROSS JOIN codemint.cluster_identity i LIMIT 1) o
   LEFT JOIN LATERAL (
@@ -138,9 +142,11 @@ LEFT JOIN LATERAL (
         WHERE l.account_holder IS NOT NULL) b
   HAVING count(*) > 0
 ) k ON s.lock <> '0'::xid OR r.xmax <> '0'::xid OR l.account_holder IS NOT NULL
+-- OFFSET keeps the subquery apart. Without, the function would run again wherever its result is used, ten
+-- times for a job.
 CROSS JOIN LATERAL (
   SELECT codemint.reason_to_wait(s.job, r, l.account, (l.identity).suspended_at IS NOT NULL, k.holder IS NOT NULL,
-                                 l.claimed_at, clock_timestamp()) AS reason) w
+                                 l.claimed_at, l.asked_at) AS reason OFFSET 0) w
 LEFT JOIN LATERAL (
   SELECT count(*) FILTER (WHERE c.held_at IS NULL) AS doubts,
          count(*) FILTER (WHERE c.held_at IS NOT NULL) AS number,
