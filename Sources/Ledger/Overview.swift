@@ -32,7 +32,8 @@ public struct OverviewQueries: Sendable {
              CASE WHEN NOT j.held AND j.paused AND j.finished_at IS NULL
                   THEN format('SELECT codemint.resume_job(%s)', j.id)
                   WHEN j.held AND NOT EXISTS (SELECT FROM codemint.calls c
-                                              WHERE c.job_id = j.id AND c.held_at IS NOT NULL)
+                                              WHERE c.job_id = j.id AND c.held_at IS NOT NULL
+                                                AND c.state = 'in_doubt')
                   THEN format('SELECT codemint.retry_job(%s, ''why'')', j.id) END AS what_to_do,
              (SELECT count(*) FROM (
                 SELECT FROM codemint.codes c
@@ -56,9 +57,10 @@ public struct OverviewQueries: Sendable {
          LEFT JOIN codemint.tracked_rewards f ON f.reward_id = r.reward_id)
         UNION ALL
         (SELECT f.reward_id, NULL, 0, f.next_pass_at, f.given_up_at, f.error_message
-         FROM codemint.tracked_rewards f
-         WHERE (f.given_up_at IS NOT NULL OR f.failures > 0)
-           AND NOT EXISTS (SELECT FROM codemint.resyncs r WHERE r.reward_id = f.reward_id)
+         FROM (SELECT * FROM codemint.tracked_rewards
+               WHERE given_up_at IS NOT NULL OR failures > 0
+               ORDER BY given_up_at, reward_id LIMIT 100) f
+         WHERE NOT EXISTS (SELECT FROM codemint.resyncs r WHERE r.reward_id = f.reward_id)
          ORDER BY f.given_up_at, f.reward_id
          LIMIT 20)
         ORDER BY given_up_at NULLS LAST, reward_id, system

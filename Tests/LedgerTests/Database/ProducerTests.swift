@@ -51,7 +51,7 @@ struct ProducerTests {
     ("priority = %s", "7", "3"), ("dedupe_key >= '%s'", "order-1", "order-z"),
     ("dedupe_key = '%s'", "order-12", "order-zz"),
     ("metadata = '%s'", #"{"a": "b"}"#, #"{"a": "c"}"#),
-    ("run_at > '%s'", "2033-03-02", "2033-03-04"),
+    ("run_at > '%s'", "2033-03-02 00:00:00+00", "2033-03-04 00:00:00+00"),
     ("created_by <> '%s'", "codemint", "postgres"),
   ]
 
@@ -72,7 +72,7 @@ struct ProducerTests {
           var plans: [String] = []
           for guess in [right, wrong] {
             let plan = try await spy.script(
-              "SET enable_seqscan = \(scans); SET enable_sort = \(scans)"
+              "SET timezone = 'UTC'; SET enable_seqscan = \(scans); SET enable_sort = \(scans)"
             )
             #expect(plan.isEmpty)
             let lines = try await spy.query(
@@ -177,7 +177,10 @@ struct ProducerTests {
       ).one()
       #expect(try priorities.text("both") == "{3,3,7,7}{3,3,7,7}")
       // What has ended counts no more.
-      _ = try await shop.query("SELECT codemint.cancel_job(min(id)) FROM codemint.my_jobs")
+      _ = try await desk.query(
+        "SELECT codemint.cancel_job(min(id)) FROM codemint.jobs WHERE created_by = $1",
+        [.text(name)]
+      )
       _ = try await shop.query(Self.insert(2))
       #expect(await refusal(of: Self.insert(1), to: shop) == "23514")
       _ = try await desk.query("SELECT codemint.set_quota($1)", [.text(name)])
