@@ -60,7 +60,9 @@ public struct OverviewQueries: Sendable {
          FROM (SELECT * FROM codemint.tracked_rewards
                WHERE given_up_at IS NOT NULL OR failures > 0
                ORDER BY given_up_at, reward_id LIMIT 100) f
-         WHERE NOT EXISTS (SELECT FROM codemint.resyncs r WHERE r.reward_id = f.reward_id)
+         LEFT JOIN LATERAL (
+           SELECT r.system FROM codemint.resyncs r WHERE r.reward_id = f.reward_id LIMIT 1) r ON true
+         WHERE r.system IS NULL
          ORDER BY f.given_up_at, f.reward_id
          LIMIT 20)
         ORDER BY given_up_at NULLS LAST, reward_id, system

@@ -11,9 +11,6 @@ public import Postgres
 /// call is settled by functions that its daemon does not know. A daemon of another version is refused
 /// any further work (`codemint.require_code`), finds that out with its next heartbeat, and ends.
 public struct Migrator: Sendable {
-  /// How long others have the tables to themselves before a lock is asked for again.
-  private static let pause: Duration = .milliseconds(500)
-
   private let connection: Connection
   private let schema: Schema
   private let version: String
@@ -79,14 +76,9 @@ public struct Migrator: Sendable {
         switch try await attempt(mayHaveInFlight: !isDrained) {
         case .callsInFlight: continue
         case .locked:
-          let holders = try await connection.query(Statements.holders).one().text("holders")
-          guard ContinuousClock.now < end else {
-            throw LedgerError(.schema, "a table stays locked by \(holders); nothing was changed")
+          told = try await BriefLock.wait(on: connection, until: end, told) {
+            report(.locked(by: $0))
           }
-          if told != holders { report(.locked(by: holders)) }
-          told = holders
-          _ = try await connection.query(Statements.resumeClaims)
-          try await Task.sleep(for: Self.pause)
         case .refused(let state): return try needsChange(state)
         case .done(let steps):
           for step in steps { report(step) }
@@ -171,7 +163,7 @@ public struct Migrator: Sendable {
     }
   }
 
-  private enum Attempt {
+  private enum Attempt: Sendable {
     case done([Step])
     /// Nothing was changed, because there is nothing to change, or this binary must not.
     case refused(SchemaState)
@@ -183,18 +175,8 @@ public struct Migrator: Sendable {
 
   /// Does, in one transaction, what another migrator has not done meanwhile.
   private func attempt(mayHaveInFlight: Bool) async throws(PostgresError) -> Attempt {
-    do throws(PostgresError) {
-      return try await attemptOnce(mayHaveInFlight: mayHaveInFlight)
-    } catch {
-      guard error.sqlState == Statements.lockNotAvailable else { throw error }
-      return .locked
-    }
-  }
-
-  private func attemptOnce(mayHaveInFlight: Bool) async throws(PostgresError) -> Attempt {
-    try await connection.transaction { (connection) throws(PostgresError) in
-      _ = try await connection.query(Statements.lock)
-      try await connection.script(Statements.briefly)
+    try await BriefLock.transaction(on: connection, after: Statements.lock) {
+      (connection) throws(PostgresError) in
       let before = try await state(on: connection)
       switch before {
       case .current, .ahead, .altered:
@@ -212,7 +194,7 @@ public struct Migrator: Sendable {
         return .callsInFlight
       }
       return .done(steps)
-    }
+    } ?? .locked
   }
 
   private func bringForward(
@@ -281,25 +263,6 @@ extension Migrator {
 
     /// A unique index of the catalogue, a schema or a table refuses what is there already.
     static let alreadyMade: Set<String?> = ["23505", "42P06", "42P07"]
-
-    /// While a table's lock is waited for, everybody who comes later waits behind, INSERTs of producers
-    /// too. So it is waited for briefly, and asked for again.
-    static let briefly = "SET LOCAL lock_timeout = '200ms'"
-
-    static let lockNotAvailable = "55P03"
-
-    /// Who has locked a table of the schema.
-    static let holders: Statement = """
-      SELECT coalesce(string_agg(DISTINCT coalesce(
-               format('%s, pid %s, since %s', a.usename, l.pid, date_trunc('second', a.xact_start)),
-               'a prepared transaction'), '; '), 'somebody') AS holders
-      FROM pg_locks l
-      JOIN pg_class c ON c.oid = l.relation AND c.relnamespace = 'codemint'::regnamespace
-      LEFT JOIN pg_stat_activity a ON a.pid = l.pid
-      WHERE l.locktype = 'relation' AND l.granted AND l.mode <> 'AccessShareLock'
-        AND l.database = (SELECT d.oid FROM pg_database d WHERE d.datname = current_database())
-        AND l.pid IS DISTINCT FROM pg_backend_pid()
-      """
 
     static let isInstalled: Statement = """
       SELECT to_regclass('codemint.migrations') IS NOT NULL

@@ -50,7 +50,7 @@ public struct RoleSetup: Sendable {
     guard missing.isEmpty else { return .missing(missing) }
     try await connection.transaction { (connection) throws(PostgresError) in
       _ = try await connection.query(Migrator.Statements.lock)
-      try await connection.script(Migrator.Statements.briefly)
+      try await connection.script(BriefLock.setting)
       try await connection.script(Schema.current.grants)
     }
     return .done

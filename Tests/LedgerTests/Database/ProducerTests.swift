@@ -63,7 +63,7 @@ struct ProducerTests {
       try await shop.script(Self.scenery)
       try await spy.script(
         """
-        INSERT INTO codemint.jobs (reward_id, count) SELECT gen_random_uuid(), 5 FROM generate_series(1, 3);
+        INSERT INTO codemint.jobs (reward_id, count) SELECT 'ffffffff-0000-4000-8000-000000000000'::uuid, 5 FROM generate_series(1, 3);
         """
       )
       try await logins.owner.script("ANALYZE")
