@@ -48,7 +48,7 @@ extension PostgresStore {
         Self.conclude,
         [
           .uuid(watch.reward), .uuid(worker), .uuid(watch.listing), .timestamptz(watch.listedUntil),
-          .timestamptz(watch.since), .adoptions(watch.adopted), .bool(watch.areTextsTrue),
+          .timestamptz(watch.since), .adoptions(watch.adopted), .bool(watch.isBelieved),
           .raw(watch.raw.map { ($0, nil) }),
         ]
       )

@@ -98,7 +98,7 @@ extension WatchCase {
       listedUntil: listedUntil,
       since: ListingPlan(self).since(basis),
       adopted: adopted(listing, basis),
-      areTextsTrue: listing.texts == .true,
+      isBelieved: listing.texts == .true && basis != .nothing,
       raw: listing.raw
     )
   }
@@ -132,9 +132,9 @@ public struct WatchFinding: Hashable, Sendable {
   public let since: Timestamp?
   /// Codes that count for calls which lack them. All that is staged beside them is late surplus.
   public let adopted: [Adoption]
-  /// Whether the texts in the list are known to be true, so that codes may be handed on to jobs without
-  /// a person (protocol, rules 10 and 18).
-  public let areTextsTrue: Bool
+  /// Whether the texts and times in the list can be believed, so that codes may be handed on to jobs without
+  /// a person (protocol, rules 10 and 18). Where times cannot, codes may be years old.
+  public let isBelieved: Bool
   /// Codes that the database refuses for their content (protocol, rule 8).
   public let raw: [IssuedCode]
 
@@ -145,7 +145,7 @@ public struct WatchFinding: Hashable, Sendable {
     listedUntil: Timestamp,
     since: Timestamp? = nil,
     adopted: [Adoption] = [],
-    areTextsTrue: Bool,
+    isBelieved: Bool,
     raw: [IssuedCode] = []
   ) {
     self.reward = reward
@@ -153,7 +153,7 @@ public struct WatchFinding: Hashable, Sendable {
     self.listedUntil = listedUntil
     self.since = since
     self.adopted = adopted
-    self.areTextsTrue = areTextsTrue
+    self.isBelieved = isBelieved
     self.raw = raw
   }
 }

@@ -155,7 +155,7 @@ extension Lockstep {
       listing: listing,
       listedUntil: watch.now,
       adopted: adopted,
-      areTextsTrue: true,
+      isBelieved: true,
       raw: codes.filter { refused.contains($0.id) }
     )
     let one = try await memory.store.conclude(finding, worker: worker)

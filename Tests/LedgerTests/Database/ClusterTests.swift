@@ -303,7 +303,7 @@ struct ClusterTests {
       _ = try await connection.query("SELECT codemint.accept_cluster('restored')")
       let watch = try await scene.watch()
       let codes = scene.mint.make(10, of: Scene.reward)
-      let finding = try await scene.finding(watch, codes, areTextsTrue: false)
+      let finding = try await scene.finding(watch, codes, isBelieved: false)
       #expect(try await scene.conclude(finding) == .done(issued: 0, surplus: 10))
       // They may be what the job lacks: it asks for no more until a person lets it.
       let job = try await scene.job(id)

@@ -169,7 +169,7 @@ final class Crowd: Sendable {
           reward: watch.reward,
           listing: Samples.listing(1),
           listedUntil: watch.now,
-          areTextsTrue: true
+          isBelieved: true
         )
         _ = try await ledger.store.conclude(finding, worker: worker)
       }

@@ -56,7 +56,7 @@ struct PieceTests {
         reward: watch.reward,
         listing: Self.listing,
         listedUntil: watch.now,
-        areTextsTrue: true
+        isBelieved: true
       )
       #expect(try await scene.conclude(finding) == .more(issued: 10_000, surplus: 0))
       #expect(try await scene.reward().awaitsListing)

@@ -90,7 +90,7 @@ extension Scene {
     _ codes: [IssuedCode],
     adopted: [Adoption] = [],
     since: Timestamp? = nil,
-    areTextsTrue: Bool = true
+    isBelieved: Bool = true
   ) async throws -> WatchFinding {
     let listing = try await list(codes, of: watch.reward)
     return WatchFinding(
@@ -99,7 +99,7 @@ extension Scene {
       listedUntil: watch.now,
       since: since,
       adopted: adopted,
-      areTextsTrue: areTextsTrue,
+      isBelieved: isBelieved,
       raw: codes.filter { listing.page.refused.contains($0.id) }
     )
   }

@@ -138,7 +138,7 @@ extension MemoryLedger {
     if hasFound, isInFlight { return .wait }
     let told = signals.count
     var found = creditLacking(watch, now: now)
-    if watch.areTextsTrue, reward.awaitsListing {
+    if watch.isBelieved, reward.awaitsListing {
       found.issued += creditJobs(oldest(watch), of: id, worker: worker, now: now)
     } else if reward.awaitsListing, !oldest(watch).isEmpty {
       hold(id, code: "codes_unproven", message: Self.unproven)
@@ -241,8 +241,8 @@ extension MemoryLedger {
   }
 
   private static let unproven =
-    "the list shows codes that were made in the time that the ledger has lost, and no code that is "
-    + "known here shows that the list has the texts of answers: they are surplus, see "
+    "the list shows codes that may have been made in the time that the ledger has lost, and no code that "
+    + "is known here shows that the list has the texts and times of answers: they are surplus, see "
     + "codemint.watches; codemint.retry_job asks for more beside them"
   static let minute: Int64 = 60_000_000
   /// How long each listing of a watch waits for the one before: 1 minute, 10 minutes, 1 hour and 24

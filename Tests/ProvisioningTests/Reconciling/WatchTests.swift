@@ -74,15 +74,17 @@ struct WatchTests {
     let calls = [Scene.call(0, size: 2, isAnswered: true)]
     let codes = [Scene.code(1)]
     let differs = Evidence(witnesses: 2, textsDiffer: 1, timesAgree: 2)
-    #expect(find(watch(calls), codes).areTextsTrue)
+    #expect(find(watch(calls), codes).isBelieved)
     for (watch, evidence) in [
       (watch(calls), differs), (watch(calls), Evidence()), (watch(calls, offset: nil), .agreeing),
       (watch(calls), Evidence(witnesses: 2, timesDiffer: 1)),
     ] {
       #expect(find(watch, codes, evidence).adopted.isEmpty)
     }
-    #expect(!find(watch(calls), codes, differs).areTextsTrue)
-    #expect(!find(watch(calls), codes, Evidence()).areTextsTrue)
+    #expect(!find(watch(calls), codes, differs).isBelieved)
+    #expect(!find(watch(calls), codes, Evidence()).isBelieved)
+    let otherTimes = Evidence(witnesses: 2, timesDiffer: 1)
+    #expect(!find(watch(calls), codes, otherTimes).isBelieved)
   }
 
   @Test("rule 14: what is certainly older than the watched time is left alone")

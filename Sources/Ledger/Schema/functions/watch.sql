@@ -190,8 +190,9 @@ $$;
 
 -- Concludes one listing of a watch. The codes that it found are staged under p_listing; those made
 -- before p_since are nobody's and left alone. p_adopted are codes that count for calls which lack
--- them. If p_is_true, the list shows the texts of answers, and after a failover or a restore the
--- codes that the ledger lost may go to open jobs. credited are the jobs that codes count for.
+-- them. If p_is_believed, the list shows the texts of answers and its times tell what is old, and after
+-- a failover or a restore the codes that the ledger lost may go to open jobs. credited are the jobs that
+-- codes count for.
 --
 -- Codes are recorded in pieces, oldest first; until the last the answer is 'more'. They are
 -- recorded only when every call that was in flight during the listing has its outcome: every call
@@ -200,7 +201,7 @@ $$;
 -- fallen in doubt, the listing is void and the doubt is reconciled first.
 CREATE OR REPLACE FUNCTION codemint.conclude_watch(
   p_reward uuid, p_worker uuid, p_listing uuid, p_listed_until timestamptz, p_since timestamptz,
-  p_adopted codemint.adoption[], p_is_true boolean, p_raw codemint.raw_code[],
+  p_adopted codemint.adoption[], p_is_believed boolean, p_raw codemint.raw_code[],
   OUT outcome text, OUT issued integer, OUT surplus integer, OUT credited bigint[]
 )
 LANGUAGE plpgsql
@@ -224,12 +225,13 @@ BEGIN
   -- A piece is not larger than this. What the calls have got is no longer staged.
   IF issued + surplus < 10000 THEN
     v_piece := codemint.oldest_listed(v_listing, p_since);
-    IF NOT p_is_true AND v_reward.awaits_listing AND cardinality(v_piece) > 0 THEN
-      -- What was lost may be what the jobs lack, and nothing shows that its texts can be handed on.
+    IF NOT p_is_believed AND v_reward.awaits_listing AND cardinality(v_piece) > 0 THEN
+      -- What was lost may be what the jobs lack, and nothing shows that its texts can be handed on, or
+      -- that it is not older than the loss.
       PERFORM codemint.hold_jobs(
         p_reward, 'codes_unproven',
-        'the list shows codes that were made in the time that the ledger has lost, and no code that is '
-        'known here shows that the list has the texts of answers: they are surplus, see '
+        'the list shows codes that may have been made in the time that the ledger has lost, and no code that '
+        'is known here shows that the list has the texts and times of answers: they are surplus, see '
         'codemint.watches; codemint.retry_job asks for more beside them');
     ELSIF v_reward.awaits_listing THEN
       SELECT r.issued, r.credited INTO v_restored
