@@ -49,7 +49,7 @@ struct OverhearingTests {
     "codemint.resolve_call('\(call)', 'adopt', 'x')",
     "codemint.resolve_call('\(call)', 'absent', 'x')",
     "codemint.retry_job(2, 'x')", "codemint.purge_job(2, 'x')",
-    "codemint.count_unattributed('\(call)')",
+    "codemint.explain_doubt('\(call)')",
     "codemint.track_sync((SELECT reward_id FROM codemint.jobs WHERE id = 2))",
   ].map { "BEGIN; SELECT \($0); ROLLBACK;" }.joined(separator: "\n")
 
