@@ -18,7 +18,7 @@
 /// The text is somebody else's, so the work is linear: each scalar is visited a fixed number of times,
 /// besides the comparison with the prefix, which has 32 characters at most.
 package struct CodeHider: Sendable {
-  /// The replacement for a code; the same as in `codemint.without_code`.
+  /// The replacement for a code.
   static let replacement = "(code)"
 
   /// The prefix in small letters; empty if there is none.
