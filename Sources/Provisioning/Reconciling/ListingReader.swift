@@ -121,7 +121,7 @@ public struct ListingReader: Sendable {
     pagesOfNulls = page.codes.isEmpty ? pagesOfNulls + 1 : 0
     if pagesOfNulls > Self.mostPagesOfNulls { return .failed(.unstable) }
     if expectsEnd || !showsAnchor(page) { return restart() }
-    let fresh = seen.insert(page.codes)
+    let fresh = seen.insert(page.codes, id: \.id)
     note(page, isLast: fresh.isEmpty)
     for code in fresh { note(code) }
     gathered = fresh
@@ -137,7 +137,7 @@ public struct ListingReader: Sendable {
   private mutating func note(_ page: ListedPage, isLast: Bool) {
     nulls += isLast ? page.nulls : page.nulls - page.trailingNulls
     let ids = page.unreadable.dropLast(isLast ? 0 : page.trailingUnreadable)
-    unreadable = seen.insert(Array(ids))
+    unreadable = seen.insert(Array(ids)) { $0 }
     nulls -= ids.count - unreadable.count
     missing.subtract(unreadable)
   }

@@ -6,19 +6,11 @@ struct SeenCodes {
   /// How many there are.
   var count: Int { runs.reduce(0) { $0 + $1.count } }
 
-  /// Takes in the codes of a page.
+  /// Takes in items of a page.
   /// - Returns: Those that are seen for the first time, in their order.
-  mutating func insert(_ codes: [IssuedCode]) -> [IssuedCode] {
+  mutating func insert<Item>(_ items: [Item], id: (Item) -> CodeID) -> [Item] {
     var fresh: Set<CodeID> = []
-    let new = codes.filter { !contains($0.id) && fresh.insert($0.id).inserted }
-    add(fresh.sorted())
-    return new
-  }
-
-  /// The same of ids alone.
-  mutating func insert(_ ids: [CodeID]) -> [CodeID] {
-    var fresh: Set<CodeID> = []
-    let new = ids.filter { !contains($0) && fresh.insert($0).inserted }
+    let new = items.filter { !contains(id($0)) && fresh.insert(id($0)).inserted }
     add(fresh.sorted())
     return new
   }
