@@ -1,12 +1,13 @@
 -- The heartbeat: a worker shows that it is alive, and does whatever has fallen due with time. Any
 -- worker may send a heartbeat at any time.
 
--- In one round trip: checks that the database is still the same, records that the worker lives,
--- mends what is wrong (heal), places jobs that are due, ends leases that ran out, fetches the actions of operators, and says
--- whether the account is blocked and the API is to be probed. Returns a row for each call that
--- became doubtful, and a row for each action of an operator. The last row has no job: it says when
--- the next heartbeat is due, whether the account is blocked, what was mended, and why the fleet stands
--- still if it does (stalled_since). p_code is the checksum of the functions that the worker was built with (require_code).
+-- In one round trip: checks that the database is still the same, records that the worker lives, mends
+-- what is wrong (heal), places jobs that are due, ends leases that ran out, fetches the actions of
+-- operators, and says whether the account is blocked and the API is to be probed. Returns a row for each
+-- call that became doubtful, and a row for each action of an operator. The last row has no job: it says
+-- when the next heartbeat is due, whether the account is blocked, what was mended, and why the fleet
+-- stands still if it does (stalled_since). p_code is the checksum of the functions that the worker was
+-- built with (require_code).
 CREATE OR REPLACE FUNCTION codemint.heartbeat(
   p_worker uuid, p_host text, p_process integer, p_version text, p_draining boolean,
   p_requests_per_second double precision, p_burst integer, p_max_in_flight integer,

@@ -128,9 +128,9 @@ BEGIN
 END
 $$;
 
--- The job whose call is next, without rewards in p_passed; job_id is null if no job can be served. This is a hint, found without
--- a lock, and the caller reads the rows again under their locks. The plans are pinned as in
--- refresh_queue.
+-- The job whose call is next, without rewards in p_passed; job_id is null if no job can be served. This
+-- is a hint, found without a lock, and the caller reads the rows again under their locks. The plans are
+-- pinned as in refresh_queue.
 CREATE OR REPLACE FUNCTION codemint.next_candidate(
   p_account codemint.account, p_now timestamptz, p_passed uuid[] DEFAULT '{}'
 ) RETURNS codemint.candidate

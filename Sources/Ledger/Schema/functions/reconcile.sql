@@ -517,9 +517,10 @@ BEGIN
 END
 $$;
 
--- Whether a locked reward is still as it was when it was listed and judged. It is not in these
--- cases: a call is sending (the calls tell, and not the counter, which somebody may have set wrong), other calls are in doubt by now, a call lacks fewer codes than it was
--- given, one of the codes has become known, or the database lost what was staged in a crash.
+-- Whether a locked reward is still as it was when it was listed and judged. It is not in these cases: a
+-- call is sending (the calls tell, and not the counter, which somebody may have set wrong), other calls
+-- are in doubt by now, a call lacks fewer codes than it was given, one of the codes has become known, or
+-- the database lost what was staged in a crash.
 CREATE OR REPLACE FUNCTION codemint.may_decide(
   p_reward codemint.rewards, p_listing uuid, p_judged uuid[], p_adopted codemint.adoption[],
   p_raw codemint.raw_code[]

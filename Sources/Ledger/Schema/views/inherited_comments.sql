@@ -7,10 +7,10 @@ BEGIN
   FOR v_column IN
     SELECT DISTINCT ON (t.oid, a.attnum) format('codemint.%I.%I', t.relname, a.attname) AS name,
            col_description(s.oid, b.attnum) AS words
-    FROM unnest(ARRAY['job_status', 'my_jobs', 'my_jobs', 'my_codes', 'call_log', 'doubts', 'doubts', 'account_status', 'watches',
-                      'api_facts'],
-                ARRAY['jobs', 'jobs', 'job_status', 'codes', 'calls', 'calls', 'rewards', 'account', 'reward_watches',
-                      'observed_facts'])
+    FROM unnest(ARRAY['job_status', 'my_jobs', 'my_jobs', 'my_codes', 'call_log', 'doubts', 'doubts',
+                      'account_status', 'watches', 'api_facts'],
+                ARRAY['jobs', 'jobs', 'job_status', 'codes', 'calls', 'calls', 'rewards',
+                      'account', 'reward_watches', 'observed_facts'])
       WITH ORDINALITY AS p (target, source, place)
     JOIN pg_class t ON t.relnamespace = 'codemint'::regnamespace AND t.relname = p.target
     JOIN pg_class s ON s.relnamespace = 'codemint'::regnamespace AND s.relname = p.source
