@@ -34,6 +34,7 @@ public struct ListingReader: Sendable {
   private let mustShow: Set<CodeID>
   private let pageSize: Int
   private let mostPages: Int
+  private let mostBytes: Int
   private var offset = 0
   private var seen = SeenCodes()
   private var anchor: CodeID?
@@ -69,11 +70,13 @@ public struct ListingReader: Sendable {
   ///     read all.
   ///   - mostPages: Pages after which it is given up: a list without an end must not be read, and
   ///     its codes remembered, for ever.
+  ///   - mostBytes: Bytes of memory after which it is given up, `Bounds.listedCodeBytes` a code.
   public init(
     mustShow: [CodeID],
     since: Timestamp?,
     pageSize: Int = ListingReader.pageSize,
-    mostPages: Int = Bounds.listingPages
+    mostPages: Int = Bounds.listingPages,
+    mostBytes: Int = Bounds.listingBytes
   ) {
     precondition(pageSize > 1, "pages overlap by one code")
     self.mustShow = Set(mustShow)
@@ -81,6 +84,7 @@ public struct ListingReader: Sendable {
     self.since = since
     self.pageSize = pageSize
     self.mostPages = mostPages
+    self.mostBytes = mostBytes
   }
 
   /// How many codes it remembers, so as to know them again.
@@ -127,7 +131,7 @@ public struct ListingReader: Sendable {
     gathered = fresh
     advance(past: page, isLast: fresh.isEmpty)
     let bytes = size * Bounds.listedCodeBytes
-    guard bytes <= Bounds.listingBytes else {
+    guard bytes <= mostBytes else {
       return .failed(.endless(reached: "\(bytes / 1_000_000) MB of codes' ids"))
     }
     return nil
