@@ -106,19 +106,12 @@ public struct OverviewQueries: Sendable {
                     FROM codemint.workers WHERE expires_at >= clock_timestamp()
                     ORDER BY started_at LIMIT 50) w),
       'unexplained', (SELECT coalesce(jsonb_agg(u), '[]') FROM codemint.unexplained_jobs() u),
-      'standstill', s.words
-    )::text AS page, s.words AS standstill
-    FROM (
-      SELECT CASE
-        WHEN pg_is_in_recovery() THEN 'the database is a standby and takes no writes'
-        WHEN current_setting('transaction_read_only')::boolean
-        THEN 'the database takes no writes: it was made read-only'
-        WHEN t.since IS NOT NULL
-        THEN 'nothing is claimed since ' || date_trunc('second', t.since)
-          || ' although jobs are due; the daemons'' logs say more' END AS words
-      FROM (SELECT codemint.stalled_since() AS since) t
-    ) s
+      'standstill', codemint.standstill()
+    )::text AS page
     """
+
+  /// What a health check asks for: a few rows, however large the ledger is.
+  public static let standstill: Statement = "SELECT codemint.standstill() AS words"
 
   /// What the metrics ask for.
   public static let gauges: Statement = """
@@ -167,11 +160,14 @@ public struct OverviewQueries: Sendable {
     self.pool = pool
   }
 
-  /// Everything that the status page shows, as one JSON object, and why nothing is done although there
-  /// is work, in words for everybody; nil if that is not so.
-  public func page() async throws(PostgresError) -> (json: String, standstill: String?) {
-    let row = try await pool.query(Self.page).one()
-    return (try row.text("page"), try row.optionalText("standstill"))
+  /// Everything that the status page shows, as one JSON object.
+  public func page() async throws(PostgresError) -> String {
+    try await pool.query(Self.page).one().text("page")
+  }
+
+  /// Why nothing is done although there is work, in words for everybody; nil if that is not so.
+  public func standstill() async throws(PostgresError) -> String? {
+    try await pool.query(Self.standstill).one().optionalText("words")
   }
 
   /// The numbers for the metrics.

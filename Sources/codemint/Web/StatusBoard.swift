@@ -2,54 +2,79 @@ import Ledger
 import Postgres
 import Provisioning
 
-/// The data of the status page. The database is queried at most once a second, for all readers together.
-actor StatusBoard {
-  /// The page's data at one moment.
-  struct Snapshot: Sendable {
-    /// A JSON object, on one line.
-    let json: String
-    /// Why there are no data; nil if there are. The object has the same text as `error`.
-    let complaint: String?
-    /// Why nothing is done although there is work; nil if that is not so, or there are no data.
-    var standstill: String?
-  }
+/// What the page, health checks and metrics ask of the database. However many ask, each question reaches the
+/// database at most once a second.
+struct StatusBoard: Sendable {
+  /// The data of the status page.
+  let page: Shared<Answer<String>>
+  /// Why nothing is done although there is work; nil if that is not so.
+  let standstill: Shared<Answer<String?>>
+  /// The numbers for the metrics.
+  let gauges: Shared<Answer<LedgerGauges>>
 
-  private let queries: OverviewQueries
-  private let clock = SystemClock()
-  private var latest: (snapshot: Snapshot, takenAt: Instant)?
-  private var asking: Task<Snapshot, Never>?
+  /// An answer, or why there is none, in words for everybody.
+  typealias Answer<Value: Sendable> = Result<Value, Unanswered>
 
-  private static let freshness: Duration = .milliseconds(900)
+  /// The pages are for everybody, so this has the kind of failure and not the database's words.
+  struct Unanswered: Error {
+    let words: String
 
-  init(queries: OverviewQueries) {
-    self.queries = queries
-  }
-
-  /// The page is for everybody, so it has the kind of failure and not the database's words.
-  private static func complaint(_ error: PostgresError) -> String {
-    if error.isLoginRefused { return "the database refuses the login" }
-    if error.isConnectionLost { return "the database does not answer" }
-    return "the database refuses what this page asks for (\(error.sqlState ?? "\(error.code)"))"
-  }
-
-  /// The data, at most about one second old.
-  func snapshot() async -> Snapshot {
-    if let latest, clock.now - latest.takenAt < Self.freshness { return latest.snapshot }
-    if let asking { return await asking.value }
-    let queries = queries
-    let task = Task {
-      do throws(PostgresError) {
-        let page = try await queries.page()
-        return Snapshot(json: page.json, complaint: nil, standstill: page.standstill)
-      } catch {
-        let complaint = Self.complaint(error)
-        return Snapshot(json: "{\"error\":\(Escaping.json(complaint))}", complaint: complaint)
+    init(_ error: PostgresError) {
+      if error.isLoginRefused {
+        words = "the database refuses the login"
+      } else if error.isConnectionLost {
+        words = "the database does not answer"
+      } else {
+        words =
+          "the database refuses what this page asks for (\(error.sqlState ?? "\(error.code)"))"
       }
     }
-    asking = task
-    let snapshot = await task.value
-    asking = nil
-    latest = (snapshot, clock.now)
-    return snapshot
+  }
+
+  init(queries: OverviewQueries) {
+    page = Shared { await Self.answer { () throws(PostgresError) in try await queries.page() } }
+    standstill = Shared {
+      await Self.answer { () throws(PostgresError) in try await queries.standstill() }
+    }
+    gauges = Shared { await Self.answer { () throws(PostgresError) in try await queries.gauges() } }
+  }
+
+  private static func answer<Value>(
+    _ question: () async throws(PostgresError) -> Value
+  ) async -> Answer<Value> {
+    do throws(PostgresError) {
+      return .success(try await question())
+    } catch {
+      return .failure(Unanswered(error))
+    }
+  }
+}
+
+/// A value that is fetched at most about once a second, for all who ask together.
+actor Shared<Value: Sendable> {
+  private let fetch: @Sendable () async -> Value
+  private let clock = SystemClock()
+  private var latest: (value: Value, takenAt: Instant)?
+  private var fetching: Task<Value, Never>?
+
+  private static var freshness: Duration { .milliseconds(900) }
+
+  init(_ fetch: @escaping @Sendable () async -> Value) {
+    self.fetch = fetch
+  }
+
+  /// The value, at most about one second old.
+  var value: Value {
+    get async {
+      if let latest, clock.now - latest.takenAt < Self.freshness { return latest.value }
+      if let fetching { return await fetching.value }
+      let fetch = fetch
+      let task = Task { await fetch() }
+      fetching = task
+      let value = await task.value
+      fetching = nil
+      latest = (value, clock.now)
+      return value
+    }
   }
 }

@@ -9,7 +9,6 @@ import Synchronization
 struct WebRoutes: Sendable {
   let health: Health
   let registry: MetricsRegistry
-  let queries: OverviewQueries
   let board: StatusBoard
   /// What has kept the worker from its database for a minute or more; nil if nothing has.
   let trouble: @Sendable () -> String?
@@ -29,7 +28,6 @@ struct WebRoutes: Sendable {
     hosts = LoopbackHosts(configured: host)
     self.health = health
     self.registry = registry
-    self.queries = queries
     board = StatusBoard(queries: queries)
   }
 
@@ -49,11 +47,11 @@ struct WebRoutes: Sendable {
       Self.response(.ok, ExpositionText.contentType, ByteBuffer(string: await metrics()))
     }
     router.get("/status.json") { _, _ in
-      let snapshot = await board.snapshot()
+      let (json, isAnswered) = await status()
       return Self.response(
-        snapshot.complaint == nil ? .ok : .serviceUnavailable,
+        isAnswered ? .ok : .serviceUnavailable,
         "application/json",
-        ByteBuffer(string: snapshot.json)
+        ByteBuffer(string: json)
       )
     }
     router.get("/events") { _, context in events(to: context.address) }
@@ -62,8 +60,18 @@ struct WebRoutes: Sendable {
 
   private func unreadiness() async -> String? {
     if let reason = health.unreadiness { return reason }
-    let snapshot = await board.snapshot()
-    return snapshot.complaint ?? snapshot.standstill ?? trouble()
+    switch await board.standstill.value {
+    case .success(let standstill): return standstill ?? trouble()
+    case .failure(let unanswered): return unanswered.words
+    }
+  }
+
+  /// The page's data, or why there are none.
+  private func status() async -> (json: String, isAnswered: Bool) {
+    switch await board.page.value {
+    case .success(let json): (json, true)
+    case .failure(let unanswered): ("{\"error\":\(Escaping.json(unanswered.words))}", false)
+    }
   }
 
   private func metrics() async -> String {
@@ -72,7 +80,7 @@ struct WebRoutes: Sendable {
     text.sample(MetricCatalogue.build.name, [("version", Version.current)], 1)
     registry.write(MetricCatalogue.worker, to: &text)
     text.single(MetricCatalogue.droppedLines, Double(LogQueue.droppedLines))
-    MetricCatalogue.write(try? await queries.gauges(), to: &text)
+    MetricCatalogue.write(try? await board.gauges.value.get(), to: &text)
     ProcessMetrics.write(start: start, to: &text)
     return text.text
   }
@@ -87,17 +95,16 @@ struct WebRoutes: Sendable {
         ByteBuffer(string: "too many browsers show this page; close some\n")
       )
     }
-    let board = board
     var response = Self.response(.ok, "text/event-stream", ByteBuffer())
     response.body = ResponseBody { writer in
       defer { withExtendedLifetime(place) {} }
       var shown = ""
       var silence = 0
       while !Task.isShuttingDownGracefully, !Task.isCancelled {
-        let snapshot = await board.snapshot()
+        let json = await status().json
         silence += 1
-        if snapshot.json != shown {
-          shown = snapshot.json
+        if json != shown {
+          shown = json
           silence = 0
           try await writer.write(ByteBuffer(string: "event: status\ndata: \(shown)\n\n"))
         } else if silence >= 15 {

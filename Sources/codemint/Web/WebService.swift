@@ -1,7 +1,8 @@
 // The web server: a status page, health checks and metrics on `http.listen`, all read-only.
 //
-// `WebRoutes` has the answer for each path. `StatusBoard` queries the database once for all readers of
-// the page. `ConnectionLimits` bounds what others can take of the process. Metrics/ keeps the worker's counters and writes them in Prometheus's format. Page/ is the
+// `WebRoutes` has the answer for each path. `StatusBoard` asks the database, once for all who ask at the
+// same time. `ConnectionLimits` bounds what others can take of the process. Metrics/ keeps the worker's
+// counters and writes them in the format of Prometheus. Page/ is the
 // page, embedded in the binary. A failure of the web server never stops the provisioning of codes.
 
 import Hummingbird

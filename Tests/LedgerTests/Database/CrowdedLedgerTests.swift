@@ -52,7 +52,8 @@ struct CrowdedLedgerTests {
       let connection = try await Connection.open(settings)
       try await connection.script(Self.scenery)
       for question in [
-        OverviewQueries.page.sql, "SELECT * FROM codemint.account_status",
+        OverviewQueries.page.sql, OverviewQueries.standstill.sql,
+        "SELECT * FROM codemint.account_status", "SELECT * FROM codemint.unexplained_jobs()",
         "SELECT * FROM codemint.waits WHERE job_id = 10001",
         "SELECT * FROM codemint.job_status WHERE id = 10001",
         "SELECT * FROM codemint.job_status ORDER BY id DESC LIMIT 20",
@@ -64,6 +65,7 @@ struct CrowdedLedgerTests {
           #expect(scans == nil, "\(question): \(plan)")
         }
         #expect(try rows(plan) < 2000, "\(question): \(plan)")
+        #expect(try await rowsRead(by: question, connection) < 10_000, "\(question)")
       }
       let gauges = try await plan(of: OverviewQueries.gauges.sql, connection)
       #expect(gauges.contains("Index Only Scan using jobs_open_by"), "\(gauges)")
@@ -145,6 +147,20 @@ struct CrowdedLedgerTests {
     try await connection.query(
       Statement("EXPLAIN (ANALYZE, COSTS OFF, TIMING OFF, SUMMARY OFF) \(question)")
     ).map { try $0.text(0) }.joined(separator: "\n")
+  }
+
+  /// How many rows of the ledger a question reads, those read inside of functions too.
+  private func rowsRead(by question: String, _ connection: Connection) async throws -> Int64 {
+    try await connection.script("BEGIN")
+    _ = try await connection.query(Statement(question))
+    let read = try await connection.query(
+      """
+      SELECT sum(seq_tup_read + coalesce(idx_tup_fetch, 0))::bigint AS rows
+      FROM pg_stat_xact_user_tables WHERE schemaname = 'codemint'
+      """
+    ).one().int64("rows")
+    try await connection.script("ROLLBACK")
+    return read
   }
 
   /// The most rows that any node of a plan gave or threw away.

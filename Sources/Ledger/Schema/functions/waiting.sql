@@ -241,39 +241,69 @@ $$;
 COMMENT ON FUNCTION codemint.stalled_since() IS
   'Since when nothing is claimed although jobs could be, if that is a minute ago or more; else null.';
 
+-- Why nothing is done although there is work, in words for everybody; null if that is not so. The page and
+-- health checks ask this.
+CREATE OR REPLACE FUNCTION codemint.standstill() RETURNS text
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+  SELECT CASE
+    WHEN pg_is_in_recovery() THEN 'the database is a standby and takes no writes'
+    WHEN current_setting('transaction_read_only')::boolean
+    THEN 'the database takes no writes: it was made read-only'
+    WHEN t.since IS NOT NULL
+    THEN 'nothing is claimed since ' || date_trunc('second', t.since)
+      || ' although jobs are due; the daemons'' logs say more' END
+  FROM (SELECT codemint.stalled_since() AS since) t
+$$;
+
 -- Jobs of which codemint cannot tell why they wait; up to twenty, those that came first. The view waits
--- is too much for every second, so it is asked only for jobs that seem to be among them. Of jobs that
--- are due, the first hundred are examined: whatever stops all of them stops these.
+-- is too much for every second, so it is asked only for jobs that seem to be among them, found by indexes
+-- however many jobs there are: jobs that run and have no call out, jobs without a place, and while nobody
+-- claims anything the heads of the queues. Whatever stops all jobs stops these.
 CREATE OR REPLACE FUNCTION codemint.unexplained_jobs()
 RETURNS TABLE (job_id bigint, reward_id uuid, since timestamptz)
-LANGUAGE sql
+LANGUAGE plpgsql STABLE
 ROWS 20
 SET search_path = pg_catalog, pg_temp
 AS $$
-  WITH suspects AS (
+#variable_conflict use_column
+DECLARE
+  v_claimed_at timestamptz := codemint.last_claimed_at();
+  v_is_idle    boolean := (v_claimed_at > clock_timestamp() - interval '10 seconds') IS NOT TRUE;
+  v_suspects   bigint[];
+BEGIN
+  v_suspects := ARRAY(
     (SELECT j.id FROM codemint.jobs j
-     WHERE j.state IN ('queued', 'running', 'ending') AND j.outstanding = 0
-       AND (j.issued >= j.count OR j.state = 'ending')
+     WHERE j.state IN ('running', 'ending') AND j.outstanding = 0
+       AND (v_is_idle OR j.issued >= j.count OR j.state = 'ending')
      LIMIT 100)
     UNION
     (SELECT j.id FROM codemint.jobs j
-     WHERE j.state IN ('queued', 'running') AND NOT j.held AND NOT j.paused
-       AND (codemint.last_claimed_at() > clock_timestamp() - interval '10 seconds') IS NOT TRUE
-       AND (j.next_call_at <= clock_timestamp() OR j.next_call_at IS NULL AND j.outstanding = 0)
-     ORDER BY j.id
+     WHERE j.state IN ('queued', 'running') AND NOT j.paused AND NOT j.held
+       AND j.issued + j.outstanding < j.count
+       AND NOT j.is_new AND j.queue_position IS NULL AND j.next_call_at IS NULL
      LIMIT 100)
-  ), unproven AS MATERIALIZED (
+    UNION
+    (SELECT r.new_job FROM codemint.rewards r
+     WHERE v_is_idle AND r.new_job IS NOT NULL AND r.closed_at IS NULL AND NOT r.awaits_listing
+     ORDER BY r.queue_priority, r.new_since, r.new_job
+     LIMIT 100));
+  v_suspects := ARRAY(
     SELECT j.id
-    FROM suspects s
-    JOIN codemint.jobs j ON j.id = s.id
+    FROM codemint.jobs j
     LEFT JOIN codemint.rewards r ON r.reward_id = j.reward_id
     CROSS JOIN codemint.account a
-    WHERE codemint.reason_to_wait(j, r, a, codemint.is_suspended(), false, codemint.last_claimed_at(),
+    WHERE j.id = ANY (v_suspects)
+      AND codemint.reason_to_wait(j, r, a, codemint.is_suspended(), false, v_claimed_at,
                                   clock_timestamp()) = 'unknown'
     ORDER BY j.id
-    LIMIT 20
-  )
-  SELECT w.job_id, w.reward_id, w.since FROM codemint.waits w
-  WHERE w.job_id = ANY (ARRAY(SELECT u.id FROM unproven u)) AND w.reason = 'unknown'
-  ORDER BY w.job_id
+    LIMIT 20);
+  IF cardinality(v_suspects) > 0 THEN
+    RETURN QUERY
+    SELECT w.job_id, w.reward_id, w.since FROM codemint.waits w
+    WHERE w.job_id = ANY (v_suspects) AND w.reason = 'unknown'
+    ORDER BY w.job_id;
+  END IF;
+END
 $$;
