@@ -59,7 +59,7 @@ public struct JobQueries: Sendable {
 
   /// Producers see their own jobs in a view of their own.
   private static let view: Statement = """
-    SELECT CASE WHEN has_table_privilege('codemint.job_status', 'SELECT') THEN 'codemint.job_status'
+    SELECT CASE WHEN has_any_column_privilege('codemint.job_status', 'SELECT') THEN 'codemint.job_status'
                 ELSE 'codemint.my_jobs' END AS view
     """
 

@@ -181,6 +181,52 @@ struct RoleTests {
     }
   }
 
+  @Test(
+    "the planner knows nothing of a column that a role may not read: its estimates can be printed"
+  )
+  func statistics() async throws {
+    try await Logins.lend { logins in
+      try await logins.owner.script(
+        """
+        \(Self.oneCode)
+        INSERT INTO codemint.jobs (reward_id, count, prefix, dedupe_key, metadata)
+        SELECT gen_random_uuid(), 10, 'P' || n, 'key-' || n, '{}' FROM generate_series(1, 500) n;
+        ANALYZE;
+        """
+      )
+      let known = try await logins.owner.query(
+        """
+        SELECT tablename || '.' || attname AS name FROM pg_stats
+        WHERE schemaname = 'codemint'
+          AND (attname IN ('code', 'body', 'external_ids', 'prefix', 'dedupe_key', 'metadata', 'created_by',
+                           'note', 'done_by', 'error_message')
+               OR tablename = 'jobs' AND attname = 'reward_id')
+        """
+      )
+      #expect(try known.map { try $0.text("name") } == [])
+      let sizes = try await logins.owner.query(
+        "SELECT FROM pg_stats WHERE schemaname = 'codemint' AND tablename = 'jobs' AND attname = 'count'"
+      )
+      #expect(sizes.count == 1)
+    }
+  }
+
+  @Test("the commands show every job to operators and readers, and to a producer its own")
+  func commands() async throws {
+    try await Logins.lend { logins in
+      try await logins.owner.script(Self.oneCode)
+      for (role, number) in [(Role.operator, 1), (.reader, 1), (.producer, 0)] {
+        let login = try await logins.login(role)
+        let name = try await login.query("SELECT session_user::text").one().text(0)
+        let pool = Pool(try await logins.owner.settings(as: name), limit: 1)
+        let queries = JobQueries(pool: pool)
+        #expect(try await queries.recent(limit: 5).count == number, "\(role)")
+        _ = try await queries.account()
+        await pool.close()
+      }
+    }
+  }
+
   @Test("nobody can hang a trigger's function on a table of their own", arguments: Role.allCases)
   func triggers(role: Role) async throws {
     try await Logins.lend { logins in
@@ -315,7 +361,7 @@ struct RoleTests {
 
   private static let operatorsFunctions = [
     "accept_cluster", "cancel_job", "explain_doubt", "forget_calls", "forget_set_aside",
-    "lock_holders", "pause_job", "purge_job", "reserve_slot", "resolve_call", "resume_job",
+    "lock_holders", "pause_job", "purge_job", "resolve_call", "resume_job",
     "retry_job", "set_limits", "set_priority", "set_quota", "stalled_since", "track_sync",
   ]
 

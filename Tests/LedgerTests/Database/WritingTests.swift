@@ -53,10 +53,11 @@ struct WritingTests {
         "SELECT codemint.set_quota('postgres')",
         "SELECT codemint.purge_job(1)", "SELECT codemint.set_priority(1, 0)",
         "SELECT codemint.set_limits(1000)", "SELECT codemint.accept_cluster('mine')",
-        "SELECT codemint.track_sync(gen_random_uuid())", "SELECT codemint.reserve_slot()",
+        "SELECT codemint.track_sync(gen_random_uuid())",
         "SELECT codemint.resolve_call(gen_random_uuid(), 'adopt', 'mine')",
       ]
       let daemons: [Statement] = [
+        "SELECT codemint.reserve_slot()",
         "SELECT codemint.prune_calls('0', 1000000, (SELECT checksum FROM codemint.installed_code))",
         "SELECT codemint.declare_absent(gen_random_uuid())",
         "SELECT codemint.place_due_jobs()", "SELECT codemint.expire_leases()",

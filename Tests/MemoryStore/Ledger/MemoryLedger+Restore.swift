@@ -23,7 +23,8 @@ extension MemoryLedger {
     let suspects = awaited.union(recent).union(isRestore ? Array(rewards.keys) : [])
     for id in suspects.sorted() {
       rewards[id] = rewards[id] ?? RewardRow()
-      watch(id, because: nil, reason: reason, since: alive, now: now)
+      let since = alive == .min ? alive : alive - Self.otherClock
+      watch(id, because: nil, reason: reason, since: since, now: now)
       let turn: Int64 = awaited.contains(id) ? 0 : 1_000_000
       watches[id]?.nextListingAt = now + wait.microseconds + turn
     }

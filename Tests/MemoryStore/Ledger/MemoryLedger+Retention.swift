@@ -5,7 +5,7 @@ extension MemoryLedger {
   public mutating func pruneCalls(olderThan age: Duration, atMost limit: Int, now: Int64)
     -> PrunedCalls
   {
-    let before = now - age.microseconds
+    let before = now - max(age.microseconds, Self.day)
     let mark = prunedUntil.map { ($0.finishedAt, $0.job) } ?? (.min, JobID(0))
     let ended = jobs.values.compactMap { job in
       job.finishedAt.map { (finishedAt: $0, job: job.id) }

@@ -152,8 +152,9 @@ BEGIN
     ORDER BY s.reward_id
   LOOP
     PERFORM codemint.lock_reward(v_suspect.reward_id);
+    -- The sign of life is by the other server's clock.
     PERFORM codemint.watch_reward(
-      v_suspect.reward_id, NULL, p_reason, coalesce(p_alive, '-infinity'));
+      v_suspect.reward_id, NULL, p_reason, coalesce(p_alive - interval '2 minutes', '-infinity'));
     UPDATE codemint.reward_watches w
     SET next_listing_at = v_now + p_wait + CASE WHEN v_suspect.is_awaited THEN interval '0'
                                                 ELSE interval '1 second' END

@@ -61,7 +61,8 @@ BEGIN
   LOOP
     PERFORM codemint.watch_reward(
       v_reward.reward_id, NULL, 'restore',
-      coalesce((SELECT i.last_alive_at FROM codemint.cluster_identity i), v_reward.created_at));
+      coalesce((SELECT i.last_alive_at - interval '2 minutes' FROM codemint.cluster_identity i),
+               v_reward.created_at));
     v_mended := v_mended || format('reward %s awaited a listing that nobody planned',
                                    v_reward.reward_id);
   END LOOP;

@@ -125,11 +125,10 @@ $$;
 -- No slot is given during a pause that lasts longer than five seconds: the API may ask for another
 -- pause, and the slots would be lost. The number of those that wait for a slot has no bound. Each
 -- waits for one slot at a time. If it were refused one, a listing would begin anew, and at a slow
--- pace with several workers no listing would come to its end. An operator's audit needs slots too,
--- so the function runs with its owner's rights.
+-- pace with several workers no listing would come to its end. The function is the daemon's alone: who
+-- takes slots without end, or does not commit, stops every call.
 CREATE OR REPLACE FUNCTION codemint.reserve_slot(OUT slot_us bigint)
 LANGUAGE plpgsql
-SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE

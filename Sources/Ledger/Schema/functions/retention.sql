@@ -22,7 +22,7 @@ $$;
 -- Deletes old calls of a job that nobody needs any more, at most p_limit, and returns how many. The
 -- daemon's role may delete no call itself: whoever has its login could destroy the record of what was
 -- decided, and of what was sent just now. So nothing is deleted here that is younger than a day, the
--- shortest retention there is.
+-- shortest retention there is, by the times of creation, which the daemon's role cannot write.
 CREATE OR REPLACE FUNCTION codemint.forget_calls(p_job bigint, p_before timestamptz, p_limit integer)
 RETURNS integer
 LANGUAGE plpgsql
@@ -36,8 +36,8 @@ BEGIN
   DELETE FROM codemint.calls c
   WHERE c.id = ANY (ARRAY(
     SELECT o.id FROM codemint.calls o
-    JOIN codemint.jobs j ON j.id = o.job_id AND j.finished_at < v_before
-    WHERE o.job_id = p_job AND codemint.may_forget(o, v_before)
+    JOIN codemint.jobs j ON j.id = o.job_id AND greatest(j.finished_at, j.created_at) < v_before
+    WHERE o.job_id = p_job AND o.created_at < v_before AND codemint.may_forget(o, v_before)
     ORDER BY o.id
     LIMIT p_limit));
   GET DIAGNOSTICS v_number = ROW_COUNT;
@@ -60,7 +60,7 @@ LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-  v_before   timestamptz := clock_timestamp() - p_age;
+  v_before   timestamptz := clock_timestamp() - greatest(p_age, interval '1 day');
   v_progress codemint.retention_progress;
   v_job      record;
   v_seen     integer := 0;

@@ -27,7 +27,7 @@ GRANT SELECT ON codemint.my_jobs, codemint.my_codes, codemint.account_status TO 
 GRANT EXECUTE
   ON FUNCTION codemint.current_pace(codemint.account, timestamptz),
      codemint.describe_failures(codemint.account), codemint.stalled_since()
-  TO codemint_producer, codemint_operator, codemint_worker;
+  TO codemint_producer, codemint_operator, codemint_reader, codemint_worker;
 GRANT EXECUTE
   ON FUNCTION codemint.error_class(text), codemint.may_send(codemint.account, timestamptz),
      codemint.reason_to_wait(codemint.jobs, codemint.rewards, codemint.account, boolean, boolean,
@@ -39,7 +39,8 @@ GRANT EXECUTE
 
 -- Readers: codes, and the jobs that they belong to.
 GRANT SELECT ON codemint.jobs, codemint.codes, codemint.unattributed_codes,
-                codemint.raw_codes, codemint.answers, codemint.job_status, codemint.api_facts
+                codemint.raw_codes, codemint.answers, codemint.job_status, codemint.api_facts,
+                codemint.account_status
   TO codemint_reader;
 
 -- The daemon. It never deletes a job, a call or a code, so an id that was seen once is known for ever.
@@ -53,7 +54,7 @@ GRANT INSERT
   TO codemint_worker;
 GRANT INSERT
   (id, job_id, reward_id, prefix, size, state, outstanding, worker, lease, api_timeout, listing_gap,
-   lease_expires_at, effective_until, send_at)
+   lease_expires_at, effective_until, send_at, received, settled_at)
   ON codemint.calls TO codemint_worker;
 GRANT DELETE
   ON codemint.pending_placements, codemint.resyncs, codemint.workers, codemint.listed_codes
@@ -136,7 +137,7 @@ BEGIN
   END LOOP;
 END
 $$;
-GRANT EXECUTE ON FUNCTION codemint.reserve_slot(), codemint.explain_doubt(uuid),
+GRANT EXECUTE ON FUNCTION codemint.explain_doubt(uuid),
                           codemint.lock_holders(xid, interval, bigint, uuid)
   TO codemint_worker;
 

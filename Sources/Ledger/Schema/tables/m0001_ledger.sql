@@ -1064,7 +1064,7 @@ COMMENT ON COLUMN codemint.resyncs.error_message IS
 
 CREATE TABLE codemint.job_actions (
   id           bigint      GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
-  job_id       bigint      NOT NULL REFERENCES codemint.jobs (id) ON DELETE CASCADE,
+  job_id       bigint      NOT NULL,
   action       text        NOT NULL,
   note         text,
   done_by      text        NOT NULL DEFAULT session_user,
@@ -1080,7 +1080,8 @@ CREATE INDEX job_actions_by_job ON codemint.job_actions (job_id, id);
 CREATE INDEX job_actions_untold ON codemint.job_actions (id) WHERE told_at IS NULL;
 
 COMMENT ON SEQUENCE codemint.job_actions_id_seq IS 'Numbers of operators'' actions.';
-COMMENT ON TABLE codemint.job_actions IS 'What operators did to jobs: who, when and why.';
+COMMENT ON TABLE codemint.job_actions IS
+  'What operators did to jobs: who, when and why. It outlives a job that is purged.';
 COMMENT ON COLUMN codemint.job_actions.id IS
   'The action''s number: later actions have higher ones.';
 COMMENT ON COLUMN codemint.job_actions.job_id IS 'The job.';
@@ -1339,3 +1340,24 @@ CREATE TYPE codemint.list_reading AS (
   scan_anchor uuid,
   scan_newest timestamptz
 );
+
+-- The planner looks at a column's statistics before it asks who may read the column, and a login may have
+-- it print its estimates: they would tell codes, and what other producers ask for. So no statistics are kept
+-- of what a role may not read.
+DO $$
+DECLARE
+  v_column record;
+BEGIN
+  FOR v_column IN
+    SELECT a.attrelid::regclass AS name, a.attname
+    FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid
+    WHERE c.relnamespace = 'codemint'::regnamespace AND c.relkind = 'r' AND NOT a.attisdropped
+      AND a.attname IN ('code', 'body', 'external_ids', 'prefix', 'dedupe_key', 'metadata', 'created_by',
+                        'note', 'resolution_note', 'resolved_by', 'done_by', 'error_message')
+  LOOP
+    EXECUTE format('ALTER TABLE %s ALTER COLUMN %I SET STATISTICS 0', v_column.name, v_column.attname);
+  END LOOP;
+END
+$$;
+ALTER TABLE codemint.jobs ALTER COLUMN reward_id SET STATISTICS 0;
+ALTER TABLE codemint.purges ALTER COLUMN reward_id SET STATISTICS 0;
