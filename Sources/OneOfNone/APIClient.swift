@@ -8,8 +8,10 @@
 //
 // Configuration/ has the settings, which are checked once. Exchange/ has the HTTP client, the gate and
 // the deadline. Judgement/ decides what an ending proves and how long to pause. Decoding/ reads the
-// API's JSON. Listing.swift has the requests that make no codes, except for the check of the key. No
-// text that leaves this module contains the API key or the value of a code.
+// API's JSON. Contract/ has what the API's documents say, and compares answers with it. Listing.swift has
+// the requests that make no codes, except for the check of the key, and Inspection.swift those whose only
+// purpose is to see how the API answers. No text that leaves this module contains the API key or the
+// value of a code.
 
 internal import AsyncHTTPClient
 internal import NIOCore
@@ -28,14 +30,28 @@ public final class APIClient: CodeIssuer {
   private let client: HTTPClient
   private let deadline: Deadline
   private let memory: AnswerMemory
+  /// When the next long body is compared with the documents.
+  private let nextLook = Mutex(ContinuousClock.now)
+  private let onDifference: (@Sendable (Set<ContractDifference>) -> Void)?
 
   /// A client with these settings. It opens the first connection with the first request.
-  public convenience init(_ configuration: APIConfiguration) {
-    self.init(configuration, deadline: .timer)
+  ///
+  /// - Parameter onDifference: Called with what differs from the API's documents, for each answer that
+  ///   does. It must be quick. Without it answers are not compared.
+  public convenience init(
+    _ configuration: APIConfiguration,
+    onDifference: (@Sendable (Set<ContractDifference>) -> Void)? = nil
+  ) {
+    self.init(configuration, deadline: .timer, onDifference: onDifference)
   }
 
-  init(_ configuration: APIConfiguration, deadline: Deadline, memory: AnswerMemory = AnswerMemory())
-  {
+  init(
+    _ configuration: APIConfiguration,
+    deadline: Deadline,
+    memory: AnswerMemory = AnswerMemory(),
+    onDifference: (@Sendable (Set<ContractDifference>) -> Void)? = nil
+  ) {
+    self.onDifference = onDifference
     self.deadline = deadline
     self.memory = memory
     self.configuration = configuration
@@ -64,6 +80,7 @@ public final class APIClient: CodeIssuer {
     request.body = .bytes(body, length: .known(Int64(body.count)))
     let ending = await exchange().run(request) { gate.withdraw() }
     let passage = gate.close()
+    notice(ending, .generate)
     let outcome = Judgement(texts: texts.about(prefix: call.prefix))
       .outcome(of: ending, body: passage)
     return CallReport(
@@ -78,7 +95,7 @@ public final class APIClient: CodeIssuer {
 
   /// Checks the API key with `GET /v1/team`, which changes nothing.
   public func checkTeam() async -> Paced<TeamAnswer> {
-    let ending = await ending(of: request(.GET, "/v1/team"))
+    let ending = await ending(of: request(.GET, "/v1/team"), .team)
     return Paced(teamAnswer(in: ending), feedback: ending.feedback)
   }
 
@@ -104,9 +121,33 @@ public final class APIClient: CodeIssuer {
   }
 
   /// Runs a request that may be cancelled at any moment, because repeating it does no harm.
-  func ending(of request: HTTPClientRequest) async -> Ending {
-    await exchange().run(request) { true }
+  func ending(of request: HTTPClientRequest, _ endpoint: Contract.Endpoint) async -> Ending {
+    let ending = await exchange().run(request) { true }
+    notice(ending, endpoint)
+    return ending
   }
+
+  /// Holds an answer against the API's documents.
+  private func notice(_ ending: Ending, _ endpoint: Contract.Endpoint) {
+    guard let onDifference, case .reply(let reply) = ending else { return }
+    let found = Contract.differences(reply, endpoint, looksInside: mayLookInside(reply))
+    if !found.isEmpty { onDifference(Set(found.keys)) }
+  }
+
+  /// Whether the body is compared too. A look at a long answer reads all of it once more, so only one is
+  /// looked at each second. An API that has changed shows it in the next.
+  private func mayLookInside(_ reply: Reply) -> Bool {
+    guard reply.body.count > Self.shortBody else { return true }
+    return nextLook.withLock { next in
+      let now = ContinuousClock.now
+      guard next <= now else { return false }
+      next = now + .seconds(1)
+      return true
+    }
+  }
+
+  /// In bytes: errors, and answers of a few codes.
+  private static let shortBody = 16_384
 
   /// A request with the headers of every request.
   ///

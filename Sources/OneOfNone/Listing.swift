@@ -51,7 +51,7 @@ extension APIClient {
   /// reward and makes no codes. A request that failed may have taken effect all the same.
   public func resync(_ reward: RewardID, system: SyncSystem) async -> Paced<ResyncAnswer> {
     let target = "/v1/rewards/\(reward)/sync?system=\(system.rawValue)"
-    let ending = await ending(of: request(.POST, target))
+    let ending = await ending(of: request(.POST, target), .sync)
     return Paced(resyncAnswer(in: ending), feedback: ending.feedback)
   }
 
@@ -69,7 +69,7 @@ extension APIClient {
     precondition(offset >= 0, "no page begins before the first item")
     var target = "/v1/rewards/\(reward)/codes?limit=\(limit)&offset=\(offset)"
     if let orderBy { target += "&order=desc&order_by=\(orderBy)" }
-    return await ending(of: request(.GET, target))
+    return await ending(of: request(.GET, target), .list)
   }
 
   /// What an ending shows that came so long after the request was made.
@@ -125,7 +125,7 @@ extension Ending {
 
 extension Reply {
   /// The API's clock when it answered, if the answer tells.
-  fileprivate var date: Timestamp? {
+  var date: Timestamp? {
     headers["date"].lazy.compactMap { HTTPDate.read($0, near: receivedAt) }.first
   }
 

@@ -70,6 +70,7 @@ final class Exchange: Sendable {
           headers: response.headers,
           body: body,
           receivedAt: .now(),
+          httpVersion: "\(response.version)",
           place: place
         )
       )

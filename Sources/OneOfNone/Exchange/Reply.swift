@@ -9,6 +9,8 @@ struct Reply: Sendable {
   let body: [UInt8]
   /// When the answer was complete, by this machine's clock. Used only if the answer has no `Date`.
   let receivedAt: Timestamp
+  /// Such as `HTTP/1.1`.
+  var httpVersion = "HTTP/1.1"
   /// The memory that the body takes, until nobody holds the answer any more.
   var place: AnswerMemory.Place?
 

@@ -98,6 +98,16 @@ enum RateLimitFields {
     return newer + [Feedback.Window(remaining: remaining, length: length)]
   }
 
+  /// Requests a second that the policies allow: the least of their quotas, each spread over its window.
+  static func rate(policies: [String]) -> Double? {
+    policies.compactMap { item($0[...]) }.compactMap { policy -> Double? in
+      guard let quota = policy.parameters["q"].flatMap({ count(String($0)) }),
+        let window = policy.seconds("w"), window > .zero
+      else { return nil }
+      return Double(quota) / window.seconds
+    }.min()
+  }
+
   /// A number of requests. Some servers send it with a fraction, which is no request.
   static func count(_ text: String) -> Int64? { Pause.whole(text[...]) }
 
