@@ -16,6 +16,7 @@ struct Daemon {
   private let logger: Logger
   private let workerService: WorkerService
   private let wakeService: WakeService
+  private let documentsWatch: DocumentsWatch
   private let webService: WebService?
 
   /// Builds the daemon without connecting to anything.
@@ -29,11 +30,13 @@ struct Daemon {
     let watch = ProgressWatch(ServiceManager(environment: environment), logger: logger)
     pool = Pool(connection, limit: Self.mostSettlers + 2)
     vitalPool = Pool(connection, limit: 2)
-    client = APIClient(try settings.apiConfiguration())
     self.logger = logger
     var random = SystemRandomNumberGenerator()
     let health = Health()
     let registry = MetricsRegistry()
+    let documents = DocumentsWatch(registry, APIFactQueries(pool: pool), logger)
+    client = APIClient(try settings.apiConfiguration()) { documents.notice($0) }
+    documentsWatch = documents
     worker = Worker(
       configuration: settings.workerConfiguration(
         id: WorkerID(UniqueID(random: &random)),
@@ -99,7 +102,7 @@ struct Daemon {
 
   /// The services for a `ServiceGroup`. The worker comes last, so that it drains first.
   var services: [any Service] {
-    (webService.map { [$0] } ?? []) + [wakeService, workerService]
+    (webService.map { [$0] } ?? []) + [documentsWatch, wakeService, workerService]
   }
 
   /// The service that ends the process at once on a second signal. It must be the first of its group.

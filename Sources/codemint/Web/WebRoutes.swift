@@ -78,7 +78,7 @@ struct WebRoutes: Sendable {
     var text = ExpositionText()
     text.begin(MetricCatalogue.build)
     text.sample(MetricCatalogue.build.name, [("version", Version.current)], 1)
-    registry.write(MetricCatalogue.worker, to: &text)
+    registry.write(MetricCatalogue.worker + [MetricCatalogue.differences], to: &text)
     text.single(MetricCatalogue.droppedLines, Double(LogQueue.droppedLines))
     MetricCatalogue.write(try? await board.gauges.value.get(), to: &text)
     ProcessMetrics.write(start: start, to: &text)

@@ -352,3 +352,17 @@ AS $$
     SELECT coalesce(codemint.clock_drift(c.measured_at, clock_timestamp()), 0) AS us) d
   WHERE coalesce(c.distrusted_until, '-infinity') <= clock_timestamp()
 $$;
+
+-- Records that an answer differed from the API's documents. The worker names places of the documents, so
+-- there are few; a ledger that has 300 of them takes no others.
+CREATE OR REPLACE FUNCTION codemint.record_difference(p_place text, p_words text) RETURNS void
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+  IF (SELECT count(*) FROM codemint.observed_facts f
+      WHERE f.fact = 'documents' AND (f.subject, f.value) <> (p_place, p_words)) < 300 THEN
+    PERFORM codemint.record_fact('documents', p_place, p_words, 1);
+  END IF;
+END
+$$;

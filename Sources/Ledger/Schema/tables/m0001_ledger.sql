@@ -943,9 +943,11 @@ COMMENT ON TABLE codemint.observed_facts IS
 COMMENT ON COLUMN codemint.observed_facts.fact IS
   'What the fact is about: prefix, answer_resolution, list_texts, list_times, list_resolution, '
   'list_order, list_page and list_asked (codes on the largest page, and how many the largest page '
-  'was asked for), list_lag (seconds) or clock_offset.';
+  'was asked for), list_lag (seconds), clock_offset, rate_limit (requests per second that headers '
+  'allow) or documents (how answers differ from the API''s documents).';
 COMMENT ON COLUMN codemint.observed_facts.subject IS
-  'What the fact holds for; for prefix the reward and the prefix. Empty if it holds for the API.';
+  'What the fact holds for: for prefix the reward and the prefix, for documents the request and the '
+  'field. Empty if it holds for the API.';
 COMMENT ON COLUMN codemint.observed_facts.value IS 'What has been seen.';
 COMMENT ON COLUMN codemint.observed_facts.first_seen_at IS 'When it was first seen.';
 COMMENT ON COLUMN codemint.observed_facts.last_seen_at IS

@@ -10,7 +10,8 @@ WITH shown AS (
   FROM codemint.observed_facts o
   -- Two ranges of the key beside all the prefixes.
   WHERE (o.fact < 'prefix' OR o.fact > 'prefix')
-    AND o.fact NOT IN ('list_asked', 'answer_resolution', 'list_resolution')
+    AND o.fact NOT IN
+      ('list_asked', 'answer_resolution', 'list_resolution', 'documents', 'rate_limit')
   UNION ALL
   SELECT o.fact, o.subject, o.value, 1, o.first_seen_at, o.last_seen_at, o.witnesses,
          o.contradicted_at, true
@@ -39,9 +40,18 @@ WITH shown AS (
    FROM codemint.observed_facts o
    WHERE o.fact IN ('answer_resolution', 'list_resolution')
    ORDER BY o.fact, o.value)
+  UNION ALL
+  -- Of differences from the documents and of limits that headers name, the last one counts.
+  (SELECT DISTINCT ON (o.fact) o.fact, o.subject, o.value, 1, o.first_seen_at, o.last_seen_at,
+          o.witnesses, o.contradicted_at,
+          coalesce(o.contradicted_at > clock_timestamp() - interval '7 days', false)
+   FROM codemint.observed_facts o
+   WHERE o.fact IN ('documents', 'rate_limit')
+   ORDER BY o.fact, o.last_seen_at DESC)
 ), known AS (
   SELECT (SELECT max(o.value::bigint) FROM codemint.observed_facts o WHERE o.fact = 'list_asked')
            AS asked,
+         (SELECT count(*) FROM codemint.observed_facts o WHERE o.fact = 'documents') AS differences,
          -- How long codemint waits for lists to show everything, as the daemons that live announce it.
          (SELECT coalesce(max(extract(epoch FROM w.listing_gap)), 10) FROM codemint.workers w
           WHERE w.expires_at >= clock_timestamp()) AS gap
@@ -96,6 +106,11 @@ WITH shown AS (
   ('list_lag', 'long', true, 'A list was behind a clean answer by %s or more',
    'A listing that is behind counts for nothing. Codes may show up after their call was judged '
    'absent: raise reconcile.listing_gap_seconds.', NULL),
+  ('documents', 'documents', true, 'Answers differ from the API''s documents, last: %s',
+   'What codemint understands it takes over; the rest it leaves alone. See CodemintAPIDrift in '
+   'docs/operations.md.', NULL),
+  ('rate_limit', 'rate_limit', false, 'The API''s headers allow %s requests per second',
+   'codemint keeps to its own limit, and to what headers ask for.', NULL),
   ('clock_offset', 'utc', false, 'createdAt is in UTC', 'Times are compared as they are.',
    'createdAt is not believed for a day after the change. Meanwhile times tell no codes apart.'),
   ('clock_offset', 'zone', true, 'createdAt is %s off: a time zone that is not said',
@@ -118,11 +133,16 @@ CROSS JOIN LATERAL (
               WHEN s.fact = 'list_page' THEN 'full'
               WHEN s.fact = 'list_lag' AND s.value::bigint < k.gap THEN 'short'
               WHEN s.fact = 'list_lag' THEN 'long'
+              WHEN s.fact IN ('documents', 'rate_limit') THEN s.fact
               WHEN s.fact = 'clock_offset' AND s.value = '+00:00' THEN 'utc'
               WHEN s.fact = 'clock_offset' AND s.value <> 'no zone' THEN 'zone'
               ELSE s.value END AS form,
          CASE WHEN s.fact = 'list_page'
               THEN format('%s codes, %s were asked for', s.value, k.asked)
+              WHEN s.fact = 'documents'
+              THEN format('%s at %s (%s difference(s) in all)', s.value,
+                          to_char(s.last_seen_at AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI "UTC"'),
+                          k.differences)
               WHEN s.fact = 'list_lag' THEN make_interval(secs => s.value::bigint)::text
               WHEN s.fact = 'prefix' AND s.is_contradicted
               THEN format('reward %s, %s', left(s.subject, 36), substr(s.subject, 38))
@@ -137,7 +157,7 @@ COMMENT ON VIEW codemint.api_facts IS
   'twice.';
 COMMENT ON COLUMN codemint.api_facts.fact IS
   'prefix, answer_resolution, list_texts, list_times, list_resolution, list_order, list_page, '
-  'list_lag or clock_offset.';
+  'list_lag, clock_offset, rate_limit, or documents (how answers differ from the API''s documents).';
 COMMENT ON COLUMN codemint.api_facts.subject IS
   'For a prefix that is contradicted the reward and the prefix; else empty.';
 COMMENT ON COLUMN codemint.api_facts.state IS

@@ -41,6 +41,13 @@ enum MetricCatalogue {
     ),
   ]
 
+  /// What `DocumentsWatch` has counted in this process since its start.
+  static let differences = MetricFamily(
+    name: DocumentsWatch.metric,
+    kind: .counter,
+    help: "How answers differ from the API's documents, by request, kind of difference and place."
+  )
+
   static let droppedLines = MetricFamily(
     name: "codemint_log_lines_dropped_total",
     kind: .counter,

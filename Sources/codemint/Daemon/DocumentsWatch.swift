@@ -1,0 +1,83 @@
+import CoreMetrics
+import Ledger
+import Logging
+import OneOfNone
+import Postgres
+import Provisioning
+import ServiceLifecycle
+import Synchronization
+
+/// Counts, logs and records how answers differ from the API's documents. Nothing else follows from a
+/// difference, and no answer waits for this: what comes faster than it can be recorded is only counted.
+final class DocumentsWatch: Service {
+  private let registry: any MetricsFactory
+  private let facts: APIFactQueries
+  private let logger: Logger
+  /// When each difference was last handed on, so that one in every answer costs one statement in a while.
+  private let seen = Mutex<[ContractDifference: Instant]>([:])
+  private let clock = SystemClock()
+  private let differences: AsyncStream<ContractDifference>
+  private let sink: AsyncStream<ContractDifference>.Continuation
+
+  static let metric = "codemint_api_differences_total"
+  private static let interval: Duration = .seconds(600)
+  /// Names of unknown fields are the API's own, so their number has no other bound.
+  private static let mostDifferences = 1000
+
+  init(_ registry: any MetricsFactory, _ facts: APIFactQueries, _ logger: Logger) {
+    self.registry = registry
+    self.facts = facts
+    self.logger = logger
+    (differences, sink) = AsyncStream.makeStream(bufferingPolicy: .bufferingNewest(100))
+    // Each request has a counter from the beginning, at zero, so that the metric is there.
+    for request in ContractDifference.requests { _ = counter(request, .unreadable, "") }
+  }
+
+  private func counter(_ request: String, _ kind: ContractDifference.Kind, _ place: String)
+    -> Counter
+  {
+    Counter(
+      label: Self.metric,
+      dimensions: [("request", request), ("kind", kind.rawValue), ("place", place)],
+      factory: registry
+    )
+  }
+
+  /// An answer differed in these ways.
+  func notice(_ differences: Set<ContractDifference>) {
+    for difference in differences {
+      counter(difference.request, difference.kind, difference.place).increment()
+      if !difference.isExpected, isDue(difference) { sink.yield(difference) }
+    }
+  }
+
+  private func isDue(_ difference: ContractDifference) -> Bool {
+    seen.withLock { seen in
+      let now = clock.now
+      if let last = seen[difference], now - last < Self.interval { return false }
+      guard seen[difference] != nil || seen.count < Self.mostDifferences else { return false }
+      if seen[difference] == nil {
+        logger.warning(
+          "the API's answers differ from its documents",
+          metadata: ["difference": "\(difference)"]
+        )
+      }
+      seen[difference] = now
+      return true
+    }
+  }
+
+  func run() async {
+    for await difference in differences.cancelOnGracefulShutdown() {
+      do throws(PostgresError) {
+        try await facts.record(
+          differenceAt: "\(difference.request) \(difference.place)",
+          difference.description
+        )
+      } catch {
+        // The worker says what is wrong with the database. The next answer shows the difference again.
+        seen.withLock { $0[difference] = nil }
+      }
+    }
+  }
+}
