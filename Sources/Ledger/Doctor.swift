@@ -27,6 +27,17 @@ public struct DoctorQueries: Sendable {
     ORDER BY state <> 'contradicted', state = 'as documented', fact, subject, value LIMIT 50
     """
 
+  /// The newest calls are few, and of a ledger of any size.
+  private static let figures: Statement = """
+    SELECT (SELECT max(f.value::bigint) FROM codemint.observed_facts f WHERE f.fact = 'list_lag')
+             AS list_lag,
+           (SELECT f.value::double precision FROM codemint.observed_facts f
+            WHERE f.fact = 'rate_limit' ORDER BY f.last_seen_at DESC LIMIT 1) AS rate_limit,
+           (SELECT max(c.duration_ms)
+            FROM (SELECT l.duration_ms FROM codemint.calls l ORDER BY l.created_at DESC LIMIT 1000) c)
+             AS longest_ms
+    """
+
   /// Asks on this connection.
   public init(_ connection: Connection) {
     self.connection = connection
@@ -64,6 +75,16 @@ public struct DoctorQueries: Sendable {
     return facts
   }
 
+  /// What has been seen of the API in figures that settings can contradict.
+  public func figures() async throws(PostgresError) -> APIFigures {
+    let row = try await connection.query(Self.figures).one()
+    return APIFigures(
+      listLag: try row.optionalInt64("list_lag").map { .seconds($0) },
+      requestsPerSecond: try row.optionalDouble("rate_limit"),
+      longestCall: try row.optionalInteger("longest_ms").map { .milliseconds($0) }
+    )
+  }
+
   /// Whether a notification that is sent on this connection's server arrives on this connection.
   public func hearsItself() async throws(PostgresError) -> Bool {
     let channel = "codemint_doctor"
@@ -73,6 +94,23 @@ public struct DoctorQueries: Sendable {
     _ = try await connection.query(Self.notify, [.text(channel), .text(mark)])
     let arrived = try await connection.notifications(within: .seconds(2))
     return arrived.contains { $0.channel == channel && $0.payload == mark }
+  }
+}
+
+/// Figures of the API; nil if nothing has shown them.
+public struct APIFigures: Hashable, Sendable {
+  /// The longest time that a list was behind an answer.
+  public let listLag: Duration?
+  /// Requests per second that headers allow.
+  public let requestsPerSecond: Double?
+  /// The longest of the newest thousand calls.
+  public let longestCall: Duration?
+
+  /// Figures of the API.
+  public init(listLag: Duration?, requestsPerSecond: Double?, longestCall: Duration?) {
+    self.listLag = listLag
+    self.requestsPerSecond = requestsPerSecond
+    self.longestCall = longestCall
   }
 }
 

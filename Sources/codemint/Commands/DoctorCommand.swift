@@ -10,7 +10,8 @@ struct DoctorCommand: AsyncParsableCommand {
       pause are tried on the database in transactions that are rolled back, as the login and as each role \
       that it may become. Each line is ok, warning \
       or failed, and says what to do. A wrong setting is a failed line; everything that does not depend \
-      on it is still checked. What codemint has seen of the API so far is shown too. It ends with status 0 if nothing failed, else with 1. Run it as the \
+      on it is still checked. What codemint has seen of the API so far is shown too, and a setting that this \
+      contradicts is a warning. It ends with status 0 if nothing failed, else with 1. Run it as the \
       daemon's user, with the same settings and secrets; \"Commands on this host\" in \
       docs/operations.md has the command for that.
       """

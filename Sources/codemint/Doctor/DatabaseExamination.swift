@@ -143,6 +143,43 @@ struct DatabaseExamination {
     guard try await Migrator(connection).state() == .current else { return [] }
     let queries = DoctorQueries(connection)
     return [Self.finding(try await queries.account())] + Self.findings(try await queries.facts())
+      + Self.findings(try await queries.figures(), settings)
+  }
+
+  /// Settings that what was seen of the API contradicts.
+  static func findings(_ figures: APIFigures, _ settings: Settings) -> [Finding] {
+    var findings: [Finding] = []
+    if let lag = figures.listLag, lag >= settings.listingGap {
+      let gap = Setting.plain(settings.listingGap.seconds)
+      findings.append(
+        .warning(
+          Setting.listingGap.rawValue,
+          "it is \(gap) seconds, and a list was \(lag.components.seconds) seconds behind an answer",
+          "raise it to \(lag.components.seconds * 3 + 1) or more"
+        )
+      )
+    }
+    if let rate = figures.requestsPerSecond, rate < settings.limits.requestsPerSecond {
+      let own = Setting.plain(settings.limits.requestsPerSecond)
+      findings.append(
+        .warning(
+          Setting.requestsPerSecond.rawValue,
+          "it is \(own), and the API's headers allow \(Setting.plain(rate)) requests per second",
+          "lower it to \(Setting.plain((rate * 100).rounded(.down) / 100))"
+        )
+      )
+    }
+    if let longest = figures.longestCall, longest * 2 > settings.api.timeout {
+      let timeout = Setting.plain(settings.api.timeout.seconds)
+      findings.append(
+        .warning(
+          Setting.apiTimeout.rawValue,
+          "it is \(timeout) seconds, and of the last calls one took \(longest.milliseconds) ms",
+          "raise it to \(min(600, longest.components.seconds * 4 + 1)) or more"
+        )
+      )
+    }
+    return findings
   }
 
   /// What has been seen of the API, and what it means; what differs from the API's documents is a warning.
