@@ -2,7 +2,7 @@
 //
 // `Codemint` is the root of the commands (Commands/). `run` loads the settings (Settings/), builds a
 // `Daemon` (Daemon/) from the other modules, and runs it until a signal comes. `demo` (Demo/) does
-// the same against a private Postgres and a sandbox. Doctor/, Audit/ and Bench/ hold what these
+// the same against a private Postgres and a sandbox. Doctor/, Probe/, Audit/ and Bench/ hold what these
 // commands do. Console/ writes to terminals, Logging/ writes the log, Systemd/ talks to the service
 // manager, Web/ serves the status page. ExitStatus.swift maps errors to exit statuses.
 
@@ -37,7 +37,9 @@ struct Codemint: AsyncParsableCommand {
     groupedSubcommands: [
       CommandGroup(
         name: "Daemon",
-        subcommands: [RunCommand.self, MigrateCommand.self, DoctorCommand.self]
+        subcommands: [
+          RunCommand.self, MigrateCommand.self, DoctorCommand.self, ProbeCommand.self,
+        ]
       ),
       CommandGroup(
         name: "Job",

@@ -80,13 +80,22 @@ struct Failure {
   /// The status for errors of codemint's modules; nil for errors of ArgumentParser, which has
   /// statuses of its own.
   private var status: ExitStatus? {
+    Self.knownStatus(of: error)
+  }
+
+  /// The status for an error of a part of a command.
+  static func status(of error: any Error) -> ExitStatus {
+    knownStatus(of: error) ?? .software
+  }
+
+  private static func knownStatus(of error: any Error) -> ExitStatus? {
     switch error {
     case is SettingsError, is ConfigurationError: .config
-    case let error as SandboxError: Self.status(of: error)
+    case let error as SandboxError: status(of: error)
     case let error as CommandError: error.status
     case is OutputError: .ioError
-    case let error as LedgerError: Self.status(of: error)
-    case let error as PostgresError: Self.status(of: error)
+    case let error as LedgerError: status(of: error)
+    case let error as PostgresError: status(of: error)
     case is LocalPostgresError: .unavailable
     case is ExitCode, is ValidationError, is CleanExit: nil
     default:

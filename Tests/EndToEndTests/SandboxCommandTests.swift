@@ -1,5 +1,6 @@
 import Backstage
 import Foundation
+import Sandbox
 import Testing
 
 @Suite("codemint sandbox", .timeLimit(Patience.limit))
@@ -57,6 +58,43 @@ struct SandboxCommandTests {
       #expect(requests.contains(#""made":60,"status":null,"answer":"none","faults":["reset"]"#))
       let audit = try stage.codemint(["audit", Reward.first], api)
       #expect(try await audit.end() == .status(0))
+    }
+  }
+
+  @Test(
+    "like the report of a probe it differs as that API did; a file that is no report is refused"
+  )
+  func like() async throws {
+    try await Stage.play { stage in
+      let rules = [
+        FaultRule(.list, .shortPage(limit: 3)), FaultRule(.list, .times(TimeForm(zone: .hours(2)))),
+      ]
+      let old = FaultRule(.reward, .old(count: 8, days: 2))
+      try stage.sandbox.setFaults(FaultPlan(seed: 1, rules: [old] + rules))
+      let report = "\(stage.directory)/report.json"
+      let probe = try stage.codemint(["probe", Reward.first, "--report", report])
+      #expect(try await probe.end() == .status(1))
+
+      let more = "\(stage.directory)/more.json"
+      try FaultPlan(rules: [old]).json.write(toFile: more, atomically: true, encoding: .utf8)
+      let arguments = ["--like", report, "--faults", more, "--reward", Reward.first]
+      let sandbox = try stage.codemint(["sandbox", "--port", "0"] + arguments)
+      let url = try await sandbox.output.line("http://127.0.0.1:")
+      let body = try await Web(address: "127.0.0.1:\(try #require(url.port))")
+        .get("/sandbox/faults").body
+      #expect(try Set(FaultPlan(json: body).rules) == Set(rules + [old]))
+      let again = try stage.codemint(["probe", Reward.first], ["CODEMINT_API_BASE_URL": url])
+      #expect(try await again.end() == .status(1))
+      #expect(
+        try await again.output.whole().last
+          == "2 of 17 things differ from what codemint assumes: largest page, createdAt"
+      )
+
+      for file in [more, "\(stage.directory)/none.json"] {
+        let refused = try stage.codemint(["sandbox", "--port", "0", "--like", file])
+        #expect(try await refused.end() == .status(65))
+        #expect(try await refused.errors.whole().contains { $0.contains("no JSON report") })
+      }
     }
   }
 

@@ -8,13 +8,13 @@ struct Audit {
   let reward: RewardID
   let client: APIClient
   let pool: Pool
+  let pace: RequestPace
 
   func run() async throws -> AuditReport {
     let queries = AuditQueries(pool: pool)
-    let store = PostgresStore(pool: pool)
     let upstream = try await ListingReader(mustShow: [], since: nil).read(
       page: { offset, limit in
-        try await waitForSlot(store)
+        try await pace.wait()
         return await client.list(reward, offset: offset, limit: limit).value
       },
       keep: { reader in
@@ -30,27 +30,6 @@ struct Audit {
       ledger: ledger,
       openCalls: try await queries.openCalls(of: reward)
     )
-  }
-
-  /// Waits at most one minute until the account may send another request. It does not wait if the API
-  /// refuses the key, because a person has to replace the key.
-  private func waitForSlot(_ store: PostgresStore) async throws {
-    let patience = ContinuousClock.now + .seconds(60)
-    var isTold = false
-    while true {
-      if let delay = try await store.reserveSlot() { return try await Task.sleep(for: delay) }
-      let account = try await JobQueries(pool: pool).account()
-      // No daemon has ever run, so there are no limits and no other requests.
-      guard account.requestsPerSecond != nil else { return }
-      let why = ["the account is \(account.state)", account.reason, account.message]
-        .compactMap(\.self).joined(separator: ": ")
-      guard account.state != "blocked", ContinuousClock.now < patience else {
-        throw CommandError(.temporaryFailure, "no request may be sent at the moment: \(why)")
-      }
-      if !isTold { Complaint.say("codemint: waiting for a slot: \(why)") }
-      isTold = true
-      try await Task.sleep(for: .seconds(1))
-    }
   }
 
   private static func failed(_ failure: ListingFailure) -> CommandError {

@@ -30,7 +30,12 @@ struct AuditCommand: AsyncParsableCommand {
     let settings = try options.load()
     let client = APIClient(try settings.apiConfiguration())
     let pool = Pool(try settings.connectionSettings(), limit: 1)
-    let audit = Audit(reward: RewardID(id), client: client, pool: pool)
+    let audit = Audit(
+      reward: RewardID(id),
+      client: client,
+      pool: pool,
+      pace: RequestPace(pool: pool, limits: settings.limits)
+    )
     let report: AuditReport
     do {
       report = try await audit.run()

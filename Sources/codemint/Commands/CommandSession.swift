@@ -61,11 +61,15 @@ enum JobSession {
       return value
     } catch {
       await pool.close()
-      if let error = error as? PostgresError, error.sqlState == "42P01" || error.sqlState == "3F000"
-      {
-        throw CommandError(.config, SchemaState.behind(missing: Schema.current.migrations).remedy)
-      }
-      throw error
+      throw explained(error)
     }
+  }
+
+  /// The error, or if there is no schema one that says to migrate.
+  static func explained(_ error: any Error) -> any Error {
+    guard let state = (error as? PostgresError)?.sqlState, ["42P01", "3F000"].contains(state) else {
+      return error
+    }
+    return CommandError(.config, SchemaState.behind(missing: Schema.current.migrations).remedy)
   }
 }

@@ -68,6 +68,15 @@ struct SandboxCommand: AsyncParsableCommand {
   )
   var axesPrefix: [String] = []
 
+  @Option(
+    help: """
+      Behaves as the API of this JSON report of codemint probe: it differs in the same ways, and takes as \
+      long unless --latency says otherwise.
+      """,
+    completion: .file(extensions: ["json"])
+  )
+  var like: String?
+
   @Option(help: "The most generate requests in any second; more are answered with 429.")
   var requestsPerSecond: Int?
 
@@ -76,7 +85,14 @@ struct SandboxCommand: AsyncParsableCommand {
 
   func run() async throws {
     var configuration = configuration
-    configuration.faults = try plan()
+    let likeness = try like.map(ProbeReport.Likeness.init(report:))
+    configuration.faults = try plan(likeness)
+    if let likeness, latency == 0, jitter == 0 {
+      configuration.latency = SandboxLatency(
+        fixed: .milliseconds(likeness.latency),
+        jitter: .milliseconds(likeness.jitter)
+      )
+    }
     if axesSeed != nil {
       try FileDescriptor.standardError.line("plan: \(configuration.faults.json)")
     }
@@ -95,11 +111,13 @@ struct SandboxCommand: AsyncParsableCommand {
     try await group.run()
   }
 
-  /// The rules that were drawn come first, so that those of the file hold where only one can.
-  private func plan() throws -> FaultPlan {
-    var plan = FaultPlan()
+  /// The rules of a report come first, then those that were drawn, so that those of the file hold where
+  /// only one can.
+  private func plan(_ likeness: ProbeReport.Likeness?) throws -> FaultPlan {
+    var plan = likeness?.plan ?? FaultPlan()
     if let axesSeed {
-      plan = .axes(seed: axesSeed, rewards: reward, prefixes: axesPrefix)
+      let drawn = FaultPlan.axes(seed: axesSeed, rewards: reward, prefixes: axesPrefix)
+      plan = FaultPlan(seed: drawn.seed, rules: plan.rules + drawn.rules)
     }
     if let faults {
       let file = try FaultPlan(contentsOfFile: faults)

@@ -60,9 +60,14 @@ struct FileDescriptor: Sendable {
 
   /// Writes a value in the format of every `--json`: indented, with sorted keys.
   func json(_ value: some Encodable) throws {
+    try line(try Self.jsonText(value))
+  }
+
+  /// The same as a text.
+  static func jsonText(_ value: some Encodable) throws -> String {
     let encoder = JSONEncoder()
     encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
-    try line(String(decoding: try encoder.encode(value), as: UTF8.self))
+    return String(decoding: try encoder.encode(value), as: UTF8.self)
   }
 
   /// Throws if nobody can read any more what will be written, as a command that writes seldom would

@@ -77,7 +77,7 @@ final class Stage: Sendable {
     var api = api
     let key = "key-\(UUID().uuidString)"
     api.apiKey = SandboxKey(key)
-    api.rewards = .any(except: [Reward.unknown])
+    if case .any = api.rewards { api.rewards = .any(except: [Reward.unknown]) }
     let sandbox = try Sandbox(
       api,
       logger: Logger(label: "sandbox") { _ in SwiftLogNoOpLogHandler() }

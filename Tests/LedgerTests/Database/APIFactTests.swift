@@ -41,6 +41,45 @@ struct APIFactTests {
     }
   }
 
+  @Test("of what differs from the documents the last is shown, with when; 300 are kept at most")
+  func documents() async throws {
+    try await withKnownCodes { ledger, _ in
+      let queries = APIFactQueries(pool: ledger.pool)
+      try await queries.record(differenceAt: "list data[].status", "the first")
+      try await ledger.age(by: "2 days")
+      for number in 1...320 {
+        try await queries.record(differenceAt: "list \(number)", "difference \(number)")
+      }
+      #expect(
+        try await ledger.bystander.query(
+          "SELECT count(*) AS number FROM codemint.observed_facts WHERE fact = 'documents'"
+        ).one().int64("number") == 300
+      )
+      var seen = try await ledger.seen("documents")
+      #expect(seen.count == 1)
+      #expect(seen[0].hasPrefix("Answers differ from the API's documents, last: "))
+      #expect(seen[0].contains(" difference 299 at 2"))
+      #expect(seen[0].hasSuffix(" UTC (300 difference(s) in all)"))
+      // One that is known is renewed, however many there are.
+      try await queries.record(differenceAt: "list data[].status", "the first")
+      seen = try await ledger.seen("documents")
+      #expect(seen.count == 1 && seen[0].contains("last: the first at "))
+    }
+  }
+
+  @Test("of limits that headers name the last one is shown")
+  func rateLimit() async throws {
+    try await withKnownCodes { ledger, _ in
+      let queries = APIFactQueries(pool: ledger.pool)
+      try await queries.record("rate_limit", "10", witnesses: 1)
+      try await ledger.age(by: "2 hours")
+      try await queries.record("rate_limit", "2.5", witnesses: 1)
+      #expect(
+        try await ledger.seen("rate_limit") == ["The API's headers allow 2.5 requests per second"]
+      )
+    }
+  }
+
   @Test("a fact is written when it is new, and then at most once an hour")
   func hourly() async throws {
     try await withKnownCodes { ledger, codes in
