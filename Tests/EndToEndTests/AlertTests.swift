@@ -186,6 +186,22 @@ struct AlertTests {
     }
   }
 
+  @Test("an API whose answers have a field that its documents do not have")
+  func drift() async throws {
+    try await Stage.play { stage in
+      let (web, trial) = try await Self.begin(stage)
+      let before = try await web.get("/metrics").body
+      try await stage.put([FaultRule(.generate, .extraFields(count: 1))])
+      try await stage.database.insert(Job(Reward.first, 10))
+      try await stage.database.allEnded()
+      let during = try await web.get("/metrics").body
+      try await trial.judge(
+        "CodemintAPIDrift",
+        .init(before: before, during: during, after: during)
+      )
+    }
+  }
+
   @Test("an API that does not answer while jobs run, and then does")
   func stuck() async throws {
     try await Stage.play { stage in
@@ -242,7 +258,7 @@ struct AlertTests {
   func all() throws {
     let tried: Set<String> = [
       "CodemintAccountBlocked", "CodemintDoubtsFrequent", "CodemintSurplus", "CodemintStuck",
-      "CodemintStalled", "CodemintJobUnexplained", "CodemintDown",
+      "CodemintStalled", "CodemintJobUnexplained", "CodemintDown", "CodemintAPIDrift",
     ]
     #expect(try AlertTrial.alerts() == tried.union(Self.troubles.map(\.alert)))
   }
