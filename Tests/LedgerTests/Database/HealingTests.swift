@@ -79,6 +79,28 @@ struct HealingTests {
     }
   }
 
+  @Test("rule 21: a table of one row that somebody emptied has its row again, and claims go on")
+  func singleRows() async throws {
+    let tables = [
+      "account", "operator_limits", "healing", "claim_turn", "api_clock", "cluster_identity",
+      "retention_progress",
+    ]
+    for table in tables {
+      try await RealLedger.lend { ledger in
+        try await ledger.announce(Scene.fast)
+        _ = try await ledger.insert(10, of: Scene.reward)
+        try await ledger.bystander.script("TRUNCATE codemint.\(table)")
+        let told = try await ledger.heartbeat().mended
+        #expect(told.first == "the row of \(table) was gone", "\(told)")
+        guard case .call = try await ledger.claim() else {
+          Issue.record("stands still without \(table)")
+          return
+        }
+        #expect(try await ledger.heartbeat().mended.isEmpty)
+      }
+    }
+  }
+
   @Test("rule 21: jobs that were truncated while calls were out leave nothing that blocks")
   func truncated() async throws {
     try await RealLedger.lend { ledger in

@@ -361,7 +361,7 @@ struct RoleTests {
 
   private static let operatorsFunctions = [
     "accept_cluster", "cancel_job", "explain_doubt", "forget_calls", "forget_set_aside",
-    "lock_holders", "pause_job", "purge_job", "resolve_call", "resume_job",
+    "lock_holders", "pause_job", "purge_job", "resolve_call", "restore_single_rows", "resume_job",
     "retry_job", "set_limits", "set_priority", "set_quota", "stalled_since", "track_sync",
   ]
 

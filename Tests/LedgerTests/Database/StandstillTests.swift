@@ -314,12 +314,19 @@ struct StandstillTests {
       _ = try await ledger.insert(10, of: Samples.reward(1))
       _ = try await ledger.insert(10, of: Samples.reward(2))
       _ = try await ledger.insert(10, of: Samples.reward(3))
+      _ = try await ledger.insert(10, of: Samples.reward(4))
+      _ = try await ledger.insert(10, of: Samples.reward(5))
       try await ledger.bystander.script(
         """
         CREATE FUNCTION public.refuse() RETURNS trigger LANGUAGE plpgsql AS $$
         BEGIN
           IF NEW.id = 1 AND NEW.state = 'running' THEN RAISE EXCEPTION 'not this one'; END IF;
           IF NEW.id = 2 THEN RAISE EXCEPTION 'not at all'; END IF;
+          IF NEW.id = 3 AND NEW.state = 'running' THEN
+            RAISE EXCEPTION 'the shop is closed' USING ERRCODE = 'SH001';
+          END IF;
+          -- Nothing is written, and nothing is said.
+          IF NEW.id = 4 AND NEW.state = 'running' THEN RETURN NULL; END IF;
           RETURN NEW;
         END $$;
         CREATE TRIGGER refuse BEFORE UPDATE ON codemint.jobs
@@ -327,13 +334,15 @@ struct StandstillTests {
         """
       )
       var claimed: [JobID] = []
-      for _ in 0..<4 {
+      for _ in 0..<6 {
         if case .call(let call) = try await ledger.claim() { claimed.append(call.call.job) }
       }
-      #expect(claimed == [JobID(3)])
-      let failed = try await ledger.bystander.facts().job(JobID(1))
-      #expect(failed.state == .failed && failed.errorCode == "unclaimable")
-      #expect(failed.errorMessage == "not this one")
+      #expect(claimed == [JobID(5)])
+      for (number, why) in [(1, "not this one"), (3, "the shop is closed"), (4, "row of job 4")] {
+        let failed = try await ledger.bystander.facts().job(JobID(Int64(number)))
+        #expect(failed.state == .failed && failed.errorCode == "unclaimable")
+        #expect(failed.errorMessage?.contains(why) == true)
+      }
       let waits = try await ledger.bystander.query(
         "SELECT reason, why FROM codemint.waits WHERE job_id = 2"
       ).one()

@@ -177,14 +177,26 @@ BEGIN
     codemint.insert_call(p_call, p_worker, p_lengths, p_job, v_next, p_now), v_next,
     p_job.state = 'queued');
 EXCEPTION
-  -- Data, constraints, and what a trigger raises. Not unique_violation: the same claim, repeated on
-  -- another connection, may have inserted the call.
-  WHEN data_exception OR check_violation OR not_null_violation OR raise_exception THEN
+  WHEN OTHERS THEN
+    IF codemint.concerns_all(SQLSTATE) THEN
+      RAISE;
+    END IF;
     PERFORM codemint.fail_unclaimable(p_job, SQLERRM);
     v_claim.outcome := 'nothing';
     v_claim.wait_us := 0;
     RETURN v_claim;
 END
+$$;
+
+-- Whether an error says something of the server, the transaction or codemint's own schema. Whatever else
+-- is raised, by data, a constraint or somebody's trigger, concerns one job, and stops that job alone. Not
+-- so a unique_violation: the same claim, repeated on another connection, may have inserted the call.
+CREATE OR REPLACE FUNCTION codemint.concerns_all(p_state text) RETURNS boolean
+LANGUAGE sql IMMUTABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+  SELECT p_state = '23505'
+         OR left(p_state, 2) IN ('08', '25', '26', '40', '42', '53', '54', '55', '57', '58', 'CM', 'F0', 'XX')
 $$;
 
 -- Refuses a prefix that is not UTF-8. Only a database with the encoding SQL_ASCII can hold one.
@@ -211,7 +223,10 @@ BEGIN
   PERFORM codemint.save_job(
     codemint.place_job(codemint.conclude_job(p_job, 'unclaimable', p_why), interval '0'));
 EXCEPTION
-  WHEN data_exception OR check_violation OR not_null_violation OR raise_exception THEN
+  WHEN OTHERS THEN
+    IF codemint.concerns_all(SQLSTATE) THEN
+      RAISE;
+    END IF;
     UPDATE codemint.rewards r
     SET passed_over_until = clock_timestamp() + interval '10 seconds', error_code = 'unclaimable',
         error_message = format('job %s: %s', p_job.id, p_why)
@@ -304,6 +319,11 @@ BEGIN
       next_call_at = CASE WHEN v_room > v_call.size THEN j.next_call_at END,
       updated_at = p_now
   WHERE j.id = p_job.id;
+  IF NOT FOUND THEN
+    -- A trigger of somebody else can keep a row from being written without a word. Without its room taken,
+    -- the job would be asked for without end.
+    RAISE EXCEPTION 'the row of job % could not be written: see the triggers on codemint.jobs', p_job.id;
+  END IF;
   PERFORM codemint.refresh_queue(p_job.reward_id, 1);
   UPDATE codemint.account a
   SET in_flight = a.in_flight + 1, next_slot_at = p_next.following,

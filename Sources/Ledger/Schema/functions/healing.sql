@@ -40,6 +40,38 @@ BEGIN
 END
 $$;
 
+-- Puts back the row of each table that has one row, if somebody has deleted it: without it nothing is
+-- claimed, or healed. The daemon's role may not insert there, so this runs with its owner's rights.
+CREATE OR REPLACE FUNCTION codemint.restore_single_rows() RETURNS text[]
+LANGUAGE plpgsql
+SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+  v_mended text[] := '{}';
+  v_table  text;
+BEGIN
+  FOR v_table IN
+    SELECT t.name
+    FROM (VALUES ('account', (SELECT count(*) FROM codemint.account)),
+                 ('operator_limits', (SELECT count(*) FROM codemint.operator_limits)),
+                 ('healing', (SELECT count(*) FROM codemint.healing)),
+                 ('claim_turn', (SELECT count(*) FROM codemint.claim_turn)),
+                 ('api_clock', (SELECT count(*) FROM codemint.api_clock)),
+                 ('cluster_identity', (SELECT count(*) FROM codemint.cluster_identity)),
+                 ('retention_progress', (SELECT count(*) FROM codemint.retention_progress)))
+      AS t (name, rows)
+    WHERE t.rows = 0
+  LOOP
+    EXECUTE format('INSERT INTO codemint.%I DEFAULT VALUES ON CONFLICT DO NOTHING', v_table);
+    v_mended := v_mended || format('the row of %s was gone', v_table);
+  END LOOP;
+  RETURN v_mended;
+END
+$$;
+COMMENT ON FUNCTION codemint.restore_single_rows() IS
+  'For the daemon: puts back the row of each table that has one row, if it is gone.';
+
 -- Calls of a reward may await a listing that nobody plans, because its watch was deleted. The watch
 -- begins anew: what matters was made since the ledger's last sign of life before it was restored.
 CREATE OR REPLACE FUNCTION codemint.heal_watches() RETURNS text[]

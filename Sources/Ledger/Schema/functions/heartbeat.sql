@@ -26,11 +26,12 @@ DECLARE
   v_mended text[];
 BEGIN
   PERFORM codemint.require_code(p_code);
+  v_mended := codemint.restore_single_rows();
   PERFORM codemint.check_cluster();
   PERFORM codemint.announce_worker(
     p_worker, p_host, p_process, p_version, p_draining, p_requests_per_second, p_burst,
     p_max_in_flight, p_max_in_flight_per_reward, p_lengths, p_lifetime);
-  v_mended := codemint.heal();
+  v_mended := v_mended || codemint.heal();
   PERFORM codemint.place_due_jobs();
   PERFORM codemint.forget_listed();
   FOR call_id, job_id, reward_id IN

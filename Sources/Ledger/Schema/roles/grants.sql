@@ -128,7 +128,8 @@ BEGIN
   END LOOP;
   FOR v_routine IN
     SELECT p.oid::regprocedure AS name,
-           CASE WHEN p.prosecdef AND p.proname NOT IN ('forget_calls', 'forget_set_aside')
+           CASE WHEN p.prosecdef AND p.proname NOT IN
+                  ('forget_calls', 'forget_set_aside', 'restore_single_rows')
                 THEN 'codemint_operator' ELSE 'codemint_worker' END AS role
     FROM pg_proc p
     WHERE p.pronamespace = 'codemint'::regnamespace AND p.prorettype <> 'trigger'::regtype
