@@ -129,7 +129,7 @@ struct WaitsTests {
     Trouble(
       reason: "daemon",
       setup: "UPDATE codemint.workers SET draining = true",
-      why: "no daemon lives, or all of them are stopping",
+      why: "no daemon has given a sign of life lately, or all of them are stopping",
       help: "start one"
     ),
     Trouble(

@@ -1354,7 +1354,7 @@ BEGIN
     SELECT a.attrelid::regclass AS name, a.attname
     FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid
     WHERE c.relnamespace = 'codemint'::regnamespace AND c.relkind = 'r' AND NOT a.attisdropped
-      AND a.attname IN ('code', 'body', 'external_ids', 'prefix', 'dedupe_key', 'metadata', 'created_by',
+      AND a.attname IN ('code', 'body', 'external_ids', 'prefix', 'dedupe_key', 'metadata',
                         'note', 'resolution_note', 'resolved_by', 'done_by', 'error_message')
   LOOP
     EXECUTE format('ALTER TABLE %s ALTER COLUMN %I SET STATISTICS 0', v_column.name, v_column.attname);

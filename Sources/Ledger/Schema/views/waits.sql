@@ -25,7 +25,7 @@ SELECT (s.job).id AS job_id, (s.job).reward_id, (s.job).state, w.reason,
          WHEN 'time' THEN CASE WHEN (s.job).run_at > clock_timestamp() THEN 'its run_at has not come'
            ELSE 'its last ' || (s.job).answers_without_progress || ' answer(s) held no new code' END
          WHEN 'suspended' THEN (l.identity).suspended_reason
-         WHEN 'daemon' THEN 'no daemon lives, or all of them are stopping'
+         WHEN 'daemon' THEN 'no daemon has given a sign of life lately, or all of them are stopping'
          WHEN 'blocked' THEN 'the API refuses the key: ' || concat_ws(': ', (l.account).blocked_code,
                                                                       (l.account).blocked_message)
          WHEN 'failing' THEN 'the API has failed ' || (l.account).failures || ' times in a row'
@@ -84,7 +84,7 @@ SELECT (s.job).id AS job_id, (s.job).reward_id, (s.job).state, w.reason,
          WHEN 'paused' THEN format('SELECT codemint.resume_job(%s)', (s.job).id)
          WHEN 'suspended' THEN
            'SELECT codemint.accept_cluster(''why''); -- if no other database is in use'
-         WHEN 'daemon' THEN 'start one, or see why it does not start: codemint doctor'
+         WHEN 'daemon' THEN 'start one; if one runs, see its log and codemint doctor'
          WHEN 'blocked' THEN 'give the daemons a key that is valid, and restart them'
          WHEN 'sync' THEN CASE
            WHEN f.given_up_at IS NOT NULL
