@@ -21,7 +21,7 @@ struct LeastPrivilegeTests {
         #expect(try await status.end() == .status(0))
         try await status.output.line("completed")
       }
-      let audit = try stage.codemint(["audit", Reward.first], person)
+      let audit = try stage.codemint(["audit", Reward.first], daemon)
       #expect(try await audit.end() == .status(0))
     }
   }

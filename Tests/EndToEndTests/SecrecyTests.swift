@@ -37,7 +37,7 @@ struct SecrecyTests {
       let text = written.joined(separator: "\n")
       for expected in [
         "answer kept as bytes", "codemint_codes_total", "event: status", "password authentication",
-        "ERROR:", "codes upstream, ", "there is no job 999", "the system has (code) already",
+        "ERROR:", "codes upstream, ", "there is no job 999", "\"error\": \"taken\"",
         "STATUS=working", " codes written to ", "the schema is up to date",
       ] {
         // Not in the expectation itself, which would show the text.

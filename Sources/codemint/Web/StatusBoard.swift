@@ -2,8 +2,8 @@ import Ledger
 import Postgres
 import Provisioning
 
-/// What the page, health checks and metrics ask of the database. However many ask, each question reaches the
-/// database at most once a second.
+/// What the page, health checks and metrics ask of the database. However many ask, each question is asked
+/// once at a time, and what the page shows at most about once a second.
 struct StatusBoard: Sendable {
   /// The data of the status page.
   let page: Shared<Answer<String>>
@@ -36,7 +36,10 @@ struct StatusBoard: Sendable {
     standstill = Shared {
       await Self.answer { () throws(PostgresError) in try await queries.standstill() }
     }
-    gauges = Shared { await Self.answer { () throws(PostgresError) in try await queries.gauges() } }
+    // Who scrapes the metrics chooses how often.
+    gauges = Shared(freshness: .zero) {
+      await Self.answer { () throws(PostgresError) in try await queries.gauges() }
+    }
   }
 
   private static func answer<Value>(
@@ -50,23 +53,28 @@ struct StatusBoard: Sendable {
   }
 }
 
-/// A value that is fetched at most about once a second, for all who ask together.
+/// A value that is fetched once for all who ask together.
 actor Shared<Value: Sendable> {
   private let fetch: @Sendable () async -> Value
   private let clock = SystemClock()
   private var latest: (value: Value, takenAt: Instant)?
   private var fetching: Task<Value, Never>?
 
-  private static var freshness: Duration { .milliseconds(900) }
+  private let freshness: Duration
 
-  init(_ fetch: @escaping @Sendable () async -> Value) {
+  /// - Parameter freshness: How old a value may be that is not fetched again.
+  init(
+    freshness: Duration = .milliseconds(900),
+    _ fetch: @escaping @Sendable () async -> Value
+  ) {
+    self.freshness = freshness
     self.fetch = fetch
   }
 
-  /// The value, at most about one second old.
+  /// The value.
   var value: Value {
     get async {
-      if let latest, clock.now - latest.takenAt < Self.freshness { return latest.value }
+      if let latest, clock.now - latest.takenAt < freshness { return latest.value }
       if let fetching { return await fetching.value }
       let fetch = fetch
       let task = Task { await fetch() }
