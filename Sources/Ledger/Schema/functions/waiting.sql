@@ -288,6 +288,11 @@ BEGIN
     (SELECT r.new_job FROM codemint.rewards r
      WHERE v_is_idle AND r.new_job IS NOT NULL AND r.closed_at IS NULL AND NOT r.awaits_listing
      ORDER BY r.queue_priority, r.new_since, r.new_job
+     LIMIT 100)
+    UNION
+    (SELECT p.job_id FROM codemint.pending_placements p
+     WHERE v_is_idle AND p.job_id IS NOT NULL
+     ORDER BY p.priority, p.due_at, p.job_id
      LIMIT 100));
   v_suspects := ARRAY(
     SELECT j.id
