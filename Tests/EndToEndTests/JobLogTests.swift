@@ -3,7 +3,7 @@ import Foundation
 import Sandbox
 import Testing
 
-@Suite("What is logged of jobs", .timeLimit(.minutes(3)))
+@Suite("What is logged of jobs", .timeLimit(Patience.limit))
 struct JobLogTests {
   @Test(
     "one line for each change of a job's state, whoever made it, and none for a call that is well"

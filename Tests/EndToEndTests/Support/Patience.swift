@@ -7,7 +7,7 @@ enum Patience {
   /// How long a test may take, and wait for its turn before: `scripts/sanitize` and `scripts/sync-soak`
   /// give it longer.
   static let limit = TimeLimitTrait.Duration.minutes(
-    ProcessInfo.processInfo.environment["CODEMINT_TEST_MINUTES"].flatMap(Int.init) ?? 5
+    ProcessInfo.processInfo.environment["CODEMINT_TEST_MINUTES"].flatMap(Int.init) ?? 15
   )
 
   /// Looks again and again until it is true, or until the test is cancelled.
