@@ -211,8 +211,10 @@ struct StandstillTests {
       try await TestServer.lend(.migrated) { copy in
         let subscriber = try await Connection.open(copy)
         try await ledger.bystander.script("CREATE PUBLICATION everything FOR ALL TABLES")
+        // It waits for every transaction that runs on the server, those of other tests too.
         _ = try await ledger.bystander.query(
-          Statement("SELECT pg_create_logical_replication_slot('\(publisher)', 'pgoutput')")
+          Statement("SELECT pg_create_logical_replication_slot('\(publisher)', 'pgoutput')"),
+          deadline: .seconds(300)
         )
         try await subscriber.script(
           """
