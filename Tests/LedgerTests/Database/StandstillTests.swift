@@ -221,7 +221,8 @@ struct StandstillTests {
           TRUNCATE codemint.account, codemint.api_clock, codemint.cluster_identity,
             codemint.retention_progress, codemint.operator_limits, codemint.healing,
             codemint.claim_turn, codemint.migrations, codemint.installed_code
-          """
+          """,
+          deadline: .seconds(300)
         )
         try await subscriber.script(
           """
@@ -229,7 +230,8 @@ struct StandstillTests {
             '\(try await ledger.bystander.keywords(of: publisher))'
             PUBLICATION everything
             WITH (create_slot = false, slot_name = '\(publisher)')
-          """
+          """,
+          deadline: .seconds(300)
         )
         try await ledger.announce(Scene.fast)
         _ = try await ledger.insert(10, of: Scene.reward)
@@ -254,9 +256,10 @@ struct StandstillTests {
           """
           ALTER SUBSCRIPTION everything DISABLE;
           ALTER SUBSCRIPTION everything SET (slot_name = NONE);
-          """
+          """,
+          deadline: .seconds(300)
         )
-        try await subscriber.script("DROP SUBSCRIPTION everything")
+        try await subscriber.script("DROP SUBSCRIPTION everything", deadline: .seconds(300))
         await subscriber.close()
       }
       for _ in 0..<200 {
