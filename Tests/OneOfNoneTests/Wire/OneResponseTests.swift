@@ -52,7 +52,10 @@ struct OneResponseTests {
       peer.send(String(Self.first.prefix(length)))
       // Only the client can close it.
       try await peer.channel.closeFuture.get()
-      #expect(ids(await client.generate()) == [2])
+      // The client may learn of the end a moment later. What it hands to the dead connection is not sent.
+      var issued = ids(await client.generate())
+      if issued != [2] { issued = ids(await client.generate()) }
+      #expect(issued == [2])
     }
     #expect(wire.posts == 2)
   }
