@@ -79,6 +79,36 @@ struct HealingTests {
     }
   }
 
+  @Test("rule 21: a row that cannot be mended keeps no other from it, whatever refuses it")
+  func unmendable() async throws {
+    try await RealLedger.lend { ledger in
+      try await ledger.announce(Scene.fast)
+      _ = try await ledger.insert(10, of: Samples.reward(1))
+      _ = try await ledger.insert(10, of: Samples.reward(2))
+      try await ledger.bystander.script(
+        """
+        UPDATE codemint.jobs SET is_new = false, queue_position = NULL, next_call_at = NULL;
+        CREATE FUNCTION public.refuse() RETURNS trigger LANGUAGE plpgsql AS $$
+        BEGIN
+          IF NEW.id = 1 THEN RAISE EXCEPTION 'closed' USING ERRCODE = 'SH001'; END IF;
+          RETURN NEW;
+        END $$;
+        CREATE TRIGGER refuse BEFORE UPDATE ON codemint.jobs
+          FOR EACH ROW EXECUTE FUNCTION public.refuse();
+        \(Self.due)
+        """
+      )
+      // What was not mended is not said to be.
+      #expect(try await ledger.heartbeat().mended == ["job 2 had no place in the queue"])
+      // The first claim finds out that the other job is not in its queue.
+      var claimed: [JobID] = []
+      for _ in 0..<2 {
+        if case .call(let call) = try await ledger.claim() { claimed.append(call.call.job) }
+      }
+      #expect(claimed == [JobID(2)])
+    }
+  }
+
   @Test("rule 21: a table of one row that somebody emptied has its row again, and claims go on")
   func singleRows() async throws {
     let tables = [

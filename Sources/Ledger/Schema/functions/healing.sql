@@ -93,7 +93,7 @@ BEGIN
   LOOP
     PERFORM codemint.watch_reward(
       v_reward.reward_id, NULL, 'restore',
-      coalesce((SELECT i.last_alive_at - interval '2 minutes' FROM codemint.cluster_identity i),
+      coalesce((SELECT i.last_alive_at - codemint.other_clock() FROM codemint.cluster_identity i),
                v_reward.created_at));
     v_mended := v_mended || format('reward %s awaited a listing that nobody planned',
                                    v_reward.reward_id);
@@ -177,9 +177,10 @@ BEGIN
     SELECT coalesce(sum(c.outstanding), 0) INTO v_true
     FROM codemint.calls c WHERE c.job_id = v_job.id;
     CONTINUE WHEN v_true = v_job.outstanding;
-    v_mended := v_mended || format('job %s: %s codes are out, not %s', v_job.id, v_true,
-                                   v_job.outstanding);
-    PERFORM codemint.save_healed(codemint.recount_job(v_job, 0));
+    IF codemint.save_healed(codemint.recount_job(v_job, 0)) THEN
+      v_mended := v_mended || format('job %s: %s codes are out, not %s', v_job.id, v_true,
+                                     v_job.outstanding);
+    END IF;
   END LOOP;
   RETURN v_mended;
 END
@@ -205,8 +206,9 @@ BEGIN
   LOOP
     v_job := codemint.lock_to_heal(v_wrong.id, v_wrong.reward_id);
     CONTINUE WHEN v_job.id IS NULL OR v_job.next_call_at IS NOT NULL;
-    v_mended := v_mended || format('job %s had no place in the queue', v_job.id);
-    PERFORM codemint.save_healed(v_job);
+    IF codemint.save_healed(v_job) THEN
+      v_mended := v_mended || format('job %s had no place in the queue', v_job.id);
+    END IF;
   END LOOP;
   RETURN v_mended;
 END
@@ -228,8 +230,8 @@ END
 $$;
 
 -- Saves a job that was mended, in the place where it belongs. If the row cannot be written, it stays
--- as it is: one row must not keep the others from being mended.
-CREATE OR REPLACE FUNCTION codemint.save_healed(p_job codemint.jobs) RETURNS void
+-- as it is: one row must not keep the others from being mended. Returns whether it was written.
+CREATE OR REPLACE FUNCTION codemint.save_healed(p_job codemint.jobs) RETURNS boolean
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
 AS $$
@@ -237,9 +239,13 @@ BEGIN
   p_job := codemint.place_job(codemint.conclude_job(p_job, NULL, NULL), interval '0');
   PERFORM codemint.save_job(p_job, false);
   PERFORM codemint.requeue_job(p_job);
+  RETURN true;
 EXCEPTION
-  WHEN data_exception OR check_violation OR not_null_violation OR raise_exception THEN
-    NULL;
+  WHEN OTHERS THEN
+    IF codemint.concerns_all(SQLSTATE) THEN
+      RAISE;
+    END IF;
+    RETURN false;
 END
 $$;
 
