@@ -122,11 +122,20 @@ AS $$
   FROM codemint.current_cluster() c
 $$;
 
+-- How far the clock of the server on which the ledger was before a failover or a restore may have been
+-- ahead of this one's, or behind it.
+CREATE OR REPLACE FUNCTION codemint.other_clock() RETURNS interval
+LANGUAGE sql IMMUTABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+  SELECT interval '2 minutes'
+$$;
+
 -- Has rewards listed before another call of theirs is made: for p_reason 'restore' every known
 -- reward, for 'failover' those with a call of the last day or a job that is due. Codes matter that
 -- were made since p_alive, and no listing comes before p_wait. Rewards for which a job waits are
 -- listed first. What answers have shown of the API's clock was measured by the clock of another server:
--- it is less certain by two minutes, until an answer shows more.
+-- it is less certain by other_clock, until an answer shows more.
 CREATE OR REPLACE FUNCTION codemint.suspect_rewards(
   p_reason text, p_alive timestamptz, p_wait interval
 ) RETURNS void
@@ -154,15 +163,15 @@ BEGIN
     PERFORM codemint.lock_reward(v_suspect.reward_id);
     -- The sign of life is by the other server's clock.
     PERFORM codemint.watch_reward(
-      v_suspect.reward_id, NULL, p_reason, coalesce(p_alive - interval '2 minutes', '-infinity'));
+      v_suspect.reward_id, NULL, p_reason, coalesce(p_alive - codemint.other_clock(), '-infinity'));
     UPDATE codemint.reward_watches w
     SET next_listing_at = v_now + p_wait + CASE WHEN v_suspect.is_awaited THEN interval '0'
                                                 ELSE interval '1 second' END
     WHERE w.reward_id = v_suspect.reward_id;
   END LOOP;
   UPDATE codemint.api_clock c
-  SET ahead_at_least_us = c.ahead_at_least_us - 120000000,
-      ahead_at_most_us = c.ahead_at_most_us + 120000000;
+  SET ahead_at_least_us = c.ahead_at_least_us - extract(epoch FROM codemint.other_clock()) * 1000000,
+      ahead_at_most_us = c.ahead_at_most_us + extract(epoch FROM codemint.other_clock()) * 1000000;
 END
 $$;
 

@@ -48,13 +48,13 @@ $$;
 
 -- From when on a call can have made codes. A failover lost the claim of a call without a slot: the
 -- call can have been sent at any time since its job was inserted. Another server gave the time of a
--- call from before a failover or a restore, and its clock may have been two minutes ahead of this one's.
+-- call from before a failover or a restore, and its clock may have been ahead of this one's.
 CREATE OR REPLACE FUNCTION codemint.sent_since(p_call uuid) RETURNS timestamptz
 LANGUAGE sql STABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
   SELECT CASE WHEN c.send_at IS NULL THEN j.created_at ELSE c.created_at END
-         - CASE WHEN c.created_at <= i.last_alive_at THEN interval '2 minutes' ELSE interval '0' END
+         - CASE WHEN c.created_at <= i.last_alive_at THEN codemint.other_clock() ELSE interval '0' END
   FROM codemint.calls c JOIN codemint.jobs j ON j.id = c.job_id
   CROSS JOIN codemint.cluster_identity i
   WHERE c.id = p_call
