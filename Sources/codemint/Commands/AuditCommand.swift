@@ -11,9 +11,9 @@ struct AuditCommand: AsyncParsableCommand {
     abstract: "Compares all codes of a reward upstream with the ledger.",
     discussion: """
       It changes nothing. It ends with status 0 if both sides are the same. If they differ it ends with \
-      1 and names the codes by their ids, never by their values. Its requests keep the rate limit. If \
-      nothing may be sent for a minute, it ends with status 75. Calls that are made during the audit \
-      show as differences, so run it when no job runs.
+      1 and names the codes by their ids, never by their values. Its requests keep the rate limit, of \
+      which it takes slots with the daemon's login. If nothing may be sent for a minute, it ends with \
+      status 75. Calls that are made during the audit show as differences, so run it when no job runs.
       """
   )
 
