@@ -176,7 +176,7 @@ final class SimulatedAPI: @unchecked Sendable {
     }
     guard swapped[call.id] == nil, let other = others.min() else { return }
     stage.world.note("the answers of \(call.id.short) and \(other.short) are swapped")
-    stage.swapped.insert(call.reward)
+    stage.swap(call.id, other)
     swapped[call.id] = other
     swapped[other] = call.id
   }

@@ -132,6 +132,17 @@ final class Stage: @unchecked Sendable {
     excess[call.reward, default: 0] += 1
   }
 
+  /// Two calls get each other's answer. One that cannot be told from its own is believed. If the other
+  /// one's is lost, the codes of the believed call have a prefix that keeps the other call from being them.
+  func swap(_ one: CallID, _ other: CallID) {
+    guard let one = sent[one], let other = sent[other] else { return }
+    swapped.insert(one.reward)
+    for (believed, lost) in [(one, other), (other, one)]
+    where canBeTaken(codesOf: lost, for: believed) && !canBeTaken(codesOf: believed, for: lost) {
+      excess[one.reward, default: 0] += believed.size
+    }
+  }
+
   /// Somebody else has made codes.
   func foreign(_ number: Int, _ reward: RewardID) {
     rivals += number
