@@ -5,13 +5,13 @@ import Testing
 
 @Suite("--help")
 struct HelpTests {
-  @Test("it names every exit status, and so does the README")
+  @Test("it names every exit status, and so does docs/commands.md")
   func statuses() throws {
     let help = Codemint.helpMessage(columns: 10_000)
-    let readme = try Repository.text("README.md")
+    let document = try Repository.text("docs/commands.md")
     for status in ExitStatus.allCases {
       #expect(help.contains("\(status.rawValue) "), "\(status)")
-      #expect(readme.contains("\(status.rawValue) "), "\(status)")
+      #expect(document.contains("\(status.rawValue) "), "\(status)")
     }
     #expect(help.contains("Exit statuses: 0 all went well"))
   }
