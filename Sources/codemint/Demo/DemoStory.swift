@@ -49,8 +49,10 @@ struct DemoStory: Service {
 
   /// Prints the operator's view and the three numbers that must be equal.
   private func conclude() async throws {
-    try output.line("\n\(database)=# \(view)")
-    try output.write(try server.table(view, database: database))
+    for query in [view, codesOfTheFirst] {
+      try output.line("\n\(database)=# \(query)")
+      try output.write(try server.table(query, database: database))
+    }
     let counts = try server.sql(
       "SELECT count(*), count(DISTINCT id) FROM codemint.codes",
       database: database
@@ -72,6 +74,11 @@ struct DemoStory: Service {
            error_code
     FROM codemint.job_status ORDER BY id;
     """
+  }
+
+  /// The simulated API made them: they are worth nothing, and may be shown.
+  private var codesOfTheFirst: String {
+    "SELECT code, status, sync_status FROM codemint.codes WHERE job_id = 1 LIMIT 3;"
   }
 
   private var insert: String {
