@@ -58,6 +58,9 @@ public struct Migrator: Sendable {
   public func migrate(patience: Duration = .seconds(60), report: (Step) -> Void = { _ in })
     async throws -> Bool
   {
+    if let complaint = ServerVersion(await connection.serverVersion).complaint {
+      throw LedgerError(.schema, complaint)
+    }
     let encoding = try await DoctorQueries(connection).encoding()
     guard encoding == DoctorQueries.requiredEncoding else {
       throw LedgerError(

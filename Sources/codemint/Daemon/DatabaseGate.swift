@@ -52,7 +52,10 @@ struct DatabaseGate {
       return .success(
         try await pool.withConnection(deadline: .seconds(5)) {
           (connection) throws(PostgresError) in
-          // Privileges first: without them the schema cannot be read.
+          if let complaint = ServerVersion(await connection.serverVersion).complaint {
+            return LedgerError(.schema, complaint)
+          }
+          // Privileges before the schema: without them it cannot be read.
           if let complaint = try await PrivilegeCheck(connection).complaint() {
             return LedgerError(.privilege, complaint)
           }

@@ -26,7 +26,7 @@ struct DatabaseExamination {
       ]
     }
     let server = ServerExamination(
-      version: await connection.serverVersion,
+      version: ServerVersion(await connection.serverVersion),
       usesTLS: await connection.usesTLS,
       isVerified: place.verifiesServer,
       isHere: await connection.staysOnThisMachine,
@@ -233,12 +233,7 @@ struct DatabaseExamination {
 
 /// What connecting shows of the database's server.
 struct ServerExamination {
-  /// The oldest server that codemint supports. It needs `CREATE OR REPLACE TRIGGER`, which came with
-  /// 14, and is tested with 15.
-  static let oldest = 150_000
-
-  /// The server's version number, for example 150004 for 15.4.
-  let version: Int
+  let version: ServerVersion
   let usesTLS: Bool
   /// Whether the server's certificate was verified.
   let isVerified: Bool
@@ -249,11 +244,8 @@ struct ServerExamination {
 
   var finding: Finding {
     let subject = "database"
-    let name = "PostgreSQL \(version / 10_000).\(version % 10_000)"
-    let seen = "\(name), \(way), connected in \(took.milliseconds) ms"
-    guard version >= Self.oldest else {
-      return .failed(subject, seen, "use PostgreSQL 15 or later")
-    }
+    let seen = "\(version), \(way), connected in \(took.milliseconds) ms"
+    if let remedy = version.remedy { return .failed(subject, seen, remedy) }
     if isHere || usesTLS && isVerified { return .ok(subject, seen) }
     let danger =
       usesTLS

@@ -1,3 +1,4 @@
+import Ledger
 import Testing
 
 @testable import codemint
@@ -26,11 +27,17 @@ struct ServerTests {
   func old() {
     #expect(Self.finding(140_019, tls: true, verified: true, here: false).verdict == .failed)
     #expect(Self.finding(150_000, tls: true, verified: true, here: false).verdict == .ok)
+    // What migrate and the daemon say before they do anything else.
+    #expect(
+      ServerVersion(130_023).complaint
+        == "the server is PostgreSQL 13.23: use PostgreSQL 15 or later"
+    )
+    #expect(ServerVersion(180_001).complaint == nil)
   }
 
   private static func finding(_ version: Int, tls: Bool, verified: Bool, here: Bool) -> Finding {
     ServerExamination(
-      version: version,
+      version: ServerVersion(version),
       usesTLS: tls,
       isVerified: verified,
       isHere: here,
