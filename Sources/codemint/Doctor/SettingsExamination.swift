@@ -66,8 +66,12 @@ struct FileExamination {
   private func finding(of setting: Setting, from origin: Origin) -> Finding {
     let subject = setting.rawValue
     switch origin {
-    case .credential(let file), .file(let file, _):
-      return finding(subject, file)
+    case .credential(let file):
+      // The group's bits stand for an access control list with the service's user there (acl(5),
+      // systemd 254 and later).
+      return finding(subject, file, strangers: 0o007)
+    case .file(let file, _):
+      return finding(subject, file, strangers: 0o077)
     case .environment(let name):
       return .warning(
         subject,
@@ -79,13 +83,14 @@ struct FileExamination {
     }
   }
 
-  private func finding(_ subject: String, _ file: String) -> Finding {
+  /// - Parameter strangers: The bits of a mode that let users read the file who should not.
+  private func finding(_ subject: String, _ file: String, strangers: mode_t) -> Finding {
     var facts = stat()
     guard stat(file, &facts) == 0 else {
       return .failed(subject, "\(file) cannot be examined", "check that the file exists")
     }
     let mode = String(facts.st_mode & 0o777, radix: 8)
-    guard facts.st_mode & 0o077 == 0 else {
+    guard facts.st_mode & strangers == 0 else {
       return .failed(
         subject,
         "\(file) has mode \(mode), so users other than its owner can read the secret",
