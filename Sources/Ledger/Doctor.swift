@@ -12,8 +12,8 @@ public struct DoctorQueries: Sendable {
     SELECT current_setting('max_connections')::integer AS most,
            (current_setting('max_connections')::integer
             - current_setting('superuser_reserved_connections')::integer
-            - (SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'client backend'))::integer
-             AS free
+            - coalesce(current_setting('reserved_connections', true)::integer, 0)
+            - (SELECT sum(d.numbackends) FROM pg_stat_database d))::integer AS free
     """
 
   private static let notify: Statement = """
@@ -57,7 +57,8 @@ public struct DoctorQueries: Sendable {
   }
 
   /// How many connections more the server takes, and how many at most. Those that are kept for
-  /// superusers are not counted as free.
+  /// superusers and the like are not counted as free. Every login sees how many each database has
+  /// (`pg_stat_database`), and what others do (`pg_stat_activity`) only some.
   public func connections() async throws(PostgresError) -> (free: Int, most: Int) {
     let row = try await connection.query(Self.connections).one()
     return (try row.integer("free"), try row.integer("most"))
