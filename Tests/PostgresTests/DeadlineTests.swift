@@ -120,4 +120,24 @@ struct DeadlineTests {
       try await connection.query("SHOW idle_in_transaction_session_timeout").one().text(0) == "0"
     )
   }
+
+  @Test("what a database sets for every session and codemint cannot work with is taken back")
+  func ownDefaults() async throws {
+    let settings = try await TestServer.database()
+    let first = try await Connection.open(settings)
+    let database = try await first.query("SELECT current_database()").one().text(0)
+    for setting in [
+      "default_transaction_isolation = 'serializable'", "idle_session_timeout = '1min'",
+    ] {
+      try await first.script("ALTER DATABASE \"\(database)\" SET \(setting)")
+    }
+    await first.close()
+    let connection = try await Connection.open(settings)
+    #expect(
+      try await connection.query("SHOW default_transaction_isolation").one().text(0)
+        == "read committed"
+    )
+    #expect(try await connection.query("SHOW idle_session_timeout").one().text(0) == "0")
+    await connection.close()
+  }
 }

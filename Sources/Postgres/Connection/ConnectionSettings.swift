@@ -61,6 +61,17 @@ public struct ConnectionSettings: Sendable {
     return options
   }
 
+  /// Takes back what a database or a login sets for all sessions: statements are written for `READ
+  /// COMMITTED`, connections stay open while there is nothing to do, and each transaction has bounds of
+  /// its own. A server that does not know a setting passes over it.
+  private static let ownDefaults = """
+    SELECT set_config(s.name, o.value, false)
+    FROM pg_catalog.pg_settings s
+    JOIN (VALUES ('default_transaction_isolation', 'read committed'),
+                 ('idle_session_timeout', '0'), ('transaction_timeout', '0')) o (name, value)
+      ON o.name = s.name AND o.value <> s.setting
+    """
+
   /// What to set after connecting, unless it is a pooler. PgBouncer refuses unknown parameters in
   /// the startup packet, so these are statements.
   var openingStatements: [String] {
@@ -78,7 +89,8 @@ public struct ConnectionSettings: Sendable {
     }
     // The server looks for a client that is gone as soon as the client for a server: by its own
     // defaults what a dead host had begun stays open for hours.
-    return limits + Self.keepalives.map { name, value in "SET tcp_keepalives_\(name) = \(value)" }
+    return [Self.ownDefaults] + limits
+      + Self.keepalives.map { name, value in "SET tcp_keepalives_\(name) = \(value)" }
   }
 }
 

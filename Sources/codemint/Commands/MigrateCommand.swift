@@ -130,7 +130,7 @@ extension Settings {
   /// has no timeouts except the operator's own.
   fileprivate func migrationSettings() throws(SettingsError) -> ConnectionSettings {
     var connection = try connectionSettings()
-    connection.statementTimeout = nil
+    connection.statementTimeout = .zero
     connection.lockTimeout = nil
     connection.idleInTransactionTimeout = nil
     connection.statementDeadline = .seconds(24 * 3600)
