@@ -176,7 +176,11 @@ enum ServerBinaries {
   /// The directory that holds them.
   /// - Throws: `binariesMissing`, naming the package that brings them.
   static func directory() throws(LocalPostgresError) -> String {
-    for candidate in candidates() where isComplete(candidate) { return candidate }
+    let path = ProcessInfo.processInfo.environment["PATH"] ?? ""
+    let inPath = path.split(separator: ":").map(String.init)
+    if let directory = inPath.first(where: isComplete) ?? elsewhere().first(where: isComplete) {
+      return directory
+    }
     throw LocalPostgresError(
       .binariesMissing,
       "found no PostgreSQL server (initdb, postgres, psql) in PATH, through pg_config or in "
@@ -184,16 +188,13 @@ enum ServerBinaries {
     )
   }
 
-  private static func candidates() -> [String] {
-    let path = ProcessInfo.processInfo.environment["PATH"] ?? ""
-    var candidates = path.split(separator: ":").map(String.init)
-    if let directory = try? Command.output(["pg_config", "--bindir"]) {
-      candidates.append(directory.trimmingCharacters(in: .whitespacesAndNewlines))
-    }
+  private static func elsewhere() -> [String] {
+    let told = try? Command.output(["pg_config", "--bindir"])
     let root = "/usr/lib/postgresql"
     let versions = (try? FileManager.default.contentsOfDirectory(atPath: root)) ?? []
     let newestFirst = versions.sorted { (Double($0) ?? 0) > (Double($1) ?? 0) }
-    return candidates + newestFirst.map { "\(root)/\($0)/bin" }
+    return [told?.trimmingCharacters(in: .whitespacesAndNewlines)].compactMap { $0 }
+      + newestFirst.map { "\(root)/\($0)/bin" }
   }
 
   private static func isComplete(_ directory: String) -> Bool {

@@ -102,28 +102,30 @@ enum Command {
   /// Runs a program found in PATH and waits for it.
   /// - Returns: What it printed on standard output.
   static func output(_ arguments: [String]) throws(LocalPostgresError) -> String {
-    let process = Process()
-    process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
-    process.arguments = arguments
-    let pipe = Pipe()
-    process.standardOutput = pipe
-    process.standardError = FileHandle.nullDevice
-    process.standardInput = FileHandle.nullDevice
-    let text: Data
-    do {
-      try process.run()
-      text = try pipe.fileHandleForReading.readToEnd() ?? Data()
-    } catch {
-      throw LocalPostgresError(.commandFailed, "cannot run \(arguments[0]): \(error)")
-    }
-    process.waitUntilExit()
-    guard process.terminationStatus == 0 else {
-      throw LocalPostgresError(
-        .commandFailed,
-        "\(arguments[0]) ended with status \(process.terminationStatus)"
-      )
+    let (reading, process) = try start(arguments)
+    let pipe = FileHandle(fileDescriptor: reading.number, closeOnDealloc: false)
+    let text = (try? pipe.readToEnd()) ?? Data()
+    var status: Int32 = 0
+    while waitpid(process, &status, 0) == -1, errno == EINTR {}
+    guard status == 0 else {
+      throw LocalPostgresError(.commandFailed, "\(arguments[0]) failed (wait status \(status))")
     }
     return String(decoding: text, as: UTF8.self)
+  }
+
+  /// No other program that is started meanwhile inherits the writing end, so that reading ends with the
+  /// command.
+  private static func start(_ arguments: [String]) throws(LocalPostgresError) -> (
+    FileDescriptor, pid_t
+  ) {
+    let (reading, writing) = try FileDescriptor.pipe()
+    let process = try Spawn.run(
+      "/usr/bin/env",
+      arguments,
+      environment: ProcessInfo.processInfo.environment,
+      files: [nil, writing.number, nil]
+    )
+    return (reading, process)
   }
 }
 
