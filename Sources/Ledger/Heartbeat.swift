@@ -3,14 +3,19 @@ public import Provisioning
 
 /// A worker shows that it lives, and does what falls due by the passing of time alone.
 extension PostgresStore {
+  /// Commits on its own that the worker lives: what comes after may wait for what somebody has locked.
+  private static let announce: Statement = """
+    SELECT codemint.announce_worker($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
+    """
+
   private static let heartbeat: Statement = """
     SELECT call_id, job_id, reward_id, action, done_by, state_before, state_after, next_us,
            block_code, block_message, probe_now, reconciling_due, api_failing, max_in_flight,
            mended, stall
-    FROM codemint.heartbeat($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
+    FROM codemint.heartbeat($1, $2)
     """
 
-  /// Why claims fail is told with the next heartbeat, once; another round trip only then.
+  /// Why claims fail is told with the next sign of life, once; another round trip only then.
   private static let noteClaims: Statement = "SELECT codemint.note_claims($1, $2)"
 
   /// A worker that stopped no longer counts when the smallest limits are found.
@@ -26,11 +31,13 @@ extension PostgresStore {
       .composite(worker.lengths.fields), .interval(worker.lifetime), code,
     ]
     return try await translated { () throws(PostgresError) in
-      let heartbeat = try Heartbeat(try await run(Self.heartbeat, parameters, on: vitalPool))
+      _ = try await run(Self.announce, parameters, on: vitalPool)
       if let news = claims.takeNews() {
         _ = try await run(Self.noteClaims, [.uuid(worker.id), .text(news.error)], on: vitalPool)
       }
-      return heartbeat
+      return try Heartbeat(
+        try await run(Self.heartbeat, [.bool(worker.draining), code], on: vitalPool)
+      )
     }
   }
 

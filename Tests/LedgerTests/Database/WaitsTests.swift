@@ -159,7 +159,12 @@ struct WaitsTests {
       reason: "doubt",
       setup: """
         UPDATE codemint.rewards
-        SET closed_at = now(), undecided_since = '2030-01-01 00:00+00'
+        SET closed_at = now(), undecided_since = '2030-01-01 00:00+00';
+        \(doubtful)
+        INSERT INTO codemint.jobs (reward_id, count, state, finished_at)
+          SELECT reward_id, 10, 'cancelled', now() FROM codemint.jobs;
+        UPDATE codemint.calls
+        SET job_id = (SELECT id FROM codemint.jobs WHERE state = 'cancelled');
         """,
       why: """
         a call of another job of its reward is in doubt, and listings of its reward fail or disagree \
@@ -294,6 +299,7 @@ struct WaitsTests {
         UPDATE codemint.account SET in_flight = 4, blocked_at = now(), breaker = 'open',
           upgrading_until = now() + interval '1 h', paused_until = now() + interval '1 h';
         \(Self.awaiting("failover"));
+        \(Self.doubtful)
         UPDATE codemint.rewards SET closed_at = now(), paused_until = now() + interval '1 h';
         UPDATE codemint.jobs SET paused = true, is_new = false, queue_position = NULL,
           next_call_at = NULL;

@@ -26,7 +26,9 @@ extension TestServer {
 
   private static func withTemplates() async throws -> TestServer {
     var options = LocalPostgres.Options()
-    options.configuration = ["max_connections = 200", "wal_level = logical"]
+    options.configuration = [
+      "max_connections = 200", "wal_level = logical", "max_prepared_transactions = 10",
+    ]
     let shared = try await TestServer(options)
     for template in Template.allCases {
       let name = try await shared.makeDatabase(template.rawValue)

@@ -27,6 +27,8 @@ CREATE OR REPLACE FUNCTION codemint.claim_call(
 ) RETURNS codemint.claimed
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
+-- What keeps all claims waiting is a lock, and is to be called that: not a statement that takes too long.
+SET lock_timeout = '2s'
 AS $$
 DECLARE
   v_now   timestamptz := clock_timestamp();
@@ -154,7 +156,8 @@ $$;
 -- A job that cannot be claimed fails alone, with its reason: its prefix cannot be sent, or somebody's
 -- own trigger or constraint refuses the row. The error would else meet every claim of the fleet, of
 -- all rewards, because each begins with this job. Errors that are not of the row are raised: of
--- privileges, of the server's state, of locks.
+-- privileges, of the server's state, of locks. A trigger or a constraint that is deferred would raise at
+-- COMMIT, where nobody can tell the row any more: check_now has it raise here.
 CREATE OR REPLACE FUNCTION codemint.make_call(
   p_call uuid, p_worker uuid, p_lengths codemint.call_lengths,
   p_job codemint.jobs, p_account codemint.account, p_now timestamptz
@@ -163,6 +166,7 @@ LANGUAGE plpgsql
 AS $$
 DECLARE
   v_claim codemint.claimed;
+  v_call  codemint.calls;
   v_next  codemint.slot := codemint.next_slot(p_account, p_now);
 BEGIN
   v_claim.outcome := 'nothing';
@@ -173,9 +177,9 @@ BEGIN
   IF getdatabaseencoding() = 'SQL_ASCII' THEN
     PERFORM codemint.require_utf8(p_job.prefix);
   END IF;
-  RETURN codemint.show_claim(
-    codemint.insert_call(p_call, p_worker, p_lengths, p_job, v_next, p_now), v_next,
-    p_job.state = 'queued');
+  v_call := codemint.insert_call(p_call, p_worker, p_lengths, p_job, v_next, p_now);
+  PERFORM codemint.check_now();
+  RETURN codemint.show_claim(v_call, v_next, p_job.state = 'queued');
 EXCEPTION
   WHEN OTHERS THEN
     IF codemint.concerns_all(SQLSTATE) THEN
@@ -185,6 +189,16 @@ EXCEPTION
     v_claim.outcome := 'nothing';
     v_claim.wait_us := 0;
     RETURN v_claim;
+END
+$$;
+
+-- Has everything raise at once that somebody deferred to the end of the transaction. Codemint itself defers
+-- nothing. If the caller catches the error, the setting is taken back with what the caller wrote.
+CREATE OR REPLACE FUNCTION codemint.check_now() RETURNS void
+LANGUAGE plpgsql
+AS $$
+BEGIN
+  SET CONSTRAINTS ALL IMMEDIATE;
 END
 $$;
 
@@ -222,6 +236,7 @@ AS $$
 BEGIN
   PERFORM codemint.save_job(
     codemint.place_job(codemint.conclude_job(p_job, 'unclaimable', p_why), interval '0'));
+  PERFORM codemint.check_now();
 EXCEPTION
   WHEN OTHERS THEN
     IF codemint.concerns_all(SQLSTATE) THEN
@@ -366,7 +381,7 @@ BEGIN
     LIMIT p_job.count - p_job.issued - p_job.outstanding);
   GET DIAGNOSTICS v_taken = ROW_COUNT;
   p_job.issued := p_job.issued + v_taken;
-  p_job.surplus := p_job.surplus - v_taken;
+  p_job.surplus := greatest(p_job.surplus - v_taken, 0);
   RETURN p_job;
 END
 $$;
@@ -480,12 +495,15 @@ BEGIN
 END
 $$;
 
--- Microseconds from p_from to p_to, at most a day. Whoever waits asks again after a day anyway, and
--- a run_at that is thousands of years ahead must not overflow anything.
+-- Microseconds from p_from to p_to, at most a day ahead or back. Whoever waits asks again after a day
+-- anyway. A time that is thousands of years ahead must not overflow anything, and from infinity nothing
+-- can be subtracted.
 CREATE OR REPLACE FUNCTION codemint.microseconds(p_from timestamptz, p_to timestamptz) RETURNS bigint
 LANGUAGE plpgsql IMMUTABLE STRICT
 AS $$
 BEGIN
-  RETURN (least(extract(epoch FROM p_to - p_from), 86400) * 1000000)::bigint;
+  RETURN CASE WHEN p_to > p_from + interval '1 day' THEN 86400000000
+              WHEN p_to < p_from - interval '1 day' THEN -86400000000
+              ELSE extract(epoch FROM p_to - p_from) * 1000000 END;
 END
 $$;

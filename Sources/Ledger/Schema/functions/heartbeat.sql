@@ -1,18 +1,18 @@
 -- The heartbeat: a worker shows that it is alive, and does whatever has fallen due with time. Any
 -- worker may send a heartbeat at any time.
 
--- In one round trip: checks that the database is still the same, records that the worker lives, mends
--- what is wrong (heal), places jobs that are due, ends leases that ran out, fetches the actions of
--- operators, and says whether the account is blocked and the API is to be probed. Returns a row for each
--- call that became doubtful, and a row for each action of an operator. The last row has no job: it says
--- when the next heartbeat is due, whether the account is blocked, what was mended, and why the fleet
--- stands still if it does (stalled_since). p_code is the checksum of the functions that the worker was
--- built with (require_code).
+-- What a worker does with every sign of life, after announce_worker has recorded that it lives: puts
+-- limits in force, mends what is wrong (heal), places jobs that are due, ends leases that ran out, fetches
+-- the actions of operators, and says whether the account is blocked and the API is to be probed. Returns a
+-- row for each call that became doubtful, and a row for each action of an operator. The last row has no
+-- job: it says when the next heartbeat is due, whether the account is blocked, what was mended, and why
+-- the fleet stands still if it does (stalled_since). p_code is the checksum of the functions that the
+-- worker was built with (require_code).
+--
+-- The announcement is a transaction of its own, because all of this can wait for a table that somebody
+-- has locked. Then waits would say that no daemon lives, and name the lock to nobody.
 CREATE OR REPLACE FUNCTION codemint.heartbeat(
-  p_worker uuid, p_host text, p_process integer, p_version text, p_draining boolean,
-  p_requests_per_second double precision, p_burst integer, p_max_in_flight integer,
-  p_max_in_flight_per_reward integer, p_lengths codemint.call_lengths, p_lifetime interval,
-  p_code text,
+  p_draining boolean, p_code text,
   OUT call_id uuid, OUT job_id bigint, OUT reward_id uuid,
   OUT action text, OUT done_by text, OUT state_before text, OUT state_after text, OUT next_us bigint,
   OUT block_code text, OUT block_message text, OUT probe_now boolean,
@@ -21,6 +21,7 @@ CREATE OR REPLACE FUNCTION codemint.heartbeat(
 ) RETURNS SETOF record
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
+SET lock_timeout = '2s'
 AS $$
 DECLARE
   v_mended text[];
@@ -28,9 +29,7 @@ BEGIN
   PERFORM codemint.require_code(p_code);
   v_mended := codemint.restore_single_rows();
   PERFORM codemint.check_cluster();
-  PERFORM codemint.announce_worker(
-    p_worker, p_host, p_process, p_version, p_draining, p_requests_per_second, p_burst,
-    p_max_in_flight, p_max_in_flight_per_reward, p_lengths, p_lifetime);
+  PERFORM codemint.apply_limits();
   v_mended := v_mended || codemint.heal();
   PERFORM codemint.place_due_jobs();
   PERFORM codemint.forget_listed();
@@ -66,17 +65,20 @@ BEGIN
 END
 $$;
 
--- Records that a worker is alive, its limits and the lengths that it works with. Then puts the
--- smallest limits of all living workers in force.
+-- Checks that the database is still the same, and records that a worker is alive, its limits and the
+-- lengths that it works with.
 CREATE OR REPLACE FUNCTION codemint.announce_worker(
   p_worker uuid, p_host text, p_process integer, p_version text, p_draining boolean,
   p_requests_per_second double precision, p_burst integer, p_max_in_flight integer,
-  p_max_in_flight_per_reward integer, p_lengths codemint.call_lengths, p_lifetime interval
+  p_max_in_flight_per_reward integer, p_lengths codemint.call_lengths, p_lifetime interval,
+  p_code text
 ) RETURNS void
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
+  PERFORM codemint.require_code(p_code);
+  PERFORM codemint.check_cluster();
   DELETE FROM codemint.workers w
   WHERE w.id IN (SELECT d.id FROM codemint.workers d
                  WHERE d.expires_at < clock_timestamp() - interval '1 day'
@@ -101,7 +103,6 @@ BEGIN
        p_lengths.listing_gap, clock_timestamp() + p_lifetime)
     ON CONFLICT DO NOTHING;
   END IF;
-  PERFORM codemint.apply_limits();
 END
 $$;
 

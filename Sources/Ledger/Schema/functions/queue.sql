@@ -46,7 +46,7 @@ $$;
 -- Puts jobs whose time has come into the queue, and returns how many. The function waits for
 -- nobody, so it adds pending placements, as an INSERT does. It must read only jobs that are due,
 -- whatever the statistics say. So sequential scans are off, and the time is a variable that an
--- index can be searched for.
+-- index can be searched for. A row that somebody's trigger or constraint refuses waits alone.
 CREATE OR REPLACE FUNCTION codemint.place_due_jobs() RETURNS integer
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
@@ -54,16 +54,45 @@ SET enable_seqscan = off
 AS $$
 DECLARE
   v_now    timestamptz := clock_timestamp();
+  v_due    bigint[];
+  v_job    bigint;
+  v_number integer;
+BEGIN
+  v_due := ARRAY(
+    SELECT d.id FROM codemint.jobs d
+    WHERE NOT d.is_new AND d.queue_position IS NULL AND d.next_call_at <= v_now
+    ORDER BY d.next_call_at, d.id
+    LIMIT 1000
+    FOR NO KEY UPDATE SKIP LOCKED);
+  IF cardinality(v_due) = 0 THEN
+    RETURN 0;
+  END IF;
+  v_number := codemint.try_to_place(v_due);
+  IF v_number IS NULL THEN
+    v_number := 0;
+    FOREACH v_job IN ARRAY v_due LOOP
+      v_number := v_number + coalesce(codemint.try_to_place(ARRAY[v_job]), 0);
+    END LOOP;
+  END IF;
+  IF v_number > 0 THEN
+    PERFORM pg_notify('codemint_jobs', '');
+  END IF;
+  RETURN v_number;
+END
+$$;
+
+-- Puts these jobs, which are due and locked, into the queue, and returns how many; null if one of the rows
+-- cannot be written.
+CREATE OR REPLACE FUNCTION codemint.try_to_place(p_jobs bigint[]) RETURNS integer
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
   v_number integer;
 BEGIN
   WITH placed AS (
     UPDATE codemint.jobs j SET is_new = true
-    WHERE j.id = ANY (ARRAY(
-      SELECT d.id FROM codemint.jobs d
-      WHERE NOT d.is_new AND d.queue_position IS NULL AND d.next_call_at <= v_now
-      ORDER BY d.next_call_at, d.id
-      LIMIT 1000
-      FOR NO KEY UPDATE SKIP LOCKED))
+    WHERE j.id = ANY (p_jobs)
     RETURNING j.id, j.reward_id, j.priority, j.next_call_at
   ), pending AS (
     INSERT INTO codemint.pending_placements (reward_id, priority, due_at, job_id)
@@ -72,10 +101,14 @@ BEGIN
     ORDER BY p.reward_id, p.priority, p.next_call_at, p.id
   )
   SELECT count(*) INTO v_number FROM placed;
-  IF v_number > 0 THEN
-    PERFORM pg_notify('codemint_jobs', '');
-  END IF;
+  PERFORM codemint.check_now();
   RETURN v_number;
+EXCEPTION
+  WHEN OTHERS THEN
+    IF codemint.concerns_all(SQLSTATE) THEN
+      RAISE;
+    END IF;
+    RETURN NULL;
 END
 $$;
 

@@ -4,7 +4,7 @@
 --
 -- A function of an operator never waits for a lock for longer than two seconds, and never takes one
 -- that every claim needs: the operator's transaction may stay open for an hour. (accept_cluster locks every
--- reward that it has listed; nothing is claimed of these anyway before they are.)
+-- reward that it has listed; nothing is claimed of these anyway before they are, and waits names the operator.)
 --
 -- An action that is repeated changes nothing. Whoever asks for something that the job does not need is
 -- told that nothing was done, and why. Each change is kept with who, when and why (job_actions).

@@ -1,8 +1,59 @@
 -- Why jobs wait, and who keeps them waiting.
 
--- The transactions that have locked a row, by the row's xmax, if they have run for longer than
--- p_least. The age of another login's transaction is known only to members of pg_read_all_stats; a
--- transaction of unknown age counts.
+-- Who stands at the end of the queues in which these sessions wait for locks: they themselves if they wait
+-- for none. A session of codemint that has a row and waits for another is not who has to be asked to let go.
+-- The age of another login's transaction is known only to members of pg_read_all_stats; a transaction of
+-- unknown age counts, else those count that have run for longer than p_least. p_prepared are transactions
+-- that belong to no session any more (PREPARE TRANSACTION). what_helps is the statement that ends them.
+CREATE OR REPLACE FUNCTION codemint.root_holders(
+  p_pids integer[], p_prepared xid[], p_least interval,
+  OUT holder text, OUT since timestamptz, OUT what_helps text
+) RETURNS SETOF record
+LANGUAGE sql VOLATILE
+ROWS 1
+SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $$
+  WITH RECURSIVE chain (pid, waiter) AS (
+    SELECT u.pid, 0 FROM unnest(p_pids) AS u (pid)
+    UNION
+    -- A prepared transaction is 0 here.
+    SELECT b.pid, c.pid
+    FROM chain c CROSS JOIN LATERAL unnest(pg_blocking_pids(c.pid)) AS b (pid)
+    WHERE c.pid <> 0
+  ), prepared (xid) AS (
+    SELECT u.xid FROM unnest(p_prepared) AS u (xid)
+    UNION
+    SELECT substr(g.virtualtransaction, 4)::xid
+    FROM chain c
+    JOIN pg_locks w ON w.pid = c.waiter AND NOT w.granted
+    JOIN pg_locks g ON g.pid IS NULL AND g.granted AND g.locktype = w.locktype
+      AND (g.database, g.relation, g.page, g.tuple, g.transactionid, g.classid, g.objid, g.objsubid)
+          IS NOT DISTINCT FROM
+          (w.database, w.relation, w.page, w.tuple, w.transactionid, w.classid, w.objid, w.objsubid)
+    WHERE c.pid = 0
+  )
+  SELECT concat_ws(', ', coalesce(a.usename, a.backend_type), 'pid ' || s.pid,
+                   nullif(a.application_name, ''), 'since ' || date_trunc('second', a.xact_start)),
+         a.xact_start, format('SELECT pg_terminate_backend(%s);', s.pid)
+  FROM (SELECT DISTINCT c.pid FROM chain c
+        WHERE c.pid <> 0 AND NOT EXISTS (SELECT FROM chain d WHERE d.waiter = c.pid)) s
+  LEFT JOIN pg_stat_activity a ON a.pid = s.pid
+  WHERE s.pid <> pg_backend_pid()
+    AND coalesce(a.xact_start < statement_timestamp() - p_least, true)
+  UNION ALL
+  SELECT format('the prepared transaction %L, %s, since %s', p.gid, p.owner,
+                date_trunc('second', p.prepared)),
+         p.prepared, format('ROLLBACK PREPARED %L; -- or COMMIT PREPARED', p.gid)
+  FROM pg_prepared_xacts p
+  WHERE p.transaction IN (SELECT r.xid FROM prepared r)
+    AND p.prepared < statement_timestamp() - p_least
+$$;
+COMMENT ON FUNCTION codemint.root_holders(integer[], xid[], interval) IS
+  'Who keeps these sessions waiting for locks, since when, and the statement that ends it.';
+
+-- The transactions because of which a row is locked, by the row's xmax, if they have run for longer than
+-- p_least.
 --
 -- Several transactions can share a lock. Then xmax is the number of the group, which only an attempt
 -- tells from that of a transaction.
@@ -10,7 +61,8 @@
 -- If p_job or p_reward names the row, there are holders only if their lock is one that keeps codemint
 -- out: a row that refers to the job (FOR KEY SHARE) keeps nobody out.
 CREATE OR REPLACE FUNCTION codemint.lock_holders(
-  p_xmax xid, p_least interval, p_job bigint, p_reward uuid, OUT holder text, OUT since timestamptz
+  p_xmax xid, p_least interval, p_job bigint, p_reward uuid,
+  OUT holder text, OUT since timestamptz, OUT what_helps text
 ) RETURNS SETOF record
 LANGUAGE plpgsql
 ROWS 1
@@ -18,7 +70,9 @@ SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-  v_members xid[] := ARRAY[p_xmax];
+  v_members  xid[] := ARRAY[p_xmax];
+  v_pids     integer[];
+  v_prepared xid[];
 BEGIN
   IF p_xmax::text = '0' THEN
     RETURN;
@@ -29,29 +83,75 @@ BEGIN
     WHEN OTHERS THEN
       NULL;
   END;
-  RETURN QUERY
-  SELECT DISTINCT
-         CASE WHEN l.pid IS NULL THEN format('the prepared transaction %L', p.gid)
-              ELSE concat_ws(', ', a.usename, 'pid ' || l.pid, nullif(a.application_name, ''),
-                             'since ' || date_trunc('second', a.xact_start)) END,
-         coalesce(a.xact_start, p.prepared)
+  SELECT array_agg(l.pid) FILTER (WHERE l.pid IS NOT NULL),
+         array_agg(l.transactionid) FILTER (WHERE l.pid IS NULL)
+    INTO v_pids, v_prepared
   FROM pg_locks l
-  LEFT JOIN pg_stat_activity a ON a.pid = l.pid
-  LEFT JOIN pg_prepared_xacts p ON l.pid IS NULL AND p.transaction = l.transactionid
   WHERE l.locktype = 'transactionid' AND l.granted AND l.transactionid = ANY (v_members)
-    AND l.pid IS DISTINCT FROM pg_backend_pid()
-    AND coalesce(coalesce(a.xact_start, p.prepared) < statement_timestamp() - p_least, true)
-    AND codemint.is_row_locked(p_job, p_reward);
+    AND l.pid IS DISTINCT FROM pg_backend_pid();
+  IF num_nonnulls(v_pids, v_prepared) > 0 AND codemint.is_row_locked(p_job, p_reward) THEN
+    RETURN QUERY SELECT * FROM codemint.root_holders(v_pids, v_prepared, p_least);
+  END IF;
 END
 $$;
 COMMENT ON FUNCTION codemint.lock_holders(xid, interval, bigint, uuid) IS
-  'Who has locked a row, by the xmax of the row, and since when.';
+  'Who has locked a row, by the xmax of the row, since when, and the statement that ends it.';
+
+-- Who has locked a table that claims and settlements write to, or waits for a lock that lets nobody pass:
+-- LOCK TABLE, CREATE INDEX, an ALTER TABLE behind a long report. Nothing is read but the list of locks, so
+-- this answers where the views wait as well.
+CREATE OR REPLACE FUNCTION codemint.table_holders(
+  p_least interval, OUT what text, OUT holder text, OUT since timestamptz, OUT what_helps text
+) RETURNS SETOF record
+LANGUAGE sql VOLATILE
+ROWS 1
+SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $$
+  SELECT 'the table ' || t.relname, h.holder, h.since, h.what_helps
+  FROM (SELECT c.relname, array_agg(l.pid) FILTER (WHERE l.pid IS NOT NULL) AS pids,
+               array_agg(substr(l.virtualtransaction, 4)::xid) FILTER (WHERE l.pid IS NULL) AS prepared
+        FROM pg_locks l JOIN pg_class c ON c.oid = l.relation
+        WHERE l.locktype = 'relation' AND c.relnamespace = 'codemint'::regnamespace
+          AND l.database = (SELECT d.oid FROM pg_database d WHERE d.datname = current_database())
+          AND (l.mode = 'AccessExclusiveLock' AND c.relname IN (
+                 'jobs', 'calls', 'codes', 'rewards', 'account', 'claim_turn', 'pending_placements',
+                 'cluster_identity', 'installed_code')
+               OR l.mode IN ('ShareLock', 'ShareRowExclusiveLock', 'ExclusiveLock') AND c.relname IN (
+                 'jobs', 'calls', 'codes', 'rewards', 'account', 'claim_turn', 'pending_placements'))
+        GROUP BY c.relname) t
+  CROSS JOIN LATERAL codemint.root_holders(t.pids, t.prepared, p_least) h
+$$;
+COMMENT ON FUNCTION codemint.table_holders(interval) IS
+  'Who keeps codemint from its tables, since when, and the statement that ends it.';
+
+-- Who has locked what every claim needs: the row of the account, the row at which claims take turns, or a
+-- whole table.
+CREATE OR REPLACE FUNCTION codemint.shared_holders(
+  p_least interval, OUT what text, OUT holder text, OUT since timestamptz, OUT what_helps text
+) RETURNS SETOF record
+LANGUAGE sql VOLATILE
+ROWS 1
+SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $$
+  SELECT 'the row of the account', h.*
+  FROM codemint.account a CROSS JOIN LATERAL codemint.lock_holders(a.xmax, p_least, NULL, NULL) h
+  UNION ALL
+  SELECT 'the row at which claims take turns', h.*
+  FROM codemint.claim_turn t CROSS JOIN LATERAL codemint.lock_holders(t.xmax, p_least, NULL, NULL) h
+  UNION ALL
+  SELECT h.what, h.holder, h.since, h.what_helps FROM codemint.table_holders(p_least) h
+$$;
+COMMENT ON FUNCTION codemint.shared_holders(interval) IS
+  'Who has locked what every claim needs, since when, and the statement that ends it.';
 
 -- Whether a job or a reward is locked against codemint; true if neither is named. The lock that is
--- taken to find out is given back at once.
+-- taken to find out is given back at once. The whole table may be locked, and nobody waits for that here.
 CREATE OR REPLACE FUNCTION codemint.is_row_locked(p_job bigint, p_reward uuid) RETURNS boolean
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
+SET lock_timeout = '100ms'
 AS $$
 DECLARE
   c_give_back constant text := 'CM002';
@@ -68,7 +168,7 @@ BEGIN
 EXCEPTION
   WHEN SQLSTATE 'CM002' THEN
     RETURN v_is_locked;
-  WHEN read_only_sql_transaction THEN
+  WHEN read_only_sql_transaction OR lock_not_available THEN
     RETURN true;
 END
 $$;
@@ -129,7 +229,10 @@ BEGIN
                      WHERE w.expires_at >= p_now AND NOT w.draining) THEN 'daemon'
     WHEN p_account.blocked_at IS NOT NULL THEN 'blocked'
     WHEN p_account.breaker = 'open' THEN 'failing'
-    WHEN p_reward.closed_at IS NOT NULL THEN 'doubt'
+    WHEN p_reward.closed_at IS NOT NULL THEN
+      CASE WHEN EXISTS (SELECT FROM codemint.calls c
+                        WHERE c.reward_id = p_reward.reward_id AND c.state = 'in_doubt')
+           THEN 'doubt' ELSE 'unknown' END
     WHEN NOT v_open OR p_job.issued + p_job.outstanding >= p_job.count THEN
       CASE WHEN p_job.outstanding > 0 THEN 'answers' ELSE 'unknown' END
     WHEN p_account.upgrading_until > p_now THEN 'upgrade'
@@ -244,17 +347,18 @@ COMMENT ON FUNCTION codemint.stalled_since() IS
 -- Why nothing is done although there is work, in words for everybody; null if that is not so. The page and
 -- health checks ask this.
 CREATE OR REPLACE FUNCTION codemint.standstill() RETURNS text
-LANGUAGE sql STABLE
+LANGUAGE sql VOLATILE
 SET search_path = pg_catalog, pg_temp
 AS $$
   SELECT CASE
     WHEN pg_is_in_recovery() THEN 'the database is a standby and takes no writes'
     WHEN current_setting('transaction_read_only')::boolean
     THEN 'the database takes no writes: it was made read-only'
-    WHEN t.since IS NOT NULL
-    THEN 'nothing is claimed since ' || date_trunc('second', t.since)
-      || ' although jobs are due; the daemons'' logs say more' END
-  FROM (SELECT codemint.stalled_since() AS since) t
+    -- Before a table is read that may be locked.
+    ELSE coalesce(
+      (SELECT min(h.what || ' is locked by ' || h.holder) FROM codemint.table_holders('5 seconds') h),
+      'nothing is claimed since ' || date_trunc('second', codemint.stalled_since())
+        || ' although jobs are due; the daemons'' logs say more') END
 $$;
 
 -- Jobs of which codemint cannot tell why they wait; up to twenty, those that came first. The view waits

@@ -139,7 +139,9 @@ BEGIN
 END
 $$;
 GRANT EXECUTE ON FUNCTION codemint.explain_doubt(uuid),
-                          codemint.lock_holders(xid, interval, bigint, uuid)
+                          codemint.lock_holders(xid, interval, bigint, uuid),
+                          codemint.root_holders(integer[], xid[], interval),
+                          codemint.table_holders(interval), codemint.shared_holders(interval)
   TO codemint_worker;
 
 -- A producer sees its own rows of jobs; other roles that may read the table see all rows. This is

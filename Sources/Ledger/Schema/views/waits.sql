@@ -2,18 +2,22 @@ CREATE OR REPLACE VIEW codemint.waits AS
 -- What is the same for all jobs. LIMIT tells the planner that this is one row; statistics of tables
 -- with one row come late, and without them the view would be compiled for hundreds of thousands.
 WITH ledger AS MATERIALIZED (
-  SELECT o.account, o.identity, codemint.last_claimed_at() AS claimed_at, h.holder AS account_holder,
-         h.since AS account_held_since,
+  SELECT o.account, o.identity, codemint.last_claimed_at() AS claimed_at, h.what, h.holder, h.since,
+         h.what_helps, i.holder AS acceptor, i.what_helps AS accepting,
          -- Until when the rows can be as they are read. The clock goes on while a long query runs, and
          -- in a transaction with an old snapshot: all daemons would look dead.
          CASE WHEN current_setting('transaction_isolation') = 'read committed'
               THEN statement_timestamp() ELSE transaction_timestamp() END AS asked_at
-  FROM (SELECT a AS account, a.xmax AS lock, i AS identity
+  FROM (SELECT a AS account, i AS identity, i.xmax AS lock
         FROM codemint.account a CROSS JOIN codemint.cluster_identity i LIMIT 1) o
-  LEFT JOIN LATERAL (
-    SELECT string_agg(b.holder, '; ') AS holder, min(b.since) AS since
-    FROM codemint.lock_holders(o.lock, '2 seconds', NULL, NULL) b
-  ) h ON o.lock <> '0'::xid
+  CROSS JOIN LATERAL (
+    SELECT string_agg(DISTINCT b.what, ' and ') AS what, string_agg(DISTINCT b.holder, '; ') AS holder,
+           min(b.since) AS since, min(b.what_helps) AS what_helps
+    FROM codemint.shared_holders('2 seconds') b
+  ) h
+  -- An operator has called accept_cluster, and has not committed.
+  LEFT JOIN LATERAL codemint.lock_holders(o.lock, '0', NULL, NULL) i ON (o.identity).suspended_at IS NOT NULL
+  LIMIT 1
 )
 SELECT (s.job).id AS job_id, (s.job).reward_id, (s.job).state, w.reason,
        CASE w.reason
@@ -25,6 +29,7 @@ SELECT (s.job).id AS job_id, (s.job).reward_id, (s.job).state, w.reason,
          WHEN 'time' THEN CASE WHEN (s.job).run_at > clock_timestamp() THEN 'its run_at has not come'
            ELSE 'its last ' || (s.job).answers_without_progress || ' answer(s) held no new code' END
          WHEN 'suspended' THEN (l.identity).suspended_reason
+           || coalesce('; it was accepted in a transaction that is open: ' || l.acceptor, '')
          WHEN 'daemon' THEN 'no daemon has given a sign of life lately, or all of them are stopping'
          WHEN 'blocked' THEN 'the API refuses the key: ' || concat_ws(': ', (l.account).blocked_code,
                                                                       (l.account).blocked_message)
@@ -40,10 +45,12 @@ SELECT (s.job).id AS job_id, (s.job).reward_id, (s.job).state, w.reason,
          THEN 'codemint migrate waits for calls in flight, and then replaces the functions'
          WHEN 'answers' THEN 'calls for its last ' || (s.job).outstanding || ' codes are out'
          WHEN 'listing' THEN
-           CASE h.reason WHEN 'restore' THEN 'the database was restored'
-                         ELSE 'the database failed over' END
-           || coalesce(', and its reward cannot be listed: ' || h.error_message,
-                       ', so its reward is listed first')
+           CASE WHEN h.next_listing_at IS NULL
+                THEN 'its reward is to be listed first, and nobody has planned that: a heartbeat does'
+                ELSE CASE h.reason WHEN 'restore' THEN 'the database was restored'
+                                   ELSE 'the database failed over' END
+                  || coalesce(', and its reward cannot be listed: ' || h.error_message,
+                              ', so its reward is listed first') END
          WHEN 'refused' THEN 'its reward was refused or failed ' || r.failures || ' time(s): '
            || concat_ws(': ', r.error_code, r.error_message)
          WHEN 'pause' THEN CASE (l.account).pause_reason
@@ -56,7 +63,7 @@ SELECT (s.job).id AS job_id, (s.job).reward_id, (s.job).state, w.reason,
            WHEN f.given_up_at IS NOT NULL THEN 'other systems have not taken its codes'
            WHEN f.failures > 0 THEN 'its codes cannot be listed: ' || f.error_message
            ELSE 'other systems have yet to take its codes' END
-         WHEN 'locked' THEN 'the row of ' || k.what || ' is locked by ' || k.holder
+         WHEN 'locked' THEN k.what || ' is locked by ' || k.holder
          WHEN 'unclaimable' THEN 'it cannot be claimed: ' || r.error_message
          WHEN 'pace' THEN 'the next slot of the pace has not come'
          WHEN 'turn' THEN CASE WHEN (s.job).outstanding > 0 THEN 'it runs'
@@ -83,7 +90,8 @@ SELECT (s.job).id AS job_id, (s.job).reward_id, (s.job).state, w.reason,
            format('SELECT codemint.retry_job(%s, ''why''); -- when that has been mended', (s.job).id)
          WHEN 'paused' THEN format('SELECT codemint.resume_job(%s)', (s.job).id)
          WHEN 'suspended' THEN
-           'SELECT codemint.accept_cluster(''why''); -- if no other database is in use'
+           coalesce('COMMIT in that session, or ' || l.accepting,
+                    'SELECT codemint.accept_cluster(''why''); -- if no other database is in use')
          WHEN 'daemon' THEN 'start one; if one runs, see its log and codemint doctor'
          WHEN 'blocked' THEN 'give the daemons a key that is valid, and restart them'
          WHEN 'sync' THEN CASE
@@ -91,7 +99,7 @@ SELECT (s.job).id AS job_id, (s.job).reward_id, (s.job).state, w.reason,
            THEN format('SELECT codemint.track_sync(%L); -- when that has been mended', (s.job).reward_id)
            ELSE 'none: codemint lists the reward again' END
          WHEN 'turn' THEN format('none, or SELECT codemint.set_priority(%s, 0)', (s.job).id)
-         WHEN 'locked' THEN 'end that transaction, or have it ended: pg_terminate_backend'
+         WHEN 'locked' THEN k.what_helps
          WHEN 'unclaimable' THEN 'mend the row, or what refuses it; then it proceeds by itself'
          WHEN 'unknown' THEN 'see the daemons'' logs, and codemint doctor'
          ELSE 'none: it proceeds by itself'
@@ -130,18 +138,17 @@ LEFT JOIN codemint.tracked_rewards f ON f.reward_id = (s.job).reward_id
 -- A lock that is held for a moment is not worth a word.
 LEFT JOIN LATERAL (
   SELECT string_agg(DISTINCT b.what, ' and ') AS what, string_agg(DISTINCT b.holder, '; ') AS holder,
-         min(b.since) AS since
-  FROM (SELECT 'the job' AS what, j.holder, j.since
+         min(b.since) AS since, min(b.what_helps) AS what_helps
+  FROM (SELECT 'the row of the job' AS what, j.*
         FROM codemint.lock_holders(s.lock, '2 seconds', (s.job).id, NULL) j
         UNION ALL
-        SELECT 'the reward', j.holder, j.since
+        SELECT 'the row of the reward', j.*
         FROM codemint.lock_holders(r.xmax, '2 seconds', NULL, r.reward_id) j
         WHERE r.reward_id IS NOT NULL
         UNION ALL
-        SELECT 'the account', l.account_holder, l.account_held_since
-        WHERE l.account_holder IS NOT NULL) b
+        SELECT l.what, l.holder, l.since, l.what_helps WHERE l.holder IS NOT NULL) b
   HAVING count(*) > 0
-) k ON s.lock <> '0'::xid OR r.xmax <> '0'::xid OR l.account_holder IS NOT NULL
+) k ON s.lock <> '0'::xid OR r.xmax <> '0'::xid OR l.holder IS NOT NULL
 -- OFFSET keeps the subquery apart. Without, the function would run again wherever its result is used, ten
 -- times for a job.
 CROSS JOIN LATERAL (
@@ -168,8 +175,8 @@ COMMENT ON COLUMN codemint.waits.job_id IS 'The job.';
 COMMENT ON COLUMN codemint.waits.reward_id IS 'The reward of the job.';
 COMMENT ON COLUMN codemint.waits.state IS 'The job''s state.';
 COMMENT ON COLUMN codemint.waits.reason IS
-  'A person has to act: decision (a held call), held, paused, suspended, locked (a transaction keeps a '
-  'row), daemon (none is alive), blocked (the key), unclaimable (the row is refused), unknown. The job '
+  'A person has to act: decision (a held call), held, paused, suspended, locked (a transaction keeps a row '
+  'or a table), daemon (none is alive), blocked (the key), unclaimable (the row is refused), unknown. The job '
   'proceeds by itself: time (not yet due), failing (the breaker), doubt, answers (calls are out), '
   'upgrade, listing, refused (the reward backs off), pause (all workers wait), reward or slots (enough '
   'calls are out), pace (no slot yet), sync, turn (it runs, or others go first).';

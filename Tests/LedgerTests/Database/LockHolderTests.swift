@@ -1,0 +1,270 @@
+import Ledger
+import MemoryStore
+import Postgres
+import Provisioning
+import TestSupport
+import Testing
+
+/// Whoever keeps codemint out is named with the statement that ends it: not who waits in between.
+@Suite("who holds the locks")
+struct LockHolderTests {
+  /// What somebody else keeps for longer than a moment, and what `waits` calls it.
+  private static let locks: [(sql: String, what: String)] = [
+    ("LOCK TABLE codemint.jobs IN EXCLUSIVE MODE", "the table jobs"),
+    ("LOCK TABLE codemint.calls IN SHARE MODE", "the table calls"),
+    ("SELECT FROM codemint.claim_turn FOR UPDATE", "the row at which claims take turns"),
+    ("SELECT FROM codemint.account FOR SHARE", "the row of the account"),
+  ]
+
+  @Test("waits names who has locked what every claim needs, whichever row or table that is")
+  func shared() async throws {
+    for (sql, what) in Self.locks {
+      try await Self.lend { ledger, person in
+        try await ledger.bystander.script(
+          "SET application_name = 'report'; BEGIN; \(sql); SELECT pg_sleep(2.1)"
+        )
+        // The turn is needed for nothing but claims; these fail with the lock, and not with the time.
+        await #expect(throws: StoreError.self) { try await ledger.claim() }
+        let row = try await person.query("SELECT * FROM codemint.waits").one()
+        #expect(try row.text("reason") == "locked", "\(sql)")
+        #expect(try row.text("why").hasPrefix("\(what) is locked by postgres, pid "), "\(sql)")
+        #expect(try row.text("why").contains("report"), "\(sql)")
+        try await person.script(try row.text("what_to_do"))
+        _ = try await ledger.claim()
+        #expect(
+          try await person.query("SELECT reason FROM codemint.waits").one().text(0) != "locked"
+        )
+      }
+    }
+  }
+
+  @Test("a claim that waits for a lock says so, and not that the database is slow")
+  func claimSays() async throws {
+    try await Self.lend { ledger, _ in
+      try await ledger.bystander.script("BEGIN; SELECT FROM codemint.claim_turn FOR UPDATE")
+      do {
+        _ = try await ledger.claim()
+        Issue.record("claimed")
+      } catch {
+        #expect((error as? StoreError)?.cause == .locked)
+      }
+    }
+  }
+
+  @Test("a session that has a row and waits for another is not named, but who keeps it waiting")
+  func root() async throws {
+    try await Self.lend { ledger, person in
+      let other = try await Connection.open(ledger.settings)
+      try await ledger.bystander.script(
+        "SET application_name = 'root'; BEGIN; SELECT FROM codemint.quotas FOR UPDATE; "
+          + "LOCK TABLE codemint.quotas; SELECT pg_sleep(2.1)"
+      )
+      try await other.script(
+        "SET application_name = 'between'; BEGIN; SELECT FROM codemint.jobs FOR UPDATE"
+      )
+      async let waiting: Void = other.script("SELECT FROM codemint.quotas")
+      try await Self.until(person, "SELECT count(*) > 0 FROM pg_locks WHERE NOT granted")
+      let row = try await person.query("SELECT * FROM codemint.waits").one()
+      #expect(try row.text("reason") == "locked")
+      let why = try row.text("why")
+      #expect(why.contains("root") && !why.contains("between"), "\(why)")
+      try await ledger.bystander.script("ROLLBACK")
+      try await waiting
+      await other.close()
+    }
+  }
+
+  @Test("a prepared transaction has no session: the statement that ends it names the transaction")
+  func prepared() async throws {
+    for sql in [
+      "SELECT FROM codemint.jobs FOR UPDATE; UPDATE codemint.jobs SET priority = 4",
+      "UPDATE codemint.claim_turn SET salt = salt",
+      "LOCK TABLE codemint.rewards IN EXCLUSIVE MODE",
+    ] {
+      try await Self.lend { ledger, person in
+        let name = try await person.query("SELECT current_database()").one().text(0)
+        try await ledger.bystander.script("BEGIN; \(sql); PREPARE TRANSACTION '\(name)'")
+        _ = try await person.query("SELECT pg_sleep(2.1)")
+        let row = try await person.query("SELECT * FROM codemint.waits").one()
+        #expect(try row.text("reason") == "locked", "\(sql)")
+        #expect(try row.text("why").contains("the prepared transaction '\(name)'"), "\(sql)")
+        #expect(
+          try row.text("what_to_do") == "ROLLBACK PREPARED '\(name)'; -- or COMMIT PREPARED"
+        )
+        try await person.script(try row.text("what_to_do"))
+        guard case .call = try await ledger.claim() else {
+          Issue.record("not claimed: \(sql)")
+          return
+        }
+      }
+    }
+  }
+
+  @Test("a producer's transaction cannot be prepared, and leaves nothing behind")
+  func producers() async throws {
+    try await Self.lend { ledger, person in
+      let error = await failure { () throws(PostgresError) in
+        try await ledger.bystander.script(
+          """
+          BEGIN; INSERT INTO codemint.jobs (reward_id, count) VALUES (gen_random_uuid(), 1);
+          PREPARE TRANSACTION 'order'
+          """
+        )
+      }
+      #expect(error?.message.contains("NOTIFY") == true)
+      #expect(try await person.query("SELECT FROM pg_prepared_xacts WHERE gid = 'order'").isEmpty)
+      #expect(try await person.query("SELECT FROM codemint.jobs").count == 1)
+      guard case .call = try await ledger.claim() else {
+        Issue.record("not claimed")
+        return
+      }
+    }
+  }
+
+  @Test("a worker shows that it lives while a table is locked, and is told of the lock")
+  func alive() async throws {
+    try await Self.lend { ledger, person in
+      try await person.script("UPDATE codemint.workers SET expires_at = now() - interval '1 min'")
+      try await ledger.bystander.script("BEGIN; LOCK TABLE codemint.jobs; SELECT pg_sleep(2.1)")
+      do {
+        try await ledger.announce(Scene.fast)
+        Issue.record("does not wait for the table")
+      } catch {
+        #expect((error as? StoreError)?.cause == .locked)
+      }
+      let alive = "SELECT count(*)::integer FROM codemint.workers WHERE expires_at > now()"
+      #expect(try await person.query(Statement(alive)).one().integer(0) == 1)
+      // The view waits cannot be read now, so whoever asks why nothing is done is told by others.
+      try await person.script("SELECT pg_sleep(2)")
+      let words = try await person.query("SELECT codemint.standstill()").one().text(0)
+      #expect(words.hasPrefix("the table jobs is locked by postgres, pid "))
+    }
+  }
+
+  @Test("a cluster that is accepted in an open transaction: waits names who has to commit")
+  func accepted() async throws {
+    try await Self.lend { ledger, person in
+      try await person.script(
+        "UPDATE codemint.cluster_identity SET suspended_at = now(), suspended_reason = 'restored'"
+      )
+      try await ledger.bystander.script(
+        "SET application_name = 'psql'; BEGIN; SELECT codemint.accept_cluster('mine')"
+      )
+      let row = try await person.query("SELECT * FROM codemint.waits").one()
+      #expect(try row.text("reason") == "suspended")
+      let why = try row.text("why")
+      #expect(
+        why.hasPrefix("restored; it was accepted in a transaction that is open: postgres, pid")
+      )
+      #expect(
+        try row.text("what_to_do").hasPrefix("COMMIT in that session, or SELECT pg_terminate")
+      )
+      // Whoever accepts once more is told who was first.
+      let error = await failure { () throws(PostgresError) in
+        _ = try await person.query("SELECT codemint.accept_cluster('ours')")
+      }
+      #expect(error?.sqlState == "55P03" && error?.message.contains("psql") == true)
+      try await ledger.bystander.script("COMMIT")
+      #expect(
+        try await person.query("SELECT reason FROM codemint.waits").one().text(0) == "listing"
+      )
+    }
+  }
+
+  @Test("what is deferred to COMMIT, and refuses one row, stops that job alone")
+  func deferred() async throws {
+    try await RealLedger.lend { ledger in
+      try await ledger.announce(Scene.fast)
+      for reward in 1...3 { _ = try await ledger.insert(10, of: Samples.reward(reward)) }
+      try await ledger.bystander.script(
+        """
+        CREATE FUNCTION public.refuse() RETURNS trigger LANGUAGE plpgsql AS $$
+        BEGIN
+          IF NEW.id = 1 AND NEW.state = 'running' OR NEW.id = 2 THEN
+            RAISE EXCEPTION 'not this one';
+          END IF;
+          RETURN NULL;
+        END $$;
+        CREATE CONSTRAINT TRIGGER refuse AFTER UPDATE ON codemint.jobs
+          DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION public.refuse();
+        """
+      )
+      var claimed: [JobID] = []
+      for _ in 0..<4 {
+        if case .call(let call) = try await ledger.claim() { claimed.append(call.call.job) }
+      }
+      #expect(claimed == [JobID(3)])
+      let job = try await ledger.bystander.facts().job(JobID(1))
+      #expect(job.state == .failed && job.errorCode == "unclaimable")
+      #expect(job.errorMessage?.contains("not this one") == true)
+      let why = "SELECT why FROM codemint.waits WHERE job_id = 2"
+      #expect(
+        try await ledger.bystander.query(Statement(why)).one().text(0).hasSuffix("not this one")
+      )
+    }
+  }
+
+  @Test("healing leaves alone what a deferred trigger refuses, and mends the rest")
+  func deferredHealing() async throws {
+    try await RealLedger.lend { ledger in
+      try await ledger.announce(Scene.fast)
+      for reward in 1...2 { _ = try await ledger.insert(10, of: Samples.reward(reward)) }
+      try await ledger.bystander.script(
+        """
+        UPDATE codemint.jobs SET is_new = false, queue_position = NULL, next_call_at = NULL;
+        CREATE FUNCTION public.refuse() RETURNS trigger LANGUAGE plpgsql AS $$
+        BEGIN IF NEW.id = 1 THEN RAISE EXCEPTION 'closed'; END IF; RETURN NULL; END $$;
+        CREATE CONSTRAINT TRIGGER refuse AFTER UPDATE ON codemint.jobs
+          DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION public.refuse();
+        UPDATE codemint.healing SET checked_at = NULL;
+        """
+      )
+      #expect(try await ledger.heartbeat().mended == ["job 2 had no place in the queue"])
+    }
+  }
+
+  @Test(
+    "a job that is due and whose row is refused keeps no other from the queue, and no heartbeat"
+  )
+  func due() async throws {
+    try await RealLedger.lend { ledger in
+      try await ledger.announce(Scene.fast)
+      for reward in 1...2 { _ = try await ledger.insert(10, of: Samples.reward(reward)) }
+      try await ledger.bystander.script(
+        """
+        TRUNCATE codemint.pending_placements;
+        UPDATE codemint.jobs SET is_new = false, queue_position = NULL, next_call_at = now();
+        CREATE FUNCTION public.refuse() RETURNS trigger LANGUAGE plpgsql AS $$
+        BEGIN IF NEW.id = 1 THEN RAISE EXCEPTION 'closed'; END IF; RETURN NEW; END $$;
+        CREATE TRIGGER refuse BEFORE UPDATE ON codemint.jobs
+          FOR EACH ROW EXECUTE FUNCTION public.refuse();
+        """
+      )
+      _ = try await ledger.heartbeat()
+      guard case .call(let call) = try await ledger.claim() else {
+        Issue.record("not placed")
+        return
+      }
+      #expect(call.call.job == JobID(2))
+    }
+  }
+
+  /// A ledger with one job that could be claimed, and a person beside it.
+  private static func lend(_ body: (RealLedger, Connection) async throws -> Void) async throws {
+    try await RealLedger.lend { ledger in
+      try await ledger.announce(Scene.fast)
+      _ = try await ledger.insert(10, of: Scene.reward)
+      let person = try await Connection.open(ledger.settings)
+      try await body(ledger, person)
+      await person.close()
+    }
+  }
+
+  private static func until(_ person: Connection, _ question: String) async throws {
+    for _ in 0..<200 {
+      if try await person.query(Statement(question)).one().bool(0) { return }
+      _ = try await person.query("SELECT pg_sleep(0.05)")
+    }
+    Issue.record("never: \(question)")
+  }
+}
