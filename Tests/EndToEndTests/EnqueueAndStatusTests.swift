@@ -40,7 +40,7 @@ struct EnqueueAndStatusTests {
     (["7", "--prefix", String(repeating: "P", count: 33)], "prefix must have 1 to 32 characters"),
     (["7", "--priority", "12"], "priority must be from 0 (first) to 9 (last)"),
     (["7", "--metadata", "[]"], "metadata must be a JSON object"),
-    (["7", "--run-at", "infinity"], "run_at must be a finite time"),
+    (["7", "--run-at", "infinity"], "run_at must be a time in the years 1970 to 9999"),
     (["7", "--dedupe-key", "taken"], "dedupe_key must be unique: this job was inserted before"),
     (["7", "--run-at", "never"], "timestamp"),
   ]

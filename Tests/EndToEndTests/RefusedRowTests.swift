@@ -13,7 +13,7 @@ struct RefusedRowTests {
     ("count, prefix", #"1, E'A\u2028B'"#, "prefix must not contain control characters"),
     ("count, priority", "1, 12", "priority must be from 0 (first) to 9 (last)"),
     ("count, metadata", "1, '[]'", "metadata must be a JSON object"),
-    ("count, run_at", "1, 'infinity'", "run_at must be a finite time"),
+    ("count, run_at", "1, 'infinity'", "run_at must be a time in the years 1970 to 9999"),
     ("count, dedupe_key", "1, ''", "dedupe_key must have 1 to 255 characters"),
   ]
 

@@ -26,11 +26,13 @@ BEGIN
     RETURN '{}';
   END IF;
   v_mended := codemint.cut_future(v_now) || codemint.heal_jobs() || codemint.heal_places()
-              || codemint.heal_queues() || codemint.heal_in_flight();
+              || codemint.heal_queues() || codemint.heal_in_flight() || codemint.heal_doubts()
+              || codemint.heal_counts();
   IF v_before > v_now + interval '1 second' THEN
-    v_mended := v_mended || codemint.shift_plans(v_before - v_now, v_now);
+    v_mended := v_mended
+      || codemint.shift_plans(least(v_before, v_now + interval '100 years') - v_now, v_now);
   END IF;
-  v_mended := v_mended || codemint.heal_watches();
+  v_mended := v_mended || codemint.heal_watches() || codemint.cut_plans(v_now);
   IF cardinality(v_mended) > 0 THEN
     UPDATE codemint.healing h
     SET mended_at = v_now, mended = array_to_string(v_mended[:10], '; ');
@@ -148,6 +150,15 @@ BEGIN
 END
 $$;
 
+-- What a job has, as the columns issued and surplus say it.
+CREATE OR REPLACE FUNCTION codemint.count_codes(p_job bigint, OUT issued integer, OUT surplus integer)
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+  SELECT (count(*) FILTER (WHERE NOT k.surplus))::integer, (count(*) FILTER (WHERE k.surplus))::integer
+  FROM codemint.codes k WHERE k.job_id = p_job
+$$;
+
 -- Counts anew what is out for open jobs.
 CREATE OR REPLACE FUNCTION codemint.heal_jobs() RETURNS text[]
 LANGUAGE plpgsql
@@ -180,6 +191,77 @@ BEGIN
     IF codemint.save_healed(codemint.recount_job(v_job, 0)) THEN
       v_mended := v_mended || format('job %s: %s codes are out, not %s', v_job.id, v_true,
                                      v_job.outstanding);
+    END IF;
+  END LOOP;
+  RETURN v_mended;
+END
+$$;
+
+-- Compares what open jobs, and jobs that can be retried, have counted of their codes with the codes: a
+-- thousand jobs at a time, but no more after 20,000 codes. A completed job has what it asked for, by its
+-- constraint. A settlement stores codes and counts them under the reward's lock, so under that lock the two
+-- agree.
+CREATE OR REPLACE FUNCTION codemint.heal_counts() RETURNS text[]
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+  v_mended text[] := '{}';
+  v_after  bigint := (SELECT h.next_job FROM codemint.healing h);
+  v_last   bigint;
+  v_read   bigint := 0;
+  v_next   record;
+  v_job    codemint.jobs;
+  v_true   codemint.jobs;
+BEGIN
+  FOR v_next IN
+    SELECT j.id, j.reward_id, j.state <> 'completed' AND j.started_at IS NOT NULL AS matters,
+           j.issued, j.surplus
+    FROM codemint.jobs j WHERE j.id > v_after ORDER BY j.id LIMIT 1000
+  LOOP
+    v_last := v_next.id;
+    CONTINUE WHEN NOT v_next.matters;
+    v_read := v_read + v_next.issued + v_next.surplus;
+    IF (v_next.issued, v_next.surplus) IS DISTINCT FROM codemint.count_codes(v_next.id) THEN
+      v_job := codemint.lock_to_heal(v_next.id, v_next.reward_id);
+      CONTINUE WHEN v_job.id IS NULL OR v_job.state = 'completed';
+      v_true := codemint.recount_job(v_job, 0);
+      IF (v_true.issued, v_true.surplus) IS DISTINCT FROM (v_job.issued, v_job.surplus)
+         AND codemint.save_healed(v_true) THEN
+        v_mended := v_mended || format('job %s: %s codes and %s surplus, not %s and %s', v_job.id,
+                                       v_true.issued, v_true.surplus, v_job.issued, v_job.surplus);
+      END IF;
+    END IF;
+    EXIT WHEN v_read > 20000;
+  END LOOP;
+  UPDATE codemint.healing h SET next_job = coalesce(v_last, 0);
+  RETURN v_mended;
+END
+$$;
+
+-- Closes rewards that have a call in doubt and are open: nobody would list them, and codes would be asked
+-- for that may exist. (A reward that is closed without a doubt is opened by who takes it, take_doubt.)
+CREATE OR REPLACE FUNCTION codemint.heal_doubts() RETURNS text[]
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+  v_mended text[] := '{}';
+  v_wrong  uuid;
+BEGIN
+  FOR v_wrong IN
+    SELECT DISTINCT c.reward_id
+    FROM codemint.calls c JOIN codemint.rewards r ON r.reward_id = c.reward_id
+    WHERE c.state = 'in_doubt' AND c.held_at IS NULL AND r.closed_at IS NULL
+    ORDER BY c.reward_id
+    LIMIT 1000
+  LOOP
+    PERFORM FROM codemint.rewards r WHERE r.reward_id = v_wrong FOR NO KEY UPDATE SKIP LOCKED;
+    CONTINUE WHEN NOT FOUND;
+    UPDATE codemint.rewards r SET closed_at = clock_timestamp(), reconcile_at = NULL
+    WHERE r.reward_id = v_wrong AND r.closed_at IS NULL AND codemint.has_open_doubt(v_wrong);
+    IF FOUND THEN
+      v_mended := v_mended || format('reward %s was open with a call in doubt', v_wrong);
     END IF;
   END LOOP;
   RETURN v_mended;
@@ -239,6 +321,7 @@ BEGIN
   p_job := codemint.place_job(codemint.conclude_job(p_job, NULL, NULL), interval '0');
   PERFORM codemint.save_job(p_job, false);
   PERFORM codemint.requeue_job(p_job);
+  PERFORM codemint.check_now();
   RETURN true;
 EXCEPTION
   WHEN OTHERS THEN
@@ -331,6 +414,24 @@ AS $$
   SELECT CASE WHEN p_moment > p_most THEN p_most ELSE p_moment END
 $$;
 
+-- The length that a row carries, as far as it can be true: no pause and no lease is longer than an hour.
+-- Somebody may have written a moment without its length, or with one of a thousand years.
+CREATE OR REPLACE FUNCTION codemint.true_length(p_length interval) RETURNS interval
+LANGUAGE sql IMMUTABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+  SELECT least(coalesce(p_length, '0'), interval '1 hour')
+$$;
+
+-- How long after its claim a call can take effect at most.
+CREATE OR REPLACE FUNCTION codemint.effect_length(p_call codemint.calls) RETURNS interval
+LANGUAGE sql IMMUTABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+  SELECT codemint.true_length(p_call.lease) + codemint.true_length(p_call.api_timeout)
+         + codemint.true_length(p_call.listing_gap)
+$$;
+
 -- Cuts moments that are further ahead than the length which their own row carries, to now and that
 -- length: the clock was set back since. A second is allowed for clocks that are corrected slowly.
 CREATE OR REPLACE FUNCTION codemint.cut_future(p_now timestamptz) RETURNS text[]
@@ -339,20 +440,22 @@ SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
   c_slack  constant interval := interval '1 second';
+  -- Three times the longest lease, which is the longest time between two heartbeats.
+  c_life   constant interval := interval '3 hours';
   v_mended text[];
 BEGIN
   v_mended := codemint.cut_account(p_now + c_slack, p_now);
   WITH cut AS (
     UPDATE codemint.rewards r
-    SET paused_until = codemint.cut_moment(r.paused_until, p_now + r.paused_for),
-        reconcile_at = codemint.cut_moment(r.reconcile_at, p_now + r.reconcile_for),
-        reconciler_until = codemint.cut_moment(r.reconciler_until, p_now + r.reconciler_for),
+    SET paused_until = codemint.cut_moment(r.paused_until, p_now + codemint.true_length(r.paused_for)),
+        reconcile_at = codemint.cut_moment(r.reconcile_at, p_now + codemint.true_length(r.reconcile_for)),
+        reconciler_until = codemint.cut_moment(r.reconciler_until, p_now + codemint.true_length(r.reconciler_for)),
         passed_over_until = NULL
     WHERE r.reward_id = ANY (ARRAY(
       SELECT o.reward_id FROM codemint.rewards o
-      WHERE o.paused_until > p_now + c_slack + o.paused_for
-         OR o.reconcile_at > p_now + c_slack + o.reconcile_for
-         OR o.reconciler_until > p_now + c_slack + o.reconciler_for
+      WHERE o.paused_until > p_now + c_slack + codemint.true_length(o.paused_for)
+         OR o.reconcile_at > p_now + c_slack + codemint.true_length(o.reconcile_for)
+         OR o.reconciler_until > p_now + c_slack + codemint.true_length(o.reconciler_for)
          OR o.passed_over_until > p_now + c_slack + interval '10 seconds'
       LIMIT 1000
       FOR NO KEY UPDATE SKIP LOCKED))
@@ -362,46 +465,71 @@ BEGIN
     INTO v_mended FROM cut c;
   WITH cut AS (
     UPDATE codemint.calls c
-    SET lease_expires_at = codemint.cut_moment(c.lease_expires_at, p_now + c.lease),
-        effective_until = codemint.cut_moment(
-          c.effective_until, p_now + c.lease + c.api_timeout + c.listing_gap)
+    SET lease_expires_at = codemint.cut_moment(
+          c.lease_expires_at, p_now + codemint.true_length(c.lease)),
+        effective_until = codemint.cut_moment(c.effective_until, p_now + codemint.effect_length(c))
     WHERE c.id = ANY (ARRAY(
       SELECT o.id FROM codemint.calls o
-      WHERE o.state = 'sending' AND o.lease_expires_at > p_now + c_slack + o.lease
+      WHERE o.state = 'sending' AND o.lease_expires_at > p_now + c_slack + codemint.true_length(o.lease)
       FOR NO KEY UPDATE SKIP LOCKED))
        OR c.id = ANY (ARRAY(
       SELECT o.id FROM codemint.calls o
       WHERE o.state = 'in_doubt'
-        AND o.effective_until > p_now + c_slack + o.lease + o.api_timeout + o.listing_gap
+        AND o.effective_until > p_now + c_slack + codemint.effect_length(o)
       FOR NO KEY UPDATE SKIP LOCKED))
     RETURNING c.id
   )
   SELECT v_mended || array_agg(format('call %s: its lease was too far ahead', c.id))
     INTO v_mended FROM cut c;
   WITH cut AS (
+    -- Who lives says so again long before a minute has passed.
     UPDATE codemint.workers w
-    SET expires_at = p_now + (w.expires_at - w.seen_at), seen_at = p_now
+    SET expires_at = p_now + CASE
+          WHEN isfinite(w.seen_at) AND w.expires_at < w.seen_at + c_life THEN w.expires_at - w.seen_at
+          ELSE interval '1 minute' END,
+        seen_at = codemint.cut_moment(w.seen_at, p_now)
     WHERE w.id = ANY (ARRAY(
-      SELECT o.id FROM codemint.workers o WHERE o.seen_at > p_now + c_slack
+      SELECT o.id FROM codemint.workers o
+      WHERE o.seen_at > p_now + c_slack OR o.expires_at > p_now + c_slack + c_life
       FOR NO KEY UPDATE SKIP LOCKED))
     RETURNING w.id
   )
   SELECT v_mended || array_agg(format('worker %s: its sign of life was in the future', c.id))
     INTO v_mended FROM cut c;
-  WITH cut AS (
-    UPDATE codemint.jobs j
-    SET next_call_at = greatest(j.run_at, p_now + codemint.longest_pause(j))
-    WHERE j.id = ANY (ARRAY(
-      SELECT o.id FROM codemint.jobs o
-      WHERE o.answers_without_progress > 0 AND o.next_call_at > p_now + c_slack
-        AND NOT o.is_new AND o.queue_position IS NULL
-        AND o.next_call_at > greatest(o.run_at, p_now + c_slack + codemint.longest_pause(o))
-      FOR NO KEY UPDATE SKIP LOCKED))
-    RETURNING j.id
-  )
-  SELECT v_mended || array_agg(format('job %s: its pause was too far ahead', c.id))
-    INTO v_mended FROM cut c;
-  RETURN coalesce(array_remove(v_mended, NULL), '{}');
+  RETURN coalesce(array_remove(v_mended, NULL), '{}') || codemint.cut_jobs(p_now + c_slack, p_now);
+END
+$$;
+
+-- Cuts the pauses of jobs. p_most is now and the slack. A row that cannot be written stays as it is.
+CREATE OR REPLACE FUNCTION codemint.cut_jobs(p_most timestamptz, p_now timestamptz) RETURNS text[]
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+  v_mended text[] := '{}';
+  v_job    codemint.jobs;
+BEGIN
+  FOR v_job IN
+    SELECT * FROM codemint.jobs o
+    WHERE o.next_call_at > o.run_at AND NOT o.is_new AND o.queue_position IS NULL
+      AND o.next_call_at > p_most
+      AND o.next_call_at > greatest(o.run_at, p_most + codemint.longest_pause(o))
+    LIMIT 1000
+    FOR NO KEY UPDATE SKIP LOCKED
+  LOOP
+    BEGIN
+      UPDATE codemint.jobs j SET next_call_at = greatest(j.run_at, p_now + codemint.longest_pause(j))
+      WHERE j.id = v_job.id;
+      PERFORM codemint.check_now();
+      v_mended := v_mended || format('job %s: its pause was too far ahead', v_job.id);
+    EXCEPTION
+      WHEN OTHERS THEN
+        IF codemint.concerns_all(SQLSTATE) THEN
+          RAISE;
+        END IF;
+    END;
+  END LOOP;
+  RETURN v_mended;
 END
 $$;
 
@@ -442,6 +570,56 @@ BEGIN
 END
 $$;
 
+-- Plans are made for up to a day ahead: a plan for later is nobody's.
+CREATE OR REPLACE FUNCTION codemint.cut_plans(p_now timestamptz) RETURNS text[]
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+  c_most   constant timestamptz := p_now + interval '1 day 1 second';
+  v_mended text[] := '{}';
+  v_number integer;
+BEGIN
+  UPDATE codemint.reward_watches w SET next_listing_at = p_now
+  WHERE w.reward_id = ANY (ARRAY(
+    SELECT o.reward_id FROM codemint.reward_watches o WHERE o.next_listing_at > c_most
+    FOR NO KEY UPDATE SKIP LOCKED));
+  GET DIAGNOSTICS v_number = ROW_COUNT;
+  IF v_number > 0 THEN
+    v_mended := v_mended || format('%s listing(s) were planned for later than a day ahead', v_number);
+  END IF;
+  UPDATE codemint.tracked_rewards t
+  SET next_pass_at = CASE WHEN t.next_pass_at > c_most THEN p_now ELSE t.next_pass_at END,
+      worker_until = codemint.cut_moment(t.worker_until, p_now + codemint.true_length('1 hour'))
+  WHERE t.reward_id = ANY (ARRAY(
+    SELECT o.reward_id FROM codemint.tracked_rewards o
+    WHERE o.next_pass_at > c_most OR o.worker_until > c_most
+    FOR NO KEY UPDATE SKIP LOCKED));
+  GET DIAGNOSTICS v_number = ROW_COUNT;
+  IF v_number > 0 THEN
+    v_mended := v_mended || format('%s sync pass(es) were planned for later than a day ahead', v_number);
+  END IF;
+  UPDATE codemint.resyncs r SET next_at = p_now
+  WHERE (r.reward_id, r.system) IN (
+    SELECT o.reward_id, o.system FROM codemint.resyncs o WHERE o.next_at > c_most
+    FOR NO KEY UPDATE SKIP LOCKED);
+  GET DIAGNOSTICS v_number = ROW_COUNT;
+  IF v_number > 0 THEN
+    v_mended := v_mended || format('%s resync(s) were planned for later than a day ahead', v_number);
+  END IF;
+  RETURN v_mended;
+END
+$$;
+
+-- How far ahead the next slot can be: a whole burst at the lowest pace, after a pause.
+CREATE OR REPLACE FUNCTION codemint.slot_length(p_account codemint.account) RETURNS interval
+LANGUAGE sql IMMUTABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+  SELECT least(coalesce(p_account.next_slot_for, '0'), interval '1 hour' + interval '1 second'
+    * coalesce((p_account.burst + 2) * 1.01 / codemint.least_pace(p_account), 0))
+$$;
+
 -- Cuts the moments of the account. p_most is now and the slack.
 CREATE OR REPLACE FUNCTION codemint.cut_account(p_most timestamptz, p_now timestamptz)
 RETURNS text[]
@@ -450,8 +628,8 @@ SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
   PERFORM FROM codemint.account a
-  WHERE a.next_slot_at > p_most + a.next_slot_for
-     OR a.paused_until > p_most + a.paused_for
+  WHERE a.next_slot_at > p_most + codemint.slot_length(a)
+     OR a.paused_until > p_most + codemint.true_length(a.paused_for)
      OR a.probe_at > greatest(codemint.next_probe(p_most), a.paused_until)
      OR a.upgrading_until > p_most + interval '10 seconds'
      OR a.sync_slot_at > greatest(p_most, a.next_slot_at)
@@ -461,8 +639,9 @@ BEGIN
     RETURN '{}';
   END IF;
   UPDATE codemint.account a
-  SET next_slot_at = codemint.cut_moment(a.next_slot_at, p_now + a.next_slot_for),
-      paused_until = codemint.cut_moment(a.paused_until, p_now + a.paused_for),
+  SET next_slot_at = codemint.cut_moment(a.next_slot_at, p_now + codemint.slot_length(a)),
+      next_slot_for = codemint.slot_length(a),
+      paused_until = codemint.cut_moment(a.paused_until, p_now + codemint.true_length(a.paused_for)),
       pace_at = codemint.cut_moment(a.pace_at, p_now),
       failed_at = codemint.cut_moment(a.failed_at, p_now),
       proven_at = codemint.cut_moment(a.proven_at, p_now);

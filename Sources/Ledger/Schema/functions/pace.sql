@@ -12,7 +12,7 @@ BEGIN
   RETURN least(
     p_account.requests_per_second,
     p_account.pace + p_account.requests_per_second
-      * greatest(extract(epoch FROM p_now - p_account.pace_at)::double precision, 0) / 300);
+      * greatest((extract(epoch FROM p_now) - extract(epoch FROM p_account.pace_at))::double precision, 0) / 300);
 END
 $$;
 

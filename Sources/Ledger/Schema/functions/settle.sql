@@ -85,9 +85,8 @@ LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
-  p_job.issued := least(p_job.count, (
-    SELECT count(*) - p_copied FROM codemint.codes k
-    WHERE k.job_id = p_job.id AND NOT k.surplus));
+  SELECT least(p_job.count, k.issued - p_copied), k.surplus INTO p_job.issued, p_job.surplus
+  FROM codemint.count_codes(p_job.id) k;
   p_job.outstanding := CASE
     WHEN p_job.state IN ('completed', 'failed', 'cancelled') THEN 0
     ELSE least(p_job.count - p_job.issued, (

@@ -48,8 +48,9 @@ CREATE TABLE codemint.jobs (
     CHECK (prefix !~ '[\u0001-\u001f\u007f-\u009f\u2028\u2029]'),
   CONSTRAINT "priority must be from 0 (first) to 9 (last)"
     CHECK (priority BETWEEN 0 AND 9),
-  CONSTRAINT "run_at must be a finite time"
-    CHECK (isfinite(run_at)),
+  -- Every program can hold such a time. Postgres itself goes on to the year 294276, and to infinity.
+  CONSTRAINT "run_at must be a time in the years 1970 to 9999"
+    CHECK (run_at >= '1970-01-01 00:00+00' AND run_at < '10000-01-01 00:00+00'),
   CONSTRAINT "dedupe_key must have 1 to 255 characters"
     CHECK (char_length(dedupe_key) BETWEEN 1 AND 255),
   CONSTRAINT "dedupe_key must be unique: this job was inserted before"
@@ -88,9 +89,9 @@ CREATE INDEX jobs_queue ON codemint.jobs (reward_id, priority, queue_position)
 -- Jobs whose time has yet to come (run_at, a pause).
 CREATE INDEX jobs_waiting ON codemint.jobs (next_call_at)
   WHERE NOT is_new AND queue_position IS NULL AND next_call_at IS NOT NULL;
--- Jobs that wait because answers brought nothing.
+-- Jobs that wait although their run_at has come, because answers brought nothing.
 CREATE INDEX jobs_without_progress ON codemint.jobs (next_call_at)
-  WHERE answers_without_progress > 0 AND next_call_at IS NOT NULL;
+  WHERE next_call_at > run_at AND NOT is_new AND queue_position IS NULL;
 -- Jobs that could take a call and have no place. There are none, unless somebody wrote to the table.
 CREATE INDEX jobs_misplaced ON codemint.jobs (id)
   WHERE state IN ('queued', 'running') AND NOT paused AND NOT held
@@ -636,6 +637,7 @@ CREATE TABLE codemint.healing (
   only_row    boolean     PRIMARY KEY DEFAULT true,
   checked_at  timestamptz,
   next_reward uuid        NOT NULL DEFAULT '00000000-0000-0000-0000-000000000000',
+  next_job    bigint      NOT NULL DEFAULT 0,
   mended_at   timestamptz,
   mended      text,
   claimable_since timestamptz,
@@ -652,6 +654,8 @@ COMMENT ON COLUMN codemint.healing.only_row IS 'Always true: there is one row.';
 COMMENT ON COLUMN codemint.healing.checked_at IS 'When a heartbeat last compared.';
 COMMENT ON COLUMN codemint.healing.next_reward IS
   'Queues are compared in slices; the next slice begins after this reward.';
+COMMENT ON COLUMN codemint.healing.next_job IS
+  'The codes of jobs are counted in slices; the next slice begins after this job.';
 COMMENT ON COLUMN codemint.healing.mended_at IS
   'When something was last mended; null if nothing ever was.';
 COMMENT ON COLUMN codemint.healing.mended IS 'What was mended then.';

@@ -16,7 +16,9 @@ SELECT j.id, j.reward_id, j.state, j.count, j.issued, j.outstanding, j.surplus,
        round(j.issued / p.seconds, 1) AS codes_per_second,
        CASE WHEN j.state = 'running' AND j.issued > 0
             THEN date_trunc('second',
-                            make_interval(secs => (j.count - j.issued) * p.seconds / j.issued))
+                            -- No interval is as long as a million codes at a code a year.
+                            make_interval(secs => least((j.count - j.issued) * p.seconds / j.issued,
+                                                        3153600000)))
        END AS time_left,
        (SELECT count(*) FROM codemint.calls c
         WHERE c.job_id = j.id AND c.state = 'in_doubt') AS in_doubt,
@@ -47,7 +49,7 @@ SELECT j.id, j.reward_id, j.state, j.count, j.issued, j.outstanding, j.surplus,
 FROM %JOBS% j
 CROSS JOIN LATERAL (
   -- greatest ignores nulls, so a job that has not started needs a null of its own.
-  SELECT CASE WHEN j.started_at IS NOT NULL THEN
+  SELECT CASE WHEN isfinite(j.started_at) AND isfinite(coalesce(j.finished_at, j.started_at)) THEN
            greatest(extract(epoch FROM coalesce(j.finished_at, clock_timestamp()) - j.started_at),
                     0.001) END AS seconds) p
 ORDER BY j.id DESC
