@@ -124,6 +124,23 @@ struct FailoverTests {
     }
   }
 
+  @Test("doctor says of a hot standby that it takes no writes, and tries nothing there")
+  func examined() async throws {
+    try await Self.play { pair in
+      let all = try pair.primary.sql("SELECT pg_current_wal_flush_lsn()")
+      try await Patience.until {
+        try pair.standby.sql("SELECT pg_last_wal_replay_lsn() >= '\(all)'") == "t"
+      }
+      let doctor = try CodemintProcess(["doctor"], environment: pair.environment(at: pair.standby))
+      #expect(try await doctor.end() == .status(1))
+      let lines = try await doctor.output.whole()
+      #expect(lines.contains { $0.hasPrefix("failed") && $0.contains("is a standby") }, "\(lines)")
+      #expect(lines.contains { $0.hasPrefix("ok       schema") }, "\(lines)")
+      let well = try CodemintProcess(["doctor"], environment: pair.environment(at: pair.primary))
+      #expect(try await well.end() == .status(0))
+    }
+  }
+
   /// The standby has everything so far, and gets nothing from now on.
   private static func fallBehind(_ pair: Pair) async throws {
     let all = try pair.primary.sql("SELECT pg_current_wal_flush_lsn()")

@@ -47,6 +47,34 @@ struct MigrateTests {
     }
   }
 
+  @Test(
+    "a database that is not UTF8: migrate and doctor refuse it with a sentence, and no daemon starts"
+  )
+  func otherEncoding() async throws {
+    try await Stage.play(.empty) { stage in
+      let name = "\(stage.database.name)_ascii"
+      try await stage.database.run(
+        """
+        CREATE DATABASE \(name) ENCODING 'SQL_ASCII' TEMPLATE template0 LC_COLLATE 'C' LC_CTYPE 'C'
+        """
+      )
+      let url = stage.database.passwordURL.replacing("/\(stage.database.name)", with: "/\(name)")
+      for (command, words) in [
+        ("migrate", "the database has the encoding SQL_ASCII"), ("doctor", "SQL_ASCII"),
+        ("run", "run `codemint migrate`"),
+      ] {
+        let process = try stage.codemint([command], ["CODEMINT_DATABASE_URL": url])
+        guard case .status(let status) = try await process.end() else {
+          Issue.record("\(command) was killed")
+          return
+        }
+        #expect(status != 0, "\(command)")
+        #expect(try await process.everything().contains { $0.contains(words) }, "\(command)")
+      }
+      try await stage.database.run("DROP DATABASE \(name)")
+    }
+  }
+
   @Test("who may not create a schema is told so, with status 77")
   func notPermitted() async throws {
     try await Stage.play(.empty) { stage in
