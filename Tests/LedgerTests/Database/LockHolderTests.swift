@@ -74,6 +74,31 @@ struct LockHolderTests {
     }
   }
 
+  @Test(
+    "waits names who has a row by a savepoint, and the operator who paused another job of the reward"
+  )
+  func parts() async throws {
+    for sql in [
+      "SAVEPOINT s; SELECT FROM codemint.jobs FOR UPDATE; RELEASE s",
+      "SELECT codemint.pause_job(2)",
+      "SAVEPOINT s; SELECT codemint.pause_job(2); RELEASE s",
+    ] {
+      try await Self.lend { ledger, person in
+        _ = try await ledger.claim()
+        _ = try await ledger.insert(10, of: Scene.reward)
+        try await ledger.bystander.script(
+          "SET application_name = 'shop'; BEGIN; \(sql); SELECT pg_sleep(2.1)"
+        )
+        let row = try await person.query("SELECT * FROM codemint.waits WHERE job_id = 1").one()
+        #expect(try row.text("reason") == "locked", "\(sql)")
+        #expect(try row.text("why").contains("shop"), "\(sql)")
+        try await ledger.bystander.script("ROLLBACK")
+        let after = try await person.query("SELECT * FROM codemint.waits WHERE job_id = 1").one()
+        #expect(try after.text("reason") != "locked", "\(sql)")
+      }
+    }
+  }
+
   @Test("a prepared transaction has no session: the statement that ends it names the transaction")
   func prepared() async throws {
     for sql in [

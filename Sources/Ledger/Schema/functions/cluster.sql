@@ -175,16 +175,17 @@ BEGIN
 END
 $$;
 
--- Who keeps accept_cluster waiting: who has accepted before, or has one of the rewards.
+-- Who keeps accept_cluster waiting: who has accepted before, or has one of the rewards for long.
 CREATE OR REPLACE FUNCTION codemint.cluster_holder() RETURNS text
 LANGUAGE sql VOLATILE
 SET search_path = pg_catalog, pg_temp
 AS $$
   SELECT string_agg(DISTINCT h.holder, '; ')
-  FROM (SELECT i.xmax AS lock, NULL::uuid AS reward_id FROM codemint.cluster_identity i
+  FROM (SELECT i.xmax AS lock, NULL::uuid AS reward_id, interval '0' AS least
+        FROM codemint.cluster_identity i
         UNION ALL
-        SELECT r.xmax, r.reward_id FROM codemint.rewards r) o
-  CROSS JOIN LATERAL codemint.lock_holders(o.lock, '0', NULL, o.reward_id) h
+        SELECT r.xmax, r.reward_id, '2 seconds' FROM codemint.rewards r) o
+  CROSS JOIN LATERAL codemint.lock_holders(o.lock, o.least, NULL, o.reward_id) h
 $$;
 
 CREATE OR REPLACE FUNCTION codemint.accept_cluster(p_note text) RETURNS text
@@ -204,17 +205,16 @@ BEGIN
   SELECT CASE WHEN i.suspended_at IS NULL THEN codemint.last_sign_of_life() ELSE i.last_alive_at END
     INTO v_alive
   FROM codemint.cluster_identity i;
-  BEGIN
-    -- This row comes first: waits names who has it, and a second operator is told who was first.
-    UPDATE codemint.cluster_identity i
-    SET suspended_at = NULL, suspended_reason = NULL, last_alive_at = v_alive,
-        accepted_by = session_user, accepted_at = clock_timestamp(), accepted_note = p_note;
-    PERFORM codemint.suspect_rewards('restore', v_alive, interval '0');
-    PERFORM codemint.note_cluster();
-  EXCEPTION
-    WHEN lock_not_available THEN
-      PERFORM codemint.refuse_locked('what accept_cluster writes', codemint.cluster_holder());
-  END;
+  -- This row comes first: waits names who has it, and a second operator is told who was first.
+  PERFORM FROM codemint.cluster_identity i FOR NO KEY UPDATE SKIP LOCKED;
+  IF NOT FOUND OR codemint.cluster_holder() IS NOT NULL THEN
+    PERFORM codemint.refuse_locked('what accept_cluster writes', codemint.cluster_holder());
+  END IF;
+  PERFORM codemint.suspect_rewards('restore', v_alive, interval '0');
+  PERFORM codemint.note_cluster();
+  UPDATE codemint.cluster_identity i
+  SET suspended_at = NULL, suspended_reason = NULL, last_alive_at = v_alive,
+      accepted_by = session_user, accepted_at = clock_timestamp(), accepted_note = p_note;
   PERFORM pg_notify('codemint_jobs', '');
   RETURN 'this cluster is accepted; every reward is listed before anything more is asked of it';
 END

@@ -12,6 +12,9 @@
 -- Locks a job's row, after its reward's row. Somebody may keep either for long, so the function waits
 -- for two seconds at most and then says who has it. A reward that has no row yet does not get one
 -- here: the operator's transaction may stay open, and then no claim could make the row.
+--
+-- What a block with EXCEPTION locks belongs to a part of the transaction, and pg_locks does not know whose
+-- that is. So the block only waits, and gives back what it got: waits can name who has the rows.
 CREATE OR REPLACE FUNCTION codemint.lock_job(p_job bigint) RETURNS codemint.jobs
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
@@ -23,11 +26,16 @@ BEGIN
   SELECT * INTO v_job FROM codemint.jobs j WHERE j.id = p_job;
   BEGIN
     PERFORM FROM codemint.rewards r WHERE r.reward_id = v_job.reward_id FOR NO KEY UPDATE;
-    SELECT * INTO v_job FROM codemint.jobs j WHERE j.id = p_job FOR NO KEY UPDATE;
+    PERFORM FROM codemint.jobs j WHERE j.id = p_job FOR NO KEY UPDATE;
+    RAISE EXCEPTION USING ERRCODE = 'CM002';
   EXCEPTION
     WHEN lock_not_available THEN
       PERFORM codemint.refuse_locked('job ' || p_job, codemint.job_holder(p_job));
+    WHEN SQLSTATE 'CM002' THEN
+      NULL;
   END;
+  PERFORM FROM codemint.rewards r WHERE r.reward_id = v_job.reward_id FOR NO KEY UPDATE;
+  SELECT * INTO v_job FROM codemint.jobs j WHERE j.id = p_job FOR NO KEY UPDATE;
   IF v_job.id IS NULL THEN
     RAISE EXCEPTION 'there is no job %', p_job USING ERRCODE = 'no_data_found';
   END IF;

@@ -52,6 +52,45 @@ $$;
 COMMENT ON FUNCTION codemint.root_holders(integer[], xid[], interval) IS
   'Who keeps these sessions waiting for locks, since when, and the statement that ends it.';
 
+-- Whether a transaction, or a part of one after a savepoint, has not ended.
+CREATE OR REPLACE FUNCTION codemint.is_running(p_xid xid) RETURNS boolean
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+  v_now  pg_snapshot := pg_current_snapshot();
+  v_next bigint := pg_snapshot_xmax(v_now)::text::bigint;
+BEGIN
+  IF age(p_xid) > age(pg_snapshot_xmin(v_now)::xid) THEN
+    RETURN false;
+  END IF;
+  BEGIN
+    -- The number with its epoch is the one that is nearest to the next number.
+    RETURN pg_xact_status((v_next - 2147483648
+             + ((p_xid::text::bigint - v_next + 2147483648) & 4294967295))::text::xid8)
+           = 'in progress';
+  EXCEPTION
+    WHEN OTHERS THEN
+      -- It is the number of a group, which no transaction has had yet.
+      RETURN false;
+  END;
+END
+$$;
+
+-- Sessions that lock or write rows of a table. What a released savepoint has locked is known to nobody but
+-- the server, but its session is one of these.
+CREATE OR REPLACE FUNCTION codemint.writers_of(p_table text) RETURNS integer[]
+LANGUAGE sql VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $$
+  SELECT array_agg(DISTINCT l.pid)
+  FROM pg_locks l JOIN pg_class c ON c.oid = l.relation
+  WHERE l.locktype = 'relation' AND l.granted AND l.mode IN ('RowShareLock', 'RowExclusiveLock')
+    AND l.database = (SELECT d.oid FROM pg_database d WHERE d.datname = current_database())
+    AND c.relnamespace = 'codemint'::regnamespace AND c.relname = p_table
+    AND l.pid <> pg_backend_pid()
+$$;
+
 -- The transactions because of which a row is locked, by the row's xmax, if they have run for longer than
 -- p_least.
 --
@@ -89,6 +128,10 @@ BEGIN
   FROM pg_locks l
   WHERE l.locktype = 'transactionid' AND l.granted AND l.transactionid = ANY (v_members)
     AND l.pid IS DISTINCT FROM pg_backend_pid();
+  IF num_nonnulls(v_pids, v_prepared) = 0 AND num_nonnulls(p_job, p_reward) > 0
+     AND codemint.is_running(p_xmax) THEN
+    v_pids := codemint.writers_of(CASE WHEN p_job IS NULL THEN 'rewards' ELSE 'jobs' END);
+  END IF;
   IF num_nonnulls(v_pids, v_prepared) > 0 AND codemint.is_row_locked(p_job, p_reward) THEN
     RETURN QUERY SELECT * FROM codemint.root_holders(v_pids, v_prepared, p_least);
   END IF;
