@@ -62,14 +62,14 @@ struct LockHolderTests {
       try await other.script(
         "SET application_name = 'between'; BEGIN; SELECT FROM codemint.jobs FOR UPDATE"
       )
-      async let waiting: Void = other.script("SELECT FROM codemint.quotas")
+      async let waiting = other.script("SELECT FROM codemint.quotas")
       try await Self.until(person, "SELECT count(*) > 0 FROM pg_locks WHERE NOT granted")
       let row = try await person.query("SELECT * FROM codemint.waits").one()
       #expect(try row.text("reason") == "locked")
       let why = try row.text("why")
       #expect(why.contains("root") && !why.contains("between"), "\(why)")
       try await ledger.bystander.script("ROLLBACK")
-      try await waiting
+      _ = try await waiting
       await other.close()
     }
   }

@@ -238,8 +238,6 @@ struct MomentTests {
         Statement("SELECT reason FROM codemint.waits WHERE job_id <> \(call.call.job.number)")
       )
       #expect(try waits.one().text(0) == "time")
-      let queries = JobQueries(pool: ledger.pool)
-      _ = try await queries.standstill()
     }
   }
 
