@@ -82,6 +82,7 @@ DECLARE
   v_job       codemint.jobs;
   v_account   codemint.account;
   v_passed    uuid[] := '{}';
+  v_headless  uuid[] := '{}';
 BEGIN
   PERFORM FROM codemint.claim_turn t FOR NO KEY UPDATE;
   v_now := clock_timestamp();
@@ -96,7 +97,7 @@ BEGIN
     RETURN v_claim;
   END IF;
   LOOP
-    v_candidate := codemint.choose_candidate(v_account, v_now, v_passed);
+    v_candidate := codemint.choose_candidate(v_account, v_now, v_passed, v_headless);
     IF v_candidate.is_crowded AND codemint.place_pending() THEN
       v_claim.wait_us := 0;
       RETURN v_claim;
@@ -117,12 +118,9 @@ BEGIN
     IF v_reward.reward_id IS NOT NULL THEN
       SELECT * INTO v_job FROM codemint.jobs j
       WHERE j.id = v_candidate.job_id FOR NO KEY UPDATE SKIP LOCKED;
-      IF NOT FOUND THEN
-        v_job := codemint.next_unlocked_job(v_candidate);
-        v_candidate.is_new := v_job.is_new;
-        v_candidate.queue_position := v_job.queue_position;
-      END IF;
-      EXIT WHEN v_job.id IS NOT NULL;
+      EXIT WHEN FOUND;
+      v_headless := v_headless || v_candidate.reward_id;
+      CONTINUE WHEN codemint.queue_unlocked(v_candidate.reward_id);
     END IF;
     v_passed := v_passed || v_candidate.reward_id;
   END LOOP;
@@ -438,10 +436,11 @@ BEGIN
 END
 $$;
 
--- The first job in the queue of a candidate's reward that nobody has locked; the reward is locked. All
--- fields are null if there is none, and then the reward is passed over for a moment.
-CREATE OR REPLACE FUNCTION codemint.next_unlocked_job(p_candidate codemint.candidate)
-RETURNS codemint.jobs
+-- Lets a reward, which is locked, stand in the queue where its first jobs stand that nobody has locked;
+-- these are locked then. If it kept the place of a job that somebody has locked, it would be first at every
+-- claim, and its other jobs would take the turns of all other rewards. The next change of the queue finds
+-- the heads anew. Returns false if there is no such job; the reward is then passed over for a moment.
+CREATE OR REPLACE FUNCTION codemint.queue_unlocked(p_reward uuid) RETURNS boolean
 LANGUAGE plpgsql
 SET enable_seqscan = off
 SET enable_bitmapscan = off
@@ -449,26 +448,36 @@ SET enable_sort = off
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-  v_job codemint.jobs;
+  v_new      record;
+  v_next     record;
+  v_priority smallint;
 BEGIN
-  SELECT * INTO v_job FROM codemint.jobs j
-  WHERE j.reward_id = p_candidate.reward_id AND j.is_new
+  -- A job may have left the queue for good (TRUNCATE), or may not have been taken into it yet.
+  PERFORM codemint.refresh_queue(p_reward);
+  SELECT j.priority, j.next_call_at, j.id INTO v_new
+  FROM codemint.jobs j
+  WHERE j.reward_id = p_reward AND j.is_new
   ORDER BY j.priority, j.next_call_at, j.id
   LIMIT 1 FOR NO KEY UPDATE SKIP LOCKED;
-  IF NOT FOUND THEN
-    SELECT * INTO v_job FROM codemint.jobs j
-    WHERE j.reward_id = p_candidate.reward_id AND j.queue_position IS NOT NULL
-    ORDER BY j.priority, j.queue_position
-    LIMIT 1 FOR NO KEY UPDATE SKIP LOCKED;
-  END IF;
-  IF NOT FOUND THEN
-    -- A job may have left the queue for good (TRUNCATE), so that its reward has another head.
-    PERFORM codemint.refresh_queue(p_candidate.reward_id);
+  SELECT j.priority, j.queue_position INTO v_next
+  FROM codemint.jobs j
+  WHERE j.reward_id = p_reward AND j.queue_position IS NOT NULL
+  ORDER BY j.priority, j.queue_position
+  LIMIT 1 FOR NO KEY UPDATE SKIP LOCKED;
+  v_priority := least(v_new.priority, v_next.priority);
+  IF v_priority IS NULL THEN
     UPDATE codemint.rewards r
     SET passed_over_until = clock_timestamp() + interval '50 milliseconds'
-    WHERE r.reward_id = p_candidate.reward_id;
+    WHERE r.reward_id = p_reward;
+    RETURN false;
   END IF;
-  RETURN v_job;
+  UPDATE codemint.rewards r
+  SET queue_priority = v_priority,
+      new_since = CASE WHEN v_new.priority = v_priority THEN v_new.next_call_at END,
+      new_job = CASE WHEN v_new.priority = v_priority THEN v_new.id END,
+      queue_head = CASE WHEN v_next.priority = v_priority THEN v_next.queue_position END
+  WHERE r.reward_id = p_reward;
+  RETURN true;
 END
 $$;
 

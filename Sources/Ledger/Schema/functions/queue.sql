@@ -163,9 +163,11 @@ $$;
 
 -- The job whose call is next, without rewards in p_passed; job_id is null if no job can be served. This
 -- is a hint, found without a lock, and the caller reads the rows again under their locks. The plans are
--- pinned as in refresh_queue.
+-- pinned as in refresh_queue. Of rewards in p_headless somebody has locked the first job; its placement may
+-- be locked too, and is not looked at (queue_unlocked).
 CREATE OR REPLACE FUNCTION codemint.next_candidate(
-  p_account codemint.account, p_now timestamptz, p_passed uuid[] DEFAULT '{}'
+  p_account codemint.account, p_now timestamptz, p_passed uuid[] DEFAULT '{}',
+  p_headless uuid[] DEFAULT '{}'
 ) RETURNS codemint.candidate
 LANGUAGE plpgsql STABLE
 SET enable_seqscan = off
@@ -189,7 +191,8 @@ BEGIN
     SELECT o.* FROM codemint.rewards o WHERE o.reward_id = p.reward_id LIMIT 1) r ON true
   WHERE r.closed_at IS NULL AND coalesce(r.in_flight, 0) < v_limit
     AND r.awaits_listing IS NOT TRUE AND coalesce(r.paused_until, '-infinity') <= p_now
-    AND coalesce(r.passed_over_until, '-infinity') <= p_now AND p.reward_id <> ALL (p_passed)
+    AND coalesce(r.passed_over_until, '-infinity') <= p_now
+    AND p.reward_id <> ALL (p_passed) AND p.reward_id <> ALL (p_headless)
   ORDER BY p.priority, p.due_at, p.job_id
   LIMIT 1;
   IF NOT FOUND THEN
@@ -239,13 +242,13 @@ $$;
 -- a few may have locked hundreds: an operator pauses many jobs. Passing over each of them would take
 -- longer than a claim may.
 CREATE OR REPLACE FUNCTION codemint.choose_candidate(
-  p_account codemint.account, p_now timestamptz, p_passed uuid[]
+  p_account codemint.account, p_now timestamptz, p_passed uuid[], p_headless uuid[]
 ) RETURNS codemint.candidate
 LANGUAGE plpgsql
 AS $$
 BEGIN
   IF cardinality(p_passed) < 5 THEN
-    RETURN codemint.next_candidate(p_account, p_now, p_passed);
+    RETURN codemint.next_candidate(p_account, p_now, p_passed, p_headless);
   END IF;
   RETURN codemint.next_unlocked(p_account, p_now, p_passed);
 END
