@@ -34,9 +34,12 @@ struct WakeService: Service {
   }
 
   func run() async {
+    var isLost = false
     for await event in listener.cancelOnGracefulShutdown() {
       switch event {
       case .listening:
+        if isLost { logger.notice("woken again") }
+        isLost = false
         logger.debug("listening for wakes")
         worker.wake()
       case .notification(let notification) where notification.channel == "codemint_control":
@@ -44,6 +47,7 @@ struct WakeService: Service {
       case .notification:
         worker.wake()
       case .lost(let error):
+        isLost = true
         logger.notice(
           "not woken for now, polling",
           metadata: ["error": "\(error)\(advice(on: error))", "setting": "\(setting.rawValue)"]

@@ -43,7 +43,16 @@ struct DatabaseExamination {
       findings += try await trials(connection, for: state)
       findings += try await account(connection)
     } catch {
-      findings.append(.failed(subject, "\(error)", "correct the failed lines above first"))
+      let isFirst = !findings.contains { $0.verdict == .failed }
+      findings.append(
+        .failed(
+          subject,
+          "\(error)",
+          isFirst
+            ? "correct what the message names, and run codemint doctor again"
+            : "correct the failed lines above first"
+        )
+      )
     }
     await connection.close()
     return findings
