@@ -92,7 +92,25 @@ extension StoreError {
       } else {
         .failed
       }
-    self.init(code, error.description, cause: Cause(error))
+    let function = error.function.flatMap { $0.hasPrefix("codemint.") ? nil : $0 }
+    self.init(
+      code,
+      error.description + (function.map { " [raised by \($0)]" } ?? ""),
+      cause: Cause(error),
+      sqlState: error.isOutcomeUnknown ? nil : error.sqlState,
+      raisedBy: function
+    )
+  }
+
+  /// The same error without these codes: a trigger of somebody's own may quote them.
+  func hiding(_ codes: [IssuedCode]) -> StoreError {
+    var text = description
+    for code in codes where !code.code.isEmpty {
+      for form in [code.code, code.code.lowercased(), code.code.uppercased()] {
+        text.replace(form, with: "(code)")
+      }
+    }
+    return StoreError(self.code, text, cause: cause, sqlState: sqlState, raisedBy: raisedBy)
   }
 
   /// What `codemint.require_code` raises.

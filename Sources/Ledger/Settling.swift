@@ -12,8 +12,46 @@ extension PostgresStore {
   /// After a settlement and a claim that did not wait for the disk: now both are there.
   private static let awaitDurable: Statement = "SELECT codemint.await_durable($1) AS is_sending"
 
+  private static let noteRefusal: Statement = """
+    SELECT codemint.note_refusal($1, $2, $3, $4, $5, $6, $7)
+    """
+
+  private static let forgetRefusal: Statement = "SELECT codemint.forget_refusal($1)"
+
+  /// See `Store.note(_:)`.
+  public func note(_ refusal: RefusedSettlement) async throws(StoreError) {
+    let (call, error) = (refusal.call, refusal.error)
+    try await translated { () throws(PostgresError) in
+      _ = try await run(
+        Self.noteRefusal,
+        [
+          .uuid(call.id), .int8(call.job.number), .uuid(call.reward), .text(error.sqlState),
+          .text(error.description), .text(error.raisedBy), .bytea(refusal.evidence),
+        ]
+      )
+    }
+  }
+
+  /// See `Store.forgetRefusal`.
+  public func forgetRefusal(of call: CallID) async throws(StoreError) {
+    try await translated { () throws(PostgresError) in
+      _ = try await run(Self.forgetRefusal, [.uuid(call)])
+    }
+  }
+
   /// See `Store.settle`.
   public func settle(_ settlement: Settlement, thenClaim next: ClaimRequest?) async -> SettleAnswer
+  {
+    let answer = await answer(settlement, thenClaim: next)
+    let codes = settlement.codes + settlement.unattributed
+    return SettleAnswer(
+      settled: answer.settled.mapError { $0.hiding(codes) },
+      claim: answer.claim?.mapError { $0.hiding(codes) }
+    )
+  }
+
+  private func answer(_ settlement: Settlement, thenClaim next: ClaimRequest?) async
+    -> SettleAnswer
   {
     do throws(PostgresError) {
       return try await pool.withConnection(deadline: deadlines.settle) {

@@ -43,6 +43,9 @@ public struct PostgresError: Error, Sendable {
   public var column: String?
   /// The constraint that refused a row.
   public var constraint: String?
+  /// The innermost function that the error came from, with schema and parameters, if it came from one in
+  /// PL/pgSQL. The rest of the server's CONTEXT quotes rows, and is not kept.
+  public var function: String?
   /// Whether the statement may have taken effect although it failed: the connection was lost or
   /// given up before the server had said how the statement ended.
   public var isOutcomeUnknown: Bool

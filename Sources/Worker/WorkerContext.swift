@@ -55,11 +55,10 @@ struct WorkerContext: Sendable {
     await signals.drain.wait(until: clock.now + length, on: clock)
   }
 
-  /// Waits after a failure of the database; longer the longer it lasts.
+  /// Waits after a failure of the database; longer the longer it lasts. A drain does not cut it short: what
+  /// has to be recorded is tried again all the same.
   /// - Returns: False if the task was cancelled, so that waiting is of no use.
-  func pause(after error: StoreError, during activity: OutageRecord.Activity = .other) async
-    -> Bool
-  {
+  func pause(after error: StoreError, during activity: OutageRecord.Activity) async -> Bool {
     do {
       try await clock.sleep(until: clock.now + retryDelay(after: error, during: activity))
       return true
@@ -68,12 +67,29 @@ struct WorkerContext: Sendable {
     }
   }
 
-  /// Notes a failure of the database, and tells how long not to ask again.
-  func retryDelay(
-    after error: StoreError,
-    during activity: OutageRecord.Activity = .other
-  ) -> Duration {
-    dice.wait(.database, failures: outage.failed(error, during: activity))
+  /// Notes a failure of the database, and tells how long not to ask again. What somebody has to mend first
+  /// is asked ever less often.
+  func retryDelay(after error: StoreError, during activity: OutageRecord.Activity) -> Duration {
+    let failures = outage.failed(error, during: activity)
+    return dice.wait(error.cause == .refused ? .refused : .database, failures: failures)
+  }
+
+  /// Carries out what no stop has to wait for: when the worker drains, it is cancelled.
+  func untilDrain<Value: Sendable>(_ body: @escaping @Sendable () async -> Value) async -> Value {
+    await withTaskGroup(of: Value?.self) { group in
+      group.addTask { await body() }
+      group.addTask {
+        await signals.drain.wait()
+        return nil
+      }
+      var value: Value?
+      for await ended in group {
+        value = ended ?? value
+        group.cancelAll()
+      }
+      guard let value else { preconditionFailure("one of the two has a value") }
+      return value
+    }
   }
 
   /// How the others see this worker.
@@ -103,8 +119,10 @@ extension WorkerContext {
       try await store.applyFeedback(feedback, age: clock.now - askedAt)
     } catch {
       // The next answer says it again.
-      _ = outage.failed(error)
+      _ = outage.failed(error, during: .pacing)
+      return answer.value
     }
+    outage.succeeded(.pacing)
     return answer.value
   }
 

@@ -106,6 +106,16 @@ public final class MemoryStore: Store {
     }
   }
 
+  /// See `Store.note(_:)`.
+  public func note(_ refusal: RefusedSettlement) async throws(StoreError) {
+    try request { ledger, _ throws(StoreError) in ledger.note(refusal) }
+  }
+
+  /// See `Store.forgetRefusal`.
+  public func forgetRefusal(of call: CallID) async throws(StoreError) {
+    try request { ledger, _ throws(StoreError) in ledger.forgetRefusal(of: call) }
+  }
+
   /// See `Store.retire`.
   public func retire(_ worker: WorkerID) async throws(StoreError) {
     try request { ledger, now throws(StoreError) in ledger.retire(worker) }

@@ -5,7 +5,8 @@ public import Provisioning
 open class RemoteStore: Store, @unchecked Sendable {
   /// What a worker asks of a store.
   public enum Question: String, Hashable, Sendable {
-    case heartbeat, claim, renew, settle, slot, feedback, probe, retire, reconcile, track, prune
+    case heartbeat, claim, renew, settle, slot, feedback, probe, retire, reconcile, track, prune,
+      refusal
   }
 
   /// The ledger behind the connection.
@@ -77,6 +78,18 @@ open class RemoteStore: Store, @unchecked Sendable {
   {
     try await request(.probe) { () throws(StoreError) in
       try await memory.recordProbe(answer)
+    }
+  }
+
+  open func note(_ refusal: RefusedSettlement) async throws(StoreError) {
+    try await request(.refusal, call: refusal.call.id) { () throws(StoreError) in
+      try await memory.note(refusal)
+    }
+  }
+
+  open func forgetRefusal(of call: CallID) async throws(StoreError) {
+    try await request(.refusal, call: call) { () throws(StoreError) in
+      try await memory.forgetRefusal(of: call)
     }
   }
 

@@ -114,6 +114,39 @@ struct OutageTests {
     }
   }
 
+  @Test(
+    """
+    a call that cannot be settled while others can: said once when it begins and once when it ends, asked \
+    ever less often, told to the ledger with its answer, and settled when it can be
+    """
+  )
+  func oneCall() throws {
+    let refused = StoreError(.failed, "why", cause: .refused, sqlState: "P0001")
+    try Trial.run { trial in
+      trial.store.refuse(Samples.reward(1), refused)
+      let job = trial.insert(400)
+      trial.insert(40_000, of: 2)
+      trial.worker.wake()
+      try await trial.until { $0.jobs.values.contains { $0.state == .completed } }
+      await trial.time.pass(.seconds(600))
+      let words = "the database refuses; trying until somebody has repaired it"
+      let begins = trial.log.lines(words)
+      #expect(begins.map(\.level) == [.warning])
+      #expect(begins.first?.metadata.contains("call") == true)
+      #expect(trial.log.lines("the database does again what it is asked").isEmpty)
+      #expect(try trial.job(job).outstanding == 400)
+      let call = try #require(trial.memory.ledger.refusals.keys.first)
+      #expect(trial.memory.ledger.answers[call] != nil)
+      // Up to 15 s apart, 7.5 in the mean.
+      #expect(trial.store.entries(.settle).count { $0.call == call } < 200)
+      trial.store.refuse(Samples.reward(1), nil)
+      try await trial.untilAllCompleted()
+      #expect(trial.log.lines(words).count == 1)
+      #expect(trial.log.lines("the database does again what it is asked").count == 1)
+      #expect(trial.memory.ledger.refusals.isEmpty && trial.memory.ledger.answers.isEmpty)
+    }
+  }
+
   @Test("a failure that only somebody can mend is retried with growing pauses")
   func notHot() throws {
     try Trial.run { trial in

@@ -94,8 +94,19 @@ extension PostgresError {
     sqlState = result.field("C")
     column = result.field("c")
     constraint = result.field("n")
+    function = result.field("W").flatMap { Self.function(inContext: $0) }
     isStalePlan = sqlState == "0A000" && result.field("R") == "RevalidateCachedQuery"
     // The two states say in so many words that the outcome is unknown.
     isOutcomeUnknown = isLost || sqlState == "40003" || sqlState == "08007"
+  }
+
+  /// The function in the first line of a CONTEXT, such as `PL/pgSQL function public.f(bigint) line 3 at
+  /// RAISE`. The words are translated, the signature is not; whatever else is in the line is data.
+  private static func function(inContext context: String) -> String? {
+    guard let line = context.split(whereSeparator: \.isNewline).first, line.hasPrefix("PL/pgSQL")
+    else {
+      return nil
+    }
+    return line.firstMatch(of: #/[\w$."]+\([^()]*\)/#).map { String($0.output) }
   }
 }

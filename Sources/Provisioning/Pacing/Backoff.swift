@@ -20,6 +20,9 @@ public struct Backoff: Hashable, Sendable {
   /// For a database that cannot be reached.
   public static let database = Backoff(base: .milliseconds(100), cap: .seconds(5))
 
+  /// For what the database refuses until somebody has mended it, such as a trigger.
+  public static let refused = Backoff(base: .milliseconds(200), cap: .seconds(15))
+
   /// The longest wait after this many failures in a row (1 for the first).
   public func ceiling(failures: Int) -> Duration {
     precondition(failures >= 1)

@@ -32,6 +32,12 @@ public protocol Store: ReconcilingStore, SyncingStore, RetentionStore {
   /// Records what a probe of the account showed: an accepted key unblocks it.
   func recordProbe(_ answer: TeamAnswer) async throws(StoreError)
 
+  /// Records that a call's outcome cannot be recorded, why, and the answer itself as evidence.
+  func note(_ refusal: RefusedSettlement) async throws(StoreError)
+
+  /// A call's outcome could be recorded after all: nothing of the refusal is left.
+  func forgetRefusal(of call: CallID) async throws(StoreError)
+
   /// Takes the worker off the list of those that live.
   func retire(_ worker: WorkerID) async throws(StoreError)
 }
@@ -47,6 +53,23 @@ public protocol RetentionStore: Sendable {
   /// - Parameter limit: How many calls to delete, and how many jobs to examine, at most.
   func pruneCalls(olderThan age: Duration, atMost limit: Int) async throws(StoreError)
     -> PrunedCalls
+}
+
+/// A settlement that the database refuses: by a trigger or a constraint of somebody's own, or a lock.
+public struct RefusedSettlement: Hashable, Sendable {
+  /// The call.
+  public let call: Call
+  /// Why the database refuses it; `sqlState` is not nil.
+  public let error: StoreError
+  /// The answer as it came, to be kept until it can be stored; nil if it has been kept, or there is none.
+  public let evidence: [UInt8]?
+
+  /// A settlement that was refused so.
+  public init(call: Call, error: StoreError, evidence: [UInt8]?) {
+    self.call = call
+    self.error = error
+    self.evidence = evidence
+  }
 }
 
 /// What pruning a batch of calls came to.
@@ -115,13 +138,25 @@ public struct StoreError: Error, Hashable, Sendable, CustomStringConvertible {
   public let cause: Cause
   /// What happened and what to do; holds no secret and no code value.
   public let description: String
+  /// The server's SQLSTATE, if it refused: then nothing was done.
+  public let sqlState: String?
+  /// The function that raised the error, with its schema and parameters, if it is somebody's own.
+  public let raisedBy: String?
 
   /// An error of this kind, described for people.
   /// - Parameter cause: What stands behind it; the usual cause of this kind if nil.
-  public init(_ code: Code, _ description: String, cause: Cause? = nil) {
+  public init(
+    _ code: Code,
+    _ description: String,
+    cause: Cause? = nil,
+    sqlState: String? = nil,
+    raisedBy: String? = nil
+  ) {
     self.code = code
     self.cause = cause ?? Self.usualCause(of: code)
     self.description = description
+    self.sqlState = sqlState
+    self.raisedBy = raisedBy
   }
 
   private static func usualCause(of code: Code) -> Cause {

@@ -25,7 +25,7 @@ struct Caller: Sendable {
       by: context.configuration.id,
       lengths: context.configuration.lengths,
       report: report,
-      team: report.outcome.needsTeam ? await checkTeam() : nil,
+      team: report.outcome.needsTeam ? await checkTeam(after: claimed.call.id) : nil,
       jitter: context.dice.jitter()
     )
     context.meters.ended(settlement)
@@ -48,13 +48,13 @@ struct Caller: Sendable {
       guard context.clock.now - slot > tolerance, moves < Self.mostMoves else { return nil }
       do throws(StoreError) {
         let moved = try await context.store.moveSlot(call, worker: context.configuration.id)
-        context.outage.succeeded()
+        context.outage.answered(.call(call))
         guard let moved else { return .slotMissed }
         slot = context.clock.now + moved
         moves += 1
         tolerance = claimed.tolerableLateness(ahead: .zero)
       } catch {
-        if await !context.pause(after: error) { return .draining }
+        await context.pause(for: context.retryDelay(after: error, during: .call(call)))
       }
     }
   }
@@ -72,13 +72,14 @@ struct Caller: Sendable {
   }
 
   /// Asks in a slot of its own. If no slot can be had, it asks without: the call before it had one.
-  private func checkTeam() async -> TeamAnswer {
+  /// A stop does not wait for the answer: the refusal is then the reward's own.
+  private func checkTeam(after call: CallID) async -> TeamAnswer {
     do throws(StoreError) {
       if let delay = try await context.store.reserveSlot() { await context.pause(for: delay) }
     } catch {
-      _ = context.outage.failed(error)
+      _ = context.outage.failed(error, during: .call(call))
     }
-    return await context.ask { await context.issuer.checkTeam() }
+    return await context.untilDrain { await context.ask { await context.issuer.checkTeam() } }
   }
 
   /// One line for a call that did not simply succeed; none for one that did.

@@ -15,13 +15,17 @@ struct Prober: Sendable {
 
   /// Asks once and records the answer.
   func probe() async {
-    let answer = await context.ask { await context.issuer.checkTeam() }
+    let answer = await context.untilDrain {
+      await context.ask { await context.issuer.checkTeam() }
+    }
+    guard !context.isDraining else { return }
     do throws(StoreError) {
       try await context.store.recordProbe(answer)
     } catch {
-      _ = context.outage.failed(error)
+      _ = context.outage.failed(error, during: .pacing)
       return
     }
+    context.outage.succeeded(.pacing)
     switch answer {
     case .accepted:
       if isOutage {

@@ -16,6 +16,7 @@ struct Settler: Sendable {
     var settlement = settlement
     var pending = claimsNext ? PendingClaim(context) : nil
     var next: AnsweredClaim?
+    var refusals = Refusals(context, settlement.call, answer)
     while true {
       let reply = await context.store.settle(settlement, thenClaim: pending?.request)
       if let claim = reply.claim, let asked = pending, case .success(let claim) = claim {
@@ -24,7 +25,8 @@ struct Settler: Sendable {
       }
       switch reply.settled {
       case .success(let receipt):
-        context.outage.succeeded(.settling)
+        context.outage.succeeded(.call(settlement.call.id))
+        await refusals.end()
         note(receipt, of: settlement)
         context.leases.remove(settlement.call.id)
         guard let pending else { return next }
@@ -32,9 +34,10 @@ struct Settler: Sendable {
       case .failure(let error):
         if error.code == .contentRefused, let storable = storable(settlement, answer) {
           settlement = storable
-        } else if await !context.pause(after: error, during: .settling) {
-          return next
+          continue
         }
+        await refusals.note(error)
+        if await !context.pause(after: error, during: .call(settlement.call.id)) { return next }
       }
     }
   }
@@ -50,7 +53,9 @@ struct Settler: Sendable {
         return AnsweredClaim(claim: claim, asked: pending, answeredAt: context.clock.now)
       } catch {
         let mayRepeat = await context.pause(after: error, during: .claiming)
-        if !mayRepeat || error.code == .superseded { return nil }
+        // A claim that the database refused was not made, and who stops needs none.
+        let isResolved = error.sqlState != nil && context.isDraining
+        if !mayRepeat || isResolved || error.code == .superseded { return nil }
       }
     }
   }
@@ -101,5 +106,46 @@ struct Settler: Sendable {
       if let message = settlement.errorMessage { reason["error"] = "\(message)" }
     }
     context.note(call.job, became: state, reason)
+  }
+}
+
+/// The refusals of one settlement: as soon as one is repeated, the ledger is told, so that operators see
+/// why the call stands still, and the answer is kept where no trigger of somebody's own is.
+private struct Refusals {
+  private let context: WorkerContext
+  private let call: Call
+  private let answer: Answer?
+  private var number = 0
+  private var isKept = false
+  private var isTold = false
+
+  init(_ context: WorkerContext, _ call: Call, _ answer: Answer?) {
+    self.context = context
+    self.call = call
+    self.answer = answer
+  }
+
+  mutating func note(_ error: StoreError) async {
+    guard error.sqlState != nil, error.code != .superseded else { return }
+    number += 1
+    guard number > 1 else { return }
+    let evidence = isKept ? nil : answer.map { Array($0.body.prefix(Bounds.unreadableAnswerBytes)) }
+    do throws(StoreError) {
+      try await context.store.note(RefusedSettlement(call: call, error: error, evidence: evidence))
+      isTold = true
+      isKept = isKept || evidence != nil
+    } catch {
+      context.logger.debug("could not record a refusal", metadata: ["error": "\(error)"])
+    }
+  }
+
+  func end() async {
+    guard isTold else { return }
+    do throws(StoreError) {
+      try await context.store.forgetRefusal(of: call.id)
+    } catch {
+      // The call has its outcome, so nobody is shown what is left.
+      context.logger.debug("could not take a refusal back", metadata: ["error": "\(error)"])
+    }
   }
 }

@@ -103,6 +103,8 @@ struct Dispatcher: Sendable {
         open(claimed.call, answered, &group)
         await letLeave(claimed)
       } catch {
+        // A claim that the database refused was not made: nothing of it has to be resolved.
+        if error.sqlState != nil { schedule.pending = nil }
         let pause = context.retryDelay(after: error, during: .claiming)
         return schedule.databaseFailed(pause: pause, now: context.clock.now)
       }
@@ -214,13 +216,14 @@ struct Dispatcher: Sendable {
     let code = block.flatMap { $0.isOutage ? nil : $0.code }
     let before = schedule.blockCode
     schedule.blockCode = code
+    if let before, code != before {
+      context.logger.notice("this is resolved", metadata: ["error_code": "\(before)"])
+    }
     if let block, let code, code != before {
       context.logger.warning(
         "nothing is sent until this is resolved",
         metadata: ["error_code": "\(code)", "error": "\(block.message)"]
       )
-    } else if code == nil, let before {
-      context.logger.notice("this is resolved", metadata: ["error_code": "\(before)"])
     }
     if let block, block.probeNow {
       let isOutage = block.isOutage

@@ -31,8 +31,9 @@ struct Lister: Sendable {
       }
       return listed
     } catch {
-      _ = context.outage.failed(error)
-      return .failure(FailedListing(.notAsked("the database does not answer"), counts: nil))
+      _ = context.outage.failed(error, during: .listing(plan.reward))
+      let failure = ListingFailure.notAsked("the ledger could not be asked: \(error)")
+      return .failure(FailedListing(failure, counts: nil))
     }
   }
 
@@ -106,7 +107,7 @@ struct Lister: Sendable {
     if delay > .seconds(5), try await !context.keep(taken, waiting: delay) {
       return .failure(isTaken)
     }
-    context.outage.succeeded()
+    context.outage.answered(.listing(taken))
     await context.pause(for: delay)
     guard !context.isDraining else { return .failure(.notAsked("the worker is stopping")) }
     reading.askedAt = context.clock.now

@@ -41,10 +41,20 @@ struct Reconciler: Sendable {
     }
   }
 
+  /// For so long nothing may have been due of a reward that the database refused.
+  private static let quiet: Duration = .seconds(900)
+
   /// A reward that this worker has taken, and when, on its own clock.
   private enum Work: Sendable {
     case doubt(DoubtCase, takenAt: Instant)
     case watch(WatchCase, takenAt: Instant)
+
+    var reward: RewardID {
+      switch self {
+      case .doubt(let doubt, _): doubt.reward
+      case .watch(let watch, _): watch.reward
+      }
+    }
   }
 
   /// Takes a reward; calls in doubt go before watches.
@@ -52,16 +62,19 @@ struct Reconciler: Sendable {
     let (id, lease) = (context.configuration.id, context.configuration.reconcilerLease)
     do throws(StoreError) {
       if let doubt = try await context.store.takeDoubt(id, lease: lease) {
+        context.outage.succeeded(.reconciling)
         return .doubt(doubt, takenAt: context.clock.now)
       }
       // Taken before the question, so that the end of the listing is never thought earlier than it was.
       let askedAt = context.clock.now
       if let watch = try await context.store.takeWatch(id, lease: lease) {
+        context.outage.succeeded(.reconciling)
         return .watch(watch, takenAt: askedAt)
       }
-      context.outage.succeeded()
+      context.outage.succeeded(.reconciling)
+      context.outage.forget(after: Self.quiet)
     } catch {
-      if await context.pause(after: error) { context.signals.doubt.notify() }
+      if await context.pause(after: error, during: .reconciling) { context.signals.doubt.notify() }
     }
     return nil
   }
@@ -74,8 +87,9 @@ struct Reconciler: Sendable {
       case .watch(let watch, let takenAt):
         try await Watcher(context, lister).list(watch, takenAt: takenAt)
       }
+      context.outage.succeeded(.listing(work.reward))
     } catch {
-      _ = await context.pause(after: error)
+      _ = await context.pause(after: error, during: .listing(work.reward))
     }
   }
 

@@ -6,17 +6,42 @@ import Synchronization
 /// when it begins and once when it ends.
 ///
 /// A cause that concerns connections ends when anything is answered on the connections that met it. Any
-/// other, such as a lock, ends when the activity that met it succeeds: that something else did proves
-/// nothing.
+/// other, such as a lock or a trigger, ends when the activity that met it succeeds, for the same call or
+/// reward: that something else did proves nothing.
 final class OutageRecord: Sendable {
   /// What the worker was doing.
-  enum Activity: String, Sendable {
-    case heartbeat, claiming, settling
-    case renewal = "renewing leases"
-    case other
+  enum Activity: Hashable, Sendable {
+    case heartbeat, claiming, renewal, reconciling, tracking, pruning, pacing
+    case call(CallID)
+    case listing(RewardID)
+    case tracked(RewardID)
 
     /// Whether it has connections that no other activity takes.
     fileprivate var isVital: Bool { self == .heartbeat || self == .renewal }
+
+    /// Whether another worker may carry it on, so that this one never sees the end of a cause.
+    fileprivate var mayMove: Bool {
+      switch self {
+      case .listing, .tracked: true
+      case .heartbeat, .claiming, .renewal, .reconciling, .tracking, .pruning, .pacing, .call: false
+      }
+    }
+
+    /// What it is and concerns, for people.
+    fileprivate var metadata: Logger.Metadata {
+      switch self {
+      case .heartbeat: ["during": "heartbeat"]
+      case .claiming: ["during": "claiming"]
+      case .renewal: ["during": "renewing leases"]
+      case .reconciling: ["during": "taking a reward to list it"]
+      case .tracking: ["during": "taking a reward to track its codes"]
+      case .pruning: ["during": "forgetting old calls"]
+      case .pacing: ["during": "recording what the API says of itself"]
+      case .call(let call): ["during": "settling", "call": "\(call)"]
+      case .listing(let reward): ["during": "listing", "reward": "\(reward)"]
+      case .tracked(let reward): ["during": "tracking codes", "reward": "\(reward)"]
+      }
+    }
   }
 
   /// Whose success shows that a cause is over.
@@ -30,16 +55,27 @@ final class OutageRecord: Sendable {
         ? .connections(ofVital: activity.isVital) : .activity(activity)
     }
 
-    func includes(_ other: Activity) -> Bool {
+    func includes(_ other: Activity, isStep: Bool) -> Bool {
       switch self {
       case .connections(let isVital): other.isVital == isVital
-      case .activity(let activity): other == activity
+      case .activity(let activity): !isStep && other == activity
       }
     }
   }
 
-  private struct Key: Hashable {
+  /// What is said once: causes that the server names differently are different ones.
+  private struct Cause: Hashable {
     let cause: StoreError.Cause
+    let sqlState: String?
+
+    init(_ error: StoreError) {
+      cause = error.cause
+      sqlState = error.cause == .refused ? error.sqlState : nil
+    }
+  }
+
+  private struct Key: Hashable {
+    let cause: Cause
     let scope: Scope
   }
 
@@ -48,6 +84,7 @@ final class OutageRecord: Sendable {
     var failures = 0
     /// Until then further failures are the same one, met by another service.
     var countedUntil: Instant?
+    var lastAt: Instant
   }
 
   private struct State {
@@ -73,7 +110,7 @@ final class OutageRecord: Sendable {
   /// functions of another version is no failure: this worker then drains. Nor is that a task was
   /// cancelled.
   /// - Returns: How often in a row it has not; 1 at least.
-  func failed(_ error: StoreError, during activity: Activity = .other) -> Int {
+  func failed(_ error: StoreError, during activity: Activity) -> Int {
     if error.code == .superseded {
       supersede(error)
       return 1
@@ -81,21 +118,22 @@ final class OutageRecord: Sendable {
     guard error.cause != .cancelled else { return 1 }
     meters.databaseFailed()
     let now = clock.now
-    let key = Key(cause: error.cause, scope: Scope(error.cause, activity))
+    let key = Key(cause: Cause(error), scope: Scope(error.cause, activity))
     let (count, isFirst) = state.withLock { state in
-      let isFirst = !state.troubles.keys.contains { $0.cause == error.cause }
-      var trouble = state.troubles[key] ?? Trouble(since: now)
+      let isFirst = !state.troubles.keys.contains { $0.cause == key.cause }
+      var trouble = state.troubles[key] ?? Trouble(since: now, lastAt: now)
+      trouble.lastAt = now
       if trouble.countedUntil.map({ now < $0 }) != true {
         trouble.failures += 1
         trouble.countedUntil = now + Backoff.database.ceiling(failures: trouble.failures)
-        state.troubles[key] = trouble
       }
+      state.troubles[key] = trouble
       return (trouble.failures, isFirst)
     }
     if isFirst {
       logger.warning(
         error.cause.beginning,
-        metadata: ["error": "\(error)", "during": "\(activity.rawValue)"]
+        metadata: activity.metadata.merging(["error": "\(error)"]) { $1 }
       )
     }
     return count
@@ -111,7 +149,7 @@ final class OutageRecord: Sendable {
         case .connections, .activity(.heartbeat): now - trouble.since >= patience
         case .activity: false
         }
-      }.keys.map(\.cause)
+      }.keys.map(\.cause.cause)
     }
     return causes.first.map { "\($0.beginning)" }
   }
@@ -133,19 +171,42 @@ final class OutageRecord: Sendable {
     signals.beginDrain()
   }
 
-  /// Notes that the database did what it was asked. While a superseded worker drains, some statements
-  /// are refused and others are not: all of that is one failure.
-  func succeeded(_ activity: Activity = .other) {
-    let ended: [(cause: StoreError.Cause, failures: Int)] = state.withLock { state in
+  /// Notes that the database did all of what it was asked for an activity. While a superseded worker drains,
+  /// some statements are refused and others are not: all of that is one failure.
+  func succeeded(_ activity: Activity) {
+    end { scope, _ in scope.includes(activity, isStep: false) }
+  }
+
+  /// Notes that the database did one thing of several for an activity. Its connections work; another step
+  /// may fail all the same, and has perhaps failed before.
+  func answered(_ activity: Activity) {
+    end { scope, _ in scope.includes(activity, isStep: true) }
+  }
+
+  /// What belongs to one reward may never come back to this worker: another one has taken the reward, or
+  /// nothing of it is due any more. What has not been met for so long is over, as far as can be known.
+  func forget(after quiet: Duration) {
+    let now = clock.now
+    end { scope, trouble in
+      guard case .activity(let activity) = scope else { return false }
+      return activity.mayMove && now - trouble.lastAt >= quiet
+    }
+  }
+
+  private func end(_ isOver: (Scope, Trouble) -> Bool) {
+    let ended: [(cause: Cause, failures: Int)] = state.withLock { state in
       guard !state.troubles.isEmpty, !state.isSuperseded else { return [] }
-      let over = state.troubles.filter { $0.key.scope.includes(activity) }
+      let over = state.troubles.filter { isOver($0.key.scope, $0.value) }
       for key in over.keys { state.troubles[key] = nil }
       let left = Set(state.troubles.keys.map(\.cause))
-      return over.map { (cause: $0.key.cause, failures: $0.value.failures) }
-        .filter { !left.contains($0.cause) }
+      let failures = Dictionary(
+        over.map { ($0.key.cause, $0.value.failures) },
+        uniquingKeysWith: max
+      )
+      return failures.filter { !left.contains($0.key) }.map { ($0.key, $0.value) }
     }
     for (cause, failures) in ended {
-      logger.notice(cause.end, metadata: ["failures": "\(failures)"])
+      logger.notice(cause.cause.end, metadata: ["failures": "\(failures)"])
     }
   }
 }

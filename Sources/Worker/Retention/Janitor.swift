@@ -29,14 +29,14 @@ struct Janitor: Sendable {
   private func prune() async -> Duration {
     do throws(StoreError) {
       let pruned = try await context.store.pruneCalls(olderThan: age, atMost: Self.batch)
-      context.outage.succeeded()
+      context.outage.succeeded(.pruning)
       if pruned.number > 0 {
         context.logger.debug("old calls forgotten", metadata: ["calls": "\(pruned.number)"])
       }
       return pruned.isLast ? Self.rest : Self.breath
     } catch {
       // Nothing is lost by doing it later, and the others say that the database does not answer.
-      _ = context.outage.failed(error)
+      _ = context.outage.failed(error, during: .pruning)
       return Self.rest
     }
   }

@@ -28,17 +28,26 @@ struct SyncTracker: Sendable {
         lease: configuration.reconcilerLease,
         first: rules.first
       )
-      context.outage.succeeded()
+      context.outage.succeeded(.tracking)
       switch answer {
       case .reward(let tracked):
-        try await SyncPass(context, rules, tracked).perform()
-        return .zero
+        return await pass(over: tracked)
       case .nothing(let wait):
         // Codes may be stored at any moment, and nobody is told.
         return min(max(wait ?? rules.first, Self.shortestWait), rules.first)
       }
     } catch {
-      return context.retryDelay(after: error)
+      return context.retryDelay(after: error, during: .tracking)
+    }
+  }
+
+  private func pass(over tracked: TrackedReward) async -> Duration {
+    do throws(StoreError) {
+      try await SyncPass(context, rules, tracked).perform()
+      context.outage.succeeded(.tracked(tracked.reward))
+      return .zero
+    } catch {
+      return context.retryDelay(after: error, during: .tracked(tracked.reward))
     }
   }
 
@@ -99,7 +108,7 @@ struct SyncPass: Sendable {
         worker: context.configuration.id,
         lease: context.configuration.reconcilerLease
       )
-      context.outage.succeeded()
+      context.outage.answered(.tracked(tracked.reward))
       switch slot {
       case .slot(let delay):
         await context.pause(for: delay)

@@ -366,7 +366,8 @@ struct RoleTests {
   ]
 
   private static let operatorsFunctions = [
-    "accept_cluster", "cancel_job", "explain_doubt", "forget_calls", "forget_set_aside",
+    "accept_cluster", "cancel_job", "explain_doubt", "forget_calls", "forget_refusal",
+    "forget_set_aside",
     "lock_holders", "pause_job", "purge_job", "resolve_call", "restore_single_rows", "resume_job",
     "retry_job", "set_limits", "set_priority", "set_quota", "stalled_since", "track_sync",
   ]

@@ -224,6 +224,17 @@ struct WaitsTests {
       why: "its reward has 2 call(s) out, as many as it may"
     ),
     Trouble(
+      reason: "unsettled",
+      setup: """
+        UPDATE codemint.jobs SET outstanding = 5;
+        \(doubtful)
+        SELECT codemint.note_refusal(id, job_id, reward_id, 'P0001', 'no', 'public.f()', '')
+          FROM codemint.calls;
+        """,
+      why: "the outcome of 1 of its calls cannot be recorded: no (public.f()); the answer is kept",
+      help: "mend or drop what refuses it"
+    ),
+    Trouble(
       reason: "slots",
       setup: "UPDATE codemint.account SET in_flight = 4",
       why: "4 call(s) are out, as many as there may be"

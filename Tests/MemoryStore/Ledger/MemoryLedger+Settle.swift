@@ -1,6 +1,20 @@
 public import Provisioning
 
 extension MemoryLedger {
+  /// A settlement is refused: `codemint.note_refusal`.
+  mutating func note(_ refusal: RefusedSettlement) {
+    let id = refusal.call.id
+    let isKept = refusal.evidence != nil && answers[id] == nil
+    if isKept { answers[id] = refusal.evidence }
+    refusals[id] = (refusals[id] ?? false) || isKept
+  }
+
+  /// It was recorded after all: `codemint.forget_refusal`.
+  mutating func forgetRefusal(of call: CallID) {
+    let isKept = refusals.removeValue(forKey: call) ?? false
+    if isKept, calls[call]?.state == .issued { answers[call] = nil }
+  }
+
   /// Records the ending of one call: `codemint.settle_call`. Asked twice, it changes nothing the
   /// second time; evidence beats lease.
   /// - Throws: `contentRefused` for what a Postgres database does not take.

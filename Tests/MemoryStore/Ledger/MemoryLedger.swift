@@ -49,6 +49,8 @@ public struct MemoryLedger: Hashable, Sendable {
   public internal(set) var rawCodes: [CodeID: CallID] = [:]
   /// Answers that could not be read or not be stored as rows.
   public internal(set) var answers: [CallID: [UInt8]] = [:]
+  /// Calls whose outcome cannot be recorded, and whether their answer is kept because of that.
+  public internal(set) var refusals: [CallID: Bool] = [:]
   /// What operators did to jobs and no worker has been told of.
   public internal(set) var untoldActions: [SteeredJob] = []
   /// What was told to listeners and not taken yet.

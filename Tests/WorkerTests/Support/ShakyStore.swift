@@ -28,6 +28,7 @@ final class ShakyStore: RemoteStore, @unchecked Sendable {
 
   private struct State {
     var isAway = false
+    var refusals: [RewardID: StoreError] = [:]
     var entries: [Entry] = []
     var sights: [ListingSight] = []
   }
@@ -66,6 +67,11 @@ final class ShakyStore: RemoteStore, @unchecked Sendable {
     state.withLock { $0.isAway = isAway }
   }
 
+  /// Lets the database refuse to settle the calls of a reward; nil ends that.
+  func refuse(_ reward: RewardID, _ error: StoreError?) {
+    state.withLock { $0.refusals[reward] = error }
+  }
+
   override func note(_ sight: ListingSight) async throws(StoreError) {
     state.withLock { $0.sights.append(sight) }
   }
@@ -73,7 +79,10 @@ final class ShakyStore: RemoteStore, @unchecked Sendable {
   override func settle(_ settlement: Settlement, thenClaim next: ClaimRequest?) async
     -> SettleAnswer
   {
-    let fault = await arrive(.settle, call: settlement.call.id, next: next?.call)
+    let refusal = state.withLock { $0.refusals[settlement.call.reward] }
+    let fault =
+      await arrive(.settle, call: settlement.call.id, next: next?.call)
+      ?? refusal.map { .refused($0) }
     let lost = StoreError(.unavailable, "away")
     let none = SettleAnswer(settled: .failure(lost), claim: next == nil ? nil : .failure(lost))
     switch fault {

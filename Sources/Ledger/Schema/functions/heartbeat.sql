@@ -141,7 +141,8 @@ AS $$
 DECLARE
   v_now     timestamptz := clock_timestamp();
   v_reward  uuid;
-  v_expired integer;
+  v_calls   uuid[];
+  v_jobs    bigint[];
   v_total   integer := 0;
 BEGIN
   FOR v_reward IN
@@ -151,26 +152,36 @@ BEGIN
   LOOP
     PERFORM FROM codemint.rewards r WHERE r.reward_id = v_reward FOR NO KEY UPDATE SKIP LOCKED;
     CONTINUE WHEN NOT FOUND;
-    v_expired := 0;
-    FOR call_id, job_id, reward_id IN
-      UPDATE codemint.calls c
-      SET state = 'in_doubt', error_code = 'lease_expired',
-          error_message = 'its worker did not renew the lease; it is not known what became of it',
-          updated_at = v_now
-      WHERE c.id IN (
-        SELECT s.id FROM codemint.calls s
-        WHERE s.reward_id = v_reward AND s.state = 'sending' AND s.lease_expires_at < v_now
-        FOR NO KEY UPDATE SKIP LOCKED)
-      RETURNING c.id, c.job_id, c.reward_id
-    LOOP
-      v_expired := v_expired + 1;
+    BEGIN
+      WITH expired AS (
+        UPDATE codemint.calls c
+        SET state = 'in_doubt', error_code = 'lease_expired',
+            error_message = 'its worker did not renew the lease; it is not known what became of it',
+            updated_at = v_now
+        WHERE c.id IN (
+          SELECT s.id FROM codemint.calls s
+          WHERE s.reward_id = v_reward AND s.state = 'sending' AND s.lease_expires_at < v_now
+          FOR NO KEY UPDATE SKIP LOCKED)
+        RETURNING c.id, c.job_id
+      )
+      SELECT array_agg(e.id), array_agg(e.job_id) INTO v_calls, v_jobs FROM expired e;
+      UPDATE codemint.rewards r
+      SET in_flight = greatest(r.in_flight - cardinality(v_calls), 0),
+          closed_at = coalesce(r.closed_at, v_now), reconcile_at = NULL
+      WHERE r.reward_id = v_reward AND cardinality(v_calls) > 0;
+    EXCEPTION
+      WHEN OTHERS THEN
+        -- Somebody's trigger or constraint refuses the rows: that must not end the whole heartbeat.
+        IF codemint.concerns_all(SQLSTATE) THEN
+          RAISE;
+        END IF;
+        CONTINUE;
+    END;
+    v_total := v_total + coalesce(cardinality(v_calls), 0);
+    reward_id := v_reward;
+    FOR call_id, job_id IN SELECT * FROM unnest(v_calls, v_jobs) LOOP
       RETURN NEXT;
     END LOOP;
-    UPDATE codemint.rewards r
-    SET in_flight = greatest(r.in_flight - v_expired, 0), closed_at = coalesce(r.closed_at, v_now),
-        reconcile_at = NULL
-    WHERE r.reward_id = v_reward AND v_expired > 0;
-    v_total := v_total + v_expired;
   END LOOP;
   IF v_total > 0 THEN
     UPDATE codemint.account a SET in_flight = greatest(a.in_flight - v_total, 0);

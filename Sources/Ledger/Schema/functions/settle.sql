@@ -76,6 +76,67 @@ BEGIN
 END
 $$;
 
+-- Records why the outcome of a call cannot be recorded, for waits to tell, and keeps the answer as it came
+-- where no trigger on jobs, calls or codes can refuse it.
+CREATE OR REPLACE FUNCTION codemint.note_refusal(
+  p_call uuid, p_job bigint, p_reward uuid, p_sqlstate text, p_message text, p_function text,
+  p_answer bytea
+) RETURNS void
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+SET lock_timeout = '1s'
+AS $$
+DECLARE
+  v_is_kept   boolean := false;
+  v_raised_by text := coalesce(
+    (SELECT string_agg(format('trigger %I on %s', t.tgname, t.tgrelid::regclass), ', ')
+     FROM pg_trigger t
+     WHERE t.tgfoid = to_regprocedure(p_function) AND NOT t.tgisinternal
+       AND t.tgrelid IN (SELECT c.oid FROM pg_class c WHERE c.relnamespace = 'codemint'::regnamespace)),
+    p_function);
+BEGIN
+  IF p_answer IS NOT NULL THEN
+    INSERT INTO codemint.answers (call_id, body) VALUES (p_call, p_answer) ON CONFLICT DO NOTHING;
+    v_is_kept := FOUND;
+  END IF;
+  INSERT INTO codemint.refused_settlements AS r
+    (call_id, job_id, reward_id, sqlstate, message, raised_by, has_evidence)
+  VALUES (p_call, p_job, p_reward, p_sqlstate, left(p_message, 1000), left(v_raised_by, 1000), v_is_kept)
+  ON CONFLICT (call_id) DO UPDATE
+  SET failed_at = clock_timestamp(), failures = r.failures + 1, sqlstate = excluded.sqlstate,
+      message = excluded.message, raised_by = excluded.raised_by,
+      has_evidence = r.has_evidence OR excluded.has_evidence;
+END
+$$;
+
+-- Deletes what note_refusal has written, after the outcome of the call was recorded. With it goes what
+-- is left of calls that other daemons settled, or a listing.
+CREATE OR REPLACE FUNCTION codemint.forget_refusal(p_call uuid) RETURNS void
+LANGUAGE plpgsql
+SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+  WITH gone AS (
+    DELETE FROM codemint.refused_settlements r
+    WHERE r.call_id IN (
+      SELECT s.call_id FROM codemint.refused_settlements s
+      WHERE s.call_id = p_call
+         OR s.failed_at < clock_timestamp() - interval '1 day'
+            AND NOT EXISTS (SELECT FROM codemint.calls c
+                            WHERE c.id = s.call_id AND c.state IN ('sending', 'in_doubt'))
+      FOR UPDATE SKIP LOCKED)
+    RETURNING r.call_id, r.has_evidence
+  )
+  -- The answer of any other call stays: it may be all that is known of codes.
+  DELETE FROM codemint.answers a USING gone g
+  WHERE a.call_id = g.call_id AND g.has_evidence
+    AND EXISTS (SELECT FROM codemint.calls c WHERE c.id = g.call_id AND c.state = 'issued');
+END
+$$;
+COMMENT ON FUNCTION codemint.forget_refusal(uuid) IS
+  'For the daemon: forgets that the outcome of a call could not be recorded.';
+
 -- Counts anew what a job has and what is out for it, because its counters are less than one of its
 -- calls holds: somebody wrote to them. What the ledger counts never keeps an answer out. p_copied codes
 -- are stored already and not counted yet. The job is locked.

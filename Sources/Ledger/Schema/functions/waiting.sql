@@ -232,6 +232,21 @@ AS $$
   WHERE j.id = p_job
 $$;
 
+-- The calls of a job whose outcome a daemon tries to record and the database refuses.
+CREATE OR REPLACE FUNCTION codemint.unsettled(p_job bigint, p_now timestamptz)
+RETURNS SETOF codemint.refused_settlements
+LANGUAGE sql STABLE
+ROWS 1
+SET search_path = pg_catalog, pg_temp
+AS $$
+  SELECT s.* FROM codemint.refused_settlements s
+  WHERE s.job_id = p_job
+    -- Daemons try at least every 15 seconds, and each try has half a minute.
+    AND s.failed_at > p_now - interval '2 minutes'
+    AND EXISTS (SELECT FROM codemint.calls c
+                WHERE c.id = s.call_id AND c.state IN ('sending', 'in_doubt'))
+$$;
+
 -- Why a job waits; the view waits shows it. Reasons of the job that need a person come first. Then
 -- come the reasons that stop every job, then those of the reward, then those that pass by
 -- themselves. The conditions are those of codemint.may_take.
@@ -254,11 +269,15 @@ DECLARE
   -- A call that is held for lack of evidence holds only its own room. It is shown when nothing else
   -- of the job is left to do.
   v_has_held_call boolean := false;
+  v_is_unsettled  boolean := false;
 BEGIN
   -- Calls are looked at only where it matters: the view waits asks this for every job.
   IF p_job.held OR p_job.issued + p_job.outstanding >= p_job.count THEN
     v_has_held_call := EXISTS (
       SELECT FROM codemint.calls c WHERE c.job_id = p_job.id AND c.held_at IS NOT NULL);
+  END IF;
+  IF p_job.outstanding > 0 THEN
+    v_is_unsettled := EXISTS (SELECT FROM codemint.unsettled(p_job.id, p_now));
   END IF;
   RETURN CASE
     WHEN p_job.finished_at IS NOT NULL THEN 'sync'
@@ -270,6 +289,7 @@ BEGIN
     WHEN p_locked THEN 'locked'
     WHEN NOT EXISTS (SELECT FROM codemint.workers w
                      WHERE w.expires_at >= p_now AND NOT w.draining) THEN 'daemon'
+    WHEN v_is_unsettled THEN 'unsettled'
     WHEN p_account.blocked_at IS NOT NULL THEN 'blocked'
     WHEN p_account.breaker = 'open' THEN 'failing'
     WHEN p_reward.closed_at IS NOT NULL THEN

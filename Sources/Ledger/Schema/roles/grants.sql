@@ -34,7 +34,7 @@ GRANT EXECUTE
                              timestamptz, timestamptz),
      codemint.next_slot(codemint.account, timestamptz), codemint.last_claimed_at(),
      codemint.as_planned(timestamptz, interval, timestamptz),
-     codemint.describe_claims(timestamptz)
+     codemint.describe_claims(timestamptz), codemint.unsettled(bigint, timestamptz)
   TO codemint_operator;
 
 -- Readers: codes, and the jobs that they belong to.
@@ -44,13 +44,14 @@ GRANT SELECT ON codemint.jobs, codemint.codes, codemint.unattributed_codes,
   TO codemint_reader;
 
 -- The daemon. It never deletes a job, a call or a code, so an id that was seen once is known for ever.
--- (forget_calls and forget_set_aside delete what nobody needs.) Nor does it say what an operator decided.
+-- (forget_calls, forget_refusal and forget_set_aside delete what nobody needs.) Nor does it say what an
+-- operator decided.
 GRANT SELECT ON ALL TABLES IN SCHEMA codemint TO codemint_worker;
 GRANT INSERT
   ON codemint.codes, codemint.rewards, codemint.reward_watches, codemint.workers,
      codemint.unattributed_codes, codemint.answers, codemint.raw_codes,
      codemint.pending_placements, codemint.tracked_rewards, codemint.resyncs,
-     codemint.listed_codes, codemint.observed_facts
+     codemint.listed_codes, codemint.observed_facts, codemint.refused_settlements
   TO codemint_worker;
 GRANT INSERT
   (id, job_id, reward_id, prefix, size, state, outstanding, worker, lease, api_timeout, listing_gap,
@@ -90,6 +91,7 @@ BEGIN
             WHEN 'healing' THEN a.attname <> 'only_row'
             -- For locks that skip what somebody else has locked; nothing is ever written.
             WHEN 'pending_placements' THEN a.attname = 'due_at'
+            WHEN 'refused_settlements' THEN a.attname NOT IN ('call_id', 'job_id', 'reward_id', 'since')
             WHEN 'retention_progress' THEN a.attname <> 'only_row'
             WHEN 'observed_facts' THEN a.attname NOT IN ('fact', 'subject')
             WHEN 'unattributed_codes' THEN a.attname IN ('call_id', 'found_at')
@@ -129,7 +131,7 @@ BEGIN
   FOR v_routine IN
     SELECT p.oid::regprocedure AS name,
            CASE WHEN p.prosecdef AND p.proname NOT IN
-                  ('forget_calls', 'forget_set_aside', 'restore_single_rows')
+                  ('forget_calls', 'forget_refusal', 'forget_set_aside', 'restore_single_rows')
                 THEN 'codemint_operator' ELSE 'codemint_worker' END AS role
     FROM pg_proc p
     WHERE p.pronamespace = 'codemint'::regnamespace AND p.prorettype <> 'trigger'::regtype

@@ -864,6 +864,38 @@ COMMENT ON COLUMN codemint.answers.body IS
   'daemon may see it.';
 COMMENT ON COLUMN codemint.answers.stored_at IS 'When the answer was stored.';
 
+CREATE TABLE codemint.refused_settlements (
+  call_id      uuid        PRIMARY KEY,
+  job_id       bigint      NOT NULL,
+  reward_id    uuid        NOT NULL,
+  since        timestamptz NOT NULL DEFAULT clock_timestamp(),
+  failed_at    timestamptz NOT NULL DEFAULT clock_timestamp(),
+  failures     integer     NOT NULL DEFAULT 1,
+  sqlstate     text        NOT NULL,
+  message      text        NOT NULL,
+  raised_by    text,
+  has_evidence boolean     NOT NULL
+);
+
+CREATE INDEX refused_settlements_by_job ON codemint.refused_settlements (job_id);
+
+COMMENT ON TABLE codemint.refused_settlements IS
+  'Calls whose outcome the database refuses to record, again and again: because of a trigger or a '
+  'constraint of somebody''s own, or a lock. A daemon tries until it succeeds, and then deletes the row.';
+COMMENT ON COLUMN codemint.refused_settlements.call_id IS 'The call.';
+COMMENT ON COLUMN codemint.refused_settlements.job_id IS 'The job of the call.';
+COMMENT ON COLUMN codemint.refused_settlements.reward_id IS 'The reward of the call.';
+COMMENT ON COLUMN codemint.refused_settlements.since IS 'When it was refused first.';
+COMMENT ON COLUMN codemint.refused_settlements.failed_at IS 'When it was refused last.';
+COMMENT ON COLUMN codemint.refused_settlements.failures IS 'How often it was refused since.';
+COMMENT ON COLUMN codemint.refused_settlements.sqlstate IS 'The SQLSTATE of the last refusal.';
+COMMENT ON COLUMN codemint.refused_settlements.message IS
+  'The last refusal in the server''s words, without the codes of the call.';
+COMMENT ON COLUMN codemint.refused_settlements.raised_by IS
+  'The trigger, or else the function, that refuses; null if it is none of somebody''s own.';
+COMMENT ON COLUMN codemint.refused_settlements.has_evidence IS
+  'Whether answers has kept the answer of the call because of this.';
+
 CREATE TABLE codemint.raw_codes (
   id           uuid        PRIMARY KEY,
   reward_id    uuid        NOT NULL,

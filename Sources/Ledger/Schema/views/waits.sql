@@ -65,6 +65,9 @@ SELECT (s.job).id AS job_id, (s.job).reward_id, (s.job).state, w.reason,
            ELSE 'other systems have yet to take its codes' END
          WHEN 'locked' THEN k.what || ' is locked by ' || k.holder
          WHEN 'unclaimable' THEN 'it cannot be claimed: ' || r.error_message
+         WHEN 'unsettled' THEN 'the outcome of ' || u.number || ' of its calls cannot be recorded: ' || u.message
+           || coalesce(' (' || u.raised_by || ')', '')
+           || CASE WHEN u.has_evidence THEN '; the answer is kept' ELSE '' END
          WHEN 'pace' THEN 'the next slot of the pace has not come'
          WHEN 'turn' THEN CASE WHEN (s.job).outstanding > 0 THEN 'it runs'
                                ELSE 'it is due, and other jobs go first' END
@@ -101,6 +104,7 @@ SELECT (s.job).id AS job_id, (s.job).reward_id, (s.job).state, w.reason,
          WHEN 'turn' THEN format('none, or SELECT codemint.set_priority(%s, 0)', (s.job).id)
          WHEN 'locked' THEN k.what_helps
          WHEN 'unclaimable' THEN 'mend the row, or what refuses it; then it proceeds by itself'
+         WHEN 'unsettled' THEN 'mend or drop what refuses it; then it proceeds by itself'
          WHEN 'unknown' THEN 'see the daemons'' logs, and codemint doctor'
          ELSE 'none: it proceeds by itself'
        END AS what_to_do,
@@ -109,6 +113,7 @@ SELECT (s.job).id AS job_id, (s.job).reward_id, (s.job).state, w.reason,
          WHEN 'paused' THEN coalesce(p.done_at, (s.job).updated_at)
          WHEN 'suspended' THEN (l.identity).suspended_at
          WHEN 'locked' THEN k.since
+         WHEN 'unsettled' THEN u.since
          WHEN 'daemon' THEN (SELECT max(w.seen_at) FROM codemint.workers w)
          WHEN 'blocked' THEN (l.account).blocked_at
          WHEN 'failing' THEN (l.account).failed_at
@@ -164,6 +169,12 @@ LEFT JOIN LATERAL (
   WHERE c.job_id = (s.job).id AND c.reward_id = (s.job).reward_id AND c.state = 'in_doubt'
 ) d ON w.reason IN ('decision', 'doubt')
 LEFT JOIN LATERAL (
+  SELECT count(*) AS number, min(n.since) AS since, bool_or(n.has_evidence) AS has_evidence,
+         (array_agg(n.message ORDER BY n.failed_at DESC))[1] AS message,
+         (array_agg(n.raised_by ORDER BY n.failed_at DESC))[1] AS raised_by
+  FROM codemint.unsettled((s.job).id, l.asked_at) n
+) u ON w.reason = 'unsettled'
+LEFT JOIN LATERAL (
   SELECT x.done_by, x.note, x.done_at FROM codemint.job_actions x
   WHERE x.job_id = (s.job).id AND x.action = 'pause' ORDER BY x.id DESC LIMIT 1
 ) p ON w.reason = 'paused';
@@ -176,7 +187,8 @@ COMMENT ON COLUMN codemint.waits.reward_id IS 'The reward of the job.';
 COMMENT ON COLUMN codemint.waits.state IS 'The job''s state.';
 COMMENT ON COLUMN codemint.waits.reason IS
   'A person has to act: decision (a held call), held, paused, suspended, locked (a transaction keeps a row '
-  'or a table), daemon (none is alive), blocked (the key), unclaimable (the row is refused), unknown. The job '
+  'or a table), daemon (none is alive), unsettled (the outcome of a call is refused), blocked (the key), '
+  'unclaimable (the row is refused), unknown. The job '
   'proceeds by itself: time (not yet due), failing (the breaker), doubt, answers (calls are out), '
   'upgrade, listing, refused (the reward backs off), pause (all workers wait), reward or slots (enough '
   'calls are out), pace (no slot yet), sync, turn (it runs, or others go first).';
