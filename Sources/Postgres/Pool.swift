@@ -60,7 +60,7 @@ public final class Pool: Sendable {
     }
   }
 
-  /// Lends no more, and waits until every loan has come back and every connection is closed.
+  /// Lends no more, and waits until every loan has come back and every idle connection is closed.
   public func close() async {
     for connection in state.withLock({ $0.close() }) { await connection.close() }
     await withCheckedContinuation { continuation in

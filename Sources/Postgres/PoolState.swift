@@ -102,9 +102,11 @@ struct PoolState {
     return idle.map(\.connection)
   }
 
+  /// Connections that are being made are not waited for: nothing can hurry them, and each closes itself when
+  /// it finds the pool closed.
   /// - Returns: False if there is nothing to wait for.
   mutating func awaitEmpty(_ continuation: CheckedContinuation<Void, Never>) -> Bool {
-    guard lent > 0 || connecting > 0 else { return false }
+    guard lent > 0 else { return false }
     closers.append(continuation)
     return true
   }
@@ -124,7 +126,7 @@ struct PoolState {
 
   private mutating func orders() -> Orders {
     var orders = Orders()
-    if lent == 0, connecting == 0 {
+    if lent == 0 {
       orders.closers = closers
       closers = []
     }

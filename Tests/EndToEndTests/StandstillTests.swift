@@ -138,6 +138,30 @@ struct StandstillTests {
     }
   }
 
+  @Test("a stop with nothing in flight waits for nobody's lock, nor for a database that is silent")
+  func stopsAtOnce() async throws {
+    try await Stage.play { stage in
+      let silence = try ClosedDoor(isSilent: true)
+      let limit = Duration.seconds(12)
+      try await stage.whileHolding("SELECT FROM codemint.account FOR UPDATE") {
+        try await stage.database.insert(Job(Reward.first, 10))
+        let locked = try stage.daemon()
+        try await locked.errors.line("somebody else holds a lock for too long")
+        let lost = try stage.daemon([
+          "CODEMINT_DATABASE_URL": "postgresql://postgres@127.0.0.1:\(silence.port)/postgres"
+        ])
+        try await silence.knocks(1)
+        for daemon in [locked, lost] {
+          let start = ContinuousClock.now
+          daemon.send(SIGTERM)
+          #expect(try await daemon.end() == .status(0))
+          // With an API timeout of 60 seconds a drain may take 65.
+          #expect(ContinuousClock.now - start < limit)
+        }
+      }
+    }
+  }
+
   @Test(
     "a login without a role holds every advisory lock it can see and floods NOTIFY: jobs are done"
   )

@@ -20,13 +20,14 @@ struct DatabaseGate {
     var failures = 0
     while !Task.isShuttingDownGracefully {
       watch.progress()
-      switch await complaint() {
+      switch await cancelWhenGracefulShutdown({ await complaint() }) {
       case .success(nil):
         if failures > 0 { logger.notice("the database answers") }
         return true
       case .success(let complaint?):
         throw complaint
       case .failure(let error):
+        if Task.isShuttingDownGracefully { return false }
         guard error.isConnectionLost || error.isOutcomeUnknown else { throw error }
         failures += 1
         if failures == 1 { warn(of: error) }

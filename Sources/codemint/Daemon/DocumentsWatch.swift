@@ -68,16 +68,20 @@ final class DocumentsWatch: Service {
   }
 
   func run() async {
-    for await difference in differences.cancelOnGracefulShutdown() {
-      do throws(PostgresError) {
-        try await facts.record(
-          differenceAt: "\(difference.request) \(difference.place)",
-          difference.description
-        )
-      } catch {
-        // The worker says what is wrong with the database. The next answer shows the difference again.
-        seen.withLock { $0[difference] = nil }
-      }
+    await cancelWhenGracefulShutdown { [self] in
+      for await difference in differences { await record(difference) }
+    }
+  }
+
+  private func record(_ difference: ContractDifference) async {
+    do throws(PostgresError) {
+      try await facts.record(
+        differenceAt: "\(difference.request) \(difference.place)",
+        difference.description
+      )
+    } catch {
+      // The worker says what is wrong with the database. The next answer shows the difference again.
+      seen.withLock { $0[difference] = nil }
     }
   }
 }

@@ -1,14 +1,15 @@
 import Backstage
 import Foundation
 
-/// A port at which everybody who connects is thrown out again, and counted.
+/// A port at which everybody who connects is counted, and thrown out again or kept in silence.
 final class ClosedDoor: Sendable {
   /// On 127.0.0.1.
   let port: Int
   private let knocked = Watched(0)
   private let socket: Int32
 
-  init() throws {
+  /// - Parameter isSilent: Whether visitors are kept, and hear nothing.
+  init(isSilent: Bool = false) throws {
     socket = Glibc.socket(AF_INET, Int32(SOCK_STREAM.rawValue) | O_CLOEXEC, 0)
     var address = sockaddr_in()
     address.sin_family = sa_family_t(AF_INET)
@@ -24,13 +25,15 @@ final class ClosedDoor: Sendable {
     guard code == 0 else { throw SystemRefusal("listen") }
     port = Int(UInt16(bigEndian: address.sin_port))
     Thread.detachNewThread { [knocked] in
+      var kept: [Int32] = []
       while true {
         let visitor = accept(socket, nil, nil)
         if visitor < 0, errno == EINTR || errno == ECONNABORTED { continue }
         guard visitor >= 0 else { break }
-        close(visitor)
+        if isSilent { kept.append(visitor) } else { close(visitor) }
         knocked.change { $0 += 1 }
       }
+      for visitor in kept { close(visitor) }
       close(socket)
     }
   }

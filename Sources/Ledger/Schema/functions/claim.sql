@@ -27,7 +27,8 @@ CREATE OR REPLACE FUNCTION codemint.claim_call(
 ) RETURNS codemint.claimed
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
--- What keeps all claims waiting is a lock, and is to be called that: not a statement that takes too long.
+-- What keeps all claims waiting is a lock, and is to be called that: not a statement that takes too long. And
+-- it keeps nobody who stops: a claim that is refused was not made.
 SET lock_timeout = '2s'
 AS $$
 DECLARE
