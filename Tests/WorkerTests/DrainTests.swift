@@ -84,6 +84,25 @@ struct DrainTests {
     }
   }
 
+  @Test("a claim whose answer was lost is resolved, even if the database refused it afterwards")
+  func refusedAfterLoss() throws {
+    let locked = StoreError(.unavailable, "why", cause: .locked, sqlState: "55P03")
+    let faults: @Sendable (ShakyStore.Question, Int) -> ShakyStore.Fault? = { question, number in
+      guard question == .claim else { return nil }
+      return number == 2 ? .answerLost : number == 3 ? .refused(locked) : nil
+    }
+    try Trial.run(Trial.Setting(poll: .seconds(60), faults: faults)) { trial in
+      await trial.time.pass(.seconds(1))
+      let job = trial.insert(100)
+      trial.worker.wake()
+      try await trial.until { $0.calls.count == 1 }
+      trial.worker.drain()
+      try await trial.until(within: .seconds(20)) { $0.workers.isEmpty }
+      #expect(trial.memory.ledger.calls.values.map(\.state) == [.unsent])
+      #expect(try trial.job(job).outstanding == 0 && trial.issuer.requests.isEmpty)
+    }
+  }
+
   @Test("a worker that is drained before it runs claims nothing")
   func beforehand() throws {
     try Trial.run { trial in

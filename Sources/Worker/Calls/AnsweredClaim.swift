@@ -8,6 +8,9 @@ import Synchronization
 struct PendingClaim: Sendable {
   let request: ClaimRequest
   let askedAt: Instant
+  /// Whether the call may have been made although no answer came. Only a claim that was refused each time
+  /// it was asked was surely not made.
+  private(set) var mayBeMade = false
 
   /// A wish for a call that has not been claimed before.
   init(_ context: WorkerContext) {
@@ -17,6 +20,16 @@ struct PendingClaim: Sendable {
       lengths: context.configuration.lengths
     )
     askedAt = context.clock.now
+  }
+
+  /// It was asked for alone, and failed. A unique_violation means that an earlier attempt has made the call.
+  mutating func failed(_ error: StoreError) {
+    if error.sqlState == nil || error.sqlState == "23505" { mayBeMade = true }
+  }
+
+  /// It was asked for behind a settlement, and no answer came, for whichever of the two.
+  mutating func wasLost() {
+    mayBeMade = true
   }
 
   /// When the lease runs out, should the claim succeed.

@@ -23,6 +23,7 @@ struct Settler: Sendable {
         next = AnsweredClaim(claim: claim, asked: asked, answeredAt: context.clock.now)
         pending = nil
       }
+      pending?.wasLost()
       switch reply.settled {
       case .success(let receipt):
         context.outage.succeeded(.call(settlement.call.id))
@@ -46,15 +47,17 @@ struct Settler: Sendable {
   /// version that the ledger gives no more work need not ask: a call that it claimed falls in doubt
   /// with its lease.
   func claimAgain(_ pending: PendingClaim) async -> AnsweredClaim? {
+    var pending = pending
     while true {
       do {
         let claim = try await context.store.claim(pending.request)
         context.outage.succeeded(.claiming)
         return AnsweredClaim(claim: claim, asked: pending, answeredAt: context.clock.now)
       } catch {
+        pending.failed(error)
         let mayRepeat = await context.pause(after: error, during: .claiming)
-        // A claim that the database refused was not made, and who stops needs none.
-        let isResolved = error.sqlState != nil && context.isDraining
+        // Who stops needs no claim that was surely not made.
+        let isResolved = !pending.mayBeMade && context.isDraining
         if !mayRepeat || isResolved || error.code == .superseded { return nil }
       }
     }

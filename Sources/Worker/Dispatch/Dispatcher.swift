@@ -88,7 +88,7 @@ struct Dispatcher: Sendable {
   ) async {
     while lanes.count < schedule.maxInFlight, !context.isDraining {
       context.onProgress()
-      let asked = schedule.pending ?? PendingClaim(context)
+      var asked = schedule.pending ?? PendingClaim(context)
       schedule.pending = asked
       do {
         let claim = try await context.store.claim(asked.request)
@@ -103,8 +103,9 @@ struct Dispatcher: Sendable {
         open(claimed.call, answered, &group)
         await letLeave(claimed)
       } catch {
-        // A claim that the database refused was not made: nothing of it has to be resolved.
-        if error.sqlState != nil { schedule.pending = nil }
+        asked.failed(error)
+        // If it was surely not made, nothing of it has to be resolved.
+        schedule.pending = asked.mayBeMade ? asked : nil
         let pause = context.retryDelay(after: error, during: .claiming)
         return schedule.databaseFailed(pause: pause, now: context.clock.now)
       }
