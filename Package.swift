@@ -100,6 +100,7 @@ let package = Package(
         .embedInCode("Schema/functions/cluster.sql"),
         .embedInCode("Schema/functions/durability.sql"),
         .embedInCode("Schema/functions/facts.sql"),
+        .embedInCode("Schema/functions/guards.sql"),
         .embedInCode("Schema/functions/healing.sql"),
         .embedInCode("Schema/functions/heartbeat.sql"),
         .embedInCode("Schema/functions/insert.sql"),

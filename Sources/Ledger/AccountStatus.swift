@@ -4,7 +4,7 @@ import Postgres
 public struct AccountStatus: Hashable, Sendable, Encodable {
   /// The states that the view knows.
   public static let states = [
-    "open", "trying", "paused", "upgrading", "failing", "blocked", "suspended",
+    "open", "trying", "spent", "unaccepted", "paused", "upgrading", "failing", "blocked", "suspended",
   ]
 
   /// One of `states`.
@@ -25,17 +25,22 @@ public struct AccountStatus: Hashable, Sendable, Encodable {
   public let inFlight: Int
   /// Workers that live.
   public let workers: Int
+  /// The base URL of the API that calls go to; nil before the first call.
+  public let api: String?
+  /// How many more codes may be asked for before midnight UTC; nil for no limit.
+  public let codesLeftToday: Int?
   /// Facts about the API that were contradicted lately, in words; nil if there are none.
   public let apiContradictions: String?
 
   /// The names of the columns, so that JSON reads like the view.
   enum CodingKeys: String, CodingKey {
-    case state, reason, message, workers
+    case state, reason, message, workers, api
     case pausedUntil = "paused_until"
     case requestsPerSecond = "requests_per_second"
     case currentPace = "current_requests_per_second"
     case paceReason = "pace_reason"
     case inFlight = "in_flight"
+    case codesLeftToday = "codes_left_today"
     case apiContradictions = "api_contradictions"
   }
 }
@@ -44,7 +49,7 @@ extension AccountStatus {
   static let statement: Statement = """
     SELECT state, reason, message, paused_until::text, requests_per_second,
            current_requests_per_second, pace_reason, in_flight,
-           workers::integer, api_contradictions
+           workers::integer, api, codes_left_today, api_contradictions
     FROM codemint.account_status
     """
 
@@ -59,6 +64,8 @@ extension AccountStatus {
       paceReason: try row.optionalText("pace_reason"),
       inFlight: try row.integer("in_flight"),
       workers: try row.integer("workers"),
+      api: try row.optionalText("api"),
+      codesLeftToday: try row.optionalInt64("codes_left_today").map(Int.init),
       apiContradictions: try row.optionalText("api_contradictions")
     )
   }

@@ -9,7 +9,7 @@ extension PostgresStore {
   private static let claim: Statement = """
     SELECT outcome, job_id, reward_id, prefix, size, slot_us, answered_at, spacing_us, leeway_us,
            wait_us, due_us, starts_job
-    FROM codemint.claim_call($1, $2, $3, $4, $5)
+    FROM codemint.claim_call($1, $2, $3, $4, $5, $6)
     """
 
   /// Only its own calls, and only while they are still `sending`: a worker that comes too late gets
@@ -49,7 +49,7 @@ extension PostgresStore {
       Self.claim,
       [
         .uuid(request.call), .uuid(request.worker), .composite(request.lengths.fields), code,
-        .bool(waits),
+        .bool(waits), .text(api),
       ]
     )
   }

@@ -5,14 +5,14 @@ public import Provisioning
 extension PostgresStore {
   /// Commits on its own that the worker lives: what comes after may wait for what somebody has locked.
   private static let announce: Statement = """
-    SELECT codemint.announce_worker($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
+    SELECT codemint.announce_worker($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)
     """
 
   private static let heartbeat: Statement = """
     SELECT call_id, job_id, reward_id, action, done_by, state_before, state_after, next_us,
            block_code, block_message, probe_now, reconciling_due, api_failing, max_in_flight,
            mended, stall
-    FROM codemint.heartbeat($1, $2)
+    FROM codemint.heartbeat($1, $2, $3)
     """
 
   /// Why claims fail is told with the next sign of life, once; another round trip only then.
@@ -28,7 +28,7 @@ extension PostgresStore {
       .uuid(worker.id), .text(worker.host), .int4(Int32(worker.process)), .text(worker.version),
       .bool(worker.draining), .float8(limits.requestsPerSecond), .int4(Int32(limits.burst)),
       .int4(Int32(limits.maxInFlight)), .int4(Int32(limits.maxInFlightPerReward)),
-      .composite(worker.lengths.fields), .interval(worker.lifetime), code,
+      .composite(worker.lengths.fields), .interval(worker.lifetime), code, .text(api),
     ]
     return try await translated { () throws(PostgresError) in
       _ = try await run(Self.announce, parameters, on: vitalPool)
@@ -36,7 +36,7 @@ extension PostgresStore {
         _ = try await run(Self.noteClaims, [.uuid(worker.id), .text(news.error)], on: vitalPool)
       }
       return try Heartbeat(
-        try await run(Self.heartbeat, [.bool(worker.draining), code], on: vitalPool)
+        try await run(Self.heartbeat, [.bool(worker.draining), code, .text(api)], on: vitalPool)
       )
     }
   }

@@ -13,6 +13,9 @@ public struct PostgresStore: Store {
   let deadlines: Deadlines
   /// The checksum of the functions that this binary knows: the database gives work for no others.
   let code: Parameter
+  /// The base URL of the API that calls are sent to; nil if none are. The ledger gives no calls for an API
+  /// that nobody has accepted.
+  let api: String?
   let claims = ClaimRecord()
 
   /// How long the store waits for the database.
@@ -30,16 +33,20 @@ public struct PostgresStore: Store {
   }
 
   /// A store on these connections.
-  /// - Parameter vitalPool: Those for leases and signs of life; the same as the others if nil.
+  /// - Parameters:
+  ///   - vitalPool: Those for leases and signs of life; the same as the others if nil.
+  ///   - api: The base URL of the API that calls are sent to; nil if none are.
   public init(
     pool: Pool,
     vitalPool: Pool? = nil,
+    api: String? = nil,
     schema: Schema = .current,
     deadlines: Deadlines = Deadlines()
   ) {
     self.pool = pool
     self.vitalPool = vitalPool ?? pool
     self.deadlines = deadlines
+    self.api = api
     code = .text(schema.checksum)
   }
 

@@ -10,6 +10,8 @@ public enum JobAction: String, Sendable, CaseIterable {
   case resume
   /// Opens a failed or cancelled job again for what it lacks.
   case retry
+  /// Lets a job proceed that waits for an approval.
+  case approve
 
   fileprivate var statement: Statement {
     switch self {
@@ -17,6 +19,7 @@ public enum JobAction: String, Sendable, CaseIterable {
     case .pause: "SELECT codemint.pause_job($1, $2) AS outcome"
     case .resume: "SELECT codemint.resume_job($1, $2) AS outcome"
     case .retry: "SELECT codemint.retry_job($1, $2) AS outcome"
+    case .approve: "SELECT codemint.approve_job($1, $2) AS outcome"
     }
   }
 }
@@ -26,6 +29,10 @@ extension JobQueries {
   private static let resolve: Statement = """
     SELECT codemint.resolve_call($1::text::uuid, $2, $3) AS outcome
     """
+
+  private static let acceptAPI: Statement = "SELECT codemint.accept_api($1, $2) AS outcome"
+
+  private static let askedPurchase: Statement = "SELECT codemint.asked_purchase() AS question"
 
   /// What the functions for operators refuse with: a word they do not know, a call or job that does
   /// not exist or is in another state, and what is no UUID.
@@ -53,6 +60,20 @@ extension JobQueries {
     try await refusable { () throws(PostgresError) in
       try await pool.query(action.statement, [.int8(job), .text(note)]).one().text("outcome")
     }
+  }
+
+  /// Says that codes may be bought from the API with this base URL, as with `codemint.accept_api`.
+  /// - Returns: A sentence that says from when on.
+  /// - Throws: `LedgerError` if calls of another API have no outcome yet, or the database's error.
+  public func acceptAPI(_ url: String, note: String?) async throws -> String {
+    try await refusable { () throws(PostgresError) in
+      try await pool.query(Self.acceptAPI, [.text(url), .text(note)]).one().text("outcome")
+    }
+  }
+
+  /// What would be bought if an operator accepted the API; nil if nothing is asked.
+  public func askedPurchase() async throws -> String? {
+    try await pool.query(Self.askedPurchase).one().optionalText("question")
   }
 
   /// Runs what the database may refuse with a sentence of its own.

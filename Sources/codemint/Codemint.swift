@@ -51,7 +51,7 @@ struct Codemint: AsyncParsableCommand {
         name: "Steering",
         subcommands: [
           CancelCommand.self, PauseCommand.self, ResumeCommand.self, RetryCommand.self,
-          ResolveCommand.self, AuditCommand.self,
+          ApproveCommand.self, ResolveCommand.self, AcceptAPICommand.self, AuditCommand.self,
         ]
       ),
       CommandGroup(

@@ -43,7 +43,7 @@ struct Daemon {
         host: Self.hostName,
         progressInterval: watch.progressInterval
       ),
-      store: PostgresStore(pool: pool, vitalPool: vitalPool),
+      store: PostgresStore(pool: pool, vitalPool: vitalPool, api: settings.api.identity),
       issuer: client,
       clock: SystemClock(),
       random: random,

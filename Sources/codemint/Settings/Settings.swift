@@ -19,6 +19,8 @@ struct Settings: Sendable {
   /// How the One of None API is reached.
   struct API: Sendable {
     var baseURL = "https://api.oneofnone.io"
+    /// The base URL as the ledger knows the API by it.
+    var identity: String { String(baseURL.reversed().drop { $0 == "/" }.reversed()) }
     /// The key; nil if none was given. Only some commands need it.
     var key: Secret?
     /// The time from the start of a request to its complete answer.

@@ -161,7 +161,8 @@ struct ProducerTests {
       ).one().text(0)
       #expect(
         words
-          == "jobs that \(name) inserts from now on: priority 3 at best, at most 5 open at a time"
+          == "jobs that \(name) inserts from now on: priority 3 at best, at most 5 open at a time; for all its jobs "
+          + "any number of codes a day"
       )
       _ = try await shop.query(Self.insert(2, priority: 0))
       _ = try await shop.query(Self.insert(2, priority: 7))

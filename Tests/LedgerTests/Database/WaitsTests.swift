@@ -15,7 +15,7 @@ struct WaitsTests {
   }
 
   /// What comes after what was done, where the job does not proceed at once.
-  private static let next = ["sync": "sync", "suspended": "listing"]
+  private static let next = ["sync": "sync", "suspended": "listing", "api": "api"]
 
   private static let troubles = [
     Trouble(
@@ -63,6 +63,32 @@ struct WaitsTests {
         """,
       why: "codemint cannot tell; no call was ever claimed",
       help: "see the daemons' logs"
+    ),
+    Trouble(
+      reason: "approval",
+      setup: """
+        UPDATE codemint.jobs SET awaits_approval = true, is_new = false, queue_position = NULL,
+          next_call_at = NULL;
+        """,
+      why: "it asks for 10 codes, which an operator has to approve",
+      help: "SELECT codemint.approve_job("
+    ),
+    Trouble(
+      reason: "api",
+      setup: """
+        UPDATE codemint.workers SET api = 'https://new.example';
+        UPDATE codemint.account SET api = 'https://old.example', api_accepted_at = now();
+        """,
+      why: "calls of this ledger go to https://old.example, and a daemon would send them to "
+        + "https://new.example; 1 open job(s) lack 10 codes",
+      help: "SELECT codemint.accept_api('https://new.example'"
+    ),
+    Trouble(
+      reason: "day",
+      setup: """
+        UPDATE codemint.account SET codes_per_day = 7, day = (now() AT TIME ZONE 'UTC')::date, day_codes = 7
+        """,
+      why: "the 7 codes that may be asked for in a day (UTC) were asked for"
     ),
     Trouble(
       reason: "paused",

@@ -62,6 +62,8 @@ enum LedgerEdit: Hashable, Sendable {
   case lose(CallID)
   /// An operator sets limits.
   case limits(SetLimits)
+  /// An operator limits the codes of a day.
+  case codesPerDay(Int?)
 }
 
 /// The two kinds of ledger.

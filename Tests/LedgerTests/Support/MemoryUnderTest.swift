@@ -69,6 +69,7 @@ struct MemoryUnderTest: LedgerUnderTest {
       case .absent(let call): ledger.judgeAbsent(call, now: now)
       case .lose(let call): ledger.lose(call, now: now)
       case .limits(let limits): ledger.setLimits(limits, now: now)
+      case .codesPerDay(let codes): ledger.setCodesPerDay(codes)
       }
       return true
     }

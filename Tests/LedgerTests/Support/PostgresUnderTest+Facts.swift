@@ -120,7 +120,9 @@ extension Connection {
   private static let account: Statement = """
     SELECT a.*, o.requests_per_second AS set_requests_per_second, o.burst AS set_burst,
            o.max_in_flight AS set_max_in_flight,
-           o.max_in_flight_per_reward AS set_max_in_flight_per_reward
+           o.max_in_flight_per_reward AS set_max_in_flight_per_reward,
+           (SELECT g.codes_per_day FROM codemint.guards g ORDER BY g.id DESC LIMIT 1) AS set_codes_per_day,
+           (a.day - '1970-01-01'::date)::bigint AS day_number
     FROM codemint.account a CROSS JOIN codemint.operator_limits o
     """
 
@@ -292,6 +294,10 @@ extension AccountRow {
     blockedCode = try row.optionalText("blocked_code")
     blockedMessage = try row.optionalText("blocked_message")
     probeAt = try row.optionalTimestamptz("probe_at")
+    codesPerDay = try row.optionalInteger("codes_per_day")
+    setCodesPerDay = try row.optionalInteger("set_codes_per_day")
+    day = try row.optionalInt64("day_number")
+    dayCodes = Int(try row.int64("day_codes"))
   }
 }
 

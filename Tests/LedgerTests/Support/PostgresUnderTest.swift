@@ -97,6 +97,11 @@ struct PostgresUnderTest: LedgerUnderTest {
           .int4(set.maxInFlight.map(Int32.init)), .int4(set.maxInFlightPerReward.map(Int32.init)),
         ]
       )
+    case .codesPerDay(let codes):
+      _ = try await bystander.query(
+        "SELECT codemint.set_codes_per_day($1, 'why')",
+        [.int4(codes.map(Int32.init))]
+      )
     case .lose(let call):
       try await bystander.transaction { (connection) throws(PostgresError) in
         for statement in Self.losing {

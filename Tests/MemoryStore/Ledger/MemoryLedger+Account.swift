@@ -7,11 +7,17 @@ extension MemoryLedger {
     account.set = limits
   }
 
+  /// Limits the codes of a day as an operator does: `codemint.set_codes_per_day`.
+  public mutating func setCodesPerDay(_ codes: Int?) {
+    account.setCodesPerDay = codes
+  }
+
   /// Puts the limits in force: `codemint.apply_limits`.
   mutating func applyLimits(now: Int64) {
     let living = workers.values.filter { $0.expiresAt >= now }.map(\.limits)
     let least = living.dropFirst().reduce(living.first) { $0?.lesser($1) }
     account.limits = account.set.over(least ?? account.limits)
+    account.codesPerDay = account.setCodesPerDay
   }
 
   /// What a call's ending means for everybody: `codemint.apply_account_effect`. An ending that did not

@@ -7,7 +7,8 @@ extension MemoryLedger {
     guard isClusterKnown else { return .nothing(wait: nil, due: .zero) }
     let due = nextDue(now: now)
     guard account.blockedAt == nil, account.breaker != .open, let limits = account.limits,
-      account.inFlight < (account.failures > 0 ? 1 : limits.maxInFlight)
+      account.inFlight < (account.failures > 0 ? 1 : limits.maxInFlight),
+      account.codesLeft(now: now) ?? 1 > 0
     else { return .nothing(wait: nil, due: due) }
     guard var job = candidate(limits, now: now) else {
       let pauses = rewards.values.filter { $0.closedAt == nil }.compactMap(\.pausedUntil)
@@ -63,7 +64,7 @@ extension MemoryLedger {
       count: job.count,
       issued: job.issued,
       outstanding: job.outstanding,
-      largest: largestCall
+      largest: min(largestCall, account.codesLeft(now: now) ?? largestCall)
     )
     guard let size = planned else { return .nothing(wait: .zero, due: nextDue(now: now)) }
     let call = Call(
@@ -95,6 +96,7 @@ extension MemoryLedger {
     jobs[job.id] = job
     account.inFlight += 1
     account.nextSlot = nextSlot
+    account.count(size, claimedAt: now)
     return .call(
       ClaimedCall(
         call: call,

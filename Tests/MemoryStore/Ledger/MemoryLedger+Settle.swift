@@ -72,6 +72,9 @@ extension MemoryLedger {
       landed: landed,
       now: now
     )
+    if landed, row.state == .unsent || row.state == .rejected {
+      account.giveBack(call.size, claimedAt: old.createdAt)
+    }
     if outcome.isClean { prove(call.reward, now: now) }
     if old.outstanding > 0, settlement.result == .unsent, settlement.account == .none {
       signals.append(.jobs)
@@ -214,6 +217,7 @@ extension MemoryLedger {
       job.outstanding += settlement.call.size
       reward.inFlight += 1
       account.inFlight += 1
+      account.count(settlement.call.size, claimedAt: now)
     }
     return CallRow(
       call: settlement.call,

@@ -38,6 +38,14 @@ public struct AccountRow: Hashable, Sendable {
   public var blockedMessage: String?
   /// When it is to be asked again.
   public var probeAt: Int64?
+  /// How many codes may be asked for in a day; nil for no limit.
+  public var codesPerDay: Int?
+  /// What an operator has set for that; the next heartbeat puts it in force.
+  public var setCodesPerDay: Int?
+  /// The day that `dayCodes` counts, from the epoch on.
+  public var day: Int64?
+  /// Codes asked for that day, without calls that were unsent or rejected.
+  public var dayCodes = 0
 
   /// How a breaker that is not closed stands.
   public enum Breaker: String, Hashable, Sendable {
@@ -49,6 +57,24 @@ public struct AccountRow: Hashable, Sendable {
 
   /// An account that nobody has used yet.
   public init() {}
+
+  /// How many more codes may be asked for today: `codemint.codes_left`.
+  public func codesLeft(now: Int64) -> Int? {
+    codesPerDay.map { $0 - (day == now / Self.dayLength ? dayCodes : 0) }
+  }
+
+  /// Counts the codes of a call that was claimed at this time.
+  mutating func count(_ codes: Int, claimedAt moment: Int64) {
+    dayCodes = codes + (day == moment / Self.dayLength ? dayCodes : 0)
+    day = moment / Self.dayLength
+  }
+
+  /// Gives back the codes of a call that made none, if they count today: `codemint.count_codes`.
+  mutating func giveBack(_ codes: Int, claimedAt moment: Int64) {
+    if day == moment / Self.dayLength { dayCodes = max(dayCodes - codes, 0) }
+  }
+
+  private static let dayLength: Int64 = 86_400_000_000
 
   /// Requests a second now; nil until a worker announces itself.
   public func currentPace(now: Int64) -> Double? {

@@ -20,10 +20,11 @@
 -- The worker makes p_call, the id of the call. So a claim that is repeated after a lost
 -- acknowledgement finds the call that it made. If that call is not sending any more, nothing is
 -- claimed. p_code is the checksum of the functions that the worker was built with (require_code).
--- set_durability explains p_waits.
+-- set_durability explains p_waits. p_api is the base URL that the worker would send the call to; null
+-- if nothing is sent, as in a trial.
 CREATE OR REPLACE FUNCTION codemint.claim_call(
   p_call uuid, p_worker uuid, p_lengths codemint.call_lengths, p_code text,
-  p_waits boolean DEFAULT true
+  p_waits boolean DEFAULT true, p_api text DEFAULT NULL
 ) RETURNS codemint.claimed
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
@@ -39,7 +40,7 @@ BEGIN
   PERFORM codemint.set_durability(p_waits);
   SELECT * INTO v_call FROM codemint.calls c WHERE c.id = p_call;
   IF NOT FOUND THEN
-    v_claim := codemint.take_call(p_call, p_worker, p_lengths, p_code);
+    v_claim := codemint.take_call(p_call, p_worker, p_lengths, p_code, p_api);
     IF v_claim.outcome = 'nothing' AND v_claim.due_us IS NULL THEN
       v_claim.due_us := codemint.next_due(v_now);
     END IF;
@@ -71,7 +72,7 @@ $$;
 -- Whether the reward is closed is read from its row under the lock. A query on `calls` would use a
 -- snapshot from before the lock, and the claim could slip in beside a doubtful call.
 CREATE OR REPLACE FUNCTION codemint.take_call(
-  p_call uuid, p_worker uuid, p_lengths codemint.call_lengths, p_code text
+  p_call uuid, p_worker uuid, p_lengths codemint.call_lengths, p_code text, p_api text
 ) RETURNS codemint.claimed
 LANGUAGE plpgsql
 AS $$
@@ -94,7 +95,7 @@ BEGIN
     RETURN v_claim;
   END IF;
   SELECT * INTO v_account FROM codemint.account a;
-  IF NOT codemint.may_send(v_account, v_now) THEN
+  IF NOT codemint.may_send(v_account, v_now) OR codemint.api_question(v_account, p_api) IS NOT NULL THEN
     RETURN v_claim;
   END IF;
   LOOP
@@ -125,32 +126,63 @@ BEGIN
     END IF;
     v_passed := v_passed || v_candidate.reward_id;
   END LOOP;
+  RETURN codemint.take_job(p_call, p_worker, p_lengths, p_code, p_api, v_candidate, v_reward, v_job);
+END
+$$;
 
+-- Makes a call for the candidate, unless something is in the way; its reward and its job are locked.
+CREATE OR REPLACE FUNCTION codemint.take_job(
+  p_call uuid, p_worker uuid, p_lengths codemint.call_lengths, p_code text, p_api text,
+  p_candidate codemint.candidate, p_reward codemint.rewards, p_job codemint.jobs
+) RETURNS codemint.claimed
+LANGUAGE plpgsql
+AS $$
+DECLARE
+  v_now     timestamptz;
+  v_account codemint.account;
+  v_claim   codemint.claimed;
+  v_most    bigint;
+BEGIN
+  v_claim.outcome := 'nothing';
   SELECT * INTO v_account FROM codemint.account a FOR NO KEY UPDATE;
   -- Here and not at the beginning: codemint migrate holds the account when it commits, so other
   -- functions may be in place since the wait.
   PERFORM codemint.require_code(p_code);
   v_now := clock_timestamp();
-  IF NOT codemint.may_take(v_account, v_reward, v_job, v_now)
-     OR (v_job.is_new, v_job.queue_position)
-        IS DISTINCT FROM (v_candidate.is_new, v_candidate.queue_position) THEN
+  IF NOT codemint.may_take(v_account, p_reward, p_job, v_now)
+     OR codemint.api_question(v_account, p_api) IS NOT NULL
+     OR (p_job.is_new, p_job.queue_position)
+        IS DISTINCT FROM (p_candidate.is_new, p_candidate.queue_position) THEN
     -- Something other than a claim has changed the job meanwhile: the worker asks again at once.
-    PERFORM codemint.refresh_queue(v_reward.reward_id);
+    PERFORM codemint.refresh_queue(p_reward.reward_id);
     v_claim.wait_us := 0;
     RETURN v_claim;
   END IF;
-  IF v_job.surplus > 0 THEN
-    v_job := codemint.use_surplus(v_job);
-    IF v_job.issued + v_job.outstanding >= v_job.count THEN
+  v_account := codemint.begin_api(v_account, p_api);
+  IF p_job.api <> v_account.api THEN
+    PERFORM codemint.hold_for_api(p_job, v_account);
+    v_claim.wait_us := 0;
+    RETURN v_claim;
+  END IF;
+  IF p_job.surplus > 0 THEN
+    p_job := codemint.use_surplus(p_job);
+    IF p_job.issued + p_job.outstanding >= p_job.count THEN
       v_claim.wait_us := 0;
       RETURN v_claim;
     END IF;
   END IF;
-  RETURN codemint.make_call(p_call, p_worker, p_lengths, v_job, v_account, v_now);
+  v_most := least(codemint.codes_left(v_account, v_now), codemint.producer_left(p_job.created_by, v_now));
+  IF v_most <= 0 THEN
+    PERFORM codemint.park_jobs(p_job, v_now);
+    v_claim.wait_us := 0;
+    RETURN v_claim;
+  END IF;
+  RETURN codemint.make_call(p_call, p_worker, p_lengths, p_job, v_account, v_now, v_most);
 END
 $$;
 
--- Makes a call for a job in the account's next slot. The job, its reward and the account are locked.
+-- Makes a call for a job in the account's next slot, for at most p_most codes if that is not null. The job,
+-- its reward and the account are locked.
 --
 -- A job that cannot be claimed fails alone, with its reason: its prefix cannot be sent, or somebody's
 -- own trigger or constraint refuses the row. The error would else meet every claim of the fleet, of
@@ -159,7 +191,7 @@ $$;
 -- COMMIT, where nobody can tell the row any more: check_now has it raise here.
 CREATE OR REPLACE FUNCTION codemint.make_call(
   p_call uuid, p_worker uuid, p_lengths codemint.call_lengths,
-  p_job codemint.jobs, p_account codemint.account, p_now timestamptz
+  p_job codemint.jobs, p_account codemint.account, p_now timestamptz, p_most bigint
 ) RETURNS codemint.claimed
 LANGUAGE plpgsql
 AS $$
@@ -176,7 +208,8 @@ BEGIN
   IF getdatabaseencoding() = 'SQL_ASCII' THEN
     PERFORM codemint.require_utf8(p_job.prefix);
   END IF;
-  v_call := codemint.insert_call(p_call, p_worker, p_lengths, p_job, v_next, p_now);
+  v_call := codemint.insert_call(
+    p_call, p_worker, p_lengths, p_job, v_next, p_now, p_account.api, p_most);
   PERFORM codemint.check_now();
   RETURN codemint.show_claim(v_call, v_next, p_job.state = 'queued');
 EXCEPTION
@@ -273,7 +306,8 @@ $$;
 
 -- Whether the account may send a generate call now; the pace is not checked here. After a failure
 -- one call goes out at a time until one is clean (protocol, rule 17). No call goes out while the
--- key is refused, the breaker is open, or codemint migrate is about to replace the functions.
+-- key is refused, the breaker is open, codemint migrate is about to replace the functions, or the codes of
+-- the day have been asked for.
 CREATE OR REPLACE FUNCTION codemint.may_send(p_account codemint.account, p_now timestamptz)
 RETURNS boolean
 LANGUAGE plpgsql IMMUTABLE
@@ -282,6 +316,7 @@ BEGIN
   RETURN p_account.blocked_at IS NULL
          AND p_account.breaker IS DISTINCT FROM 'open'
          AND (p_account.upgrading_until > p_now) IS NOT TRUE
+         AND (codemint.codes_left(p_account, p_now) <= 0) IS NOT TRUE
          AND p_account.in_flight < least(coalesce(p_account.max_in_flight, 0),
                                          CASE WHEN p_account.failures > 0 THEN 1 END);
 END
@@ -304,10 +339,10 @@ END
 $$;
 
 -- Inserts a call for this job in this slot. The job, its reward and the account are locked. A call
--- asks for the codes that the job lacks, but for at most 500, the API's maximum.
+-- asks for the codes that the job lacks, but for at most 500, the API's maximum, and at most p_most.
 CREATE OR REPLACE FUNCTION codemint.insert_call(
   p_call uuid, p_worker uuid, p_lengths codemint.call_lengths,
-  p_job codemint.jobs, p_next codemint.slot, p_now timestamptz
+  p_job codemint.jobs, p_next codemint.slot, p_now timestamptz, p_api text, p_most bigint
 ) RETURNS codemint.calls
 LANGUAGE plpgsql
 AS $$
@@ -319,8 +354,8 @@ BEGIN
     (id, job_id, reward_id, prefix, size, state, outstanding, worker, lease, api_timeout,
      listing_gap, lease_expires_at, effective_until, send_at)
   VALUES
-    (p_call, p_job.id, p_job.reward_id, p_job.prefix, least(v_room, 500), 'sending',
-     least(v_room, 500), p_worker, p_lengths.lease, p_lengths.api_timeout, p_lengths.listing_gap,
+    (p_call, p_job.id, p_job.reward_id, p_job.prefix, least(v_room, 500, p_most), 'sending',
+     least(v_room, 500, p_most), p_worker, p_lengths.lease, p_lengths.api_timeout, p_lengths.listing_gap,
      p_now + p_lengths.lease,
      p_now + p_lengths.lease + p_lengths.api_timeout + p_lengths.listing_gap, p_next.slot)
   RETURNING * INTO v_call;
@@ -328,6 +363,7 @@ BEGIN
   SET state = 'running',
       outstanding = j.outstanding + v_call.size,
       started_at = coalesce(j.started_at, p_now),
+      api = coalesce(j.api, p_api),
       is_new = false,
       queue_position = CASE WHEN v_room > v_call.size THEN nextval('codemint.queue_positions') END,
       next_call_at = CASE WHEN v_room > v_call.size THEN j.next_call_at END,
@@ -342,7 +378,10 @@ BEGIN
   UPDATE codemint.account a
   SET in_flight = a.in_flight + 1, next_slot_at = p_next.following,
       next_slot_for = p_next.following - p_now,
-      new_job_last = p_job.is_new;
+      new_job_last = p_job.is_new,
+      day = codemint.day_of(p_now),
+      day_codes = v_call.size + CASE WHEN a.day = codemint.day_of(p_now) THEN a.day_codes ELSE 0 END;
+  PERFORM codemint.count_for_producer(p_job.created_by, v_call.size, p_now);
   RETURN v_call;
 END
 $$;

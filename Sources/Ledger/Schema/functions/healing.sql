@@ -281,7 +281,7 @@ BEGIN
   FOR v_wrong IN
     SELECT j.id, j.reward_id FROM codemint.jobs j
     WHERE j.state IN ('queued', 'running') AND NOT j.paused AND NOT j.held
-      AND j.issued + j.outstanding < j.count
+      AND NOT j.awaits_approval AND j.issued + j.outstanding < j.count
       AND NOT j.is_new AND j.queue_position IS NULL AND j.next_call_at IS NULL
     ORDER BY j.id
     LIMIT 1000

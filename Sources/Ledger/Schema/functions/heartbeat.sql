@@ -12,7 +12,7 @@
 -- The announcement is a transaction of its own, because all of this can wait for a table that somebody
 -- has locked. Then waits would say that no daemon lives, and name the lock to nobody.
 CREATE OR REPLACE FUNCTION codemint.heartbeat(
-  p_draining boolean, p_code text,
+  p_draining boolean, p_code text, p_api text DEFAULT NULL,
   OUT call_id uuid, OUT job_id bigint, OUT reward_id uuid,
   OUT action text, OUT done_by text, OUT state_before text, OUT state_after text, OUT next_us bigint,
   OUT block_code text, OUT block_message text, OUT probe_now boolean,
@@ -30,7 +30,9 @@ BEGIN
   v_mended := codemint.restore_single_rows();
   PERFORM codemint.check_cluster();
   PERFORM codemint.apply_limits();
+  PERFORM codemint.apply_api();
   v_mended := v_mended || codemint.heal();
+  PERFORM codemint.release_parked();
   PERFORM codemint.place_due_jobs();
   PERFORM codemint.forget_listed();
   FOR call_id, job_id, reward_id IN
@@ -52,7 +54,7 @@ BEGIN
   job_id := NULL;
   action := NULL;
   SELECT b.code, b.message, b.probe_now INTO block_code, block_message, probe_now
-  FROM codemint.account_block() b;
+  FROM codemint.account_block(p_api) b;
   reconciling_due := codemint.is_reconciling_due();
   SELECT a.breaker IS NOT NULL, a.max_in_flight INTO api_failing, max_in_flight
   FROM codemint.account a;
@@ -71,7 +73,7 @@ CREATE OR REPLACE FUNCTION codemint.announce_worker(
   p_worker uuid, p_host text, p_process integer, p_version text, p_draining boolean,
   p_requests_per_second double precision, p_burst integer, p_max_in_flight integer,
   p_max_in_flight_per_reward integer, p_lengths codemint.call_lengths, p_lifetime interval,
-  p_code text
+  p_code text, p_api text
 ) RETURNS void
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
@@ -90,17 +92,17 @@ BEGIN
       requests_per_second = p_requests_per_second, burst = p_burst,
       max_in_flight = p_max_in_flight, max_in_flight_per_reward = p_max_in_flight_per_reward,
       lease = p_lengths.lease, api_timeout = p_lengths.api_timeout,
-      listing_gap = p_lengths.listing_gap
+      listing_gap = p_lengths.listing_gap, api = p_api
   WHERE w.id IN (SELECT o.id FROM codemint.workers o
                  WHERE o.id = p_worker FOR NO KEY UPDATE SKIP LOCKED);
   IF NOT FOUND AND NOT EXISTS (SELECT FROM codemint.workers w WHERE w.id = p_worker) THEN
     INSERT INTO codemint.workers AS w
       (id, host, process, version, draining, requests_per_second, burst, max_in_flight,
-       max_in_flight_per_reward, lease, api_timeout, listing_gap, expires_at)
+       max_in_flight_per_reward, lease, api_timeout, listing_gap, expires_at, api)
     VALUES
       (p_worker, p_host, p_process, p_version, p_draining, p_requests_per_second, p_burst,
        p_max_in_flight, p_max_in_flight_per_reward, p_lengths.lease, p_lengths.api_timeout,
-       p_lengths.listing_gap, clock_timestamp() + p_lifetime)
+       p_lengths.listing_gap, clock_timestamp() + p_lifetime, p_api)
     ON CONFLICT DO NOTHING;
   END IF;
 END
@@ -200,7 +202,7 @@ $$;
 -- Why the account may not send; null if it may. If a probe of the API is due, one worker is told.
 -- The probe takes a slot like any other request.
 CREATE OR REPLACE FUNCTION codemint.account_block(
-  OUT code text, OUT message text, OUT probe_now boolean
+  p_api text, OUT code text, OUT message text, OUT probe_now boolean
 )
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
@@ -216,6 +218,11 @@ BEGIN
     code := 'other_cluster';
     message := v_identity.suspended_reason || '; if no other database is in use, run '
       'SELECT codemint.accept_cluster(''why'')';
+    probe_now := false;
+    RETURN;
+  ELSIF codemint.api_question(v_account, p_api) IS NOT NULL THEN
+    code := 'api_not_accepted';
+    message := codemint.api_question(v_account, p_api);
     probe_now := false;
     RETURN;
   ELSIF v_account.blocked_at IS NOT NULL THEN

@@ -16,12 +16,12 @@ BEGIN
   -- Many programs write NULL for what they leave out; it means the column's default.
   NEW.priority := coalesce(NEW.priority, 5);
   NEW.run_at := coalesce(NEW.run_at, v_now);
-  IF (NEW.state, NEW.paused, NEW.held, NEW.issued, NEW.outstanding, NEW.surplus,
+  IF (NEW.state, NEW.paused, NEW.held, NEW.awaits_approval, NEW.issued, NEW.outstanding, NEW.surplus,
       NEW.answers_without_progress, NEW.is_new)
-       IS DISTINCT FROM ('queued', false, false, 0, 0, 0, 0, false)
+       IS DISTINCT FROM ('queued', false, false, false, 0, 0, 0, 0, false)
      OR NEW.created_by IS DISTINCT FROM current_user
      OR num_nonnulls(NEW.error_code, NEW.error_message, NEW.next_call_at, NEW.started_at,
-                     NEW.finished_at, NEW.ends_as, NEW.queue_position) > 0
+                     NEW.finished_at, NEW.ends_as, NEW.queue_position, NEW.api) > 0
   THEN
     IF has_table_privilege('codemint.jobs', 'UPDATE') THEN
       IF NOT NEW.is_new AND NEW.queue_position IS NULL AND NEW.next_call_at IS NULL
@@ -44,11 +44,15 @@ BEGIN
     NEW.started_at := NULL;
     NEW.finished_at := NULL;
     NEW.ends_as := NULL;
+    NEW.api := NULL;
   END IF;
   NEW.created_at := v_now;
   NEW.updated_at := v_now;
-  NEW.next_call_at := greatest(NEW.run_at, v_now);
-  NEW.is_new := NEW.run_at <= v_now;
+  NEW.awaits_approval := coalesce(NEW.count > codemint.approve_above(), false);
+  IF NOT NEW.awaits_approval THEN
+    NEW.next_call_at := greatest(NEW.run_at, v_now);
+    NEW.is_new := NEW.run_at <= v_now;
+  END IF;
   RETURN NEW;
 END
 $$;

@@ -272,6 +272,12 @@ BEGIN
   IF FOUND THEN
     PERFORM pg_notify('codemint_control', '');
   END IF;
+  UPDATE codemint.account a SET codes_per_day = g.codes_per_day
+  FROM (SELECT (SELECT n.codes_per_day FROM codemint.guards n ORDER BY n.id DESC LIMIT 1) AS codes_per_day) g
+  WHERE a.codes_per_day IS DISTINCT FROM g.codes_per_day;
+  IF FOUND THEN
+    PERFORM pg_notify('codemint_jobs', '');
+  END IF;
 END
 $$;
 
@@ -320,6 +326,7 @@ BEGIN
       PERFORM codemint.hasten_held_watches();
     END IF;
     v_account.proven_reward := p_clean;
+    v_account := codemint.accept_by_answer(v_account, v_now);
   END IF;
   PERFORM codemint.save_account(v_account);
 END
@@ -489,7 +496,7 @@ BEGIN
   UPDATE codemint.account a
   SET in_flight = p_account.in_flight, failures = p_account.failures,
       failed_at = p_account.failed_at, proven_at = p_account.proven_at,
-      proven_reward = p_account.proven_reward, breaker = p_account.breaker, pace = p_account.pace,
+      proven_reward = p_account.proven_reward, api_accepted_at = p_account.api_accepted_at, breaker = p_account.breaker, pace = p_account.pace,
       pace_at = p_account.pace_at, pace_reason = p_account.pace_reason,
       paused_until = p_account.paused_until, paused_for = p_account.paused_for,
       pause_reason = p_account.pause_reason,

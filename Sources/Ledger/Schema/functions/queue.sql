@@ -349,7 +349,7 @@ DECLARE
   v_now timestamptz := clock_timestamp();
 BEGIN
   IF p_job.state NOT IN ('queued', 'running') OR p_job.paused OR p_job.held
-     OR p_job.issued + p_job.outstanding >= p_job.count THEN
+     OR p_job.awaits_approval OR p_job.issued + p_job.outstanding >= p_job.count THEN
     p_job.is_new := false;
     p_job.queue_position := NULL;
     p_job.next_call_at := NULL;

@@ -317,7 +317,7 @@ COMMENT ON FUNCTION codemint.set_priority(bigint, integer, text) IS
 
 CREATE OR REPLACE FUNCTION codemint.set_quota(
   p_producer text, p_best_priority integer DEFAULT NULL, p_open_jobs integer DEFAULT NULL,
-  p_note text DEFAULT NULL
+  p_note text DEFAULT NULL, p_codes_per_day integer DEFAULT NULL
 ) RETURNS text
 LANGUAGE plpgsql
 SECURITY DEFINER
@@ -327,16 +327,18 @@ BEGIN
   IF NOT EXISTS (SELECT FROM pg_roles r WHERE r.rolname = p_producer) THEN
     RAISE EXCEPTION 'there is no role %', p_producer USING ERRCODE = 'no_data_found';
   END IF;
-  INSERT INTO codemint.quotas (producer, best_priority, open_jobs, note)
-  VALUES (p_producer, p_best_priority, p_open_jobs, nullif(btrim(p_note), ''));
-  RETURN format('jobs that %s inserts from now on: %s, %s', p_producer,
+  INSERT INTO codemint.quotas (producer, best_priority, open_jobs, codes_per_day, note)
+  VALUES (p_producer, p_best_priority, p_open_jobs, p_codes_per_day, nullif(btrim(p_note), ''));
+  PERFORM pg_notify('codemint_control', '');
+  RETURN format('jobs that %s inserts from now on: %s, %s; for all its jobs %s', p_producer,
     coalesce('priority ' || p_best_priority || ' at best', 'any priority'),
-    coalesce('at most ' || p_open_jobs || ' open at a time', 'any number'));
+    coalesce('at most ' || p_open_jobs || ' open at a time', 'any number'),
+    coalesce('at most ' || p_codes_per_day || ' codes a day', 'any number of codes a day'));
 END
 $$;
-COMMENT ON FUNCTION codemint.set_quota(text, integer, integer, text) IS
-  'Limits what a producer may ask for from now on: the best priority, and how many jobs may be open. A limit '
-  'that is not named, or null, is taken back. Who, when and why is kept.';
+COMMENT ON FUNCTION codemint.set_quota(text, integer, integer, text, integer) IS
+  'Limits what a producer may ask for from now on: the best priority, how many jobs may be open, and how many '
+  'codes may be asked for in a day. A limit that is not named, or null, is taken back. Who, when and why is kept.';
 
 CREATE OR REPLACE FUNCTION codemint.resolve_call(p_call uuid, p_decision text, p_note text)
 RETURNS text

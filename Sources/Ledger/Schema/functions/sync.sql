@@ -47,6 +47,9 @@ DECLARE
   v_tracked codemint.tracked_rewards;
 BEGIN
   PERFORM codemint.require_code(p_code);
+  IF NOT codemint.speaks_to_api(p_worker) THEN
+    RETURN;
+  END IF;
   SELECT * INTO v_tracked FROM codemint.tracked_rewards t
   WHERE t.next_pass_at <= v_now AND (t.passes > 0 OR t.next_pass_at <= v_now - p_first)
     AND coalesce(t.worker_until, '-infinity') < v_now

@@ -256,7 +256,7 @@ $$;
 -- proven is 'unknown'.
 CREATE OR REPLACE FUNCTION codemint.reason_to_wait(
   p_job codemint.jobs, p_reward codemint.rewards, p_account codemint.account,
-  p_suspended boolean, p_locked boolean, p_claimed_at timestamptz, p_now timestamptz
+  p_suspended boolean, p_asks boolean, p_locked boolean, p_claimed_at timestamptz, p_now timestamptz
 ) RETURNS text
 LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp
@@ -283,13 +283,16 @@ BEGIN
     WHEN p_job.finished_at IS NOT NULL THEN 'sync'
     WHEN v_has_held_call THEN 'decision'
     WHEN v_open AND p_job.held THEN 'held'
+    WHEN v_open AND p_job.awaits_approval THEN 'approval'
     WHEN v_open AND p_job.paused THEN 'paused'
+    WHEN v_open AND codemint.is_parked(p_job, p_now) THEN 'day'
     WHEN v_open AND NOT v_is_queued AND p_job.next_call_at > p_now THEN 'time'
     WHEN p_suspended THEN 'suspended'
     WHEN p_locked THEN 'locked'
     WHEN NOT EXISTS (SELECT FROM codemint.workers w
                      WHERE w.expires_at >= p_now AND NOT w.draining) THEN 'daemon'
     WHEN v_is_unsettled THEN 'unsettled'
+    WHEN p_asks THEN 'api'
     WHEN p_account.blocked_at IS NOT NULL THEN 'blocked'
     WHEN p_account.breaker = 'open' THEN 'failing'
     WHEN p_reward.closed_at IS NOT NULL THEN
@@ -299,6 +302,7 @@ BEGIN
     WHEN NOT v_open OR p_job.issued + p_job.outstanding >= p_job.count THEN
       CASE WHEN p_job.outstanding > 0 THEN 'answers' ELSE 'unknown' END
     WHEN p_account.upgrading_until > p_now THEN 'upgrade'
+    WHEN codemint.codes_left(p_account, p_now) <= 0 THEN 'day'
     WHEN p_reward.awaits_listing THEN 'listing'
     WHEN p_reward.paused_until > p_now THEN 'refused'
     WHEN p_account.paused_until > p_now THEN 'pause'
@@ -355,6 +359,7 @@ BEGIN
   SELECT * INTO v_account FROM codemint.account a;
   IF codemint.last_claimed_at() > p_now - interval '10 seconds' OR codemint.is_suspended()
      OR v_account.requests_per_second IS NULL OR NOT codemint.may_send(v_account, p_now)
+     OR codemint.fleet_question() IS NOT NULL
      OR (codemint.next_slot(v_account, p_now)).slot > p_now THEN
     RETURN false;
   END IF;
@@ -421,7 +426,8 @@ AS $$
     ELSE coalesce(
       (SELECT min(h.what || ' is locked by ' || h.holder) FROM codemint.table_holders('5 seconds') h),
       'nothing is claimed since ' || date_trunc('second', codemint.stalled_since())
-        || ' although jobs are due; the daemons'' logs say more') END
+        || ' although jobs are due; the daemons'' logs say more',
+      codemint.fleet_question()) END
 $$;
 
 -- Jobs of which codemint cannot tell why they wait; up to twenty, those that came first. The view waits
@@ -438,6 +444,7 @@ AS $$
 DECLARE
   v_claimed_at timestamptz := codemint.last_claimed_at();
   v_is_idle    boolean := (v_claimed_at > clock_timestamp() - interval '10 seconds') IS NOT TRUE;
+  v_asks       boolean := codemint.fleet_question() IS NOT NULL;
   v_suspects   bigint[];
 BEGIN
   v_suspects := ARRAY(
@@ -448,7 +455,7 @@ BEGIN
     UNION
     (SELECT j.id FROM codemint.jobs j
      WHERE j.state IN ('queued', 'running') AND NOT j.paused AND NOT j.held
-       AND j.issued + j.outstanding < j.count
+       AND NOT j.awaits_approval AND j.issued + j.outstanding < j.count
        AND NOT j.is_new AND j.queue_position IS NULL AND j.next_call_at IS NULL
      LIMIT 100)
     UNION
@@ -467,7 +474,7 @@ BEGIN
     LEFT JOIN codemint.rewards r ON r.reward_id = j.reward_id
     CROSS JOIN codemint.account a
     WHERE j.id = ANY (v_suspects)
-      AND codemint.reason_to_wait(j, r, a, codemint.is_suspended(), false, v_claimed_at,
+      AND codemint.reason_to_wait(j, r, a, codemint.is_suspended(), v_asks, false, v_claimed_at,
                                   clock_timestamp()) = 'unknown'
     ORDER BY j.id
     LIMIT 20);

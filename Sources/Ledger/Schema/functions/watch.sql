@@ -77,7 +77,7 @@ DECLARE
   v_reward codemint.rewards;
 BEGIN
   PERFORM codemint.require_code(p_code);
-  IF NOT codemint.may_list() THEN
+  IF NOT codemint.may_list() OR NOT codemint.speaks_to_api(p_worker) THEN
     RETURN;
   END IF;
   SELECT r.* INTO v_reward

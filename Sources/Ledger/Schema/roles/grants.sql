@@ -26,12 +26,16 @@ GRANT SELECT ON codemint.my_jobs, codemint.my_codes, codemint.account_status TO 
 -- view.
 GRANT EXECUTE
   ON FUNCTION codemint.current_pace(codemint.account, timestamptz),
-     codemint.describe_failures(codemint.account), codemint.stalled_since()
+     codemint.describe_failures(codemint.account), codemint.stalled_since(),
+     codemint.codes_left(codemint.account, timestamptz), codemint.day_of(timestamptz),
+     codemint.fleet_question(), codemint.approve_above()
   TO codemint_producer, codemint_operator, codemint_reader, codemint_worker;
 GRANT EXECUTE
   ON FUNCTION codemint.error_class(text), codemint.may_send(codemint.account, timestamptz),
      codemint.reason_to_wait(codemint.jobs, codemint.rewards, codemint.account, boolean, boolean,
-                             timestamptz, timestamptz),
+                             boolean, timestamptz, timestamptz),
+     codemint.is_parked(codemint.jobs, timestamptz), codemint.day_end(timestamptz),
+     codemint.describe_day(codemint.jobs, codemint.account, timestamptz),
      codemint.next_slot(codemint.account, timestamptz), codemint.last_claimed_at(),
      codemint.as_planned(timestamptz, interval, timestamptz),
      codemint.describe_claims(timestamptz), codemint.unsettled(bigint, timestamptz)
@@ -51,14 +55,17 @@ GRANT INSERT
   ON codemint.codes, codemint.rewards, codemint.reward_watches, codemint.workers,
      codemint.unattributed_codes, codemint.answers, codemint.raw_codes,
      codemint.pending_placements, codemint.tracked_rewards, codemint.resyncs,
-     codemint.listed_codes, codemint.observed_facts, codemint.refused_settlements
+     codemint.listed_codes, codemint.observed_facts, codemint.refused_settlements,
+     codemint.producer_days
   TO codemint_worker;
+GRANT INSERT (url, note) ON codemint.api_acceptances TO codemint_worker;
 GRANT INSERT
   (id, job_id, reward_id, prefix, size, state, outstanding, worker, lease, api_timeout, listing_gap,
    lease_expires_at, effective_until, send_at, received, settled_at)
   ON codemint.calls TO codemint_worker;
 GRANT DELETE
-  ON codemint.pending_placements, codemint.resyncs, codemint.workers, codemint.listed_codes
+  ON codemint.pending_placements, codemint.resyncs, codemint.workers, codemint.listed_codes,
+     codemint.observed_facts
   TO codemint_worker;
 GRANT USAGE ON SEQUENCE codemint.queue_positions TO codemint_worker;
 
@@ -78,7 +85,7 @@ BEGIN
       AND CASE c.relname
             WHEN 'jobs' THEN a.attname NOT IN (
               'id', 'reward_id', 'count', 'prefix', 'run_at', 'dedupe_key', 'metadata',
-              'created_by', 'created_at')
+              'created_by', 'created_at', 'awaits_approval')
             WHEN 'calls' THEN a.attname NOT IN (
               'id', 'job_id', 'reward_id', 'prefix', 'size', 'worker', 'api_timeout', 'listing_gap',
               'created_at', 'resolution', 'resolved_by', 'resolved_at', 'resolution_note')
@@ -89,6 +96,7 @@ BEGIN
             WHEN 'claim_turn' THEN a.attname = 'salt'
             WHEN 'cluster_identity' THEN a.attname <> 'only_row' AND a.attname !~ '^accepted_'
             WHEN 'healing' THEN a.attname <> 'only_row'
+            WHEN 'producer_days' THEN a.attname <> 'producer'
             -- For locks that skip what somebody else has locked; nothing is ever written.
             WHEN 'pending_placements' THEN a.attname = 'due_at'
             WHEN 'refused_settlements' THEN a.attname NOT IN ('call_id', 'job_id', 'reward_id', 'since')

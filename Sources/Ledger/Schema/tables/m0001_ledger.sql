@@ -23,6 +23,7 @@ CREATE TABLE codemint.jobs (
   state         text        NOT NULL DEFAULT 'queued',
   paused        boolean     NOT NULL DEFAULT false,
   held          boolean     NOT NULL DEFAULT false,
+  awaits_approval boolean   NOT NULL DEFAULT false,
   issued        integer     NOT NULL DEFAULT 0,
   outstanding   integer     NOT NULL DEFAULT 0,
   surplus       integer     NOT NULL DEFAULT 0,
@@ -39,6 +40,7 @@ CREATE TABLE codemint.jobs (
   queue_position bigint,
   answers_without_progress integer NOT NULL DEFAULT 0,
   sync_done_at  timestamptz,
+  api           text,
 
   CONSTRAINT "count must be from 1 to 1000000"
     CHECK (count BETWEEN 1 AND 1000000),
@@ -76,7 +78,7 @@ CREATE TABLE codemint.jobs (
     CHECK ((state = 'ending') = (ends_as IS NOT NULL) AND ends_as IN ('failed', 'cancelled')),
   CONSTRAINT "only a job that can take a call is in the queue"
     CHECK (NOT is_new AND queue_position IS NULL
-           OR (state IN ('queued', 'running') AND NOT paused AND NOT held
+           OR (state IN ('queued', 'running') AND NOT paused AND NOT held AND NOT awaits_approval
                AND issued + outstanding < count)),
   CONSTRAINT "a job in the queue is new or has a place"
     CHECK (NOT is_new OR queue_position IS NULL)
@@ -94,7 +96,7 @@ CREATE INDEX jobs_without_progress ON codemint.jobs (next_call_at)
   WHERE next_call_at > run_at AND NOT is_new AND queue_position IS NULL;
 -- Jobs that could take a call and have no place. There are none, unless somebody wrote to the table.
 CREATE INDEX jobs_misplaced ON codemint.jobs (id)
-  WHERE state IN ('queued', 'running') AND NOT paused AND NOT held
+  WHERE state IN ('queued', 'running') AND NOT paused AND NOT held AND NOT awaits_approval
     AND issued + outstanding < count
     AND NOT is_new AND queue_position IS NULL AND next_call_at IS NULL;
 CREATE INDEX jobs_open_by_reward ON codemint.jobs (reward_id)
@@ -133,6 +135,8 @@ COMMENT ON COLUMN codemint.jobs.paused IS
   'Whether an operator paused the job: it gets no new call.';
 COMMENT ON COLUMN codemint.jobs.held IS
   'Whether the job waits for an operator''s decision; see codemint.waits.';
+COMMENT ON COLUMN codemint.jobs.awaits_approval IS
+  'Whether the job asks for so many codes that an operator has to approve it first (approve_job).';
 COMMENT ON COLUMN codemint.jobs.issued IS 'Codes in codemint.codes that count for the job.';
 COMMENT ON COLUMN codemint.jobs.outstanding IS
   'Codes that calls which are sending or in doubt may still bring.';
@@ -162,6 +166,9 @@ COMMENT ON COLUMN codemint.jobs.answers_without_progress IS
   'How many answers in a row had no new code.';
 COMMENT ON COLUMN codemint.jobs.sync_done_at IS
   'When the job had ended and none of its codes waited for another system any more.';
+
+COMMENT ON COLUMN codemint.jobs.api IS
+  'The base URL of the API that the first call of the job was claimed for. All codes of the job are of it.';
 
 CREATE TABLE codemint.calls (
   id               uuid        PRIMARY KEY,
@@ -510,6 +517,11 @@ CREATE TABLE codemint.account (
   blocked_message          text,
   probe_at                 timestamptz,
   upgrading_until          timestamptz,
+  api                      text,
+  api_accepted_at          timestamptz,
+  codes_per_day            integer,
+  day                      date,
+  day_codes                bigint           NOT NULL DEFAULT 0,
 
   CONSTRAINT "there is one account" CHECK (only_row),
   CONSTRAINT "calls in flight are counted down once each" CHECK (in_flight >= 0),
@@ -569,6 +581,17 @@ COMMENT ON COLUMN codemint.account.upgrading_until IS
   'Until then no call is claimed: codemint migrate waits for calls in flight before it replaces '
   'the functions.';
 
+COMMENT ON COLUMN codemint.account.api IS
+  'The base URL of the API that calls go to. A daemon with another one claims nothing (accept_api).';
+COMMENT ON COLUMN codemint.account.api_accepted_at IS
+  'When that URL was accepted, by an operator or by its first answer; null if it has answered nothing yet.';
+COMMENT ON COLUMN codemint.account.codes_per_day IS
+  'The limit in force: how many codes may be asked for in a day (set_codes_per_day); null for no limit.';
+COMMENT ON COLUMN codemint.account.day IS
+  'The day, in UTC, that day_codes counts.';
+COMMENT ON COLUMN codemint.account.day_codes IS
+  'How many codes calls asked for that were claimed that day, without calls that were unsent or rejected.';
+
 -- A note of the operators, which heartbeats put in force. set_limits does not write to the account:
 -- every claim needs that row, and an operator's transaction may stay open.
 CREATE TABLE codemint.operator_limits (
@@ -605,6 +628,7 @@ CREATE TABLE codemint.quotas (
   producer      text        NOT NULL,
   best_priority smallint,
   open_jobs     integer,
+  codes_per_day integer,
   note          text,
   set_by        text        NOT NULL DEFAULT session_user,
   set_at        timestamptz NOT NULL DEFAULT clock_timestamp(),
@@ -612,6 +636,7 @@ CREATE TABLE codemint.quotas (
 
   CONSTRAINT "best_priority must be from 0 (first) to 9 (last)" CHECK (best_priority BETWEEN 0 AND 9),
   CONSTRAINT "open_jobs must be from 0 to 1000000" CHECK (open_jobs BETWEEN 0 AND 1000000),
+  CONSTRAINT "codes_per_day must be 0 or more" CHECK (codes_per_day >= 0),
   CONSTRAINT "a producer is the name of a role" CHECK (char_length(producer) BETWEEN 1 AND 63),
   CONSTRAINT "a note has at most 2000 characters" CHECK (char_length(note) <= 2000)
 );
@@ -627,11 +652,76 @@ COMMENT ON COLUMN codemint.quotas.best_priority IS
   'The lowest number that jobs of the producer get as their priority; null for no limit.';
 COMMENT ON COLUMN codemint.quotas.open_jobs IS
   'How many jobs of the producer may be open at a time; null for no limit.';
+COMMENT ON COLUMN codemint.quotas.codes_per_day IS
+  'How many codes may be asked for in a day for jobs of the producer; null for no limit.';
 COMMENT ON COLUMN codemint.quotas.note IS 'The reason, in the operator''s words.';
 COMMENT ON COLUMN codemint.quotas.set_by IS 'The operator''s login.';
 COMMENT ON COLUMN codemint.quotas.set_at IS 'When it was set.';
 COMMENT ON COLUMN codemint.quotas.counted_at IS
   'When an INSERT last counted the open jobs of the producer.';
+
+-- Claims count here, while they have the account, and nobody else writes. So there is never anybody to wait
+-- for, which there would be in quotas.
+CREATE TABLE codemint.producer_days (
+  producer text   PRIMARY KEY,
+  day      date   NOT NULL,
+  codes    bigint NOT NULL
+);
+
+COMMENT ON TABLE codemint.producer_days IS
+  'How many codes were asked for on a day for jobs of each producer that has a limit of codes per day.';
+COMMENT ON COLUMN codemint.producer_days.producer IS 'The role whose jobs are counted (jobs.created_by).';
+COMMENT ON COLUMN codemint.producer_days.day IS 'The day, in UTC.';
+COMMENT ON COLUMN codemint.producer_days.codes IS
+  'Codes asked for since the limit was set, without calls that were unsent or rejected.';
+
+-- Rows are added and never changed: who set what, when and why. The newest holds.
+CREATE TABLE codemint.guards (
+  id            bigint      GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+  codes_per_day integer,
+  approve_above integer,
+  note          text,
+  set_by        text        NOT NULL DEFAULT session_user,
+  set_at        timestamptz NOT NULL DEFAULT clock_timestamp(),
+
+  CONSTRAINT "codes_per_day must be 0 or more" CHECK (codes_per_day >= 0),
+  CONSTRAINT "approve_above must be 0 or more" CHECK (approve_above >= 0),
+  CONSTRAINT "a note has at most 2000 characters" CHECK (char_length(note) <= 2000)
+);
+
+COMMENT ON SEQUENCE codemint.guards_id_seq IS 'Numbers of guard rails.';
+COMMENT ON TABLE codemint.guards IS
+  'Guard rails for money, for all producers: the newest row holds. set_codes_per_day and set_approve_above '
+  'add rows.';
+COMMENT ON COLUMN codemint.guards.id IS 'The number: later rows have higher ones.';
+COMMENT ON COLUMN codemint.guards.codes_per_day IS
+  'How many codes may be asked for in a day (UTC); null for no limit.';
+COMMENT ON COLUMN codemint.guards.approve_above IS
+  'A job of more codes waits for approve_job; null for no limit.';
+COMMENT ON COLUMN codemint.guards.note IS 'The reason, in the operator''s words.';
+COMMENT ON COLUMN codemint.guards.set_by IS 'The operator''s login.';
+COMMENT ON COLUMN codemint.guards.set_at IS 'When it was set.';
+
+-- Rows are added and never changed. The newest holds.
+CREATE TABLE codemint.api_acceptances (
+  id          bigint      GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+  url         text        NOT NULL,
+  note        text,
+  accepted_by text        NOT NULL DEFAULT session_user,
+  accepted_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+
+  CONSTRAINT "a note has at most 2000 characters" CHECK (char_length(note) <= 2000)
+);
+
+COMMENT ON SEQUENCE codemint.api_acceptances_id_seq IS 'Numbers of acceptances.';
+COMMENT ON TABLE codemint.api_acceptances IS
+  'Which API calls may go to: the newest row holds. accept_api adds rows, and so does the first answer.';
+COMMENT ON COLUMN codemint.api_acceptances.id IS 'The number: later acceptances have higher ones.';
+COMMENT ON COLUMN codemint.api_acceptances.url IS 'The base URL.';
+COMMENT ON COLUMN codemint.api_acceptances.note IS 'The reason, in words.';
+COMMENT ON COLUMN codemint.api_acceptances.accepted_by IS
+  'The login that accepted it: an operator''s, or the daemon''s if the first answer did.';
+COMMENT ON COLUMN codemint.api_acceptances.accepted_at IS 'When it was accepted.';
 
 CREATE TABLE codemint.healing (
   only_row    boolean     PRIMARY KEY DEFAULT true,
@@ -780,7 +870,8 @@ CREATE TABLE codemint.workers (
   seen_at                  timestamptz      NOT NULL DEFAULT clock_timestamp(),
   expires_at               timestamptz      NOT NULL,
   claim_failed_at          timestamptz,
-  claim_error              text
+  claim_error              text,
+  api                      text
 );
 
 COMMENT ON TABLE codemint.workers IS
@@ -810,6 +901,8 @@ COMMENT ON COLUMN codemint.workers.claim_failed_at IS
   'Since when the worker''s claims fail with claim_error; null if the last one did not fail.';
 COMMENT ON COLUMN codemint.workers.claim_error IS
   'Why the worker''s last claim failed; null if it did not.';
+
+COMMENT ON COLUMN codemint.workers.api IS 'The base URL of the API in the daemon''s settings.';
 
 CREATE TABLE codemint.unattributed_codes (
   id           uuid        PRIMARY KEY,
@@ -1124,7 +1217,7 @@ COMMENT ON COLUMN codemint.job_actions.id IS
   'The action''s number: later actions have higher ones.';
 COMMENT ON COLUMN codemint.job_actions.job_id IS 'The job.';
 COMMENT ON COLUMN codemint.job_actions.action IS
-  'cancel, pause, resume, retry, resolve adopt, resolve absent, or a priority.';
+  'cancel, pause, resume, retry, approve, resolve adopt, resolve absent, or a priority.';
 COMMENT ON COLUMN codemint.job_actions.note IS 'The reason, in the operator''s words.';
 COMMENT ON COLUMN codemint.job_actions.done_by IS 'The operator''s login.';
 COMMENT ON COLUMN codemint.job_actions.done_at IS 'When the operator did it.';

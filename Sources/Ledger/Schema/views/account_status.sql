@@ -6,22 +6,28 @@ SELECT a.requests_per_second,
        CASE WHEN o.set_by IS NOT NULL THEN 'set_limits' ELSE 'settings' END AS limits_from,
        o.set_by, a.in_flight,
        CASE WHEN i.suspended_at IS NOT NULL THEN 'suspended'
+            WHEN q.question IS NOT NULL THEN 'unaccepted'
             WHEN a.blocked_at IS NOT NULL THEN 'blocked'
             WHEN a.breaker = 'open' THEN 'failing'
             WHEN a.upgrading_until > clock_timestamp() THEN 'upgrading'
+            WHEN codemint.codes_left(a, clock_timestamp()) <= 0 THEN 'spent'
             WHEN a.paused_until > clock_timestamp() THEN 'paused'
             WHEN a.failures > 0 THEN 'trying'
             ELSE 'open' END AS state,
        CASE WHEN i.suspended_at IS NOT NULL THEN 'other_cluster'
+            WHEN q.question IS NOT NULL THEN 'api_not_accepted'
             WHEN a.blocked_at IS NOT NULL THEN a.blocked_code
             WHEN a.paused_until > clock_timestamp() OR a.failures > 0 THEN a.pause_reason
             END AS reason,
        CASE WHEN i.suspended_at IS NOT NULL
             THEN i.suspended_reason || ': SELECT codemint.accept_cluster(''why'')'
+            WHEN q.question IS NOT NULL THEN q.question
             WHEN a.blocked_at IS NOT NULL THEN a.blocked_message
             WHEN a.breaker = 'open' THEN codemint.describe_failures(a)
             WHEN a.upgrading_until > clock_timestamp()
             THEN 'codemint migrate waits for calls in flight'
+            WHEN codemint.codes_left(a, clock_timestamp()) <= 0
+            THEN format('the %s codes of this day (UTC) were asked for; it goes on tomorrow', a.codes_per_day)
             WHEN a.failures > 0 THEN 'one call at a time until one is clean' END AS message,
        CASE WHEN a.paused_until > clock_timestamp() THEN a.paused_until END AS paused_until,
        a.blocked_at, a.probe_at, a.failures,
@@ -32,11 +38,16 @@ SELECT a.requests_per_second,
         FROM (SELECT f.fact, string_agg(DISTINCT f.value, ' and as ') AS values
               FROM codemint.observed_facts f
               WHERE f.contradicted_at > clock_timestamp() - interval '7 days'
-              GROUP BY f.fact) c) AS api_contradictions
+              GROUP BY f.fact) c) AS api_contradictions,
+       a.api, a.api_accepted_at, a.codes_per_day,
+       CASE WHEN a.codes_per_day IS NOT NULL
+            THEN greatest(codemint.codes_left(a, clock_timestamp()), 0) END AS codes_left_today,
+       codemint.approve_above() AS approve_above
 FROM codemint.account a
 CROSS JOIN codemint.cluster_identity i
 LEFT JOIN codemint.operator_limits o ON true
 LEFT JOIN codemint.healing h ON true
+CROSS JOIN LATERAL (SELECT codemint.fleet_question() AS question) q
 CROSS JOIN LATERAL (SELECT codemint.current_pace(a, clock_timestamp()) AS pace) p;
 
 COMMENT ON VIEW codemint.account_status IS
@@ -52,7 +63,8 @@ COMMENT ON COLUMN codemint.account_status.limits_from IS
 COMMENT ON COLUMN codemint.account_status.set_by IS
   'Who set limits; null if nothing is set.';
 COMMENT ON COLUMN codemint.account_status.state IS
-  'open, trying (one call at a time after a failure), paused, upgrading (codemint migrate waits for '
+  'open, trying (one call at a time after a failure), spent (the codes of the day were asked for), '
+  'unaccepted (nobody has said that codes may be bought from that API), paused, upgrading (codemint migrate waits for '
   'calls in flight), failing (no call until the API answers), blocked (the API refuses the key) or '
   'suspended (another database cluster).';
 COMMENT ON COLUMN codemint.account_status.reason IS
@@ -64,6 +76,11 @@ COMMENT ON COLUMN codemint.account_status.mended IS 'What was mended then.';
 COMMENT ON COLUMN codemint.account_status.stalled_since IS
   'Since when jobs could be claimed and nobody claims anything, if that is a minute ago or more; else '
   'null.';
+COMMENT ON COLUMN codemint.account_status.api IS 'The base URL of the API that calls go to.';
+COMMENT ON COLUMN codemint.account_status.codes_left_today IS
+  'How many more codes may be asked for before midnight UTC; null for no limit.';
+COMMENT ON COLUMN codemint.account_status.approve_above IS
+  'Jobs of more codes wait for an operator''s approval; null for no limit.';
 COMMENT ON COLUMN codemint.account_status.workers IS 'How many daemons are alive.';
 COMMENT ON COLUMN codemint.account_status.api_contradictions IS
   'Facts about the API that were contradicted within the last week; null if there are none.';

@@ -3,7 +3,8 @@ CREATE OR REPLACE VIEW codemint.waits AS
 -- with one row come late, and without them the view would be compiled for hundreds of thousands.
 WITH ledger AS MATERIALIZED (
   SELECT o.account, o.identity, codemint.last_claimed_at() AS claimed_at, h.what, h.holder, h.since,
-         h.what_helps, i.holder AS acceptor, i.what_helps AS accepting,
+         h.what_helps, i.holder AS acceptor, i.what_helps AS accepting, codemint.asked_purchase() AS question,
+         (SELECT min(w.api) FROM codemint.workers w WHERE w.expires_at >= clock_timestamp()) AS asked_api,
          -- Until when the rows can be as they are read. The clock goes on while a long query runs, and
          -- in a transaction with an old snapshot: all daemons would look dead.
          CASE WHEN current_setting('transaction_isolation') = 'read committed'
@@ -28,6 +29,9 @@ SELECT (s.job).id AS job_id, (s.job).reward_id, (s.job).state, w.reason,
                                      'paused by ' || p.done_by, 'paused')
          WHEN 'time' THEN CASE WHEN (s.job).run_at > clock_timestamp() THEN 'its run_at has not come'
            ELSE 'its last ' || (s.job).answers_without_progress || ' answer(s) held no new code' END
+         WHEN 'approval' THEN 'it asks for ' || (s.job).count || ' codes, which an operator has to approve'
+         WHEN 'api' THEN l.question
+         WHEN 'day' THEN codemint.describe_day(s.job, l.account, l.asked_at)
          WHEN 'suspended' THEN (l.identity).suspended_reason
            || coalesce('; it was accepted in a transaction that is open: ' || l.acceptor, '')
          WHEN 'daemon' THEN 'no daemon has given a sign of life lately, or all of them are stopping'
@@ -75,6 +79,7 @@ SELECT (s.job).id AS job_id, (s.job).reward_id, (s.job).state, w.reason,
        END AS why,
        CASE w.reason
          WHEN 'time' THEN (s.job).next_call_at
+         WHEN 'day' THEN codemint.day_end(l.asked_at)
          WHEN 'blocked' THEN (l.account).probe_at
          WHEN 'failing' THEN (l.account).probe_at
          WHEN 'doubt' THEN r.reconcile_at
@@ -92,6 +97,11 @@ SELECT (s.job).id AS job_id, (s.job).reward_id, (s.job).state, w.reason,
          WHEN 'held' THEN
            format('SELECT codemint.retry_job(%s, ''why''); -- when that has been mended', (s.job).id)
          WHEN 'paused' THEN format('SELECT codemint.resume_job(%s)', (s.job).id)
+         WHEN 'approval' THEN
+           format('SELECT codemint.approve_job(%s, ''why''); -- or codemint.cancel_job', (s.job).id)
+         WHEN 'api' THEN format('SELECT codemint.accept_api(%L, ''why''); -- if codes may be bought there', l.asked_api)
+         WHEN 'day' THEN
+           'none: it proceeds tomorrow, or when an operator raises the limit (set_codes_per_day, set_quota)'
          WHEN 'suspended' THEN
            coalesce('COMMIT in that session, or ' || l.accepting,
                     'SELECT codemint.accept_cluster(''why''); -- if no other database is in use')
@@ -157,7 +167,8 @@ LEFT JOIN LATERAL (
 -- OFFSET keeps the subquery apart. Without, the function would run again wherever its result is used, ten
 -- times for a job.
 CROSS JOIN LATERAL (
-  SELECT codemint.reason_to_wait(s.job, r, l.account, (l.identity).suspended_at IS NOT NULL, k.holder IS NOT NULL,
+  SELECT codemint.reason_to_wait(s.job, r, l.account, (l.identity).suspended_at IS NOT NULL,
+                                 l.question IS NOT NULL, k.holder IS NOT NULL,
                                  l.claimed_at, l.asked_at) AS reason OFFSET 0) w
 LEFT JOIN LATERAL (
   SELECT count(*) FILTER (WHERE c.held_at IS NULL) AS doubts,
@@ -186,10 +197,11 @@ COMMENT ON COLUMN codemint.waits.job_id IS 'The job.';
 COMMENT ON COLUMN codemint.waits.reward_id IS 'The reward of the job.';
 COMMENT ON COLUMN codemint.waits.state IS 'The job''s state.';
 COMMENT ON COLUMN codemint.waits.reason IS
-  'A person has to act: decision (a held call), held, paused, suspended, locked (a transaction keeps a row '
-  'or a table), daemon (none is alive), unsettled (the outcome of a call is refused), blocked (the key), '
-  'unclaimable (the row is refused), unknown. The job '
-  'proceeds by itself: time (not yet due), failing (the breaker), doubt, answers (calls are out), '
+  'A person has to act: decision (a held call), held, approval, api (no word yet that codes may be bought '
+  'there), paused, suspended, locked (a transaction keeps a row or a table), daemon (none is alive), unsettled '
+  '(the outcome of a call is refused), blocked (the key), unclaimable (the row is refused), unknown. The job '
+  'proceeds by itself: time (not yet due), day (the codes of the day were asked for), failing (the breaker), '
+  'doubt, answers (calls are out), '
   'upgrade, listing, refused (the reward backs off), pause (all workers wait), reward or slots (enough '
   'calls are out), pace (no slot yet), sync, turn (it runs, or others go first).';
 COMMENT ON COLUMN codemint.waits.why IS 'The reason in words.';

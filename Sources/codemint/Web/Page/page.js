@@ -170,6 +170,8 @@ function showFacts(all) {
 
 function accountFacts(account) {
   const facts = [["State", account.state]];
+  if (account.api) facts.push(["API", account.api]);
+  if (account.codes_left_today !== null) facts.push(["Codes left today", String(account.codes_left_today)]);
   const limit = account.requests_per_second;
   const pace = account.current_requests_per_second ?? limit;
   if (limit === null) facts.push(["Pace", "no daemon has started yet"]);
@@ -191,7 +193,8 @@ function showAccount(account) {
   });
   const trouble = byId("trouble");
   trouble.hidden = !account.reason;
-  trouble.classList.toggle("bad", account.state === "blocked" || account.state === "failing" || account.state === "suspended");
+  trouble.classList.toggle("bad", account.state === "blocked" || account.state === "failing" || account.state === "suspended"
+    || account.state === "unaccepted");
   const until = account.paused_until ? `, until ${new Date(account.paused_until).toLocaleTimeString()}` : "";
   // In the state "trying" one call is sent at a time.
   const what = account.state === "trying" ? "Trying again" : "Nothing is sent";

@@ -1,0 +1,122 @@
+import Backstage
+import Foundation
+import Sandbox
+import Testing
+
+@Suite("Guard rails for money", .timeLimit(Patience.limit))
+struct GuardTests {
+  @Test(
+    "a test queue of 40 jobs and a new URL: nothing is bought without a word, and all of it after one"
+  )
+  func testQueue() async throws {
+    try await Stage.play(accepts: false) { stage in
+      try await stage.database.insert((0..<40).map { Job(Reward.numbered($0), 25) })
+      let daemon = try stage.daemon(["CODEMINT_HTTP_LISTEN": "127.0.0.1:0"])
+      let said = try await daemon.errors.line("nothing is sent until this is resolved")
+      #expect(said.contains("error_code=api_not_accepted"))
+      #expect(said.contains("40 job(s) for 1000 codes of 40 reward(s) would be bought there"))
+      let seen = try await stage.database.texts(
+        """
+        SELECT state FROM codemint.account_status
+        UNION ALL SELECT DISTINCT reason FROM codemint.waits
+        UNION ALL SELECT count(*)::text FROM codemint.calls
+        """
+      )
+      #expect(seen == ["unaccepted", "api", "0"])
+      #expect(stage.sandbox.truth.generateRequests == 0)
+
+      let accepted = try stage.codemint(["accept-api", "--note", "this is the stand-in"])
+      #expect(try await accepted.end() == .status(0))
+      try await accepted.output.line("this was asked: \(stage.baseURL) has never answered")
+      try await daemon.errors.line("this is resolved")
+      try await stage.database.allEnded()
+      #expect(try await stage.count() == Stage.Count(stored: 1000, distinct: 1000, made: 1000))
+      let status = try stage.codemint(["status"])
+      try await status.output.line("API \(stage.baseURL)")
+    }
+  }
+
+  @Test("one small job goes on by itself, and its answer lets the others go on")
+  func firstAnswer() async throws {
+    try await Stage.play(accepts: false) { stage in
+      _ = try stage.daemon()
+      try await stage.firstAnswer()
+      try await stage.database.insert(Job(Reward.first, 700), Job(Reward.second, 800))
+      try await stage.database.allEnded()
+      #expect(try await stage.count() == Stage.Count(stored: 1501, distinct: 1501, made: 1501))
+      let note = try await stage.database.texts("SELECT note FROM codemint.api_acceptances")
+      #expect(note == ["its first answer"])
+    }
+  }
+
+  @Test(
+    "three daemons, 50 jobs, 10,000 codes a day: exactly 10,000 are asked for, whoever is killed when"
+  )
+  func budget() async throws {
+    let api = SandboxConfiguration(latency: SandboxLatency(fixed: .milliseconds(50)))
+    try await Stage.play(api: api) { stage in
+      try await stage.database.run("SELECT codemint.set_codes_per_day(10000, 'a trial')")
+      let settings = [
+        "CODEMINT_LEASE_SECONDS": "5", "CODEMINT_POLL_SECONDS": "1",
+        "CODEMINT_API_TIMEOUT_SECONDS": "5",
+        "CODEMINT_RECONCILE_LISTING_GAP_SECONDS": "2",
+      ]
+      var daemons = try (1...3).map { _ in try stage.daemon(settings) }
+      try await stage.database.insert((0..<50).map { Job(Reward.numbered($0 % 20), 337 + 11 * $0) })
+      for (kill, codes) in [1500, 4000, 6500].enumerated() {
+        try await stage.codesMade(codes)
+        daemons[kill].send(SIGKILL)
+        #expect(try await daemons[kill].end() == .signal(SIGKILL))
+        daemons[kill] = try stage.daemon(settings)
+      }
+      try await stage.database.until(
+        """
+        (SELECT day_codes FROM codemint.account) >= 10000
+        AND NOT EXISTS (SELECT FROM codemint.calls WHERE state IN ('sending', 'in_doubt'))
+        """
+      )
+      let asked = """
+        SELECT sum(size) FROM codemint.calls WHERE state NOT IN ('unsent', 'rejected')
+        """
+      #expect(try await stage.database.texts(asked) == ["10000"])
+      // What was claimed and never left counts as well: more than that was never asked for.
+      #expect(stage.sandbox.truth.codes <= 10_000)
+      #expect(
+        try await stage.database.number("SELECT sum(issued) FROM codemint.jobs")
+          == stage.sandbox.truth.codes
+      )
+      let waiting = try await stage.database.texts(
+        "SELECT DISTINCT reason || ' ' || (until > now()) FROM codemint.waits WHERE reason <> 'answers'"
+      )
+      #expect(waiting == ["day true"])
+      #expect(
+        try await stage.database.number("SELECT count(*) FROM codemint.jobs WHERE state = 'failed'")
+          == 0
+      )
+      // Who is told so goes on.
+      try await stage.database.run("SELECT codemint.set_codes_per_day(NULL)")
+      try await stage.database.allEnded()
+      #expect(try await stage.database.unsound() == [])
+    }
+  }
+
+  @Test("a job above approve_above waits until codemint approve")
+  func approval() async throws {
+    try await Stage.play { stage in
+      try await stage.database.run("SELECT codemint.set_approve_above(100)")
+      _ = try stage.daemon()
+      try await stage.database.insert(Job(Reward.first, 101), Job(Reward.second, 100))
+      try await stage.database.until(
+        "EXISTS (SELECT FROM codemint.jobs WHERE id = 2 AND state = 'completed')"
+      )
+      let reason = try await stage.database.texts(
+        "SELECT reason FROM codemint.waits WHERE job_id = 1"
+      )
+      #expect(reason == ["approval"])
+      let approve = try stage.codemint(["approve", "1", "--note", "it is meant"])
+      #expect(try await approve.end() == .status(0))
+      try await stage.database.allEnded()
+      #expect(try await stage.count() == Stage.Count(stored: 201, distinct: 201, made: 201))
+    }
+  }
+}
