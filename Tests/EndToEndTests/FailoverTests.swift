@@ -186,8 +186,6 @@ struct FailoverTests {
       #expect(try await migration.end() == .status(0))
       let database = try Database(name: "codemint", url: url, passwordURL: url)
       try await database.run(Database.tellTale)
-      let api = try #require(environment["CODEMINT_API_BASE_URL"])
-      try await database.run("SELECT codemint.accept_api('\(api)')")
       let pair = Pair(
         primary: primary,
         standby: standby,

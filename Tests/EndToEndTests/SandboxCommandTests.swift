@@ -10,7 +10,6 @@ struct SandboxCommandTests {
     try await Stage.play { stage in
       let sandbox = try stage.codemint(["sandbox", "--port", "0", "--reward", Reward.first])
       let url = try await sandbox.output.line("http://127.0.0.1:")
-      try await stage.accept(url)
       _ = try stage.daemon(["CODEMINT_API_BASE_URL": url])
       try await stage.database.insert(Job(Reward.first, 510), Job(Reward.second, 10))
       try await stage.database.allEnded()
@@ -43,7 +42,6 @@ struct SandboxCommandTests {
       let sandbox = try stage.codemint(["sandbox", "--port", "0", "--faults", file])
       let url = try await sandbox.output.line("http://127.0.0.1:")
       let api = ["CODEMINT_API_BASE_URL": url]
-      try await stage.accept(url)
       _ = try stage.daemon(api)
       try await stage.firstAnswer()
       try await stage.database.insert(Job(Reward.first, 60))

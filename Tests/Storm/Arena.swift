@@ -107,8 +107,6 @@ struct Arena: Sendable {
     }
     eye = try Eye(cluster.url)
     try await eye.run(Eye.memory)
-    let api = network == nil ? "http://127.0.0.1:\(port)" : "http://localhost:\(port)"
-    try await eye.run("SELECT codemint.accept_api('\(api)', 'a storm')")
     let berths = (1...storm.workers).map { number in
       network?.berth(number, command: [program, "run"], environment: environment, port: port)
         ?? Berth(program: program, arguments: ["run"], environment: environment)

@@ -33,7 +33,6 @@ final class BenchDaemon {
     settings: [Setting: String] = [:],
     until line: String = "listening for wakes"
   ) async throws -> BenchDaemon {
-    try await database.accept(api)
     let daemon = try BenchDaemon(Self.environment(database, api, limits, settings))
     let deadline = ContinuousClock.now + .seconds(30)
     while !daemon.hasSaid(line) {

@@ -114,11 +114,4 @@ struct BenchDatabase: Sendable {
     settings.statementDeadline = .seconds(3600)
     return try await Connection.open(settings)
   }
-
-  /// Accepts an API, so that a daemon asks nothing.
-  func accept(_ api: String) async throws {
-    let connection = try await connect()
-    _ = try await connection.query("SELECT codemint.accept_api($1, 'codemint bench')", [.text(api)])
-    await connection.close()
-  }
 }

@@ -26,7 +26,8 @@ struct AcceptAPICommand: AsyncParsableCommand {
     discussion: """
       A ledger that has never had an answer from an API sends one job of at most 500 codes by itself, and \
       its first answer accepts the API. If more waits, nothing is sent before somebody accepts the API, \
-      because this may be a queue of a trial. The same holds if api.base_url is changed. Open jobs that \
+      because this may be a queue of a trial. The same holds if api.base_url is changed. A stand-in on this \
+      machine (plain http) is used without a word. Open jobs that \
       have begun at another API are then held, and what was seen of that API is forgotten. While a call \
       has no outcome, another API is refused with status 65.
       """

@@ -60,12 +60,11 @@ struct Demo {
     let connection = try await Connection.open(try ConnectionSettings(url))
     _ = try await Migrator(connection, version: Version.current).migrate()
     _ = try await RoleSetup(connection).apply()
-    let key = UUID().uuidString
-    let port = try FreePort.find()
-    let api = "http://127.0.0.1:\(port)"
-    _ = try await connection.query("SELECT codemint.accept_api($1, 'codemint demo')", [.text(api)])
     await connection.close()
     try output.line("created the schema")
+
+    let key = UUID().uuidString
+    let port = try FreePort.find()
     sandbox = try Sandbox(
       SandboxConfiguration(
         port: port,
@@ -76,7 +75,7 @@ struct Demo {
     )
     var settings = Settings()
     settings.database.url = Secret(url)
-    settings.api.baseURL = api
+    settings.api.baseURL = "http://127.0.0.1:\(port)"
     settings.api.key = Secret(key)
     let page = try FreePort.find()
     settings.listen = .address(host: "127.0.0.1", port: page)

@@ -8,11 +8,6 @@ extension Stage {
     let status: UInt
   }
 
-  /// Accepts an API as an operator does.
-  func accept(_ url: String) async throws {
-    try await database.run("SELECT codemint.accept_api('\(url)', 'a test')")
-  }
-
   /// Puts a plan in force at the admin endpoint.
   func put(_ rules: [FaultRule]) async throws {
     var request = HTTPClientRequest(url: "\(baseURL)/sandbox/faults")

@@ -49,16 +49,12 @@ final class Stage: Sendable {
   }
 
   /// Plays on a database of the shared server.
-  /// - Parameter accepts: Whether an operator has accepted the stand-in, so that daemons ask nothing.
   static func play(
     _ template: TestServer.Template = .migrated,
     api: SandboxConfiguration = SandboxConfiguration(),
-    accepts: Bool = true,
     _ body: @Sendable (Stage) async throws -> Void
   ) async throws {
-    try await turnstile.pass {
-      try await play(on: TestServer.shared, template, api, accepts: accepts, body)
-    }
+    try await turnstile.pass { try await play(on: TestServer.shared, template, api, body) }
   }
 
   /// Plays on a database whose server may be stopped, suspended and started.
@@ -67,7 +63,7 @@ final class Stage: Sendable {
     _ body: @Sendable (Stage) async throws -> Void
   ) async throws {
     try await TestServer.lendMortal { server in
-      try await play(on: server, .migrated, api, accepts: true, body)
+      try await play(on: server, .migrated, api, body)
     }
   }
 
@@ -75,7 +71,6 @@ final class Stage: Sendable {
     on server: TestServer,
     _ template: TestServer.Template,
     _ api: SandboxConfiguration,
-    accepts: Bool,
     _ body: @Sendable (Stage) async throws -> Void
   ) async throws {
     let database = try await server.database(template)
@@ -91,10 +86,7 @@ final class Stage: Sendable {
       group.addTask { try await sandbox.run() }
       let port = try await sandbox.port()
       let stage = try Stage(database, server, sandbox, port: port, key: key)
-      let result = await Result {
-        if accepts, template == .migrated { try await stage.accept(stage.baseURL) }
-        try await body(stage)
-      }
+      let result = await Result { try await body(stage) }
       await stage.clear()
       group.cancelAll()
       do {

@@ -159,7 +159,7 @@ BEGIN
     RETURN v_claim;
   END IF;
   v_account := codemint.begin_api(v_account, p_api);
-  IF p_job.api <> v_account.api THEN
+  IF NOT codemint.same_api(p_job.api, v_account.api) THEN
     PERFORM codemint.hold_for_api(p_job, v_account);
     v_claim.wait_us := 0;
     RETURN v_claim;

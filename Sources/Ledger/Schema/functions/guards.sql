@@ -3,10 +3,27 @@
 
 -- The API that calls go to.
 
+-- Whether an API is a stand-in: requests over plain HTTP do not leave this machine, since codemint accepts it
+-- only for loopback addresses. What a stand-in makes is worth nothing.
+CREATE OR REPLACE FUNCTION codemint.is_stand_in(p_api text) RETURNS boolean
+LANGUAGE sql IMMUTABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+  SELECT starts_with(p_api, 'http://')
+$$;
+
+-- Whether two base URLs are those of one API. Stand-ins are one, whatever their ports; null if an URL is.
+CREATE OR REPLACE FUNCTION codemint.same_api(p_one text, p_other text) RETURNS boolean
+LANGUAGE sql IMMUTABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+  SELECT p_one = p_other OR codemint.is_stand_in(p_one) AND codemint.is_stand_in(p_other)
+$$;
+
 -- Why calls may not go to p_api before an operator says so, and what would be bought there; null if they
 -- may, or if the asker sends nothing. A queue that was filled while somebody tried things out is not to be
 -- bought because a key was set. So a ledger that no answer of the API has ever reached sends one small job
--- by itself, and asks for everything else. And codes of two APIs in one ledger would be mistaken for each
+-- by itself, and asks for everything else. A stand-in is used without a word. And codes of two APIs in one ledger would be mistaken for each
 -- other, and calls of one cannot be listed at the other.
 CREATE OR REPLACE FUNCTION codemint.api_question(p_account codemint.account, p_api text) RETURNS text
 LANGUAGE plpgsql STABLE
@@ -15,7 +32,8 @@ DECLARE
   c_small constant integer := 500;
   v_open  record;
 BEGIN
-  IF p_api IS NULL OR p_account.api = p_api AND p_account.api_accepted_at IS NOT NULL THEN
+  IF p_api IS NULL OR codemint.is_stand_in(coalesce(p_account.api, p_api)) AND codemint.is_stand_in(p_api)
+     OR p_account.api = p_api AND p_account.api_accepted_at IS NOT NULL THEN
     RETURN NULL;
   END IF;
   SELECT count(*) AS jobs, coalesce(sum(o.count - o.issued), 0) AS codes,
@@ -151,7 +169,7 @@ RETURNS codemint.account
 LANGUAGE plpgsql
 AS $$
 BEGIN
-  IF p_api <> p_account.api OR p_api IS NOT NULL AND p_account.api IS NULL THEN
+  IF NOT codemint.same_api(p_api, p_account.api) OR p_api IS NOT NULL AND p_account.api IS NULL THEN
     UPDATE codemint.account a SET api = p_api, api_accepted_at = NULL;
     p_account.api := p_api;
   END IF;
@@ -182,7 +200,8 @@ LANGUAGE sql STABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
   SELECT a.api IS NULL
-         OR EXISTS (SELECT FROM codemint.workers w WHERE w.id = p_worker AND coalesce(w.api, a.api) = a.api)
+         OR EXISTS (SELECT FROM codemint.workers w WHERE w.id = p_worker
+                   AND codemint.same_api(coalesce(w.api, a.api), a.api))
   FROM codemint.account a
 $$;
 
