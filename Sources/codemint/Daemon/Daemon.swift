@@ -17,6 +17,7 @@ struct Daemon {
   private let workerService: WorkerService
   private let wakeService: WakeService
   private let documentsWatch: DocumentsWatch
+  private let housekeeper: Housekeeper
   private let webService: WebService?
 
   /// Builds the daemon without connecting to anything.
@@ -37,6 +38,7 @@ struct Daemon {
     let documents = DocumentsWatch(registry, APIFactQueries(pool: pool), logger)
     client = APIClient(try settings.apiConfiguration()) { documents.notice($0) }
     documentsWatch = documents
+    housekeeper = Housekeeper(Housekeeping(pool: pool), keeping: settings.callRetention)
     worker = Worker(
       configuration: settings.workerConfiguration(
         id: WorkerID(UniqueID(random: &random)),
@@ -102,7 +104,7 @@ struct Daemon {
 
   /// The services for a `ServiceGroup`. The worker comes last, so that it drains first.
   var services: [any Service] {
-    (webService.map { [$0] } ?? []) + [documentsWatch, wakeService, workerService]
+    (webService.map { [$0] } ?? []) + [documentsWatch, housekeeper, wakeService, workerService]
   }
 
   /// The service that ends the process at once on a second signal. It must be the first of its group.

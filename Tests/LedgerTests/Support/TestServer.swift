@@ -177,7 +177,7 @@ extension TestServer {
       codemint.raw_codes, codemint.answers, codemint.job_actions, codemint.pending_placements,
       codemint.tracked_rewards, codemint.resyncs, codemint.purges, codemint.listed_codes,
       codemint.observed_facts, codemint.operator_limits, codemint.healing,
-      codemint.quotas
+      codemint.quotas, codemint.events, codemint.unnumbered_events
       RESTART IDENTITY;
     ALTER SEQUENCE codemint.queue_positions RESTART;
     INSERT INTO codemint.account DEFAULT VALUES;

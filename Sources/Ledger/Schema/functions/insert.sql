@@ -1,4 +1,5 @@
--- What an INSERT of jobs does beside inserting: it places each job, and wakes the daemons.
+-- What an INSERT of jobs does beside inserting: it places each job, writes its first event, and wakes the
+-- daemons.
 --
 -- Nobody may execute the function of a trigger. Otherwise a role could put the trigger on a table
 -- of its own, and have the function write what the role likes.
@@ -97,7 +98,7 @@ END
 $$;
 
 -- Adds one pending placement for each reward, and sends one notification for each INSERT, however
--- many rows the INSERT has.
+-- many rows the INSERT has. Writes an event for each job (events.sql).
 CREATE OR REPLACE FUNCTION codemint.wake_workers() RETURNS trigger
 LANGUAGE plpgsql
 SECURITY DEFINER
@@ -124,6 +125,9 @@ BEGIN
                 ELSE n.priority END AS priority) i
   WHERE i.is_new OR i.queue_position IS NOT NULL
   ORDER BY i.reward_id, i.priority, i.next_call_at, i.id;
+  INSERT INTO codemint.unnumbered_events (job_id, kind, created_by, detail)
+  SELECT n.id, 'queued', n.created_by, jsonb_build_object('count', n.count)
+  FROM inserted n WHERE n.state = 'queued' ORDER BY n.id;
   PERFORM pg_notify('codemint_jobs', '');
   RETURN NULL;
 END

@@ -21,7 +21,8 @@ GRANT USAGE ON SCHEMA codemint
 -- in the rows of others (my_jobs).
 GRANT INSERT (reward_id, count, prefix, priority, run_at, dedupe_key, metadata), SELECT (id)
   ON codemint.jobs TO codemint_producer;
-GRANT SELECT ON codemint.my_jobs, codemint.my_codes, codemint.account_status TO codemint_producer;
+GRANT SELECT ON codemint.my_jobs, codemint.my_codes, codemint.my_events, codemint.account_status
+  TO codemint_producer;
 -- Views call these functions. A function in a view runs with the rights of the role that reads the
 -- view.
 GRANT EXECUTE
@@ -44,12 +45,12 @@ GRANT EXECUTE
 -- Readers: codes, and the jobs that they belong to.
 GRANT SELECT ON codemint.jobs, codemint.codes, codemint.unattributed_codes,
                 codemint.raw_codes, codemint.answers, codemint.job_status, codemint.api_facts,
-                codemint.account_status
+                codemint.account_status, codemint.events
   TO codemint_reader;
 
 -- The daemon. It never deletes a job, a call or a code, so an id that was seen once is known for ever.
 -- (forget_calls, forget_refusal and forget_set_aside delete what nobody needs.) Nor does it say what an
--- operator decided.
+-- operator decided, or what happened to a job: events are written by a trigger.
 GRANT SELECT ON ALL TABLES IN SCHEMA codemint TO codemint_worker;
 GRANT INSERT
   ON codemint.codes, codemint.rewards, codemint.reward_watches, codemint.workers,
@@ -139,7 +140,8 @@ BEGIN
   FOR v_routine IN
     SELECT p.oid::regprocedure AS name,
            CASE WHEN p.prosecdef AND p.proname NOT IN
-                  ('forget_calls', 'forget_refusal', 'forget_set_aside', 'restore_single_rows')
+                  ('forget_calls', 'forget_events', 'forget_refusal', 'forget_set_aside', 'number_events',
+                   'restore_single_rows')
                 THEN 'codemint_operator' ELSE 'codemint_worker' END AS role
     FROM pg_proc p
     WHERE p.pronamespace = 'codemint'::regnamespace AND p.prorettype <> 'trigger'::regtype

@@ -1256,6 +1256,55 @@ COMMENT ON COLUMN codemint.purges.note IS 'The reason, in the operator''s words.
 COMMENT ON COLUMN codemint.purges.done_by IS 'The login that removed the job.';
 COMMENT ON COLUMN codemint.purges.done_at IS 'When the job was removed.';
 
+CREATE TABLE codemint.unnumbered_events (
+  place      bigint      GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+  job_id     bigint      NOT NULL,
+  kind       text        NOT NULL,
+  at         timestamptz NOT NULL DEFAULT clock_timestamp(),
+  created_by text        NOT NULL,
+  detail     jsonb       NOT NULL
+);
+
+COMMENT ON SEQUENCE codemint.unnumbered_events_place_seq IS 'The order in which events are written.';
+COMMENT ON TABLE codemint.unnumbered_events IS
+  'Events that no housekeeper has numbered yet; within a second they are in codemint.events.';
+COMMENT ON COLUMN codemint.unnumbered_events.place IS
+  'The order of writing. It is no number to read by: a lower one can be committed later.';
+COMMENT ON COLUMN codemint.unnumbered_events.job_id IS 'The job.';
+COMMENT ON COLUMN codemint.unnumbered_events.kind IS 'What happened; see codemint.events.';
+COMMENT ON COLUMN codemint.unnumbered_events.at IS 'When it happened.';
+COMMENT ON COLUMN codemint.unnumbered_events.created_by IS 'The role that inserted the job.';
+COMMENT ON COLUMN codemint.unnumbered_events.detail IS 'How the job stood then.';
+
+CREATE TABLE codemint.events (
+  id         bigint      GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+  job_id     bigint      NOT NULL,
+  kind       text        NOT NULL,
+  at         timestamptz NOT NULL,
+  created_by text        NOT NULL,
+  detail     jsonb       NOT NULL
+);
+
+CREATE INDEX events_by_job ON codemint.events (job_id, id);
+CREATE INDEX events_by_producer ON codemint.events (created_by, id);
+
+COMMENT ON SEQUENCE codemint.events_id_seq IS 'Numbers of events.';
+COMMENT ON TABLE codemint.events IS
+  'What happened to jobs. Read it WHERE id > the last id that you had: no event appears below a number '
+  'that can be seen, and the events of a job come in their order. It is deleted after '
+  'retention.calls_days.';
+COMMENT ON COLUMN codemint.events.id IS
+  'The number: whoever sees a number has been able to see all lower ones.';
+COMMENT ON COLUMN codemint.events.job_id IS 'The job.';
+COMMENT ON COLUMN codemint.events.kind IS
+  'What happened: queued, running, held, released, completed, failed, cancelled (the job is in that '
+  'state from then on), sync_done (no code of the job waits for another system any more) or surplus '
+  '(codes came that the job has no room for).';
+COMMENT ON COLUMN codemint.events.at IS 'When it happened.';
+COMMENT ON COLUMN codemint.events.created_by IS 'The role that inserted the job.';
+COMMENT ON COLUMN codemint.events.detail IS
+  'How the job stood then: count, issued, surplus, and error_code if it has one. Never a code.';
+
 -- The first rows of a queue are also the first to become dead rows. Until they are vacuumed, every
 -- search for the head of the queue steps over them. So these tables are vacuumed after a number of
 -- dead rows; after a share of the table, the default, the number would grow with the backlog.
@@ -1264,6 +1313,8 @@ ALTER TABLE codemint.jobs SET (
 ALTER TABLE codemint.rewards SET (
   fillfactor = 50, autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 2000);
 ALTER TABLE codemint.pending_placements SET (
+  autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 2000);
+ALTER TABLE codemint.unnumbered_events SET (
   autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 2000);
 ALTER TABLE codemint.account SET (fillfactor = 10);
 -- Every call is updated when it is settled. Every heartbeat steps over the dead entries in the

@@ -7,9 +7,9 @@ BEGIN
   FOR v_column IN
     SELECT DISTINCT ON (t.oid, a.attnum) format('codemint.%I.%I', t.relname, a.attname) AS name,
            col_description(s.oid, b.attnum) AS words
-    FROM unnest(ARRAY['job_status', 'my_jobs', 'my_jobs', 'my_codes', 'call_log', 'doubts', 'doubts',
+    FROM unnest(ARRAY['job_status', 'my_jobs', 'my_jobs', 'my_codes', 'my_events', 'call_log', 'doubts', 'doubts',
                       'account_status', 'watches', 'api_facts'],
-                ARRAY['jobs', 'jobs', 'job_status', 'codes', 'calls', 'calls', 'rewards',
+                ARRAY['jobs', 'jobs', 'job_status', 'codes', 'events', 'calls', 'calls', 'rewards',
                       'account', 'reward_watches', 'observed_facts'])
       WITH ORDINALITY AS p (target, source, place)
     JOIN pg_class t ON t.relnamespace = 'codemint'::regnamespace AND t.relname = p.target

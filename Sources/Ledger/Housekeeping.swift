@@ -1,0 +1,44 @@
+public import Postgres
+
+/// What has to be done again and again, and holds up no call: events get their numbers, and old
+/// events are forgotten.
+public struct Housekeeping: Sendable {
+  private let pool: Pool
+
+  private static let number: Statement = "SELECT codemint.number_events($1) AS number"
+
+  private static let forget: Statement = "SELECT codemint.forget_events($1, $2)"
+
+  /// Events to number or to forget at once: some milliseconds of work.
+  private static let batch: Int32 = 5000
+
+  /// Much longer than a batch takes.
+  private static let deadline: Duration = .seconds(60)
+
+  /// Housekeeping in this database.
+  public init(pool: Pool) {
+    self.pool = pool
+  }
+
+  /// Does everything that is due. It may be done at any time, by anybody.
+  /// - Parameter age: How long events are kept; nil for ever.
+  public func keep(forgettingAfter age: Duration?) async throws(PostgresError) {
+    try await numberEvents()
+    guard let age else { return }
+    _ = try await pool.query(
+      Self.forget,
+      [.interval(age), .int4(Self.batch)],
+      deadline: Self.deadline
+    )
+  }
+
+  /// Numbers all events that are committed, each batch in a transaction of its own.
+  public func numberEvents() async throws(PostgresError) {
+    var number = Int(Self.batch)
+    while number == Int(Self.batch) {
+      let row = try await pool.query(Self.number, [.int4(Self.batch)], deadline: Self.deadline)
+        .one()
+      number = try row.integer("number")
+    }
+  }
+}
