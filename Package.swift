@@ -105,6 +105,7 @@ let package = Package(
         .embedInCode("Schema/functions/healing.sql"),
         .embedInCode("Schema/functions/heartbeat.sql"),
         .embedInCode("Schema/functions/insert.sql"),
+        .embedInCode("Schema/functions/line.sql"),
         .embedInCode("Schema/functions/pace.sql"),
         .embedInCode("Schema/functions/pinned_settings.sql"),
         .embedInCode("Schema/functions/queue.sql"),

@@ -58,7 +58,7 @@ public struct Schema: Sendable {
       PackageResources.pace_sql, PackageResources.settle_sql, PackageResources.facts_sql,
       PackageResources.reconcile_sql, PackageResources.watch_sql, PackageResources.heartbeat_sql,
       PackageResources.healing_sql,
-      PackageResources.insert_sql, PackageResources.events_sql,
+      PackageResources.insert_sql, PackageResources.events_sql, PackageResources.line_sql,
       PackageResources.sync_sql, PackageResources.cluster_sql,
       PackageResources.steer_sql, PackageResources.retention_sql, PackageResources.waiting_sql,
       PackageResources.pinned_settings_sql,

@@ -64,7 +64,7 @@ struct ProgressBoard {
     if job.paused { text += ", paused" }
     if job.held { text += ", held" }
     if let code = job.errorCode { text += " (\(code))" }
-    if job.state == "running", let left = job.timeLeft { text += ", \(left) left" }
+    if let left = job.timeLeft { text += ", \(left) left" }
     if let words = sync[job.id]?.words, !words.isEmpty { text += ", sync: \(words)" }
     return text
   }

@@ -2,7 +2,7 @@ import Ledger
 import Postgres
 import ServiceLifecycle
 
-/// Numbers events so that readers see them, and forgets old events.
+/// Numbers events so that readers see them, measures the line of waiting jobs, and forgets old events.
 /// Every daemon has a housekeeper, and the ledger lets one at a time work. No claim waits for it.
 struct Housekeeper: Service {
   private let house: Housekeeping

@@ -177,7 +177,8 @@ extension TestServer {
       codemint.raw_codes, codemint.answers, codemint.job_actions, codemint.pending_placements,
       codemint.tracked_rewards, codemint.resyncs, codemint.purges, codemint.listed_codes,
       codemint.observed_facts, codemint.operator_limits, codemint.healing,
-      codemint.quotas, codemint.events, codemint.unnumbered_events
+      codemint.quotas, codemint.events, codemint.unnumbered_events, codemint.line_pace,
+      codemint.line_classes, codemint.line_marks
       RESTART IDENTITY;
     ALTER SEQUENCE codemint.queue_positions RESTART;
     INSERT INTO codemint.account DEFAULT VALUES;

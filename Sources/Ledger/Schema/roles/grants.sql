@@ -29,7 +29,8 @@ GRANT EXECUTE
   ON FUNCTION codemint.current_pace(codemint.account, timestamptz),
      codemint.describe_failures(codemint.account), codemint.stalled_since(),
      codemint.codes_left(codemint.account, timestamptz), codemint.day_of(timestamptz),
-     codemint.fleet_question(), codemint.approve_above()
+     codemint.fleet_question(), codemint.approve_above(),
+     codemint.time_until_done(smallint, boolean, timestamptz, bigint, integer, timestamptz)
   TO codemint_producer, codemint_operator, codemint_reader, codemint_worker;
 GRANT EXECUTE
   ON FUNCTION codemint.error_class(text), codemint.may_send(codemint.account, timestamptz),
@@ -57,7 +58,7 @@ GRANT INSERT
      codemint.unattributed_codes, codemint.answers, codemint.raw_codes,
      codemint.pending_placements, codemint.tracked_rewards, codemint.resyncs,
      codemint.listed_codes, codemint.observed_facts, codemint.refused_settlements,
-     codemint.producer_days
+     codemint.producer_days, codemint.line_pace, codemint.line_classes, codemint.line_marks
   TO codemint_worker;
 GRANT INSERT (url, note) ON codemint.api_acceptances TO codemint_worker;
 GRANT INSERT
@@ -66,7 +67,7 @@ GRANT INSERT
   ON codemint.calls TO codemint_worker;
 GRANT DELETE
   ON codemint.pending_placements, codemint.resyncs, codemint.workers, codemint.listed_codes,
-     codemint.observed_facts
+     codemint.observed_facts, codemint.line_pace, codemint.line_classes, codemint.line_marks
   TO codemint_worker;
 GRANT USAGE ON SEQUENCE codemint.queue_positions TO codemint_worker;
 

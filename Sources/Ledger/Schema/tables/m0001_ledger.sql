@@ -1305,6 +1305,69 @@ COMMENT ON COLUMN codemint.events.created_by IS 'The role that inserted the job.
 COMMENT ON COLUMN codemint.events.detail IS
   'How the job stood then: count, issued, surplus, and error_code if it has one. Never a code.';
 
+CREATE TABLE codemint.line_pace (
+  only_row         boolean          PRIMARY KEY DEFAULT true,
+  measured_at      timestamptz      NOT NULL,
+  took             interval         NOT NULL,
+  jobs             bigint           NOT NULL,
+  rewards          integer          NOT NULL,
+  call_seconds     double precision,
+  calls_per_second double precision,
+
+  CONSTRAINT "there is one line" CHECK (only_row)
+);
+
+COMMENT ON TABLE codemint.line_pace IS
+  'When the line of waiting jobs was last measured, and how fast it moved. One row at most.';
+COMMENT ON COLUMN codemint.line_pace.only_row IS 'Always true: there is one row.';
+COMMENT ON COLUMN codemint.line_pace.measured_at IS 'When the line was measured.';
+COMMENT ON COLUMN codemint.line_pace.took IS
+  'How long measuring took: the next time comes after fifty times as long.';
+COMMENT ON COLUMN codemint.line_pace.jobs IS 'How many jobs could have taken a call.';
+COMMENT ON COLUMN codemint.line_pace.rewards IS 'How many rewards these jobs had, up to 1000.';
+COMMENT ON COLUMN codemint.line_pace.call_seconds IS
+  'How long the answers to the last calls took on average; null if no call was ever answered.';
+COMMENT ON COLUMN codemint.line_pace.calls_per_second IS
+  'How many calls a second were claimed lately; null if the line was empty meanwhile.';
+
+CREATE TABLE codemint.line_classes (
+  priority   smallint NOT NULL,
+  is_new     boolean  NOT NULL,
+  size_class integer  NOT NULL,
+  jobs       bigint   NOT NULL,
+  calls      bigint   NOT NULL,
+
+  PRIMARY KEY (priority, is_new, size_class)
+);
+
+COMMENT ON TABLE codemint.line_classes IS
+  'How many jobs waited when the line was measured, and how many calls they needed.';
+COMMENT ON COLUMN codemint.line_classes.priority IS 'The priority of the jobs.';
+COMMENT ON COLUMN codemint.line_classes.is_new IS 'Whether the jobs were new; see codemint.jobs.is_new.';
+COMMENT ON COLUMN codemint.line_classes.size_class IS
+  'The jobs needed 2 to the power of this many calls, and fewer than twice as many.';
+COMMENT ON COLUMN codemint.line_classes.jobs IS 'How many jobs.';
+COMMENT ON COLUMN codemint.line_classes.calls IS 'How many calls these jobs needed together.';
+
+CREATE TABLE codemint.line_marks (
+  priority    smallint    NOT NULL,
+  due_at      timestamptz NOT NULL,
+  job_id      bigint      NOT NULL,
+  jobs_ahead  bigint      NOT NULL,
+  calls_ahead bigint      NOT NULL,
+
+  PRIMARY KEY (priority, due_at, job_id)
+);
+
+COMMENT ON TABLE codemint.line_marks IS
+  'Places in the order of new jobs, as the line was measured: a job is found between two marks.';
+COMMENT ON COLUMN codemint.line_marks.priority IS 'The priority of the job.';
+COMMENT ON COLUMN codemint.line_marks.due_at IS 'Since when the job was due.';
+COMMENT ON COLUMN codemint.line_marks.job_id IS 'The job at the mark.';
+COMMENT ON COLUMN codemint.line_marks.jobs_ahead IS
+  'How many new jobs of the same priority were ahead of it.';
+COMMENT ON COLUMN codemint.line_marks.calls_ahead IS 'How many calls these jobs needed.';
+
 -- The first rows of a queue are also the first to become dead rows. Until they are vacuumed, every
 -- search for the head of the queue steps over them. So these tables are vacuumed after a number of
 -- dead rows; after a share of the table, the default, the number would grow with the backlog.
@@ -1315,6 +1378,8 @@ ALTER TABLE codemint.rewards SET (
 ALTER TABLE codemint.pending_placements SET (
   autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 2000);
 ALTER TABLE codemint.unnumbered_events SET (
+  autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 2000);
+ALTER TABLE codemint.line_marks SET (
   autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 2000);
 ALTER TABLE codemint.account SET (fillfactor = 10);
 -- Every call is updated when it is settled. Every heartbeat steps over the dead entries in the

@@ -14,12 +14,18 @@ DECLARE
 SELECT j.id, j.reward_id, j.state, j.count, j.issued, j.outstanding, j.surplus,
        round(100.0 * j.issued / j.count, 1) AS percent,
        round(j.issued / p.seconds, 1) AS codes_per_second,
-       CASE WHEN j.state = 'running' AND j.issued > 0
-            THEN date_trunc('second',
-                            -- No interval is as long as a million codes at a code a year.
-                            make_interval(secs => least((j.count - j.issued) * p.seconds / j.issued,
-                                                        3153600000)))
-       END AS time_left,
+       -- By what is ahead in the line. A reward that is closed, and a held call, wait for something that
+       -- no line tells.
+       (SELECT date_trunc('second', codemint.time_until_done(
+                 j.priority, j.is_new, j.next_call_at, j.id,
+                 (j.count - j.issued - j.outstanding + 499) / 500,
+                 greatest(j.next_call_at, r.paused_until)))
+        FROM (SELECT) AS one LEFT JOIN codemint.rewards r ON r.reward_id = j.reward_id
+        WHERE j.state IN ('queued', 'running') AND NOT j.paused AND NOT j.held
+          AND r.closed_at IS NULL AND r.awaits_listing IS NOT TRUE
+          AND NOT EXISTS (SELECT FROM codemint.calls c
+                          WHERE c.reward_id = j.reward_id AND c.state = 'in_doubt' AND c.job_id = j.id)
+       ) AS time_left,
        (SELECT count(*) FROM codemint.calls c
         WHERE c.job_id = j.id AND c.state = 'in_doubt') AS in_doubt,
        (SELECT count(*) FROM codemint.codes c
@@ -75,7 +81,9 @@ COMMENT ON COLUMN codemint.job_status.percent IS 'How many per cent of count are
 COMMENT ON COLUMN codemint.job_status.codes_per_second IS
   'Codes per second from the first call until now, or until the end.';
 COMMENT ON COLUMN codemint.job_status.time_left IS
-  'The time until the job is complete, at the pace so far; null unless the job runs and has codes.';
+  'About how long it takes until the job has its codes: by what is ahead of it in the line, at the pace '
+  'now. Null if nobody can tell: the job is paused or held, one of its calls or its reward is in doubt, '
+  'no daemon lives, or nothing is sent for now.';
 COMMENT ON COLUMN codemint.job_status.in_doubt IS
   'How many calls of the job may or may not have made codes; see codemint.doubts.';
 COMMENT ON COLUMN codemint.job_status.sync_none IS
