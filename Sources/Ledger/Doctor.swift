@@ -17,7 +17,7 @@ public struct DoctorQueries: Sendable {
     """
 
   private static let notify: Statement = """
-    SELECT pg_notify($1, $2)
+    SELECT pg_notify($1, '')
     """
 
   private static let facts: Statement = """
@@ -86,15 +86,14 @@ public struct DoctorQueries: Sendable {
     )
   }
 
-  /// Whether a notification that is sent on this connection's server arrives on this connection.
-  public func hearsItself() async throws(PostgresError) -> Bool {
-    let channel = "codemint_doctor"
+  /// Whether a notification that another connection sends arrives on this one, as the daemon needs it:
+  /// a pooler in transaction mode passes on what a client sends to itself.
+  public func hears(_ caller: Connection) async throws(PostgresError) -> Bool {
+    // One of its own, so that two doctors do not take each other's for theirs.
+    let channel = "codemint_doctor_\(UInt64.random(in: .min ... .max))"
     try await connection.script("LISTEN \(channel)")
-    // One of its own process, so that two doctors do not take each other's for theirs.
-    let mark = "\(await connection.serverProcess)"
-    _ = try await connection.query(Self.notify, [.text(channel), .text(mark)])
-    let arrived = try await connection.notifications(within: .seconds(2))
-    return arrived.contains { $0.channel == channel && $0.payload == mark }
+    _ = try await caller.query(Self.notify, [.text(channel)])
+    return try await !connection.notifications(within: .seconds(2)).isEmpty
   }
 }
 

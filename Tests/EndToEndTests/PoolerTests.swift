@@ -36,6 +36,17 @@ struct PoolerTests {
     }
   }
 
+  @Test("doctor says that wakes do not arrive, as the daemon finds")
+  func doctor() async throws {
+    try await Self.play { stage, pooler in
+      let doctor = try stage.codemint(["doctor"], ["CODEMINT_DATABASE_URL": pooler.url])
+      _ = try await doctor.end()
+      let lines = try await doctor.output.whole()
+      #expect(lines.contains { $0.hasPrefix("warning  wakes: a NOTIFY does not arrive") })
+      #expect(!lines.contains { $0.hasPrefix("ok       wakes") })
+    }
+  }
+
   @Test("with the server's own address for LISTEN a job wakes the daemon")
   func listening() async throws {
     try await Self.play { stage, pooler in

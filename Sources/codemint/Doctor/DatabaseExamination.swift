@@ -291,13 +291,15 @@ struct WakeExamination {
     let subject = "wakes"
     do {
       let connection = try await Connection.open(settings.listenSettings())
-      let queries = DoctorQueries(connection)
-      let arrived = try await queries.hearsItself()
+      let caller = try await Connection.open(settings.connectionSettings())
+      let arrived = try await DoctorQueries(connection).hears(caller)
+      await caller.close()
       await connection.close()
       if arrived { return .ok(subject, "a NOTIFY arrives") }
       return .warning(
         subject,
-        "a NOTIFY does not arrive; perhaps a pooler in transaction mode is in between",
+        "a NOTIFY does not arrive; perhaps a pooler in transaction mode is in between, or "
+          + "database.listen_url leads to another database",
         "set database.listen_url to the server's own address; until then, polling finds new jobs"
       )
     } catch {
