@@ -1,12 +1,13 @@
 # shellcheck shell=bash
-# A Debian 12 of its own for tests: made by debootstrap once, and booted with its own systemd in
+# A Debian of its own for tests: made by debootstrap once, and booted with its own systemd in
 # namespaces that end with the script. What is changed in it is gone then. Sourced, after lib.sh.
 #
 # systemd there is the real one, with accounts, credentials, seccomp filters and a watchdog. It has no
 # network but its own loopback: what is to be installed in it is downloaded before.
 
 # Where the tree, and packages once downloaded, are kept for the next time.
-readonly container_cache=${CODEMINT_CONTAINER_CACHE:-/var/tmp/codemint-debian-12}
+readonly container_suite=${CODEMINT_CONTAINER_SUITE:-bookworm}
+readonly container_cache=${CODEMINT_CONTAINER_CACHE:-/var/tmp/codemint-debian-$container_suite}
 readonly container_mirror=${CODEMINT_DEBIAN_MIRROR:-http://deb.debian.org/debian}
 
 # A server as one finds it: with man, completions and what lets others look up dynamic users.
@@ -17,16 +18,18 @@ bash-completion,zsh-common,fish,curl
 make_container_base() {
   require_programs debootstrap:debootstrap ip:iproute2 nsenter:util-linux
   [ ! -e "$container_cache/whole" ] || return 0
-  say "Making a Debian 12 in $container_cache; this takes some minutes, once."
+  say "Making a Debian ($container_suite) in $container_cache; this takes some minutes, once."
   rm -rf "$container_cache"
   mkdir -p "$container_cache/archives/partial"
-  debootstrap --variant=minbase --include="$container_packages" bookworm "$container_cache/base" \
+  debootstrap --variant=minbase --include="$container_packages" "$container_suite" "$container_cache/base" \
     "$container_mirror" >"$container_cache/log" 2>&1 ||
     fail "debootstrap failed; see $container_cache/log."
   # apt asks nothing, and keeps what it downloads.
   printf '%s\n' 'APT::Get::Assume-Yes "true";' 'APT::Keep-Downloaded-Packages "true";' \
     'Dpkg::Use-Pty "false";' >"$container_cache/base/etc/apt/apt.conf.d/codemint-test"
   echo LANG=C.UTF-8 >"$container_cache/base/etc/default/locale"
+  # Modules are the machine's own; since Debian 13 this service fails where none can be loaded.
+  ln -sf /dev/null "$container_cache/base/etc/systemd/system/systemd-modules-load.service"
   echo codemint-test >"$container_cache/base/etc/hostname"
   : >"$container_cache/whole"
 }
