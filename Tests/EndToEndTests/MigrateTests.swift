@@ -1,4 +1,5 @@
 import Backstage
+import Foundation
 import Ledger
 import Testing
 
@@ -72,6 +73,37 @@ struct MigrateTests {
         #expect(try await process.everything().contains { $0.contains(words) }, "\(command)")
       }
       try await stage.database.run("DROP DATABASE \(name)")
+    }
+  }
+
+  @Test("what a login or a database sets for its sessions cuts neither migrate nor the daemon")
+  func ownSettings() async throws {
+    try await Stage.play(.empty) { stage in
+      let role = "hasty_\(stage.database.name)"
+      try await stage.database.run("CREATE ROLE \(role) LOGIN SUPERUSER")
+      for setting in [
+        "default_transaction_isolation = 'serializable'", "statement_timeout = 1",
+        "idle_in_transaction_session_timeout = 1", "idle_session_timeout = 1",
+        "transaction_timeout = 1", "search_path = 'pg_temp'", "DateStyle = 'German'",
+        "standard_conforming_strings = off",
+      ] {
+        let name = setting.prefix { $0 != " " }
+        let known = "EXISTS (SELECT FROM pg_settings WHERE name = '\(name)')"
+        guard try await stage.database.holds(known) else { continue }
+        try await stage.database.run("ALTER ROLE \(role) SET \(setting)")
+      }
+      let settings = [
+        "CODEMINT_DATABASE_URL": stage.database.url.replacing("postgres@", with: "\(role)@")
+      ]
+      #expect(try await stage.codemint(["migrate"], settings).end() == .status(0))
+      try await stage.database.run(Database.tellTale)
+      let daemon = try stage.daemon(settings)
+      try await stage.database.insert([Job(Reward.first, 1200)])
+      try await stage.database.allEnded()
+      #expect(try await stage.database.unsound() == [])
+      #expect(try await stage.codemint(["doctor"], settings).end() == .status(0))
+      daemon.send(SIGTERM)
+      #expect(try await daemon.end() == .status(0))
     }
   }
 

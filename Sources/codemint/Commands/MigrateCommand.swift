@@ -132,7 +132,7 @@ extension Settings {
     var connection = try connectionSettings()
     connection.statementTimeout = .zero
     connection.lockTimeout = nil
-    connection.idleInTransactionTimeout = nil
+    connection.idleInTransactionTimeout = .zero
     connection.statementDeadline = .seconds(24 * 3600)
     return connection
   }

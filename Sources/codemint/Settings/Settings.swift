@@ -185,15 +185,8 @@ extension ListenAddress: CustomStringConvertible {
 // What each module takes.
 extension Settings {
   /// The connection settings for everything except LISTEN.
-  ///
-  /// Postgres has no timeouts by default. Without them, a forgotten lock would block a worker until its
-  /// leases are over.
   func connectionSettings() throws(SettingsError) -> ConnectionSettings {
-    var connection = try connectionSettings(database.url, of: .databaseURL)
-    connection.statementTimeout = .seconds(30)
-    connection.lockTimeout = .seconds(10)
-    connection.idleInTransactionTimeout = .seconds(30)
-    return connection
+    try connectionSettings(database.url, of: .databaseURL)
   }
 
   /// The connection settings for LISTEN.
@@ -201,7 +194,7 @@ extension Settings {
     if let url = database.listenURL {
       return try connectionSettings(url, of: .databaseListenURL)
     }
-    return try connectionSettings(database.url, of: .databaseURL)
+    return try connectionSettings()
   }
 
   /// The settings of the API client.
@@ -243,12 +236,17 @@ extension Settings {
     return configuration
   }
 
+  /// Postgres has no timeouts by default. Without them, a forgotten lock would block a worker until its
+  /// leases are over. And a database may have some that are too short.
   private func connectionSettings(_ url: Secret?, of setting: Setting)
     throws(SettingsError) -> ConnectionSettings
   {
     do throws(PostgresError) {
       var connection = try ConnectionSettings(url?.value ?? "")
       connection.applicationName = "codemint"
+      connection.statementTimeout = .seconds(30)
+      connection.lockTimeout = .seconds(10)
+      connection.idleInTransactionTimeout = .seconds(30)
       return connection
     } catch {
       throw refusal(of: setting, because: error.description)

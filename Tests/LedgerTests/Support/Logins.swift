@@ -23,6 +23,11 @@ struct Logins: Sendable {
 
   /// A connection of a new login with this role.
   func login(_ role: Role?) async throws -> Connection {
+    try await Connection.open(newLogin(role))
+  }
+
+  /// How a new login with this role connects.
+  func newLogin(_ role: Role?) async throws -> ConnectionSettings {
     let number = Self.number.withLock { count in
       count += 1
       return count
@@ -31,7 +36,7 @@ struct Logins: Sendable {
     try await owner.script(
       "CREATE ROLE \(name) LOGIN" + (role.map { " IN ROLE \($0.rawValue)" } ?? "")
     )
-    return try await Connection.open(owner.settings(as: name))
+    return try await owner.settings(as: name)
   }
 }
 

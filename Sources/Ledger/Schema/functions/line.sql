@@ -206,9 +206,10 @@ BEGIN
       (p_calls - 1) / v_pace,
       (p_calls - 1) / v_account.max_in_flight_per_reward * v_answer);
   END IF;
-  RETURN make_interval(secs => v_answer + greatest(
+  -- No interval is as long as a slow pace makes a million codes: a century is as good as never.
+  RETURN make_interval(secs => least(3153600000, v_answer + greatest(
     v_seconds, extract(epoch FROM greatest(p_not_before, v_account.paused_until) - v_now)
-                 + p_calls / v_pace, 0));
+                 + p_calls / v_pace, 0)));
 END
 $$;
 COMMENT ON FUNCTION codemint.time_until_done(smallint, boolean, timestamptz, bigint, integer, timestamptz) IS
