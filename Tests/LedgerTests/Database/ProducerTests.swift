@@ -78,7 +78,7 @@ struct ProducerTests {
             let lines = try await spy.query(
               Statement(
                 """
-                EXPLAIN (ANALYZE, TIMING OFF, SUMMARY OFF)
+                EXPLAIN (ANALYZE, BUFFERS OFF, TIMING OFF, SUMMARY OFF)
                 SELECT id FROM codemint.my_jobs WHERE \(condition.replacing("%s", with: guess))
                 """
               )
@@ -128,7 +128,7 @@ struct ProducerTests {
         let lines = try await spy.query(
           Statement(
             """
-            EXPLAIN (ANALYZE, TIMING OFF, SUMMARY OFF)
+            EXPLAIN (ANALYZE, BUFFERS OFF, TIMING OFF, SUMMARY OFF)
             SELECT job_id FROM codemint.my_codes WHERE code = '\(guess)'
             """
           )
