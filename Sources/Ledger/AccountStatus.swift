@@ -1,7 +1,7 @@
 import Postgres
 
 /// The row of `codemint.account_status`: whether calls may be sent now, and if not, why.
-public struct AccountStatus: Hashable, Sendable, Encodable {
+public struct AccountStatus: Hashable, Sendable {
   /// The states that the view knows.
   public static let states = [
     "open", "trying", "spent", "unaccepted", "paused", "upgrading", "failing", "blocked", "suspended",
@@ -31,18 +31,6 @@ public struct AccountStatus: Hashable, Sendable, Encodable {
   public let codesLeftToday: Int?
   /// Facts about the API that were contradicted lately, in words; nil if there are none.
   public let apiContradictions: String?
-
-  /// The names of the columns, so that JSON reads like the view.
-  enum CodingKeys: String, CodingKey {
-    case state, reason, message, workers, api
-    case pausedUntil = "paused_until"
-    case requestsPerSecond = "requests_per_second"
-    case currentPace = "current_requests_per_second"
-    case paceReason = "pace_reason"
-    case inFlight = "in_flight"
-    case codesLeftToday = "codes_left_today"
-    case apiContradictions = "api_contradictions"
-  }
 }
 
 extension AccountStatus {

@@ -2,7 +2,7 @@ import Postgres
 import Provisioning
 
 /// One row of `codemint.job_status`, as people and scripts read it.
-public struct JobStatus: Hashable, Sendable, Encodable {
+public struct JobStatus: Hashable, Sendable {
   /// The job's number.
   public let id: Int64
   /// The reward's id.
@@ -42,20 +42,6 @@ public struct JobStatus: Hashable, Sendable, Encodable {
 
   /// Whether nothing more happens to it by itself.
   public var isFinished: Bool { finishedAt != nil }
-
-  /// The names of the columns, so that JSON reads like the view.
-  enum CodingKeys: String, CodingKey {
-    case id, state, count, issued, outstanding, surplus, paused, held, priority
-    case reward = "reward_id"
-    case inDoubt = "in_doubt"
-    case codesPerSecond = "codes_per_second"
-    case timeLeft = "time_left"
-    case errorCode = "error_code"
-    case errorMessage = "error_message"
-    case nextCallAt = "next_call_at"
-    case createdAt = "created_at"
-    case finishedAt = "finished_at"
-  }
 }
 
 extension JobStatus {
@@ -84,18 +70,11 @@ extension JobStatus {
 }
 
 /// How far the codes of a job are in other systems.
-public struct JobSync: Hashable, Sendable, Encodable {
+public struct JobSync: Hashable, Sendable {
   /// Codes that a system has yet to take.
   public let pending: Int
   /// Codes that a system refused.
   public let error: Int
   /// When nothing was left to wait for, as Postgres writes a time.
   public let doneAt: String?
-
-  /// The names of the columns, so that JSON reads like the view.
-  enum CodingKeys: String, CodingKey {
-    case pending = "sync_pending"
-    case error = "sync_error"
-    case doneAt = "sync_done_at"
-  }
 }

@@ -76,6 +76,51 @@ extension JobQueries {
     try await pool.query(Self.askedPurchase).one().optionalText("question")
   }
 
+  /// Changes the priority of a job that has not ended, 0 (first) to 9 (last).
+  /// - Returns: A sentence that says what was done, or why nothing was.
+  public func prioritize(_ job: Int64, _ priority: Int32, note: String?) async throws -> String {
+    try await outcome(
+      "SELECT codemint.set_priority($1, $2, $3) AS outcome",
+      [.int8(job), .int4(priority), .text(note)]
+    )
+  }
+
+  /// Removes a job that has ended, its calls and its codes for good.
+  public func purge(_ job: Int64, note: String?) async throws -> String {
+    try await outcome("SELECT codemint.purge_job($1, $2) AS outcome", [.int8(job), .text(note)])
+  }
+
+  /// Tracks a reward again whose codes other systems have not taken.
+  public func followSync(_ reward: String) async throws -> String {
+    try await outcome("SELECT codemint.track_sync($1::text::uuid) AS outcome", [.text(reward)])
+  }
+
+  /// Confirms that this database is the one to work on.
+  public func acceptCluster(note: String) async throws -> String {
+    try await outcome("SELECT codemint.accept_cluster($1) AS outcome", [.text(note)])
+  }
+
+  /// Sets limits for all daemons; one that is nil goes back to the settings.
+  public func setLimits(
+    requestsPerSecond: Double?,
+    burst: Int32?,
+    maxInFlight: Int32?,
+    maxInFlightPerReward: Int32?
+  ) async throws -> String {
+    try await outcome(
+      "SELECT codemint.set_limits($1, $2, $3, $4) AS outcome",
+      [
+        .float8(requestsPerSecond), .int4(burst), .int4(maxInFlight), .int4(maxInFlightPerReward),
+      ]
+    )
+  }
+
+  private func outcome(_ statement: Statement, _ parameters: [Parameter]) async throws -> String {
+    try await refusable { () throws(PostgresError) in
+      try await pool.query(statement, parameters).one().text("outcome")
+    }
+  }
+
   /// Runs what the database may refuse with a sentence of its own.
   private func refusable<Value>(
     _ body: () async throws(PostgresError) -> Value

@@ -30,8 +30,8 @@ struct Codemint: AsyncParsableCommand {
       Exit statuses: 0 all went well; 1 the result was not reached; 64 wrong command line; 65 the \
       input was refused; 69 something needed is missing; 70 an error in codemint itself; 74 the \
       output could not be written; 75 try again later; 77 not permitted; 78 wrong setting or \
-      schema. If the reader of a pipe is gone, a command ends quietly, as by SIGPIPE. The output is never \
-      coloured, so NO_COLOR makes no difference.
+      schema. If the reader of a pipe is gone, a command ends quietly, as by SIGPIPE. On a terminal, \
+      states have colours, unless NO_COLOR is set, TERM is dumb, or --no-color is given.
       """,
     version: Version.current,
     groupedSubcommands: [
@@ -44,14 +44,17 @@ struct Codemint: AsyncParsableCommand {
       CommandGroup(
         name: "Job",
         subcommands: [
-          EnqueueCommand.self, StatusCommand.self, WatchCommand.self, ExportCommand.self,
+          EnqueueCommand.self, StatusCommand.self, WhyCommand.self, WatchCommand.self,
+          CallsCommand.self, ActionsCommand.self, ExportCommand.self,
         ]
       ),
       CommandGroup(
         name: "Steering",
         subcommands: [
           CancelCommand.self, PauseCommand.self, ResumeCommand.self, RetryCommand.self,
-          ApproveCommand.self, ResolveCommand.self, AcceptAPICommand.self, AuditCommand.self,
+          ApproveCommand.self, ResolveCommand.self, PriorityCommand.self, LimitsCommand.self,
+          FollowSyncCommand.self, AcceptAPICommand.self, AcceptClusterCommand.self, PurgeCommand.self,
+          AuditCommand.self,
         ]
       ),
       CommandGroup(

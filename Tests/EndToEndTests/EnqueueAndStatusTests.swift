@@ -103,7 +103,8 @@ struct EnqueueAndStatusTests {
       let table = try stage.codemint(["status"], Self.noKey)
       #expect(try await table.end() == .status(0))
       let lines = try await table.output.whole()
-      #expect(lines.first == "account open, 500 requests/s, 0 in flight, 1 worker(s)")
+      #expect(lines.first == "all well: no open jobs")
+      #expect(lines.contains("account open, 500 requests/s, 0 in flight, 1 worker(s)"))
       #expect(lines.contains { $0.split(separator: " ").prefix(3) == ["JOB", "STATE", "ISSUED"] })
       #expect(
         lines.contains { $0.split(separator: " ").prefix(4) == ["1", "completed", "510", "510"] }
@@ -112,6 +113,9 @@ struct EnqueueAndStatusTests {
 
       daemon.send(SIGTERM)
       #expect(try await daemon.end() == .status(0))
+      let alone = try stage.codemint(["status"], Self.noKey)
+      #expect(try await alone.end() == .status(0))
+      #expect(try await alone.output.whole().first?.hasPrefix("NO DAEMON RUNNING") == true)
       let json = try stage.codemint(["status", "--json", "1", "2"], Self.noKey)
       #expect(try await json.end() == .status(0))
       let text = try await json.output.whole().joined(separator: "\n")
@@ -153,5 +157,71 @@ struct EnqueueAndStatusTests {
     )
     #expect(try await process.end() == .status(75))
     #expect(try await process.errors.whole().joined().contains("could not connect"))
+  }
+
+  @Test("status says what needs a person and how many jobs it leaves out; why says all about one")
+  func trouble() async throws {
+    try await Stage.play { stage in
+      for _ in 1...5 { try await stage.database.insert(Job(Reward.first, 10)) }
+      try await stage.database.run(
+        """
+        UPDATE codemint.jobs SET held = true, is_new = false, queue_position = NULL,
+          next_call_at = NULL, error_code = 'forbidden', error_message = 'not this one' WHERE id = 2;
+        """
+      )
+      let status = try stage.codemint(["status", "--limit", "2"], Self.noKey)
+      #expect(try await status.end() == .status(0))
+      let lines = try await status.output.whole()
+      #expect(lines.first == "NO DAEMON RUNNING; 1 job needs you")
+      #expect(lines.contains("  codemint retry 2 --note 'why'"))
+      let rows = lines.drop { !$0.contains("STATE") }.dropFirst()
+      #expect(rows.first?.split(separator: " ").prefix(2) == ["2", "queued,held"])
+      #expect(rows.first?.hasSuffix("forbidden: not this one") == true)
+      #expect(lines.last?.hasPrefix("2 of 5 open jobs; to see more or others: --limit") == true)
+      #expect(!lines.contains { $0.contains("\u{1B}") })
+
+      let why = try stage.codemint(["why", "2"], Self.noKey)
+      #expect(try await why.end() == .status(0))
+      let words = try await why.output.whole()
+      #expect(words.contains("reason      held: forbidden: not this one"))
+      #expect(words.contains("helps       codemint retry 2 --note 'why'"))
+      let missing = try stage.codemint(["why", "999"], Self.noKey)
+      #expect(try await missing.end() == .status(65))
+
+      for (arguments, outcome) in [
+        (["priority", "1", "3"], "job 3 has priority 1"),
+        (
+          ["priority", "1", "3"], "job 3 has priority 1: nothing was done, because it had it before"
+        ),
+        (["limits", "--burst", "3"], "set; the first daemon that starts brings the other limits"),
+      ] {
+        let process = try stage.codemint(arguments, Self.noKey)
+        #expect(try await process.end() == .status(0))
+        #expect(try await process.output.whole() == [outcome])
+      }
+      let actions = try stage.codemint(["actions", "3", "--json"], Self.noKey)
+      #expect(try await actions.end() == .status(0))
+      let text = try await actions.output.whole().joined(separator: "\n")
+      let kept = try #require(
+        try JSONSerialization.jsonObject(with: Data(text.utf8)) as? [[String: Any]]
+      )
+      #expect(kept.count == 1 && kept[0]["action"] as? String == "priority 1")
+      #expect(kept[0]["note"] is NSNull && (kept[0]["done_at"] as? String)?.contains("T") == true)
+      let calls = try stage.codemint(["calls"], Self.noKey)
+      #expect(try await calls.end() == .status(0))
+      #expect(try await calls.output.whole() == ["none"])
+      for arguments in [["purge", "1"], ["limits"], ["status", "--state", "odd"]] {
+        #expect(
+          try await stage.codemint(arguments, Self.noKey).end() == .status(64),
+          "\(arguments)"
+        )
+      }
+      for arguments in [["purge", "1", "--for-ever"], ["follow-sync", Reward.first]] {
+        #expect(
+          try await stage.codemint(arguments, Self.noKey).end() == .status(65),
+          "\(arguments)"
+        )
+      }
+    }
   }
 }

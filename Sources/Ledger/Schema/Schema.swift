@@ -61,11 +61,12 @@ public struct Schema: Sendable {
       PackageResources.insert_sql, PackageResources.events_sql, PackageResources.line_sql,
       PackageResources.sync_sql, PackageResources.cluster_sql,
       PackageResources.steer_sql, PackageResources.retention_sql, PackageResources.waiting_sql,
+      PackageResources.judge_sql,
       PackageResources.pinned_settings_sql,
       PackageResources.job_status_sql, PackageResources.call_log_sql, PackageResources.doubts_sql,
       PackageResources.account_status_sql, PackageResources.api_facts_sql,
       PackageResources.watches_sql, PackageResources.sync_problems_sql, PackageResources.waits_sql,
-      PackageResources.my_codes_sql, PackageResources.my_events_sql,
+      PackageResources.my_codes_sql, PackageResources.my_events_sql, PackageResources.needs_you_sql,
       PackageResources.inherited_comments_sql,
     ].map(text).joined(separator: "\n"),
     grants: text(PackageResources.grants_sql)

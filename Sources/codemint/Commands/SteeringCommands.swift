@@ -17,12 +17,17 @@ struct SteeringOptions: ParsableArguments {
 
   /// Does `action` to each job and prints each result. Ends with 65 if one job was refused.
   func steer(_ action: JobAction) async throws {
+    try await steer { queries, job in try await queries.steer(job, action, note: note) }
+  }
+
+  /// The same with an action of any kind, which returns a sentence.
+  func steer(_ act: (JobQueries, Int64) async throws -> String) async throws {
     let settings = try options.load()
     let outcomes = try await JobSession.run(settings) { queries in
       var outcomes: [Outcome] = []
       for job in jobs {
         do {
-          let sentence = try await queries.steer(job, action, note: note)
+          let sentence = try await act(queries, job)
           outcomes.append(Outcome(job: job, done: true, outcome: sentence))
         } catch let error as LedgerError {
           outcomes.append(Outcome(job: job, done: false, outcome: error.description))

@@ -23,6 +23,8 @@ struct WatchCommand: AsyncParsableCommand {
   @Option(help: "The most jobs to show if no numbers are given.")
   var limit = 10
 
+  @OptionGroup var colours: ColourOptions
+
   @OptionGroup var options: SettingsOptions
 
   func validate() throws {
@@ -32,7 +34,11 @@ struct WatchCommand: AsyncParsableCommand {
   func run() async throws {
     let settings = try options.load()
     try await JobSession.run(settings) { queries in
-      let watch = JobWatch(queries: queries, output: .standardOutput)
+      let watch = JobWatch(
+        queries: queries,
+        output: .standardOutput,
+        hasNoColour: colours.noColor
+      )
       guard !jobs.isEmpty else { return try await watch.followOpen(limit: limit) }
       let ended = try await watch.follow(jobs)
       guard ended.allSatisfy({ $0.state == "completed" }) else {
@@ -47,19 +53,21 @@ struct WatchCommand: AsyncParsableCommand {
 final class JobWatch: Sendable {
   let queries: JobQueries
   let output: FileDescriptor
+  private let hasNoColour: Bool
   /// The time between two queries.
   private let interval: Duration = .milliseconds(500)
   private let isAway = Mutex(false)
 
-  init(queries: JobQueries, output: FileDescriptor) {
+  init(queries: JobQueries, output: FileDescriptor, hasNoColour: Bool = false) {
     self.queries = queries
     self.output = output
+    self.hasNoColour = hasNoColour
   }
 
   /// Shows these jobs until all have ended, and returns their last states.
   /// - Throws: `LedgerError` that names a job that does not exist, or the database's error.
   func follow(_ jobs: [Int64]) async throws -> [JobStatus] {
-    var board = ProgressBoard(output)
+    var board = ProgressBoard(output, hasNoColour: hasNoColour)
     var round = 0
     while true {
       if let found = try await ifReachable({ try await queries.status(of: jobs) }) {
@@ -78,7 +86,7 @@ final class JobWatch: Sendable {
 
   /// Shows open jobs, and jobs that end meanwhile, for ever.
   func followOpen(limit: Int) async throws {
-    var board = ProgressBoard(output)
+    var board = ProgressBoard(output, hasNoColour: hasNoColour)
     var round = 0
     while true {
       if let found = try await ifReachable({ try await queries.recent(limit: limit) }) {

@@ -6,6 +6,7 @@ import Ledger
 struct ProgressBoard {
   private let output: FileDescriptor
   private let isLive: Bool
+  private let palette: Palette
   private var drawnLines = 0
   private var told: [Int64: String] = [:]
   private var sync: [Int64: JobSync] = [:]
@@ -13,9 +14,11 @@ struct ProgressBoard {
   /// A board on this output. A terminal with TERM=dumb cannot move the cursor, so it gets lines.
   init(
     _ output: FileDescriptor,
+    hasNoColour: Bool = false,
     environment: [String: String] = ProcessInfo.processInfo.environment
   ) {
     self.output = output
+    palette = Palette(for: output, isRefused: hasNoColour, environment: environment)
     isLive = output.isTerminal && environment["TERM"] != "dumb"
   }
 
@@ -48,14 +51,23 @@ struct ProgressBoard {
     }
   }
 
+  /// One line that is never wider than the terminal. What matters most comes first: a narrow terminal has no
+  /// bar, and a percentage instead of the numbers.
   private func bar(_ job: JobStatus) -> String {
     let head = "job \(job.id)".padded(8)
     let count = "\(job.issued)/\(job.count)".padded(16)
-    let width = max(10, min(40, output.width - 60))
-    let filled = job.issued * width / job.count
-    let bar = String(repeating: "█", count: filled) + String(repeating: "░", count: width - filled)
-    let line = "\(head) \(bar) \(count) \(job.state)\(tail(job))"
-    return Escaping.plain(String(line.prefix(output.width - 1)))
+    let width = min(40, output.width - 60)
+    let isStuck = job.held || job.state == "failed"
+    let tint = Palette.Tint(state: job.state, isStuck: isStuck)
+    let filled = job.issued * max(0, width) / job.count
+    let figures =
+      width < 10
+      ? "\(job.issued * 100 / job.count)%".padded(4)
+      : String(repeating: "█", count: filled) + String(repeating: "░", count: width - filled) + " "
+        + count
+    let begin = "\(head) \(figures) "
+    let rest = String((job.state + tail(job)).prefix(max(0, output.width - 1 - begin.count)))
+    return Escaping.plain(begin) + palette.paint(rest, tint)
   }
 
   private func tail(_ job: JobStatus) -> String {
@@ -78,10 +90,12 @@ extension String {
 }
 
 extension JobSync {
-  /// The sync state in a few words: "done", or the numbers of codes that are pending and in error.
-  /// Empty while nothing is known.
-  var words: String {
-    if pending == 0, error == 0 { return doneAt == nil ? "" : "done" }
+  /// The sync state in a few words.
+  var words: String { Self.words(pending: pending, error: error, isDone: doneAt != nil) }
+
+  /// "done", or the numbers of codes that are pending and in error. Empty while nothing is known.
+  static func words(pending: Int, error: Int, isDone: Bool) -> String {
+    if pending == 0, error == 0 { return isDone ? "done" : "" }
     let parts = [(pending, "pending"), (error, "error")]
     return parts.filter { $0.0 > 0 }.map { "\($0.0) \($0.1)" }.joined(separator: ", ")
   }

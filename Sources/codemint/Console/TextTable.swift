@@ -7,35 +7,39 @@ struct TextTable {
 
   private let heads: [(title: String, alignment: Alignment)]
   private var rows: [[String]] = []
+  private var tints: [[Palette.Tint?]] = []
 
   init(_ heads: [(String, Alignment)]) {
     self.heads = heads
   }
 
-  mutating func add(_ row: [String]) {
+  /// - Parameter tints: The colours of the first cells.
+  mutating func add(_ row: [String], tints: [Palette.Tint?] = []) {
     precondition(row.count == heads.count, "a row has a cell for each column")
     rows.append(row.map(\.onOneLine))
+    self.tints.append(tints + Array(repeating: nil, count: row.count - tints.count))
   }
 
   /// The lines, the heads first, without trailing blanks.
-  var lines: [String] {
+  var lines: [String] { lines(Palette(isOn: false)) }
+
+  /// The same in colours.
+  func lines(_ palette: Palette) -> [String] {
     let widths = heads.indices.map { column in
       max(heads[column].title.count, rows.map { $0[column].count }.max() ?? 0)
     }
-    return ([heads.map(\.title)] + rows).map { row in
-      let cells = row.indices.map { column in
-        pad(row[column], to: widths[column], heads[column].alignment)
-      }
-      let line = cells.joined(separator: "  ")
-      return String(line.reversed().drop { $0 == " " }.reversed())
-    }
-  }
-
-  private func pad(_ text: String, to width: Int, _ alignment: Alignment) -> String {
-    let blanks = String(repeating: " ", count: width - text.count)
-    return switch alignment {
-    case .left: text + blanks
-    case .right: blanks + text
+    let heading: [Palette.Tint?] = Array(repeating: .quiet, count: heads.count)
+    return zip([heads.map(\.title)] + rows, [heading] + tints).map { row, tints in
+      // Nothing follows the last cell that has a text, so it is not padded on the right.
+      let last = row.lastIndex { !$0.isEmpty } ?? 0
+      return row.indices.prefix(last + 1).map { column in
+        let blanks = String(repeating: " ", count: widths[column] - row[column].count)
+        let text = palette.paint(row[column], tints[column])
+        return switch heads[column].alignment {
+        case .left: column == last ? text : text + blanks
+        case .right: blanks + text
+        }
+      }.joined(separator: "  ")
     }
   }
 }

@@ -54,7 +54,8 @@ struct CrowdedLedgerTests {
       for question in [
         OverviewQueries.page.sql, OverviewQueries.standstill.sql,
         "SELECT * FROM codemint.account_status", "SELECT * FROM codemint.unexplained_jobs()",
-        "SELECT * FROM codemint.waits WHERE job_id = 10001",
+        "SELECT * FROM codemint.waits WHERE job_id = 10001", "SELECT * FROM codemint.needs_you",
+        "SELECT * FROM codemint.verdict",
         "SELECT * FROM codemint.job_status WHERE id = 10001",
         "SELECT * FROM codemint.job_status ORDER BY id DESC LIMIT 20",
         "SELECT * FROM codemint.call_log LIMIT 20", "SELECT * FROM codemint.doubts",

@@ -371,7 +371,7 @@ struct RoleTests {
     "explain_doubt", "fleet_question", "forget_calls", "forget_refusal", "forget_set_aside",
     "lock_holders", "pause_job", "purge_job", "resolve_call", "restore_single_rows", "resume_job",
     "retry_job", "set_approve_above", "set_codes_per_day", "set_limits", "set_priority", "set_quota",
-    "stalled_since", "track_sync",
+    "stalled_since", "suspected_jobs", "track_sync",
   ]
 
   private static let insert: Statement = """

@@ -21,7 +21,7 @@ struct SteeringTests {
       #expect(
         said == [
           "job \(id) is queued, paused with 0 of 7 codes",
-          "job \(id) is queued, paused with 0 of 7 codes",
+          "job \(id) is queued, paused with 0 of 7 codes: nothing was done, because it was paused before",
           "job \(id) is queued with 0 of 7 codes",
           "job \(id) is cancelled with 0 of 7 codes",
           "job \(id) is queued with 0 of 7 codes",

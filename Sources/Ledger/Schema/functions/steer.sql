@@ -176,7 +176,7 @@ DECLARE
   v_job codemint.jobs := codemint.lock_job(p_job);
 BEGIN
   IF v_job.state = 'cancelled' OR v_job.ends_as = 'cancelled' THEN
-    RETURN codemint.describe_job(v_job);
+    RETURN codemint.describe_job(v_job) || ': nothing was done, because it was cancelled before';
   END IF;
   IF v_job.state NOT IN ('queued', 'running') THEN
     PERFORM codemint.refuse(v_job, 'there is nothing to cancel');
@@ -204,7 +204,7 @@ BEGIN
     PERFORM codemint.refuse(v_job, 'there is nothing to pause');
   END IF;
   IF v_job.paused THEN
-    RETURN codemint.describe_job(v_job);
+    RETURN codemint.describe_job(v_job) || ': nothing was done, because it was paused before';
   END IF;
   v_job.paused := true;
   RETURN codemint.steer_job(v_job, 'pause', p_note);
@@ -303,12 +303,13 @@ BEGIN
     RAISE EXCEPTION 'priority must be from 0 (first) to 9 (last)'
       USING ERRCODE = 'invalid_parameter_value';
   END IF;
-  IF v_job.priority <> p_priority THEN
-    v_job.priority := p_priority;
-    PERFORM codemint.save_job(v_job, false);
-    PERFORM codemint.requeue_job(v_job);
-    PERFORM codemint.keep_action(v_job, v_job.state, format('priority %s', p_priority), p_note);
+  IF v_job.priority = p_priority THEN
+    RETURN format('job %s has priority %s: nothing was done, because it had it before', p_job, p_priority);
   END IF;
+  v_job.priority := p_priority;
+  PERFORM codemint.save_job(v_job, false);
+  PERFORM codemint.requeue_job(v_job);
+  PERFORM codemint.keep_action(v_job, v_job.state, format('priority %s', p_priority), p_note);
   RETURN format('job %s has priority %s', p_job, p_priority);
 END
 $$;

@@ -430,17 +430,17 @@ AS $$
       codemint.fleet_question()) END
 $$;
 
--- Jobs of which codemint cannot tell why they wait; up to twenty, those that came first. The view waits
--- is too much for every second, so it is asked only for jobs that seem to be among them, found by indexes
--- however many jobs there are: jobs that run and have no call out, jobs without a place, and while nobody
--- claims anything the heads of the queues. Whatever stops all jobs stops these.
-CREATE OR REPLACE FUNCTION codemint.unexplained_jobs()
-RETURNS TABLE (job_id bigint, reward_id uuid, since timestamptz)
+-- Jobs that may stand still, up to so many, those that came first. The view waits is too much for every second,
+-- so it is asked only for these. They are found by indexes however many jobs there are: jobs that run and have no
+-- call out, jobs without a place, and while nobody claims anything the heads of the queues. Whatever stops all
+-- jobs stops these. Of them those are returned that wait for one of the reasons, and if asked for those of which
+-- somebody may have locked a row. Column rights do not reach xmax, so it runs with its owner's rights.
+CREATE OR REPLACE FUNCTION codemint.suspected_jobs(p_reasons text[], p_locked boolean, p_most integer)
+RETURNS bigint[]
 LANGUAGE plpgsql STABLE
-ROWS 20
+SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $$
-#variable_conflict use_column
 DECLARE
   v_claimed_at timestamptz := codemint.last_claimed_at();
   v_is_idle    boolean := (v_claimed_at > clock_timestamp() - interval '10 seconds') IS NOT TRUE;
@@ -468,16 +468,37 @@ BEGIN
      WHERE v_is_idle AND p.job_id IS NOT NULL
      ORDER BY p.priority, p.due_at, p.job_id
      LIMIT 100));
-  v_suspects := ARRAY(
+  RETURN ARRAY(
     SELECT j.id
     FROM codemint.jobs j
-    LEFT JOIN codemint.rewards r ON r.reward_id = j.reward_id
     CROSS JOIN codemint.account a
+    -- OFFSET keeps the planner from reading all rewards for the few that are looked for.
+    LEFT JOIN LATERAL (SELECT w AS reward, w.xmax AS lock FROM codemint.rewards w
+                       WHERE w.reward_id = j.reward_id OFFSET 0) r ON true
     WHERE j.id = ANY (v_suspects)
-      AND codemint.reason_to_wait(j, r, a, codemint.is_suspended(), v_asks, false, v_claimed_at,
-                                  clock_timestamp()) = 'unknown'
+      AND (codemint.reason_to_wait(j, r.reward, a, codemint.is_suspended(), v_asks, false, v_claimed_at,
+                                   clock_timestamp()) = ANY (p_reasons)
+           OR p_locked AND (j.xmax <> '0'::xid OR r.lock <> '0'::xid))
     ORDER BY j.id
-    LIMIT 20);
+    LIMIT p_most);
+END
+$$;
+
+COMMENT ON FUNCTION codemint.suspected_jobs(text[], boolean, integer) IS
+  'Jobs that may stand still for one of these reasons, or because somebody has locked a row; the view needs_you has '
+  'those that do.';
+
+-- Jobs of which codemint cannot tell why they wait; up to twenty, those that came first.
+CREATE OR REPLACE FUNCTION codemint.unexplained_jobs()
+RETURNS TABLE (job_id bigint, reward_id uuid, since timestamptz)
+LANGUAGE plpgsql STABLE
+ROWS 20
+SET search_path = pg_catalog, pg_temp
+AS $$
+#variable_conflict use_column
+DECLARE
+  v_suspects bigint[] := codemint.suspected_jobs(ARRAY['unknown'], false, 20);
+BEGIN
   IF cardinality(v_suspects) > 0 THEN
     RETURN QUERY
     SELECT w.job_id, w.reward_id, w.since FROM codemint.waits w

@@ -151,10 +151,16 @@ BEGIN
   END LOOP;
 END
 $$;
+GRANT EXECUTE
+  ON FUNCTION codemint.time_words(timestamptz), codemint.count_words(bigint, text, text),
+     codemint.fleet_needs(), codemint.job_needs(), codemint.reward_needs(),
+     codemint.find_needs(), codemint.count_jobs(), codemint.passing_trouble(codemint.account), codemint.judge()
+  TO codemint_operator;
 GRANT EXECUTE ON FUNCTION codemint.explain_doubt(uuid),
                           codemint.lock_holders(xid, interval, bigint, uuid),
                           codemint.root_holders(integer[], xid[], interval),
-                          codemint.table_holders(interval), codemint.shared_holders(interval)
+                          codemint.table_holders(interval), codemint.shared_holders(interval),
+                          codemint.suspected_jobs(text[], boolean, integer)
   TO codemint_worker;
 
 -- A producer sees its own rows of jobs; other roles that may read the table see all rows. This is

@@ -107,6 +107,7 @@ CREATE INDEX jobs_open_by_producer ON codemint.jobs (created_by)
 -- Jobs that are read again and again. Without these indexes each reading would scan the table.
 CREATE INDEX jobs_running ON codemint.jobs (id) WHERE state IN ('running', 'ending');
 CREATE INDEX jobs_held ON codemint.jobs (id) WHERE held;
+CREATE INDEX jobs_unapproved ON codemint.jobs (id) WHERE awaits_approval AND state = 'queued';
 CREATE INDEX jobs_paused ON codemint.jobs (id) WHERE paused AND state IN ('queued', 'running', 'ending');
 CREATE INDEX jobs_finished ON codemint.jobs (finished_at, id) WHERE finished_at IS NOT NULL;
 -- The codes of a reward are found by the reward's jobs (codes_by_job), so that storing a code needs
@@ -1586,6 +1587,21 @@ CREATE TYPE codemint.list_reading AS (
   scan_offset integer,
   scan_anchor uuid,
   scan_newest timestamptz
+);
+
+-- What needs a person, and what helps; the view needs_you explains the fields. The lowest rank is the most
+-- urgent; up to 50 it stops all jobs.
+CREATE TYPE codemint.need AS (
+  rank       integer,
+  kind       text,
+  subject    text,
+  job_id     bigint,
+  reward_id  uuid,
+  call_id    uuid,
+  since      timestamptz,
+  why        text,
+  what_to_do text,
+  command    text
 );
 
 -- The planner looks at a column's statistics before it asks who may read the column, and a login may have

@@ -20,7 +20,7 @@ SELECT a.requests_per_second,
             WHEN a.paused_until > clock_timestamp() OR a.failures > 0 THEN a.pause_reason
             END AS reason,
        CASE WHEN i.suspended_at IS NOT NULL
-            THEN i.suspended_reason || ': SELECT codemint.accept_cluster(''why'')'
+            THEN i.suspended_reason
             WHEN q.question IS NOT NULL THEN q.question
             WHEN a.blocked_at IS NOT NULL THEN a.blocked_message
             WHEN a.breaker = 'open' THEN codemint.describe_failures(a)
@@ -42,7 +42,15 @@ SELECT a.requests_per_second,
        a.api, a.api_accepted_at, a.codes_per_day,
        CASE WHEN a.codes_per_day IS NOT NULL
             THEN greatest(codemint.codes_left(a, clock_timestamp()), 0) END AS codes_left_today,
-       codemint.approve_above() AS approve_above
+       codemint.approve_above() AS approve_above,
+       CASE WHEN i.suspended_at IS NOT NULL
+            THEN 'SELECT codemint.accept_cluster(''why''); -- only if no daemon works on another copy of this database'
+            WHEN q.question IS NOT NULL THEN 'codemint accept-api, if codes may be bought there'
+            WHEN a.blocked_at IS NOT NULL THEN 'give the daemons a key that is valid, and restart them'
+            WHEN NOT EXISTS (SELECT FROM codemint.workers w WHERE w.expires_at >= clock_timestamp())
+            THEN 'start a daemon; if one runs, see its log and codemint doctor'
+            WHEN codemint.stalled_since() IS NOT NULL THEN 'see the daemons'' logs, and codemint doctor'
+            ELSE 'none: it proceeds by itself' END AS what_to_do
 FROM codemint.account a
 CROSS JOIN codemint.cluster_identity i
 LEFT JOIN codemint.operator_limits o ON true
@@ -69,7 +77,9 @@ COMMENT ON COLUMN codemint.account_status.state IS
   'suspended (another database cluster).';
 COMMENT ON COLUMN codemint.account_status.reason IS
   'Why nothing is sent, or less than usual; null if all is well.';
-COMMENT ON COLUMN codemint.account_status.message IS 'The reason in words, and what to do.';
+COMMENT ON COLUMN codemint.account_status.message IS 'The reason in words.';
+COMMENT ON COLUMN codemint.account_status.what_to_do IS
+  'The statement that helps, or what else to do; none if a person has nothing to do.';
 COMMENT ON COLUMN codemint.account_status.mended_at IS
   'When codemint last found that its tables or its clock had been changed, and mended that.';
 COMMENT ON COLUMN codemint.account_status.mended IS 'What was mended then.';

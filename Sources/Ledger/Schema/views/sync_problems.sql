@@ -1,4 +1,12 @@
 CREATE OR REPLACE VIEW codemint.sync_problems AS
+SELECT q.*, CASE q.state
+         WHEN 'given up' THEN
+           format('SELECT codemint.track_sync(%L); -- when %s can take the codes', q.reward_id, q.system)
+         WHEN 'cannot be asked again' THEN 'mend it at ' || q.system || ': the API copies only to shopify and stripe'
+         WHEN 'unknown word' THEN 'ask the API''s vendor what ' || quote_literal(q.sync_status) || ' means'
+         WHEN 'asked again' THEN 'none: codemint asks the API to copy them again, and lists the reward'
+         ELSE 'none: codemint lists the reward again' END AS what_to_do
+FROM (
 SELECT p.reward_id, p.system, p.sync_status, p.codes, p.sample, p.error,
        coalesce(r.attempts, 0) AS resyncs,
        CASE WHEN p.sync_status NOT IN ('pending', 'error') THEN 'unknown word'
@@ -24,7 +32,7 @@ FROM (
 LEFT JOIN codemint.tracked_rewards t ON t.reward_id = p.reward_id
 LEFT JOIN codemint.resyncs r ON r.reward_id = p.reward_id AND r.system = p.system
 WHERE p.sync_status = 'error' OR p.sync_status NOT IN ('pending', 'synced')
-   OR (p.sync_status = 'pending' AND (t.given_up_at IS NOT NULL OR t.failures > 0));
+   OR (p.sync_status = 'pending' AND (t.given_up_at IS NOT NULL OR t.failures > 0))) q;
 
 COMMENT ON VIEW codemint.sync_problems IS
   'Codes in error, with an unknown status, or given up, by reward and system, and what codemint does '
@@ -48,3 +56,5 @@ COMMENT ON COLUMN codemint.sync_problems.given_up_at IS
   'Since when nothing more happens by itself; codemint.track_sync starts again.';
 COMMENT ON COLUMN codemint.sync_problems.request_error IS
   'Why the last request failed, if the request itself failed: to list, or to copy once more.';
+COMMENT ON COLUMN codemint.sync_problems.what_to_do IS
+  'The statement that helps, or what else to do; none if codemint goes on by itself.';

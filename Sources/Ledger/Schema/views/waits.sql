@@ -104,7 +104,7 @@ SELECT (s.job).id AS job_id, (s.job).reward_id, (s.job).state, w.reason,
            'none: it proceeds tomorrow, or when an operator raises the limit (set_codes_per_day, set_quota)'
          WHEN 'suspended' THEN
            coalesce('COMMIT in that session, or ' || l.accepting,
-                    'SELECT codemint.accept_cluster(''why''); -- if no other database is in use')
+             'SELECT codemint.accept_cluster(''why''); -- only if no daemon works on another copy of this database')
          WHEN 'daemon' THEN 'start one; if one runs, see its log and codemint doctor'
          WHEN 'blocked' THEN 'give the daemons a key that is valid, and restart them'
          WHEN 'sync' THEN CASE

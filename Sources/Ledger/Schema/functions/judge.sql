@@ -1,0 +1,237 @@
+-- The judgement: what needs a person, and how is it all. psql, the commands and the page ask this, so that all
+-- three say the same. Nothing here scans a table that grows: the page asks every second.
+
+-- A time as a sentence has it: the hour, and the date if it is not today.
+CREATE OR REPLACE FUNCTION codemint.time_words(p_time timestamptz) RETURNS text
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+  SELECT to_char(p_time, CASE WHEN p_time::date = current_date THEN 'HH24:MI' ELSE 'YYYY-MM-DD HH24:MI' END)
+$$;
+
+-- How many of something there are, in words.
+CREATE OR REPLACE FUNCTION codemint.count_words(p_count bigint, p_one text, p_many text) RETURNS text
+LANGUAGE sql IMMUTABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+  SELECT CASE WHEN p_count = 1 THEN '1 ' || p_one
+              WHEN p_count > 1000 THEN 'over 1000 ' || p_many
+              ELSE p_count || ' ' || p_many END
+$$;
+
+-- What stops all jobs and needs a person, and daemons that cannot claim.
+CREATE OR REPLACE FUNCTION codemint.fleet_needs() RETURNS SETOF codemint.need
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+  SELECT 10, 'database', 'the database', NULL::bigint, NULL::uuid, NULL::uuid, NULL::timestamptz,
+         'the database takes no writes: it is a standby, or was made read-only',
+         'let the daemons connect to the primary, or make the database writable', 'codemint doctor'
+  WHERE pg_is_in_recovery() OR current_setting('transaction_read_only')::boolean
+  UNION ALL
+  SELECT 20, 'daemon', 'the daemons', NULL, NULL, NULL, max(w.seen_at),
+         CASE WHEN bool_or(w.expires_at >= clock_timestamp()) THEN 'all daemons are stopping'
+              ELSE 'no daemon has given a sign of life lately' END,
+         'start one; if one runs, see its log and codemint doctor', 'systemctl start codemint'
+  FROM codemint.workers w
+  HAVING bool_or(w.expires_at >= clock_timestamp() AND NOT w.draining) IS NOT TRUE
+  UNION ALL
+  SELECT 30, 'suspended', 'the ledger', NULL, NULL, NULL, i.suspended_at, i.suspended_reason,
+         'SELECT codemint.accept_cluster(''why''); -- only if no daemon works on another copy of this database',
+         'codemint accept-cluster --note ''why''  # only if no daemon works on another copy of this database'
+  FROM codemint.cluster_identity i WHERE i.suspended_at IS NOT NULL
+  UNION ALL
+  SELECT 35, 'api', 'the API', NULL, NULL, NULL, NULL, q.question,
+         'SELECT codemint.accept_api(''https://...'', ''why''); -- if codes may be bought there',
+         'codemint accept-api --note ''why''  # if codes may be bought there'
+  FROM (SELECT codemint.asked_purchase() AS question) q WHERE q.question IS NOT NULL
+  UNION ALL
+  SELECT 40, 'blocked', 'the API key', NULL, NULL, NULL, a.blocked_at,
+         'the API refuses the key: ' || concat_ws(': ', a.blocked_code, a.blocked_message),
+         'give the daemons a key that is valid, and restart them',
+         'systemctl restart codemint  # once the key is valid'
+  FROM codemint.account a WHERE a.blocked_at IS NOT NULL
+  UNION ALL
+  SELECT 50, 'stalled', 'the daemons', NULL, NULL, NULL, t.since,
+         'nothing is claimed although jobs are due; the daemons'' logs say more',
+         'see the daemons'' logs, and codemint doctor', 'codemint doctor'
+  FROM (SELECT codemint.stalled_since() AS since) t WHERE t.since IS NOT NULL
+  UNION ALL
+  (SELECT 60, 'claims', 'the daemon on ' || w.host, NULL, NULL, NULL, w.claim_failed_at,
+          'its claims fail: ' || w.claim_error, 'see its log, and codemint doctor', 'codemint doctor'
+   FROM codemint.workers w
+   WHERE w.claim_error IS NOT NULL AND w.expires_at >= clock_timestamp()
+   ORDER BY w.claim_failed_at LIMIT 20)
+$$;
+
+-- Jobs and calls that need a person.
+CREATE OR REPLACE FUNCTION codemint.job_needs() RETURNS SETOF codemint.need
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+  v_jobs bigint[] := codemint.suspected_jobs(ARRAY['unclaimable', 'unknown'], true, 50)
+    || ARRAY(SELECT j.id FROM codemint.jobs j WHERE j.held ORDER BY j.id LIMIT 50)
+    || ARRAY(SELECT j.id FROM codemint.jobs j WHERE j.awaits_approval AND j.state = 'queued' ORDER BY j.id LIMIT 50)
+    || ARRAY(SELECT s.job_id FROM codemint.refused_settlements s ORDER BY s.job_id LIMIT 50);
+BEGIN
+  RETURN QUERY
+  SELECT 70, 'decision', 'job ' || c.job_id, c.job_id, c.reward_id, c.id, c.held_at,
+         'codemint cannot tell whether call ' || c.id || ' made its codes: ' || x.seen,
+         format('SELECT codemint.resolve_call(%L, ''adopt'', ''why''); -- or ''absent''', c.id),
+         format('codemint resolve %s adopt --note ''why''  # or absent', c.id)
+  FROM (SELECT h.id, h.job_id, h.reward_id, h.held_at FROM codemint.calls h
+        WHERE h.state = 'in_doubt' AND h.held_at IS NOT NULL ORDER BY h.held_at, h.id LIMIT 50) c
+  CROSS JOIN LATERAL codemint.explain_doubt(c.id) x;
+  IF cardinality(v_jobs) = 0 THEN
+    RETURN;
+  END IF;
+  RETURN QUERY
+  SELECT 80, w.reason, 'job ' || w.job_id, w.job_id, w.reward_id, NULL::uuid, w.since, w.why, w.what_to_do,
+         CASE w.reason WHEN 'held' THEN format('codemint retry %s --note ''why''', w.job_id)
+                       WHEN 'approval' THEN format('codemint approve %s --note ''why''  # or cancel', w.job_id)
+                       ELSE format('codemint why %s', w.job_id) END
+  FROM codemint.waits w
+  WHERE w.job_id = ANY (v_jobs) AND w.reason IN ('held', 'approval', 'locked', 'unsettled', 'unclaimable', 'unknown');
+END
+$$;
+
+-- Rewards with which codemint goes no further by itself.
+CREATE OR REPLACE FUNCTION codemint.reward_needs() RETURNS SETOF codemint.need
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+  SELECT 90, s.kind, 'reward ' || s.reward_id, NULL::bigint, s.reward_id, NULL::uuid, s.since, s.why,
+         CASE s.kind WHEN 'sync' THEN
+                format('SELECT codemint.track_sync(%L); -- when that has been mended', s.reward_id)
+              ELSE format('codemint audit %s, once its codes can be listed again', s.reward_id) END,
+         CASE s.kind WHEN 'sync' THEN format('codemint follow-sync %s  # when that has been mended', s.reward_id)
+              ELSE format('codemint audit %s  # once its codes can be listed again', s.reward_id) END
+  FROM (
+    (SELECT 'sync' AS kind, r.reward_id, r.given_up_at AS since,
+            concat_ws(': ', r.system || ' refuses codes of the reward and is not asked again',
+                      r.error_message) AS why
+     FROM codemint.resyncs r WHERE r.given_up_at IS NOT NULL ORDER BY r.given_up_at, r.reward_id, r.system LIMIT 20)
+    UNION ALL
+    (SELECT 'sync', t.reward_id, t.given_up_at,
+            concat_ws(': ', 'other systems have not taken all codes of the reward', t.error_message)
+     FROM (SELECT * FROM codemint.tracked_rewards g WHERE g.given_up_at IS NOT NULL
+           ORDER BY g.given_up_at, g.reward_id LIMIT 100) t
+     WHERE NOT EXISTS (SELECT FROM codemint.resyncs r
+                       WHERE r.reward_id = t.reward_id AND r.given_up_at IS NOT NULL)
+     ORDER BY t.given_up_at, t.reward_id LIMIT 20)
+    UNION ALL
+    (SELECT 'watch', w.reward_id, w.failing_since,
+            concat_ws(': ', 'the reward could not be listed for too long', w.error_message)
+     FROM codemint.reward_watches w WHERE w.ended = 'unlistable' ORDER BY w.reward_id LIMIT 20)) s
+$$;
+
+-- All that needs a person, the most urgent first.
+CREATE OR REPLACE FUNCTION codemint.find_needs() RETURNS SETOF codemint.need
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+  SELECT n.* FROM (SELECT * FROM codemint.fleet_needs()
+                   UNION ALL SELECT * FROM codemint.job_needs()
+                   UNION ALL SELECT * FROM codemint.reward_needs()) n
+  ORDER BY n.rank, n.since NULLS LAST, n.job_id, n.reward_id, n.call_id
+$$;
+
+-- How many jobs there are of each kind. No more than 1001 are counted: that is over a thousand.
+CREATE OR REPLACE FUNCTION codemint.count_jobs(
+  OUT held bigint, OUT running bigint, OUT paused bigint, OUT open bigint
+)
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+  -- The order has each read off an index, where a LIMIT alone would have the table read.
+  SELECT (SELECT count(*) FROM (SELECT FROM codemint.jobs j WHERE j.held ORDER BY j.id LIMIT 1001) h),
+         (SELECT count(*) FROM (SELECT FROM codemint.jobs j WHERE j.state IN ('running', 'ending')
+                                ORDER BY j.id LIMIT 1001) r),
+         (SELECT count(*) FROM (SELECT FROM codemint.jobs j
+                                WHERE j.paused AND j.state IN ('queued', 'running', 'ending')
+                                ORDER BY j.id LIMIT 1001) p),
+         (SELECT count(*) FROM (SELECT FROM codemint.jobs j WHERE j.state IN ('queued', 'running', 'ending')
+                                ORDER BY j.reward_id LIMIT 1001) o)
+$$;
+
+-- What keeps jobs waiting and passes by itself; null if nothing does.
+CREATE OR REPLACE FUNCTION codemint.passing_trouble(
+  p_account codemint.account, OUT words text, OUT since timestamptz
+)
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+  SELECT CASE
+           WHEN p_account.breaker = 'open'
+           THEN 'API unreachable since ' || codemint.time_words(p_account.failed_at) || ', asked again '
+             || coalesce('at ' || to_char(p_account.probe_at, 'HH24:MI:SS'), 'soon') || '; nothing to do'
+           WHEN p_account.upgrading_until > clock_timestamp()
+           THEN 'codemint migrate waits for calls in flight; nothing to do'
+           WHEN p_account.paused_until > clock_timestamp()
+           THEN CASE p_account.pause_reason WHEN 'throttled' THEN 'the API has asked for a pause'
+                  ELSE 'nothing is sent after a failure of the API' END
+             || ', until ' || to_char(p_account.paused_until, 'HH24:MI:SS') || '; nothing to do'
+           WHEN p_account.failures > 0
+           THEN 'the API failed' || coalesce(' at ' || codemint.time_words(p_account.failed_at), '')
+             || ': one call at a time until one is clean; nothing to do' END,
+         CASE WHEN p_account.breaker = 'open' OR p_account.failures > 0 THEN p_account.failed_at
+              WHEN p_account.paused_until > clock_timestamp()
+              THEN p_account.paused_until - p_account.paused_for END
+$$;
+
+-- The verdict, by what needs a person and by what passes by itself.
+CREATE OR REPLACE FUNCTION codemint.judge(
+  OUT level text, OUT words text, OUT since timestamptz, OUT needs bigint
+)
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+  v_needs   codemint.need[] := ARRAY(SELECT n FROM codemint.find_needs() n);
+  v_first   codemint.need := v_needs[1];
+  v_jobs    bigint := (SELECT count(DISTINCT n.job_id) FROM unnest(v_needs) n);
+  v_others  bigint := (SELECT count(*) FROM unnest(v_needs) n WHERE n.job_id IS NULL AND n.rank > 50);
+  v_whom    text := concat_ws(' and ',
+    CASE WHEN v_jobs > 0 THEN codemint.count_words(v_jobs, 'job', 'jobs') END,
+    CASE WHEN v_others > 0 THEN codemint.count_words(v_others, 'other thing', 'other things') END)
+    || CASE WHEN v_jobs + v_others = 1 THEN ' needs you' ELSE ' need you' END;
+  v_passing text;
+  v_counts  record;
+BEGIN
+  needs := cardinality(v_needs);
+  IF v_first.rank <= 50 THEN
+    level := 'stopped';
+    since := v_first.since;
+    words := CASE v_first.kind
+        WHEN 'database' THEN 'THE DATABASE TAKES NO WRITES'
+        WHEN 'daemon' THEN 'NO DAEMON RUNNING'
+        WHEN 'suspended' THEN 'SUSPENDED: THIS DATABASE MAY BE A COPY'
+        WHEN 'blocked' THEN 'THE API REFUSES THE KEY'
+        ELSE 'NOTHING IS CLAIMED ALTHOUGH JOBS ARE DUE' END
+      || coalesce(' since ' || codemint.time_words(since), '')
+      || CASE WHEN v_jobs + v_others > 0 THEN '; ' || v_whom ELSE '' END;
+    RETURN;
+  END IF;
+  SELECT p.words, p.since INTO v_passing, since
+  FROM codemint.account a CROSS JOIN LATERAL codemint.passing_trouble(a) p;
+  IF needs > 0 THEN
+    level := 'needs you';
+    since := (SELECT min(n.since) FROM unnest(v_needs) n);
+    words := concat_ws('; ', v_whom, v_passing);
+  ELSIF v_passing IS NOT NULL THEN
+    level := 'waiting';
+    words := v_passing;
+  ELSE
+    SELECT * INTO v_counts FROM codemint.count_jobs();
+    level := 'well';
+    words := 'all well: ' || CASE
+      WHEN v_counts.open = 0 THEN 'no open jobs'
+      ELSE codemint.count_words(v_counts.running, 'job runs', 'jobs run')
+        || CASE WHEN v_counts.open > v_counts.running THEN ', '
+             || codemint.count_words(CASE WHEN v_counts.open > 1000 THEN v_counts.open
+                                          ELSE v_counts.open - v_counts.running END, 'waits', 'wait')
+                ELSE '' END END;
+  END IF;
+END
+$$;
