@@ -152,7 +152,6 @@ let package = Package(
         nioHTTPTypes, serviceLifecycle, unixSignals, yams,
       ],
       resources: [
-        .embedInCode("Web/Page/page.html"),
         .embedInCode("Web/Page/page.css"),
         .embedInCode("Web/Page/page.js"),
       ],

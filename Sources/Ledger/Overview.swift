@@ -4,7 +4,7 @@ public import Postgres
 public struct OverviewQueries: Sendable {
   private let pool: Pool
 
-  /// Jobs that somebody wants to see: those that run or wait for a person, the heads of the queues, the
+  /// Jobs that somebody wants to see: those that run, are paused or wait for a person, the heads of the queues, the
   /// latest that have ended. The pace of a job that runs counts from its start. It is jsonb, which
   /// prints on one line, as an event of the page has to.
   ///
@@ -12,10 +12,13 @@ public struct OverviewQueries: Sendable {
   /// rows that say so: `codemint.sync_problems` reads every code in error, which is too much for
   /// every second. Up to 100 such codes are counted, and say why in words of ours.
   public static let page: Statement = """
-    WITH chosen AS (
+    WITH chosen AS MATERIALIZED (
       (SELECT id FROM codemint.jobs WHERE held ORDER BY id LIMIT 50)
       UNION
       (SELECT id FROM codemint.jobs WHERE state IN ('running', 'ending') ORDER BY id LIMIT 50)
+      UNION
+      (SELECT id FROM codemint.jobs WHERE paused AND state IN ('queued', 'running', 'ending')
+       ORDER BY id LIMIT 50)
       UNION
       (SELECT new_job FROM codemint.rewards
        WHERE new_job IS NOT NULL AND closed_at IS NULL AND NOT awaits_listing
@@ -28,7 +31,8 @@ public struct OverviewQueries: Sendable {
     ), jobs AS (
       SELECT j.id, j.reward_id, j.state, j.count, j.issued, j.outstanding, j.surplus, j.priority,
              j.paused, j.held, j.error_code, j.error_message, j.created_at, j.finished_at,
-             j.next_call_at,
+             j.next_call_at, j.prefix, j.created_by, j.dedupe_key, j.started_at, j.run_at,
+             left(j.metadata ->> 'campaign', 100) AS campaign, w.reason, w.why, w.since, w.until,
              CASE WHEN NOT j.held AND j.paused AND j.finished_at IS NULL
                   THEN format('SELECT codemint.resume_job(%s)', j.id)
                   WHEN j.held AND NOT EXISTS (SELECT FROM codemint.calls c
@@ -43,6 +47,8 @@ public struct OverviewQueries: Sendable {
                (j.count - j.issued)
                * extract(epoch FROM clock_timestamp() - j.started_at) / j.issued) END AS seconds_left
       FROM codemint.jobs j JOIN chosen USING (id)
+      LEFT JOIN (SELECT * FROM codemint.waits WHERE job_id = ANY (ARRAY(SELECT id FROM chosen))) w
+        ON w.job_id = j.id
     ), sync AS (
       SELECT t.reward_id, t.system, t.resyncs, t.next_pass_at, t.given_up_at, t.request_error,
              count(c.id) AS codes,
@@ -84,6 +90,10 @@ public struct OverviewQueries: Sendable {
       GROUP BY 1, 2, 3, 4, 5, 6
     )
     SELECT jsonb_build_object(
+      'database', current_database(),
+      'verdict', (SELECT to_jsonb(v) FROM codemint.verdict v),
+      'needs_you', (SELECT coalesce(jsonb_agg(n), '[]') FROM codemint.needs_you n),
+      'counts', (SELECT to_jsonb(c) FROM codemint.count_jobs() c),
       'account', (SELECT to_jsonb(a) FROM codemint.account_status a LIMIT 1),
       'jobs', (SELECT coalesce(jsonb_agg(j ORDER BY j.finished_at DESC NULLS FIRST, j.id), '[]')
                FROM jobs j),
@@ -107,7 +117,23 @@ public struct OverviewQueries: Sendable {
                     ORDER BY started_at LIMIT 50) w),
       'unexplained', (SELECT coalesce(jsonb_agg(u), '[]') FROM codemint.unexplained_jobs() u),
       'standstill', codemint.standstill()
-    )::text AS page
+    )::text AS page,
+    to_json(date_trunc('second', clock_timestamp())) #>> '{}' AS as_of
+    """
+
+  /// The codes that calls of the last half hour brought, by minute, the oldest first. The calls of a busy hour are
+  /// many, so this is not asked every second, and 100000 calls are read at most.
+  public static let minutes: Statement = """
+    SELECT coalesce(jsonb_agg(coalesce(c.codes, 0) ORDER BY m.minute), '[]')::text AS minutes
+    FROM generate_series(date_trunc('minute', clock_timestamp()) - interval '29 minutes',
+                         date_trunc('minute', clock_timestamp()), interval '1 minute') AS m (minute)
+    LEFT JOIN (
+      SELECT date_trunc('minute', r.created_at) AS minute, sum(r.size - r.outstanding) AS codes
+      FROM (SELECT created_at, size, outstanding, state FROM codemint.calls
+            WHERE created_at > clock_timestamp() - interval '30 minutes'
+            ORDER BY created_at DESC LIMIT 100000) r
+      WHERE r.state IN ('issued', 'adopted')
+      GROUP BY 1) c USING (minute)
     """
 
   /// What a health check asks for: a few rows, however large the ledger is.
@@ -160,9 +186,20 @@ public struct OverviewQueries: Sendable {
     self.pool = pool
   }
 
-  /// Everything that the status page shows, as one JSON object.
-  public func page() async throws(PostgresError) -> String {
-    try await pool.query(Self.page).one().text("page")
+  /// Everything that the status page shows.
+  public func page() async throws(PostgresError) -> StatusFacts {
+    let row = try await pool.query(Self.page).one()
+    return StatusFacts(json: try row.text("page"), asOf: try row.text("as_of"))
+  }
+
+  /// Everything about one job, as one JSON object; nil if there is no such job. The sync state looks at 5000 codes.
+  public func explain(_ job: Int64) async throws(PostgresError) -> String? {
+    try await JobQueries.explainInBrief(job, pool)
+  }
+
+  /// The codes of each minute of the last half hour, as a JSON array.
+  public func minutes() async throws(PostgresError) -> String {
+    try await pool.query(Self.minutes).one().text("minutes")
   }
 
   /// Why nothing is done although there is work, in words for everybody; nil if that is not so.
@@ -195,6 +232,17 @@ public struct OverviewQueries: Sendable {
       workers: Int(try row.int64("workers"))
     )
   }
+}
+
+/// What the status page shows.
+public struct StatusFacts: Hashable, Sendable {
+  /// One JSON object on one line, with times as ISO 8601 writes them.
+  public let json: String
+  /// When the database said so. It is apart, so that two answers can be compared.
+  public let asOf: String
+
+  /// The same object with the time in it, as `as_of`.
+  public var dated: String { "{\"as_of\": \"\(asOf)\", " + json.dropFirst() }
 }
 
 /// How the ledger stands, in numbers that go up and down.

@@ -136,7 +136,10 @@ struct SecrecyTests {
 
     func web() async throws -> [String] {
       var written = [try await site.firstEvent(), try await site.get("/", host: "elsewhere").body]
-      for path in ["/", "/page.js", "/status.json", "/metrics", "/readyz", "/healthz", "/nothing"] {
+      for path in [
+        "/", "/jobs/1", "/jobs/2", "/page.js", "/status.json", "/metrics", "/readyz", "/healthz",
+        "/nothing",
+      ] {
         written.append(try await site.get(path).body)
       }
       return written
@@ -147,7 +150,8 @@ struct SecrecyTests {
     func commands() async throws -> [String] {
       let file = "\(stage.directory)/codes.csv"
       let commands = [
-        ["status", "--json"], ["status"], ["watch", "2"], ["doctor"], ["doctor", "--json"],
+        ["status", "--json"], ["status"], ["why", "2"], ["why", "2", "--json"], ["calls"],
+        ["actions", "--json"], ["watch", "2"], ["doctor"], ["doctor", "--json"],
         ["audit", Reward.first], ["audit", Reward.second, "--json"], ["export", "999"],
         ["export", "2", "--output", file], ["pause", "2", "999"], ["retry", "2", "--json"],
         ["resume", "2"], ["cancel", "2"], ["enqueue", Reward.first, "0", "--prefix", "NO"],

@@ -20,7 +20,18 @@ struct WebTests {
       #expect(try await web.get("/healthz") == .init(status: 200, body: "ok\n"))
       #expect(try await web.get("/readyz") == .init(status: 200, body: "ok\n"))
       let page = try await web.get("/")
-      #expect(page.status == 200 && page.body.contains("<title>codemint</title>"))
+      #expect(
+        page.status == 200
+          && page.body.contains("<title>\u{2713} all well: no open jobs - codemint")
+      )
+      #expect(page.body.contains("prefix SUMMER") && page.body.contains("database "))
+      let job = try await web.get("/jobs/1")
+      #expect(job.status == 200 && job.body.contains("issued") && job.body.contains("prefix"))
+      for path in ["/jobs/999", "/jobs/x", "/icon/other.svg"] {
+        #expect(try await web.get(path).status == 404, "\(path)")
+      }
+      #expect(try await web.get("/icon/well.svg").body.contains("<svg"))
+      #expect(try await web.get("/?state=finished&q=VIP").body.contains("No such open jobs."))
       #expect(try await web.get("/page.css").status == 200)
       #expect(try await web.get("/page.js").status == 200)
       #expect(try await web.get("/nothing").status == 404)
@@ -47,10 +58,11 @@ struct WebTests {
       )
       #expect((shown["jobs"] as? [Any])?.count == 2)
 
-      let code = try await stage.database.texts("SELECT min(code) FROM codemint.codes")
-      for text in [facts.body, metrics.body, event] {
-        #expect(!text.contains("SUMMER") && !text.contains(stage.key))
-        #expect(code.allSatisfy { !text.contains($0) })
+      let codes = try await stage.database.texts("SELECT code FROM codemint.codes")
+      #expect(codes.count == 700)
+      for text in [page.body, job.body, facts.body, metrics.body, event] {
+        #expect(!text.contains(stage.key))
+        #expect(codes.allSatisfy { !text.contains($0) })
       }
     }
   }
@@ -122,7 +134,10 @@ struct WebTests {
       let web = try Web()
       let daemon = try stage.daemon(["CODEMINT_HTTP_LISTEN": web.address])
       try await daemon.errors.line("web server listens")
-      for _ in 1...60 { #expect(try await web.head("/events") == 200) }
+      for _ in 1...30 {
+        #expect(try await web.head("/events") == 200)
+        #expect(try await web.head("/live") == 200)
+      }
       #expect(try await web.firstEvent().hasPrefix("event: status\n"))
     }
   }
@@ -224,6 +239,8 @@ struct WebTests {
       #expect(try await web.get("/readyz").body == "the database does not answer\n")
       #expect(try await web.get("/healthz").status == 200)
       #expect(try await web.get("/status.json").status == 503)
+      let page = try await web.get("/")
+      #expect(page.status == 503 && page.body.contains("the database does not answer"))
       #expect(try await web.get("/metrics").body.contains("codemint_ledger_up 0\n"))
     }
   }

@@ -1,3 +1,4 @@
+import Foundation
 import Glibc
 import Ledger
 import Logging
@@ -71,11 +72,19 @@ struct Daemon {
       worker: worker,
       logger: logger
     )
-    webService = Self.web(settings.listen, connection, limits, health, registry, worker, logger)
+    webService = Self.web(
+      settings,
+      connection,
+      limits,
+      health,
+      registry,
+      worker,
+      logger
+    )
   }
 
   private static func web(
-    _ address: ListenAddress,
+    _ settings: Settings,
     _ connection: ConnectionSettings,
     _ limits: ConnectionLimits,
     _ health: Health,
@@ -83,7 +92,7 @@ struct Daemon {
     _ worker: Worker,
     _ logger: Logger
   ) -> WebService? {
-    guard case .address(let host, let port) = address else { return nil }
+    guard case .address(let host, let port) = settings.listen else { return nil }
     let pool = Pool(connection, limit: 1)
     let queries = OverviewQueries(pool: pool)
     return WebService(
@@ -91,6 +100,7 @@ struct Daemon {
       port: port,
       routes: WebRoutes(
         host: host,
+        api: URL(string: settings.api.baseURL)?.host() ?? "unknown",
         health: health,
         registry: registry,
         queries: queries,

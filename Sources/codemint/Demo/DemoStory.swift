@@ -26,7 +26,7 @@ struct DemoStory: Service {
     await pool.close()
     try result.get()
     if keep, !Task.isShuttingDownGracefully {
-      try output.line("\nstill running; to look around, run\n  \(psql)")
+      try output.line("\nstill running")
       try output.line("the daemon logs to \(logFile)\npress Ctrl-C to end the demo")
       try? await gracefulShutdown()
     }
@@ -34,6 +34,7 @@ struct DemoStory: Service {
 
   private func tell(_ queries: JobQueries) async throws {
     try output.line("the status page is \(page)")
+    try output.line("to look around, run \(psql)")
     try output.line("inserting jobs, as any system can:\n\n\(insert)\n")
     try server.sql(insert, database: database)
     var board = ProgressBoard(output)

@@ -6,7 +6,11 @@ import Provisioning
 /// once at a time, and what the page shows at most about once a second.
 struct StatusBoard: Sendable {
   /// The data of the status page.
-  let page: Shared<Answer<String>>
+  let page: Shared<Answer<StatusFacts>>
+  /// The codes of each minute of the last half hour; empty if they are not known.
+  let minutes: Shared<[Int]>
+  /// Everything about one job.
+  let jobs: JobBoard
   /// Why nothing is done although there is work; nil if that is not so.
   let standstill: Shared<Answer<String?>>
   /// The numbers for the metrics.
@@ -18,6 +22,8 @@ struct StatusBoard: Sendable {
   /// The pages are for everybody, so this has the kind of failure and not the database's words.
   struct Unanswered: Error {
     let words: String
+
+    init(_ words: String) { self.words = words }
 
     init(_ error: PostgresError) {
       if error.isLoginRefused {
@@ -33,6 +39,13 @@ struct StatusBoard: Sendable {
 
   init(queries: OverviewQueries) {
     page = Shared { await Self.answer { () throws(PostgresError) in try await queries.page() } }
+    minutes = Shared(freshness: .seconds(20)) {
+      let text = try? await queries.minutes()
+      return text.flatMap { try? LedgerReport.read($0) } ?? []
+    }
+    jobs = JobBoard { job in
+      await Self.answer { () throws(PostgresError) in try await queries.explain(job) }
+    }
     standstill = Shared {
       await Self.answer { () throws(PostgresError) in try await queries.standstill() }
     }
@@ -84,5 +97,34 @@ actor Shared<Value: Sendable> {
       latest = (value, clock.now)
       return value
     }
+  }
+}
+
+/// Everything about single jobs. However many ask, one question is before the database at a time, so that health
+/// checks, which have the same connection, wait for one at most.
+actor JobBoard {
+  typealias Answer = StatusBoard.Answer<String?>
+
+  private let fetch: @Sendable (Int64) async -> Answer
+  private var latest: (job: Int64, answer: Shared<Answer>)?
+  private var running: Task<Void, Never>?
+
+  init(_ fetch: @escaping @Sendable (Int64) async -> Answer) {
+    self.fetch = fetch
+  }
+
+  /// What is known of the job; nil if there is no such job.
+  func explain(_ job: Int64) async -> Answer {
+    let fetch = fetch
+    let answer = latest?.job == job ? latest?.answer : nil
+    let shared = answer ?? Shared { await fetch(job) }
+    latest = (job, shared)
+    let before = running
+    let task = Task {
+      await before?.value
+      return await shared.value
+    }
+    running = Task { _ = await task.value }
+    return await task.value
   }
 }

@@ -206,7 +206,7 @@ struct SyncTests {
         ).one()
         #expect(try problem.int64("codes") == Int64(codes.count))
         #expect(try problem.text("error") == kind)
-        let page = try await OverviewQueries(pool: ledger.pool).page()
+        let page = try await OverviewQueries(pool: ledger.pool).page().json
         #expect(page.contains("\"error\": \"\(kind)\""))
         for shown in [page, try problem.text("all")] {
           #expect(shown.firstMatch(of: /(?i)summer/) == nil)
