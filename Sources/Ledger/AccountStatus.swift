@@ -4,7 +4,8 @@ import Postgres
 public struct AccountStatus: Hashable, Sendable {
   /// The states that the view knows.
   public static let states = [
-    "open", "trying", "spent", "unaccepted", "paused", "upgrading", "failing", "blocked", "suspended",
+    "open", "trying", "spent", "unaccepted", "paused", "upgrading", "failing", "blocked",
+    "suspended",
   ]
 
   /// One of `states`.

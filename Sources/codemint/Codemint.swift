@@ -53,7 +53,8 @@ struct Codemint: AsyncParsableCommand {
         subcommands: [
           CancelCommand.self, PauseCommand.self, ResumeCommand.self, RetryCommand.self,
           ApproveCommand.self, ResolveCommand.self, PriorityCommand.self, LimitsCommand.self,
-          FollowSyncCommand.self, AcceptAPICommand.self, AcceptClusterCommand.self, PurgeCommand.self,
+          FollowSyncCommand.self, AcceptAPICommand.self, AcceptClusterCommand.self,
+          PurgeCommand.self,
           AuditCommand.self,
         ]
       ),

@@ -54,7 +54,8 @@ public struct Schema: Sendable {
       Migration(number: 1, name: "ledger", sql: text(PackageResources.m0001_ledger_sql))
     ],
     code: [
-      PackageResources.durability_sql, PackageResources.guards_sql, PackageResources.claim_sql, PackageResources.queue_sql,
+      PackageResources.durability_sql, PackageResources.guards_sql, PackageResources.claim_sql,
+      PackageResources.queue_sql,
       PackageResources.pace_sql, PackageResources.settle_sql, PackageResources.facts_sql,
       PackageResources.reconcile_sql, PackageResources.watch_sql, PackageResources.heartbeat_sql,
       PackageResources.healing_sql,

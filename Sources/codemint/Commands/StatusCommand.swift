@@ -125,7 +125,7 @@ struct StatusText {
     if let reason = account.reason { line += " (\(reason))" }
     if let message = account.message { line += ": \(message)" }
     if let until = account.pausedUntil { line += " until \(until.asTime)" }
-    if let api = account.api { line += ", API \(api)" }
+    if let api = account.apiWords { line += ", API \(api)" }
     if let left = account.codesLeftToday { line += ", \(left) code(s) left today" }
     return line + ", \(pace), \(account.inFlight) in flight, \(account.workers) worker(s)"
   }

@@ -101,6 +101,11 @@ enum LedgerReport {
     let api: String?
     let codesLeftToday: Int?
     let apiContradictions: String?
+
+    /// The API that calls go to. Plain http does not leave this machine: what it makes is worth nothing.
+    var apiWords: String? {
+      api.map { $0.hasPrefix("http://") ? "\($0) (a stand-in: no code of it is real)" : $0 }
+    }
   }
 
   /// A request.

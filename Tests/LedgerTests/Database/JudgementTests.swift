@@ -2,6 +2,7 @@ import Foundation
 import Ledger
 import MemoryStore
 import Postgres
+import Provisioning
 import TestSupport
 import Testing
 

@@ -351,9 +351,11 @@ struct RoleTests {
   /// What runs for every call of the API, and is called by nobody from outside.
   private static let innerFunctions = [
     "accept_by_answer", "account_failed", "account_proven", "account_throttled", "api_question",
-    "apply_account_effect", "apply_effects", "apply_reward_effect", "as_planned", "backoff", "backoff_ceiling", "begin_api",
+    "apply_account_effect", "apply_effects", "apply_reward_effect", "as_planned", "backoff",
+    "backoff_ceiling", "begin_api",
     "choose_candidate", "close_or_reopen",
-    "code_row", "codes_left", "conclude_job", "count_codes", "count_for_producer", "day_of", "end_call", "fails_alone", "hasten_held_watches", "insert_call",
+    "code_row", "codes_left", "conclude_job", "count_codes", "count_for_producer", "day_of",
+    "end_call", "fails_alone", "hasten_held_watches", "insert_call",
     "is_at_home", "is_newer", "is_news", "is_sync_final", "least_pace", "lock_reward",
     "make_call", "makes_no_progress", "may_hold_others", "may_send", "may_take", "microseconds",
     "name_resolution", "next_candidate", "next_slot", "place_job", "prefix_facts", "prefix_subject",
@@ -362,7 +364,8 @@ struct RoleTests {
     "replace_listed", "require_code", "restore_call", "save_account", "save_job", "set_aside",
     "set_durability", "show_claim", "slow_down", "store_among_known", "store_answer", "store_codes",
     "store_new_codes", "store_unattributed", "take_answer", "take_back", "take_call",
-    "take_failure", "take_job", "take_surplus", "track_codes", "try_reward", "use_surplus", "wait_for_slot",
+    "take_failure", "take_job", "take_surplus", "track_codes", "try_reward", "use_surplus",
+    "wait_for_slot",
     "watch_after",
   ]
 
@@ -370,7 +373,8 @@ struct RoleTests {
     "accept_api", "accept_cluster", "approve_above", "approve_job", "asked_purchase", "cancel_job",
     "explain_doubt", "fleet_question", "forget_calls", "forget_refusal", "forget_set_aside",
     "lock_holders", "pause_job", "purge_job", "resolve_call", "restore_single_rows", "resume_job",
-    "retry_job", "set_approve_above", "set_codes_per_day", "set_limits", "set_priority", "set_quota",
+    "retry_job", "set_approve_above", "set_codes_per_day", "set_limits", "set_priority",
+    "set_quota",
     "stalled_since", "suspected_jobs", "track_sync",
   ]
 

@@ -124,6 +124,8 @@ struct StatusPage {
         ("Waiting", "\(queued.atMost)"), ("Paused", "\(counts.paused.atMost)"),
         ("Pace", "\(pace)"),
         ("In flight", account.map { "\($0.inFlight) of \($0.maxInFlight.map(String.init) ?? "?")" }),
+        ("API", account?.apiWords.map { "\($0)" }),
+        ("Codes left today", account?.codesLeftToday.map { "\($0)" }),
       ]))\(sparkline)
       """
     )
