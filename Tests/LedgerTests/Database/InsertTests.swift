@@ -69,9 +69,9 @@ struct InsertTests {
       try await ledger.bystander.script(
         """
         INSERT INTO codemint.jobs (reward_id, count, prefix, priority, dedupe_key, metadata, run_at)
-        VALUES (gen_random_uuid(), 1, 'A', 0, 'k', '{}', '4714-11-24 BC'),
+        VALUES (gen_random_uuid(), 1, 'A', 0, 'k', '{}', '1970-01-01 00:00+00'),
                (gen_random_uuid(), 1000000, repeat('ü', 32), 9, repeat('x', 255),
-                jsonb_build_object('a', repeat('x', 16375)), '294276-12-31');
+                jsonb_build_object('a', repeat('x', 16375)), '9999-12-31 23:59:59.999999+00');
         """
       )
       let jobs = try await ledger.bystander.facts().jobs

@@ -20,7 +20,8 @@ struct LockHolderTests {
   func shared() async throws {
     for (sql, what) in Self.locks {
       try await Self.lend { ledger, person in
-        try await ledger.bystander.script(
+        let holder = try await Connection.open(ledger.settings)
+        try await holder.script(
           "SET application_name = 'report'; BEGIN; \(sql); SELECT pg_sleep(2.1)"
         )
         // The turn is needed for nothing but claims; these fail with the lock, and not with the time.
@@ -34,6 +35,7 @@ struct LockHolderTests {
         #expect(
           try await person.query("SELECT reason FROM codemint.waits").one().text(0) != "locked"
         )
+        await holder.close()
       }
     }
   }

@@ -24,13 +24,15 @@ AS $$
   ), prepared (xid) AS (
     SELECT u.xid FROM unnest(p_prepared) AS u (xid)
     UNION
-    SELECT substr(g.virtualtransaction, 4)::xid
+    SELECT x.transactionid
     FROM chain c
     JOIN pg_locks w ON w.pid = c.waiter AND NOT w.granted
     JOIN pg_locks g ON g.pid IS NULL AND g.granted AND g.locktype = w.locktype
       AND (g.database, g.relation, g.page, g.tuple, g.transactionid, g.classid, g.objid, g.objsubid)
           IS NOT DISTINCT FROM
           (w.database, w.relation, w.page, w.tuple, w.transactionid, w.classid, w.objid, w.objsubid)
+    JOIN pg_locks x ON x.pid IS NULL AND x.locktype = 'transactionid'
+      AND x.virtualtransaction = g.virtualtransaction
     WHERE c.pid = 0
   )
   SELECT concat_ws(', ', coalesce(a.usename, a.backend_type), 'pid ' || s.pid,
@@ -153,8 +155,11 @@ SET search_path = pg_catalog, pg_temp
 AS $$
   SELECT 'the table ' || t.relname, h.holder, h.since, h.what_helps
   FROM (SELECT c.relname, array_agg(l.pid) FILTER (WHERE l.pid IS NOT NULL) AS pids,
-               array_agg(substr(l.virtualtransaction, 4)::xid) FILTER (WHERE l.pid IS NULL) AS prepared
-        FROM pg_locks l JOIN pg_class c ON c.oid = l.relation
+               array_agg(x.transactionid) FILTER (WHERE l.pid IS NULL) AS prepared
+        FROM pg_locks l
+        JOIN pg_class c ON c.oid = l.relation
+        LEFT JOIN pg_locks x ON l.pid IS NULL AND x.pid IS NULL AND x.locktype = 'transactionid'
+          AND x.virtualtransaction = l.virtualtransaction
         WHERE l.locktype = 'relation' AND c.relnamespace = 'codemint'::regnamespace
           AND l.database = (SELECT d.oid FROM pg_database d WHERE d.datname = current_database())
           AND (l.mode = 'AccessExclusiveLock' AND c.relname IN (
