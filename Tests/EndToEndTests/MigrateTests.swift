@@ -82,9 +82,9 @@ struct MigrateTests {
       let role = "hasty_\(stage.database.name)"
       try await stage.database.run("CREATE ROLE \(role) LOGIN SUPERUSER")
       for setting in [
-        "default_transaction_isolation = 'serializable'", "statement_timeout = 1",
-        "idle_in_transaction_session_timeout = 1", "idle_session_timeout = 1",
-        "transaction_timeout = 1", "search_path = 'pg_temp'", "DateStyle = 'German'",
+        "default_transaction_isolation = 'serializable'", "statement_timeout = 100",
+        "idle_in_transaction_session_timeout = 100", "idle_session_timeout = 1000",
+        "transaction_timeout = 100", "search_path = 'pg_temp'", "DateStyle = 'German'",
         "standard_conforming_strings = off",
       ] {
         let name = setting.prefix { $0 != " " }
