@@ -17,14 +17,16 @@ struct StatusPageTests {
     ].merging(more) { $1 }
   }
 
-  private static let held = job(
-    39,
-    "running",
-    [
-      "held": true, "prefix": "SUMMER", "dedupe_key": "order-17", "reason": "held",
-      "why": "forbidden: <script>alert(1)</script>",
-    ]
-  )
+  private static var held: [String: Any] {
+    job(
+      39,
+      "running",
+      [
+        "held": true, "prefix": "SUMMER", "dedupe_key": "order-17", "reason": "held",
+        "why": "forbidden: <script>alert(1)</script>",
+      ]
+    )
+  }
 
   private static func page(
     level: String = "well",
@@ -55,12 +57,14 @@ struct StatusPageTests {
     )
   }
 
-  private static let need: [String: Any] = [
-    "kind": "held", "subject": "job 39", "since": "2026-11-30T16:56:03.5+00:00",
-    "why": "forbidden: <script>alert(1)</script>", "job_id": 39,
-    "what_to_do": "SELECT codemint.retry_job(39, 'why'); -- when that has been mended",
-    "command": "codemint retry 39 --note 'why'",
-  ]
+  private static var need: [String: Any] {
+    [
+      "kind": "held", "subject": "job 39", "since": "2026-11-30T16:56:03.5+00:00",
+      "why": "forbidden: <script>alert(1)</script>", "job_id": 39,
+      "what_to_do": "SELECT codemint.retry_job(39, 'why'); -- when that has been mended",
+      "command": "codemint retry 39 --note 'why'",
+    ]
+  }
 
   @Test("the verdict is in the text, the title and the icon, with a sign as well as a colour")
   func verdict() throws {
