@@ -10,7 +10,7 @@ final class ConnectionLimits: Sendable {
   enum Admission: Equatable {
     /// Its requests are answered.
     case served
-    /// Its request is answered with 503, and then it is closed.
+    /// Its request is answered if it is a health check, else with 503, and then it is closed.
     case refused
     /// It is answered with 503 and closed at once, whatever it sends.
     case turnedAway
@@ -18,9 +18,17 @@ final class ConnectionLimits: Sendable {
 
   /// The connections that are served.
   let places: Int
-  /// The connections beyond, which are held for a moment to be told so.
+  /// The connections beyond, which are held for a moment: health checks are answered, others are told so.
   let spare: Int
-  private let open = Mutex(0)
+  /// How many of the places, and of the spare ones, one address may have. So one client that keeps its
+  /// connections open leaves places for others, and for the health checks of its own host.
+  private let share: (places: Int, spare: Int)
+  private let open = Mutex(Open())
+
+  private struct Open {
+    var served: [String: Int] = [:]
+    var refused: [String: Int] = [:]
+  }
 
   /// The most connections that are served, however many descriptors there are.
   static let mostPlaces = 64
@@ -30,20 +38,45 @@ final class ConnectionLimits: Sendable {
   init(descriptors: Int) {
     places = max(4, min(Self.mostPlaces, descriptors / 8))
     spare = places / 2
+    share = (places * 3 / 4, max(1, spare * 3 / 4))
   }
 
   /// A connection was opened. It counts until `leave`.
-  func enter() -> Admission {
+  func enter(from address: String) -> Admission {
     open.withLock { open in
-      open += 1
-      if open <= places { return .served }
-      return open <= places + spare ? .refused : .turnedAway
+      if Self.take(&open.served, address, of: places, share: share.places) { return .served }
+      return Self.take(&open.refused, address, of: spare, share: share.spare)
+        ? .refused : .turnedAway
     }
   }
 
+  private static func take(
+    _ taken: inout [String: Int],
+    _ address: String,
+    of places: Int,
+    share: Int
+  ) -> Bool {
+    guard taken.values.reduce(0, +) < places, taken[address, default: 0] < share else {
+      return false
+    }
+    taken[address, default: 0] += 1
+    return true
+  }
+
   /// A connection was closed.
-  func leave() {
-    open.withLock { $0 -= 1 }
+  func leave(_ admission: Admission, from address: String) {
+    open.withLock { open in
+      switch admission {
+      case .served: Self.free(&open.served, address)
+      case .refused: Self.free(&open.refused, address)
+      case .turnedAway: break
+      }
+    }
+  }
+
+  private static func free(_ taken: inout [String: Int], _ address: String) {
+    let left = taken[address, default: 1] - 1
+    taken[address] = left > 0 ? left : nil
   }
 }
 
@@ -66,6 +99,13 @@ final class ConnectionGuard: ChannelDuplexHandler, RemovableChannelHandler {
 
   private let limits: ConnectionLimits
   private var admission: ConnectionLimits.Admission?
+  private var address = ""
+  /// The health check of a connection that is refused: it is answered all the same, and nothing after it.
+  private var healthCheck = HealthCheck.none
+
+  private enum HealthCheck {
+    case none, arriving, complete
+  }
   private var requestDeadline: Scheduled<Void>?
   private var writeDeadline: Scheduled<Void>?
   /// Parts that were written and that the reader has not accepted yet.
@@ -98,7 +138,16 @@ final class ConnectionGuard: ChannelDuplexHandler, RemovableChannelHandler {
     case (.served, let part):
       watch(part, context)
       context.fireChannelRead(data)
-    case (.refused, .head):
+    case (.refused, .head(var head)) where healthCheck == .none && Self.checksHealth(head):
+      healthCheck = .arriving
+      // The server closes the connection behind its answer; if it does not, the deadline does.
+      head.headerFields[.connection] = "close"
+      watch(.head(head), context)
+      context.fireChannelRead(wrapInboundOut(.head(head)))
+    case (.refused, let part) where healthCheck == .arriving:
+      if case .end = part { healthCheck = .complete }
+      context.fireChannelRead(data)
+    case (.refused, .head) where healthCheck == .none:
       refuse(context)
     case (.refused, _), (.turnedAway, _), (nil, _):
       break
@@ -117,7 +166,8 @@ final class ConnectionGuard: ChannelDuplexHandler, RemovableChannelHandler {
 
   private func begin(_ context: ChannelHandlerContext) {
     guard admission == nil else { return }
-    let admission = limits.enter()
+    address = context.channel.remoteAddress?.ipAddress ?? "unknown"
+    let admission = limits.enter(from: address)
     self.admission = admission
     switch admission {
     case .served: break
@@ -130,7 +180,7 @@ final class ConnectionGuard: ChannelDuplexHandler, RemovableChannelHandler {
     requestDeadline?.cancel()
     writeDeadline?.cancel()
     (requestDeadline, writeDeadline) = (nil, nil)
-    if admission != nil { limits.leave() }
+    if let admission { limits.leave(admission, from: address) }
     admission = nil
   }
 
@@ -154,6 +204,10 @@ final class ConnectionGuard: ChannelDuplexHandler, RemovableChannelHandler {
     writeDeadline =
       unaccepted > 0 && context.channel.isActive
       ? closing(context, after: Self.longestWrite) : nil
+  }
+
+  private static func checksHealth(_ head: HTTPRequest) -> Bool {
+    ["/healthz", "/readyz"].contains(head.path)
   }
 
   private func refuse(_ context: ChannelHandlerContext) {

@@ -12,16 +12,17 @@ struct ConnectionLimitTests {
   private struct Connection {
     let channel: EmbeddedChannel
 
-    init(_ limits: ConnectionLimits) throws {
+    init(_ limits: ConnectionLimits, from address: String = "127.0.0.1") throws {
       channel = EmbeddedChannel(handler: ConnectionGuard(limits))
-      try channel.connect(to: SocketAddress(ipAddress: "127.0.0.1", port: 1)).wait()
+      channel.remoteAddress = try SocketAddress(ipAddress: address, port: 1)
+      try channel.connect(to: SocketAddress(ipAddress: address, port: 1)).wait()
     }
 
     /// Whether it has been closed.
     var isClosed: Bool { !channel.isActive }
 
-    func request() throws {
-      let head = HTTPRequest(method: .get, scheme: "http", authority: "localhost", path: "/")
+    func request(_ path: String = "/") throws {
+      let head = HTTPRequest(method: .get, scheme: "http", authority: "localhost", path: path)
       try channel.writeInbound(HTTPRequestPart.head(head))
       if channel.isActive { try channel.writeInbound(HTTPRequestPart.end(nil)) }
     }
@@ -43,12 +44,12 @@ struct ConnectionLimitTests {
   @Test("beyond the places a request is answered with 503, and beyond those a connection is")
   func places() throws {
     let limits = ConnectionLimits(descriptors: 0)
-    let served = try (1...4).map { _ in try Connection(limits) }
+    let served = try (1...4).map { try Connection(limits, from: "192.0.2.\($0)") }
     for connection in served {
       try connection.request()
       #expect(try connection.isServed() && !connection.isClosed)
     }
-    let refused = try (1...2).map { _ in try Connection(limits) }
+    let refused = try (1...2).map { try Connection(limits, from: "192.0.2.\($0)") }
     #expect(refused.allSatisfy { !$0.isClosed })
     let turnedAway = try Connection(limits)
     #expect(try turnedAway.status() == 503 && turnedAway.isClosed)
@@ -63,6 +64,33 @@ struct ConnectionLimitTests {
     let next = try Connection(limits)
     try next.request()
     #expect(try next.isServed())
+  }
+
+  @Test("one address leaves places for others, and a health check is answered when none is left")
+  func addresses() throws {
+    let limits = ConnectionLimits(descriptors: 1024)
+    let greedy = try (1...48).map { _ in try Connection(limits) }
+    for connection in greedy { try connection.request() }
+    let more = try Connection(limits)
+    try more.request()
+    #expect(try more.status() == 503 && more.isClosed)
+    let other = try Connection(limits, from: "192.0.2.1")
+    try other.request()
+    #expect(try other.isServed())
+    let check = try Connection(limits)
+    try check.request("/readyz")
+    guard case .head(let head)? = try check.channel.readInbound(as: HTTPRequestPart.self) else {
+      Issue.record("the health check was not answered")
+      return
+    }
+    #expect(head.path == "/readyz" && head.headerFields[.connection] == "close")
+    // Nothing more is answered on this connection.
+    try check.request("/status.json")
+    guard case .end? = try check.channel.readInbound(as: HTTPRequestPart.self) else {
+      Issue.record("the health check has no end")
+      return
+    }
+    #expect(try !check.isServed())
   }
 
   @Test("a request that does not end is given up")
