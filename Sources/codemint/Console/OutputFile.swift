@@ -3,7 +3,8 @@ import Glibc
 /// A file that gets its name when it is complete, so that nobody finds a part of it. Only its owner may
 /// read it, because codes are worth money. A path that leads to no regular file, such as `/dev/stdout` or a
 /// named pipe, is written to directly, because a rename would replace it. A link to a file is refused: it
-/// would be replaced too, or codes would go where whoever made the link wants them.
+/// would be replaced too, or codes would go where whoever made the link wants them. So is a pipe, a socket
+/// or a link that another user made, as anybody can in a directory like `/tmp`.
 ///
 /// Until it is complete the file has no name at all, so nothing is left of it whatever ends the process.
 /// A file system that cannot do that gets a draft with a name, which signals remove (`DraftOnSignal`).
@@ -107,18 +108,44 @@ struct OutputFile {
     var status = stat()
     guard lstat(path, &status) == 0 else { return nil }
     let isLink = kind(status) == S_IFLNK
+    if isLink, !isTrusted(status) { throw refusal(path, "the link belongs to another user") }
     guard stat(path, &status) == 0 else {
       throw refusal(path, "it is a link that leads to nothing")
     }
+    // /dev/stdout is a link to whatever standard output is, whoever made that.
+    if isLink, let number = own(status) { return fcntl(number, F_DUPFD_CLOEXEC, 3) }
     switch kind(status) {
     case S_IFREG where !isLink: return nil
-    case S_IFREG:
-      // /dev/stdout is a link to whatever standard output is.
-      if let number = own(status) { return fcntl(number, F_DUPFD_CLOEXEC, 3) }
-      throw refusal(path, "it is a link to a file; name the file itself")
+    case S_IFREG: throw refusal(path, "it is a link to a file; name the file itself")
     case S_IFBLK: throw refusal(path, "it is a disk")
-    default: return Glibc.open(path, O_WRONLY | O_CLOEXEC)
+    // Nobody but root can make a device.
+    case S_IFCHR: break
+    default:
+      if !isTrusted(status) { throw refusal(path, "it belongs to another user") }
     }
+    return try openChecked(path, status, isLink: isLink)
+  }
+
+  /// Opens what was looked at. Somebody may have put something else there meanwhile.
+  private static func openChecked(_ path: String, _ looked: stat, isLink: Bool)
+    throws(CommandError) -> Int32
+  {
+    let number = Glibc.open(path, O_WRONLY | O_CLOEXEC | (isLink ? 0 : O_NOFOLLOW))
+    guard number >= 0 else { return number }
+    var opened = stat()
+    guard fstat(number, &opened) == 0, isSame(opened, looked) else {
+      close(number)
+      throw refusal(path, "something else was put there meanwhile")
+    }
+    return number
+  }
+
+  private static func isTrusted(_ status: stat) -> Bool {
+    status.st_uid == 0 || status.st_uid == geteuid()
+  }
+
+  private static func isSame(_ one: stat, _ other: stat) -> Bool {
+    one.st_dev == other.st_dev && one.st_ino == other.st_ino
   }
 
   private static func kind(_ status: stat) -> mode_t { status.st_mode & S_IFMT }
@@ -127,8 +154,7 @@ struct OutputFile {
   private static func own(_ file: stat) -> Int32? {
     [STDOUT_FILENO, STDERR_FILENO].first { number in
       var status = stat()
-      return fstat(number, &status) == 0 && status.st_dev == file.st_dev
-        && status.st_ino == file.st_ino
+      return fstat(number, &status) == 0 && isSame(status, file)
     }
   }
 

@@ -70,6 +70,21 @@ struct OutputFileTests {
 
 @Suite("links and devices that commands shall write to")
 struct OutputPlaceTests {
+  @Test(
+    "a pipe or a link that another user put there is refused; standard output is whosever it is",
+    .enabled(if: geteuid() == 0)
+  )
+  func others() throws {
+    let scratch = try Scratch()
+    let paths = ["pipe", "link"].map { "\(scratch.path)/\($0)" }
+    #expect(mkfifo(paths[0], 0o666) == 0 && symlink("/dev/null", paths[1]) == 0)
+    for path in paths {
+      #expect(lchown(path, 65_534, 65_534) == 0)
+      let error = #expect(throws: CommandError.self) { try OutputFile(path) }
+      #expect(error?.description.contains("belongs to another user") == true)
+    }
+  }
+
   @Test("a link to a file, to nothing, or from one link to another is refused, and stays")
   func links() throws {
     let scratch = try Scratch()
