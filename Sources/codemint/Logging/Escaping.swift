@@ -35,12 +35,13 @@ enum Escaping {
     return quoted + "\""
   }
 
-  /// Whether the character is a control character, a line or paragraph separator, or a mark that
-  /// reverses the direction of writing and can make a line look like another one.
+  /// Whether the character controls a terminal, ends a line, or makes a text look like another one: marks
+  /// that reverse the direction of writing, and everything that is not seen at all.
   private static func isHarmful(_ scalar: Unicode.Scalar) -> Bool {
-    switch scalar.value {
-    case 0x00...0x1F, 0x7F...0x9F, 0x2028...0x202E, 0x2066...0x2069: true
-    default: false
+    if (0x20..<0x7F).contains(scalar.value) { return false }
+    return switch scalar.properties.generalCategory {
+    case .control, .format, .lineSeparator, .paragraphSeparator: true
+    default: scalar.properties.isDefaultIgnorableCodePoint
     }
   }
 
@@ -50,8 +51,10 @@ enum Escaping {
     case "\r": return "\\r"
     case "\t": return "\\t"
     default:
-      let digits = String(scalar.value, radix: 16)
-      return "\\u" + String(repeating: "0", count: max(0, 4 - digits.count)) + digits
+      return UTF16.encode(scalar)?.map { unit in
+        let digits = String(unit, radix: 16)
+        return "\\u" + String(repeating: "0", count: max(0, 4 - digits.count)) + digits
+      }.joined() ?? ""
     }
   }
 }

@@ -18,11 +18,13 @@ struct LoopbackHosts: Sendable {
     return host == "localhost" || host == configured.lowercased() || Self.isLoopback(host)
   }
 
-  /// Whether the text is a loopback address, which cannot be a foreign host name.
+  /// Whether the text is a loopback address in its usual form, which cannot be a foreign host name. Other
+  /// forms of it (127.0.0.01) are names that somebody's resolver may know.
   static func isLoopback(_ address: String) -> Bool {
     if address == "::1" { return true }
     let parts = address.split(separator: ".", omittingEmptySubsequences: false)
-    return parts.count == 4 && parts[0] == "127" && parts.allSatisfy { UInt8($0) != nil }
+    return parts.count == 4 && parts[0] == "127"
+      && parts.allSatisfy { part in UInt8(part).map { String($0) == part } ?? false }
   }
 
   /// The host without the port and without the brackets of IPv6; the whole text if what follows is no

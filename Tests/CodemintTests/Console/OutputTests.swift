@@ -144,8 +144,10 @@ struct OutputTests {
 
   @Test("what others wrote cannot control the terminal: lines, JSON and complaints are escaped")
   func escaped() async throws {
-    let hostile = "a\u{1B}[2J\u{9B}1A\u{202E}b\r\u{7F}"
-    let harmless = "a\\u001b[2J\\u009b1A\\u202eb\\r\\u007f"
+    let hostile =
+      "a\u{1B}[2J\u{9B}1A\u{202E}b\r\u{7F}\u{200B}\u{200F}\u{2060}\u{AD}\u{FEFF}\u{E0041}"
+    let harmless =
+      "a\\u001b[2J\\u009b1A\\u202eb\\r\\u007f\\u200b\\u200f\\u2060\\u00ad\\ufeff\\udb40\\udc41"
     let pipe = try Pipe()
     let reader = pipe.lines(4)
     let output = FileDescriptor(number: pipe.writing)

@@ -52,7 +52,10 @@ struct LoopbackHostsTests {
     for address in ["127.0.0.1", "127.255.0.9", "::1"] {
       #expect(LoopbackHosts.isLoopback(address))
     }
-    for address in ["0.0.0.0", "::", "128.0.0.1", "127.0.0.256", "127.1", "127.0.0.1.example", ""] {
+    for address in [
+      "0.0.0.0", "::", "128.0.0.1", "127.0.0.256", "127.1", "127.0.0.1.example", "", "127.0.0.01",
+      "127.0.0.+1", "127.0.0.0x1", "127.000.0.1", "127.0.0.１",
+    ] {
       #expect(!LoopbackHosts.isLoopback(address), "\(address)")
     }
   }
