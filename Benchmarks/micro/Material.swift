@@ -7,7 +7,7 @@ struct Material {
   let settlement: Settlement
   /// See `Part.hide`.
   let hostile = [".", "...a", "7-", "aA7", "(code)"].map { part in
-    String(repeating: part, count: 20_000 / part.utf8.count)
+    String(repeating: part, count: 1_000 / part.utf8.count)
   }
   private let answer: Answer
   private let call: Call

@@ -36,7 +36,7 @@ enum Part: String, CaseIterable {
   case judge
   /// From a settlement of 500 codes to the rows of its COPY and the parameters of its statement.
   case encode
-  /// Messages of the API, 100,000 characters in all, that would make a careless search for codes go back
+  /// Messages of the API, 5,000 characters in all, that would make a careless search for codes go back
   /// again and again.
   case hide
 
