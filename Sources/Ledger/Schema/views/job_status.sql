@@ -40,7 +40,9 @@ SELECT j.id, j.reward_id, j.state, j.count, j.issued, j.outstanding, j.surplus,
        (SELECT jsonb_object_agg(s.system, s.counts || CASE WHEN j.issued > s.codes
                  THEN jsonb_build_object('none', j.issued - s.codes) ELSE '{}' END)
         FROM (SELECT w.system, sum(w.codes) AS codes, jsonb_object_agg(w.word, w.codes) AS counts
-              FROM (SELECT e.key AS system, coalesce(e.value ->> 'syncStatus', '') AS word,
+              FROM (SELECT CASE WHEN e.key IN ('shopify', 'stripe') THEN e.key ELSE 'other' END AS system,
+                           CASE WHEN e.value ->> 'syncStatus' IN ('none', 'pending', 'synced', 'error')
+                                THEN e.value ->> 'syncStatus' ELSE 'other' END AS word,
                            count(*) AS codes
                     FROM codemint.codes c
                     CROSS JOIN LATERAL jsonb_each(
@@ -95,8 +97,9 @@ COMMENT ON COLUMN codemint.job_status.sync_synced IS
 COMMENT ON COLUMN codemint.job_status.sync_error IS
   'How many codes of the job a system has refused; see codemint.sync_problems.';
 COMMENT ON COLUMN codemint.job_status.sync_systems IS
-  'How many codes of the job have which status in which system, in the API''s own words, such as '
-  '{"shopify": {"pending": 3, "synced": 97}}.';
+  'How many codes of the job have which status in which system, such as '
+  '{"shopify": {"pending": 3, "synced": 97}}. A system or a word that the API''s documents do not have is '
+  'other: it could quote a code. codemint_reader sees it in codes.external_ids.';
 
 COMMENT ON VIEW codemint.my_jobs IS
   'The jobs that the current role inserted; the columns are those of codemint.job_status.';

@@ -20,18 +20,23 @@ SELECT p.reward_id, p.system, p.sync_status, p.codes, p.sample, p.error,
        coalesce(r.error_message, t.error_message) AS request_error
 FROM (
   -- Codes are found by the reward of their job, so that a query for one reward reads only its jobs.
-  SELECT j.reward_id, e.key AS system, coalesce(e.value ->> 'syncStatus', '') AS sync_status,
+  -- Only names and words that the API's documents have are shown: others could quote a code.
+  SELECT j.reward_id, s.system, s.sync_status,
          count(*) AS codes, (array_agg(c.id ORDER BY c.id))[1:5] AS sample,
          mode() WITHIN GROUP (ORDER BY codemint.error_class(e.value ->> 'error')) AS error
   FROM codemint.jobs j
   JOIN codemint.codes c ON c.job_id = j.id AND c.sync_status IN ('pending', 'error')
   CROSS JOIN LATERAL jsonb_each(CASE WHEN jsonb_typeof(c.external_ids) = 'object'
                                      THEN c.external_ids ELSE '{}' END) AS e
+  CROSS JOIN LATERAL (
+    SELECT CASE WHEN e.key IN ('shopify', 'stripe') THEN e.key ELSE 'other' END AS system,
+           CASE WHEN e.value ->> 'syncStatus' IN ('none', 'pending', 'synced', 'error')
+                THEN e.value ->> 'syncStatus' ELSE 'other' END AS sync_status) AS s
   WHERE j.issued + j.surplus > 0 AND jsonb_typeof(e.value) = 'object' AND e.value ? 'syncStatus'
-  GROUP BY j.reward_id, e.key, coalesce(e.value ->> 'syncStatus', '')) AS p
+  GROUP BY j.reward_id, s.system, s.sync_status) AS p
 LEFT JOIN codemint.tracked_rewards t ON t.reward_id = p.reward_id
 LEFT JOIN codemint.resyncs r ON r.reward_id = p.reward_id AND r.system = p.system
-WHERE p.sync_status = 'error' OR p.sync_status NOT IN ('pending', 'synced')
+WHERE p.sync_status IN ('error', 'none', 'other')
    OR (p.sync_status = 'pending' AND (t.given_up_at IS NOT NULL OR t.failures > 0))) q;
 
 COMMENT ON VIEW codemint.sync_problems IS
@@ -39,9 +44,10 @@ COMMENT ON VIEW codemint.sync_problems IS
   'about them.';
 COMMENT ON COLUMN codemint.sync_problems.reward_id IS 'The reward.';
 COMMENT ON COLUMN codemint.sync_problems.system IS
-  'The system, as the API names it: shopify, stripe.';
+  'The system: shopify, stripe, or other if the API''s documents do not have it.';
 COMMENT ON COLUMN codemint.sync_problems.sync_status IS
-  'The status of these codes, in the API''s own word.';
+  'The status of these codes: none, pending, error, or other if the API''s documents do not have the word. '
+  'codemint_reader sees the word in codes.external_ids.';
 COMMENT ON COLUMN codemint.sync_problems.codes IS 'How many codes there are.';
 COMMENT ON COLUMN codemint.sync_problems.sample IS 'The ids of up to five of these codes.';
 COMMENT ON COLUMN codemint.sync_problems.error IS
