@@ -232,7 +232,8 @@ let package = Package(
     .testTarget(
       name: "LedgerTests",
       dependencies: [
-        "Ledger", "LocalPostgres", "MemoryStore", "Postgres", "Provisioning", "TestSupport",
+        "Attack", "Ledger", "LocalPostgres", "MemoryStore", "Postgres", "Provisioning",
+        "TestSupport",
       ],
       swiftSettings: strict
     ),

@@ -66,8 +66,38 @@ package struct Attack {
         findings.append(Finding(attack: name, input: input, bytes: bytes, what: what))
       }
     }
-    print("attack: \(name): \(number) inputs of seed \(Self.seed), \(findings.count) findings")
+    tell(number, findings)
     return findings
+  }
+
+  /// Tries inputs that are made for the attack instead of mutated, several at a time.
+  ///
+  /// - Parameters:
+  ///   - making: Makes one input.
+  ///   - body: Tries several, and says for each by its number what happened that may not happen.
+  package func run(
+    batches size: Int,
+    making: (inout Mutator) -> String,
+    trying body: ([String]) async throws -> [Int: String]
+  ) async rethrows -> [Finding] {
+    var findings: [Finding] = []
+    for start in stride(from: 0, to: Self.inputs, by: size) {
+      let inputs = (start..<min(start + size, Self.inputs)).map { input in
+        var mutator = Mutator(seed: Self.seed &* 1_000_003 &+ UInt64(input))
+        return making(&mutator)
+      }
+      for (place, what) in try await body(inputs).sorted(by: { $0.key < $1.key }) {
+        findings.append(
+          Finding(attack: name, input: start + place, bytes: Array(inputs[place].utf8), what: what)
+        )
+      }
+    }
+    tell(Self.inputs, findings)
+    return findings
+  }
+
+  private func tell(_ number: Int, _ findings: [Finding]) {
+    print("attack: \(name): \(number) inputs of seed \(Self.seed), \(findings.count) findings")
   }
 
   /// The processor's time that this thread takes for some work, in seconds.

@@ -6,12 +6,12 @@ import Testing
 /// the statements that the functions run.
 @Suite("overhearing")
 struct OverhearingTests {
-  private static let call = "00000000-0000-4000-8000-0000000000c1"
-  private static let reward = "00000000-0000-4000-8000-000000000001"
+  static let call = "00000000-0000-4000-8000-0000000000c1"
+  static let reward = "00000000-0000-4000-8000-000000000001"
 
   /// A held call for which three codes were set aside, and a failed job with two codes of surplus that a
   /// shop refuses with words that quote another code.
-  private static let scenery = """
+  static let scenery = """
     INSERT INTO codemint.rewards (reward_id) VALUES ('\(reward)');
     INSERT INTO codemint.jobs (reward_id, count, prefix) VALUES ('\(reward)', 10, 'SU');
     UPDATE codemint.jobs

@@ -6,7 +6,7 @@ import Testing
 extension Logins {
   /// What psql prints, notices with their details and all, when it runs this script for a new login.
   /// An attacker has no other tool.
-  func psql(_ role: Role, _ script: String) async throws -> String {
+  func psql(_ role: Role?, _ script: String) async throws -> String {
     let login = try await login(role)
     let name = try await login.query("SELECT session_user::text AS name").one().text("name")
     await login.close()
