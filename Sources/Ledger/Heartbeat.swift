@@ -5,7 +5,7 @@ public import Provisioning
 extension PostgresStore {
   /// Commits on its own that the worker lives: what comes after may wait for what somebody has locked.
   private static let announce: Statement = """
-    SELECT codemint.announce_worker($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)
+    SELECT codemint.announce_worker($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
     """
 
   private static let heartbeat: Statement = """
@@ -25,10 +25,13 @@ extension PostgresStore {
   public func heartbeat(_ worker: WorkerPresence) async throws(StoreError) -> Heartbeat {
     let limits = worker.limits
     let parameters: [Parameter] = [
-      .uuid(worker.id), .text(worker.host), .int4(Int32(worker.process)), .text(worker.version),
+      .uuid(worker.id),
+      .composite([
+        .text(worker.host), .int4(Int32(worker.process)), .text(worker.version), .text(api),
+      ]),
       .bool(worker.draining), .float8(limits.requestsPerSecond), .int4(Int32(limits.burst)),
       .int4(Int32(limits.maxInFlight)), .int4(Int32(limits.maxInFlightPerReward)),
-      .composite(worker.lengths.fields), .interval(worker.lifetime), code, .text(api),
+      .composite(worker.lengths.fields), .interval(worker.lifetime), code,
     ]
     return try await translated { () throws(PostgresError) in
       _ = try await run(Self.announce, parameters, on: vitalPool)

@@ -228,8 +228,7 @@ struct DatabaseExamination {
     case "spent":
       return .warning(subject, seen, "nothing; codemint.set_codes_per_day raises the limit")
     case "unaccepted":
-      let remedy =
-        "if the queue is what you want to buy, run codemint accept-api; else cancel its jobs"
+      let remedy = "if you want to buy the queue, run codemint accept-api; else cancel its jobs"
       return .failed(subject, seen, remedy)
     case "failing":
       let remedy = "ask the API's vendor; sending continues by itself when the API answers again"

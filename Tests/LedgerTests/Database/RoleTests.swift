@@ -354,8 +354,8 @@ struct RoleTests {
     "apply_account_effect", "apply_effects", "apply_reward_effect", "as_planned", "backoff",
     "backoff_ceiling", "begin_api",
     "choose_candidate", "close_or_reopen",
-    "code_row", "codes_left", "conclude_job", "count_codes", "count_for_producer", "day_of",
-    "end_call", "fails_alone", "hasten_held_watches", "insert_call",
+    "code_row", "conclude_job", "count_codes", "count_for_producer", "day_of", "end_call",
+    "fails_alone", "hasten_held_watches", "insert_call",
     "is_at_home", "is_newer", "is_news", "is_sync_final", "least_pace", "lock_reward",
     "make_call", "makes_no_progress", "may_hold_others", "may_send", "may_take", "microseconds",
     "name_resolution", "next_candidate", "next_slot", "place_job", "prefix_facts", "prefix_subject",
@@ -374,8 +374,7 @@ struct RoleTests {
     "explain_doubt", "fleet_question", "forget_calls", "forget_refusal", "forget_set_aside",
     "lock_holders", "pause_job", "purge_job", "resolve_call", "restore_single_rows", "resume_job",
     "retry_job", "set_approve_above", "set_codes_per_day", "set_limits", "set_priority",
-    "set_quota",
-    "stalled_since", "suspected_jobs", "track_sync",
+    "set_quota", "stalled_since", "suspected_jobs", "track_sync",
   ]
 
   private static let insert: Statement = """

@@ -178,7 +178,8 @@ extension TestServer {
       codemint.tracked_rewards, codemint.resyncs, codemint.purges, codemint.listed_codes,
       codemint.observed_facts, codemint.operator_limits, codemint.healing,
       codemint.quotas, codemint.events, codemint.unnumbered_events, codemint.line_pace,
-      codemint.line_classes, codemint.line_marks
+      codemint.line_classes, codemint.line_marks, codemint.guards, codemint.producer_days,
+      codemint.api_acceptances, codemint.refused_settlements
       RESTART IDENTITY;
     ALTER SEQUENCE codemint.queue_positions RESTART;
     INSERT INTO codemint.account DEFAULT VALUES;

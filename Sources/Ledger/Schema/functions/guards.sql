@@ -244,6 +244,7 @@ $$;
 -- How many more codes the fleet may ask for today; null for no limit.
 CREATE OR REPLACE FUNCTION codemint.codes_left(p_account codemint.account, p_now timestamptz) RETURNS bigint
 LANGUAGE plpgsql IMMUTABLE
+SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
   RETURN p_account.codes_per_day

@@ -54,7 +54,7 @@ BEGIN
   job_id := NULL;
   action := NULL;
   SELECT b.code, b.message, b.probe_now INTO block_code, block_message, probe_now
-  FROM codemint.account_block(p_api) b;
+  FROM codemint.account_block(p_site.api) b;
   reconciling_due := codemint.is_reconciling_due();
   SELECT a.breaker IS NOT NULL, a.max_in_flight INTO api_failing, max_in_flight
   FROM codemint.account a;
@@ -70,10 +70,10 @@ $$;
 -- Checks that the database is still the same, and records that a worker is alive, its limits and the
 -- lengths that it works with.
 CREATE OR REPLACE FUNCTION codemint.announce_worker(
-  p_worker uuid, p_host text, p_process integer, p_version text, p_draining boolean,
+  p_worker uuid, p_site codemint.daemon_site, p_draining boolean,
   p_requests_per_second double precision, p_burst integer, p_max_in_flight integer,
   p_max_in_flight_per_reward integer, p_lengths codemint.call_lengths, p_lifetime interval,
-  p_code text, p_api text
+  p_code text
 ) RETURNS void
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
@@ -92,7 +92,7 @@ BEGIN
       requests_per_second = p_requests_per_second, burst = p_burst,
       max_in_flight = p_max_in_flight, max_in_flight_per_reward = p_max_in_flight_per_reward,
       lease = p_lengths.lease, api_timeout = p_lengths.api_timeout,
-      listing_gap = p_lengths.listing_gap, api = p_api
+      listing_gap = p_lengths.listing_gap, api = p_site.api
   WHERE w.id IN (SELECT o.id FROM codemint.workers o
                  WHERE o.id = p_worker FOR NO KEY UPDATE SKIP LOCKED);
   IF NOT FOUND AND NOT EXISTS (SELECT FROM codemint.workers w WHERE w.id = p_worker) THEN
@@ -100,9 +100,9 @@ BEGIN
       (id, host, process, version, draining, requests_per_second, burst, max_in_flight,
        max_in_flight_per_reward, lease, api_timeout, listing_gap, expires_at, api)
     VALUES
-      (p_worker, p_host, p_process, p_version, p_draining, p_requests_per_second, p_burst,
+      (p_worker, p_site.host, p_site.process, p_site.version, p_draining, p_requests_per_second, p_burst,
        p_max_in_flight, p_max_in_flight_per_reward, p_lengths.lease, p_lengths.api_timeout,
-       p_lengths.listing_gap, clock_timestamp() + p_lifetime, p_api)
+       p_lengths.listing_gap, clock_timestamp() + p_lifetime, p_site.api)
     ON CONFLICT DO NOTHING;
   END IF;
 END

@@ -34,6 +34,7 @@ BEGIN
     NEW.state := 'queued';
     NEW.paused := false;
     NEW.held := false;
+    NEW.awaits_approval := false;
     NEW.issued := 0;
     NEW.outstanding := 0;
     NEW.surplus := 0;
@@ -49,11 +50,8 @@ BEGIN
   END IF;
   NEW.created_at := v_now;
   NEW.updated_at := v_now;
-  NEW.awaits_approval := coalesce(NEW.count > codemint.approve_above(), false);
-  IF NOT NEW.awaits_approval THEN
-    NEW.next_call_at := greatest(NEW.run_at, v_now);
-    NEW.is_new := NEW.run_at <= v_now;
-  END IF;
+  NEW.next_call_at := greatest(NEW.run_at, v_now);
+  NEW.is_new := NEW.run_at <= v_now;
   RETURN NEW;
 END
 $$;
@@ -97,8 +95,9 @@ BEGIN
 END
 $$;
 
--- Adds one pending placement for each reward, and sends one notification for each INSERT, however
--- many rows the INSERT has. Writes an event for each job (events.sql).
+-- Lets jobs wait that ask for so many codes that an operator has to approve them. Adds one pending placement
+-- for each reward, and sends one notification for each INSERT, however many rows the INSERT has. Writes an
+-- event for each job (events.sql).
 CREATE OR REPLACE FUNCTION codemint.wake_workers() RETURNS trigger
 LANGUAGE plpgsql
 SECURITY DEFINER
@@ -106,7 +105,12 @@ SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
   v_limited text[];
+  v_above   integer := codemint.approve_above();
 BEGIN
+  IF v_above IS NOT NULL THEN
+    UPDATE codemint.jobs j SET awaits_approval = true, is_new = false, queue_position = NULL, next_call_at = NULL
+    WHERE j.id IN (SELECT i.id FROM inserted i WHERE i.count > v_above AND i.state = 'queued');
+  END IF;
   IF EXISTS (SELECT FROM codemint.quotas) THEN
     v_limited := ARRAY(SELECT DISTINCT i.created_by FROM inserted i
                        WHERE i.created_by IN (SELECT q.producer FROM codemint.quotas q) ORDER BY 1);
@@ -123,7 +127,7 @@ BEGIN
            CASE WHEN cardinality(v_limited) > 0
                 THEN (SELECT j.priority FROM codemint.jobs j WHERE j.id = n.id)
                 ELSE n.priority END AS priority) i
-  WHERE i.is_new OR i.queue_position IS NOT NULL
+  WHERE (i.is_new OR i.queue_position IS NOT NULL) AND (n.count > v_above AND n.state = 'queued') IS NOT TRUE
   ORDER BY i.reward_id, i.priority, i.next_call_at, i.id;
   INSERT INTO codemint.unnumbered_events (job_id, kind, created_by, detail)
   SELECT n.id, 'queued', n.created_by, jsonb_build_object('count', n.count)

@@ -1504,6 +1504,14 @@ CREATE TYPE codemint.call_lengths AS (
   listing_gap interval
 );
 
+-- Where a daemon runs, and the base URL of the API that it would send calls to; null if it sends none.
+CREATE TYPE codemint.daemon_site AS (
+  host    text,
+  process integer,
+  version text,
+  api     text
+);
+
 -- A call as its worker knows it: enough to insert the call again if a failover lost the claim.
 CREATE TYPE codemint.sent_call AS (
   id          uuid,
