@@ -204,8 +204,9 @@ struct TimeLeftTests {
       )
       try await logins.owner.script(
         """
-        SELECT codemint.announce_worker(gen_random_uuid(), 'here', 1, '1', false, 10, 1, 10, 10,
-                                        ('1 min', '1 min', '10 s'), '1 min');
+        SELECT codemint.announce_worker(gen_random_uuid(), ('here', 1, '1', NULL), false, 10, 1, 10, 10,
+                                        ('1 min', '1 min', '10 s'), '1 min', i.checksum)
+        FROM codemint.installed_code i;
         """
       )
       let daemon = try await logins.login(.worker)
@@ -241,11 +242,11 @@ struct TimeLeftTests {
         )
         let plan = try await ledger.bystander.query(
           """
-          EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON)
+          EXPLAIN (ANALYZE, BUFFERS)
           SELECT id, time_left FROM codemint.job_status ORDER BY id DESC LIMIT 20
           """
-        ).one().text(0)
-        let hit = try #require(plan.firstMatch(of: /"Shared Hit Blocks": (\d+)/))
+        ).map { try $0.text(0) }.joined(separator: "\n")
+        let hit = try #require(plan.firstMatch(of: /shared hit=(\d+)/))
         pages.append(try #require(Int(hit.1)))
       }
       #expect(pages[1] < pages[0] * 2 + 200, "\(pages)")
