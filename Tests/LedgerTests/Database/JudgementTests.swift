@@ -213,7 +213,7 @@ struct JudgementTests {
       #expect(few.jobs.map(\.id) == [1, 3] && few.total == 5)
       #expect(try await report(queries, JobFilter(state: "held")).jobs.map(\.id) == [1])
       #expect(try await report(queries, JobFilter(state: "failed"), limit: 1).total == 2)
-      let short = String(Scene.otherReward.description.prefix(8)).uppercased()
+      let short = String(Scene.otherReward.description.dropLast()).uppercased()
       #expect(try await report(queries, JobFilter(reward: short)).jobs.map(\.id) == [7])
       #expect(try await report(queries, JobFilter(creator: "nobody")).jobs.isEmpty)
       #expect(try await report(queries, JobFilter(since: "tomorrow")).total == 0)

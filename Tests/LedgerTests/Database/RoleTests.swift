@@ -354,7 +354,7 @@ struct RoleTests {
     "apply_account_effect", "apply_effects", "apply_reward_effect", "as_planned", "backoff",
     "backoff_ceiling", "begin_api",
     "choose_candidate", "close_or_reopen",
-    "code_row", "conclude_job", "count_codes", "count_for_producer", "day_of", "end_call",
+    "code_row", "conclude_job", "count_for_day", "count_for_producer", "day_of", "end_call",
     "fails_alone", "hasten_held_watches", "insert_call",
     "is_at_home", "is_newer", "is_news", "is_sync_final", "least_pace", "lock_reward",
     "make_call", "makes_no_progress", "may_hold_others", "may_send", "may_take", "microseconds",

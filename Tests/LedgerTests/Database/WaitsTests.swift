@@ -150,7 +150,7 @@ struct WaitsTests {
         SET suspended_at = now(), suspended_reason = 'it was restored'
         """,
       why: "it was restored",
-      help: "SELECT codemint.accept_cluster('why'); -- if"
+      help: "SELECT codemint.accept_cluster('why'); -- only if"
     ),
     Trouble(
       reason: "daemon",

@@ -69,7 +69,7 @@ public struct AccountRow: Hashable, Sendable {
     day = moment / Self.dayLength
   }
 
-  /// Gives back the codes of a call that made none, if they count today: `codemint.count_codes`.
+  /// Gives back the codes of a call that made none, if they count today: `codemint.count_for_day`.
   mutating func giveBack(_ codes: Int, claimedAt moment: Int64) {
     if day == moment / Self.dayLength { dayCodes = max(dayCodes - codes, 0) }
   }

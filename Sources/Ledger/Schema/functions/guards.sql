@@ -290,7 +290,7 @@ $$;
 
 -- Counts the codes of a call that was restored, or gives back those of a call that made none (p_codes is
 -- negative). The account is locked.
-CREATE OR REPLACE FUNCTION codemint.count_codes(
+CREATE OR REPLACE FUNCTION codemint.count_for_day(
   p_job codemint.jobs, p_call codemint.calls, p_codes integer
 ) RETURNS void
 LANGUAGE plpgsql

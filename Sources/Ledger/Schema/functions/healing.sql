@@ -226,6 +226,8 @@ BEGIN
       v_job := codemint.lock_to_heal(v_next.id, v_next.reward_id);
       CONTINUE WHEN v_job.id IS NULL OR v_job.state = 'completed';
       v_true := codemint.recount_job(v_job, 0);
+      -- Fewer codes than were counted: somebody has deleted some. Nobody buys them a second time for that.
+      CONTINUE WHEN v_true.issued < v_job.issued;
       IF (v_true.issued, v_true.surplus) IS DISTINCT FROM (v_job.issued, v_job.surplus)
          AND codemint.save_healed(v_true) THEN
         v_mended := v_mended || format('job %s: %s codes and %s surplus, not %s and %s', v_job.id,

@@ -54,7 +54,7 @@ BEGIN
   job_id := NULL;
   action := NULL;
   SELECT b.code, b.message, b.probe_now INTO block_code, block_message, probe_now
-  FROM codemint.account_block(p_site.api) b;
+  FROM codemint.account_block(p_api) b;
   reconciling_due := codemint.is_reconciling_due();
   SELECT a.breaker IS NOT NULL, a.max_in_flight INTO api_failing, max_in_flight
   FROM codemint.account a;

@@ -56,7 +56,7 @@ BEGIN
       v_job.outstanding := v_job.outstanding + p_call.size;
       v_reward.in_flight := v_reward.in_flight + 1;
       UPDATE codemint.account a SET in_flight = a.in_flight + 1;
-      PERFORM codemint.count_codes(v_job, v_call, p_call.size);
+      PERFORM codemint.count_for_day(v_job, v_call, p_call.size);
     END IF;
   END IF;
 
@@ -411,7 +411,7 @@ BEGIN
     v_landed, p_call.send_at, CASE WHEN v_alone THEN 'none' ELSE p_effects.account END, p_effects,
     CASE WHEN v_clean THEN p_call.reward_id END);
   IF v_landed AND p_end.state IN ('unsent', 'rejected') THEN
-    PERFORM codemint.count_codes(j, p_call, -p_call.size) FROM codemint.jobs j WHERE j.id = p_call.job_id;
+    PERFORM codemint.count_for_day(j, p_call, -p_call.size) FROM codemint.jobs j WHERE j.id = p_call.job_id;
   END IF;
   IF v_clean THEN
     PERFORM codemint.record_clock_offset(p_call, p_facts);
