@@ -104,7 +104,8 @@ struct EnqueueAndStatusTests {
       #expect(try await table.end() == .status(0))
       let lines = try await table.output.whole()
       #expect(lines.first == "all well: no open jobs")
-      #expect(lines.contains("account open, 500 requests/s, 0 in flight, 1 worker(s)"))
+      let account = "account open, API \(stage.baseURL) (a stand-in: no code of it is real), "
+      #expect(lines.contains(account + "500 requests/s, 0 in flight, 1 worker(s)"))
       #expect(lines.contains { $0.split(separator: " ").prefix(3) == ["JOB", "STATE", "ISSUED"] })
       #expect(
         lines.contains { $0.split(separator: " ").prefix(4) == ["1", "completed", "510", "510"] }
@@ -121,11 +122,13 @@ struct EnqueueAndStatusTests {
       let text = try await json.output.whole().joined(separator: "\n")
       let report = try JSONDecoder().decode(Report.self, from: Data(text.utf8))
       #expect(report.account.state == "open" && report.account.workers == 0)
-      #expect(report.jobs.map(\.id) == [1, 2])
-      #expect(report.jobs.map(\.reward) == [Reward.first, Reward.unknown])
-      #expect(report.jobs.map(\.state) == ["completed", "failed"])
-      #expect(report.jobs.map(\.issued) == [510, 0])
-      #expect(report.jobs.map(\.errorCode) == [nil, "reward_not_found"])
+      // Which of them ended last comes first.
+      let jobs = report.jobs.sorted { $0.id < $1.id }
+      #expect(jobs.map(\.id) == [1, 2])
+      #expect(jobs.map(\.reward) == [Reward.first, Reward.unknown])
+      #expect(jobs.map(\.state) == ["completed", "failed"])
+      #expect(jobs.map(\.issued) == [510, 0])
+      #expect(jobs.map(\.errorCode) == [nil, "reward_not_found"])
     }
   }
 

@@ -30,8 +30,8 @@ struct ManualTests {
       ).map { try $0.text("name") }
       #expect(
         tuned == [
-          "calls", "codes", "jobs", "listed_codes", "pending_placements", "rewards",
-          "tracked_rewards",
+          "calls", "codes", "jobs", "line_marks", "listed_codes", "pending_placements", "rewards",
+          "tracked_rewards", "unnumbered_events",
         ]
       )
       await connection.close()

@@ -260,7 +260,8 @@ BEGIN
   RETURN (
     SELECT q.codes_per_day - coalesce((SELECT d.codes FROM codemint.producer_days d
                                        WHERE d.producer = p_producer AND d.day = codemint.day_of(p_now)), 0)
-    FROM codemint.quotas q WHERE q.producer = p_producer ORDER BY q.id DESC LIMIT 1);
+    FROM codemint.quotas q
+    WHERE q.id = (SELECT max(n.id) FROM codemint.quotas n WHERE n.producer = p_producer));
 END
 $$;
 

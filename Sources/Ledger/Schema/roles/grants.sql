@@ -160,7 +160,7 @@ GRANT EXECUTE ON FUNCTION codemint.explain_doubt(uuid),
                           codemint.lock_holders(xid, interval, bigint, uuid),
                           codemint.root_holders(integer[], xid[], interval),
                           codemint.table_holders(interval), codemint.shared_holders(interval),
-                          codemint.suspected_jobs(text[], boolean, integer)
+                          codemint.suspected_jobs(text[], boolean, integer), codemint.asked_purchase()
   TO codemint_worker;
 
 -- A producer sees its own rows of jobs; other roles that may read the table see all rows. This is
