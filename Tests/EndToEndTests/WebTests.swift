@@ -26,7 +26,7 @@ struct WebTests {
       )
       #expect(page.body.contains("prefix SUMMER") && page.body.contains("database "))
       let job = try await web.get("/jobs/1")
-      #expect(job.status == 200 && job.body.contains("issued") && job.body.contains("prefix"))
+      #expect(job.status == 200 && job.body.contains("issued") && job.body.contains("Prefix"))
       for path in ["/jobs/999", "/jobs/x", "/icon/other.svg"] {
         #expect(try await web.get(path).status == 404, "\(path)")
       }
