@@ -27,7 +27,7 @@ struct RefusedSettlementTests {
         CREATE TRIGGER refuse \(trigger) FOR EACH ROW EXECUTE FUNCTION public.refuse();
         """
       )
-      let daemon = try stage.daemon(["CODEMINT_LEASE_SECONDS": "3", "CODEMINT_POLL_SECONDS": "0.5"])
+      let daemon = try stage.daemon(["CODEMINT_LEASE_SECONDS": "5", "CODEMINT_POLL_SECONDS": "1"])
       try await database.insert(Job(Reward.first, 20))
       try await Patience.until {
         try await database.holds("EXISTS (SELECT FROM codemint.waits WHERE reason = 'unsettled')")

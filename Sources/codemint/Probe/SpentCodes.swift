@@ -71,8 +71,10 @@ struct SpendingProbe {
     }
     let numbers = jobs.map(String.init).joined(separator: ", ")
     Complaint.say("codemint: inserted job(s) \(numbers); they go on if the probe ends early")
-    let account = try await queries.account()
-    if account.state == "unaccepted", let question = account.message {
+    // Who is interrupted meanwhile is told of that below.
+    if let account = try? await queries.account(), account.state == "unaccepted",
+      let question = account.message
+    {
       Complaint.say("codemint: the jobs wait: \(question)")
     }
     spent.jobs = try await JobWatch(queries: queries, output: .standardError).follow(jobs)
