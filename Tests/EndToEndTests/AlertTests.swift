@@ -115,15 +115,14 @@ struct AlertTests {
     }
   }
 
-  @Test("an API whose answers have times of one form, then of another, and then of one for a week")
+  @Test("an API whose lists have kept the order, and then have not, until a week has passed")
   func contradicted() async throws {
     try await Stage.play { stage in
       let (web, trial) = try await Self.begin(stage)
       let before = try await web.get("/metrics").body
-      for (number, form) in [TimeForm(), TimeForm(resolution: .seconds)].enumerated() {
-        try await stage.put([FaultRule(.generate, .times(form))])
-        try await stage.database.insert(Job(Reward.numbered(number), 10))
-        try await stage.database.allEnded()
+      // What two listings of one reward have shown, as the daemon records it.
+      for order in ["newest_first", "not_kept"] {
+        try await stage.database.run("SELECT codemint.record_fact('list_order', '', '\(order)', 7)")
       }
       try await Patience.until {
         try await web.get("/metrics").body.contains("codemint_api_facts_contradicted 1\n")

@@ -164,7 +164,7 @@ struct MisbehavingAPITests {
       #expect((1...8).contains(refused))
       let status = try stage.codemint(["status"])
       #expect(try await status.end() == .status(0))
-      #expect(try await status.output.whole().first?.hasPrefix("account blocked (") == true)
+      #expect(try await status.output.whole().contains { $0.hasPrefix("account blocked (") })
       #expect(
         try await stage.database.number(
           "SELECT count(*) FROM codemint.jobs WHERE finished_at IS NOT NULL OR error_code IS NOT NULL"
