@@ -83,14 +83,14 @@ struct AlertTests {
     }
   }
 
-  @Test("a list that fails for half an hour, and then shows what the call made")
+  @Test("a list that fails for half an hour, and then shows that the call made nothing")
   func undecided() async throws {
     try await Stage.play { stage in
       let (web, trial) = try await Self.begin(stage, Self.hasty)
       try await stage.firstAnswer()
       let before = try await web.get("/metrics").body
       try await stage.put([
-        FaultRule(.generate, .reset(at: .beforeAnswer, made: .all), times: 1),
+        FaultRule(.generate, .reset(at: .beforeAnswer, made: .none), times: 1),
         FaultRule(.list, .status(503)),
       ])
       try await stage.database.insert(Job(Reward.first, 10))
