@@ -381,7 +381,10 @@ BEGIN
       new_job_last = p_job.is_new,
       day = codemint.day_of(p_now),
       day_codes = v_call.size + CASE WHEN a.day = codemint.day_of(p_now) THEN a.day_codes ELSE 0 END;
-  PERFORM codemint.count_for_producer(p_job.created_by, v_call.size, p_now);
+  -- Where nothing is limited, no producer is.
+  IF p_most IS NOT NULL THEN
+    PERFORM codemint.count_for_producer(p_job.created_by, v_call.size, p_now);
+  END IF;
   RETURN v_call;
 END
 $$;
