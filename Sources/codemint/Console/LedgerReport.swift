@@ -58,7 +58,9 @@ enum LedgerReport {
     var isStuck: Bool {
       guard !isFinished else { return false }
       let reasons = [
-        "decision", "held", "suspended", "locked", "daemon", "blocked", "unclaimable", "unknown",
+        "decision", "held", "approval", "api", "suspended", "locked", "daemon", "unsettled",
+        "blocked",
+        "unclaimable", "unknown",
       ]
       return held || reason.map(reasons.contains) ?? false
     }
