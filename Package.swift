@@ -24,6 +24,7 @@ let configuration = Target.Dependency.product(
   name: "Configuration",
   package: "swift-configuration"
 )
+let crypto = Target.Dependency.product(name: "Crypto", package: "swift-crypto")
 let hummingbird = Target.Dependency.product(name: "Hummingbird", package: "hummingbird")
 let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
 let coreMetrics = Target.Dependency.product(name: "CoreMetrics", package: "swift-metrics")
@@ -59,6 +60,7 @@ let package = Package(
       exact: "1.4.0",
       traits: ["YAML"]
     ),
+    .package(url: "https://github.com/apple/swift-crypto", exact: "4.5.2"),
     .package(url: "https://github.com/apple/swift-log", exact: "1.16.2"),
     .package(url: "https://github.com/apple/swift-metrics", exact: "2.13.0"),
     .package(url: "https://github.com/apple/swift-nio", exact: "2.101.2"),
@@ -109,14 +111,19 @@ let package = Package(
         .embedInCode("Schema/functions/line.sql"),
         .embedInCode("Schema/functions/pace.sql"),
         .embedInCode("Schema/functions/pinned_settings.sql"),
+        .embedInCode("Schema/functions/producers.sql"),
         .embedInCode("Schema/functions/queue.sql"),
         .embedInCode("Schema/functions/reconcile.sql"),
+        .embedInCode("Schema/functions/refusals.sql"),
         .embedInCode("Schema/functions/retention.sql"),
         .embedInCode("Schema/functions/settle.sql"),
         .embedInCode("Schema/functions/steer.sql"),
         .embedInCode("Schema/functions/sync.sql"),
+        .embedInCode("Schema/functions/turns.sql"),
         .embedInCode("Schema/functions/waiting.sql"),
+        .embedInCode("Schema/functions/wakes.sql"),
         .embedInCode("Schema/functions/watch.sql"),
+        .embedInCode("Schema/functions/webhooks.sql"),
         .embedInCode("Schema/views/account_status.sql"),
         .embedInCode("Schema/views/api_facts.sql"),
         .embedInCode("Schema/views/call_log.sql"),
@@ -125,10 +132,12 @@ let package = Package(
         .embedInCode("Schema/views/job_status.sql"),
         .embedInCode("Schema/views/my_codes.sql"),
         .embedInCode("Schema/views/my_events.sql"),
+        .embedInCode("Schema/views/my_waits.sql"),
         .embedInCode("Schema/views/needs_you.sql"),
         .embedInCode("Schema/views/sync_problems.sql"),
         .embedInCode("Schema/views/waits.sql"),
         .embedInCode("Schema/views/watches.sql"),
+        .embedInCode("Schema/views/webhook_backlog.sql"),
         .embedInCode("Schema/roles/grants.sql"),
       ],
       swiftSettings: strict
@@ -148,8 +157,8 @@ let package = Package(
       name: "codemint",
       dependencies: [
         "CMalloc", "Ledger", "LocalPostgres", "OneOfNone", "Postgres", "Provisioning", "Sandbox",
-        "Worker", argumentParser, configuration, coreMetrics, hummingbird, logging, nioCore,
-        nioHTTPTypes, serviceLifecycle, unixSignals, yams,
+        "Worker", argumentParser, asyncHTTPClient, configuration, coreMetrics, crypto, hummingbird,
+        logging, nioCore, nioHTTPTypes, serviceLifecycle, unixSignals, yams,
       ],
       resources: [
         .embedInCode("Web/Page/page.css"),
@@ -255,8 +264,7 @@ let package = Package(
       name: "CodemintTests",
       dependencies: [
         "Attack", "codemint", "Provisioning", argumentParser, hummingbird, logging, nioCore,
-        nioEmbedded,
-        nioHTTPTypes,
+        nioEmbedded, nioHTTPTypes, yams,
       ],
       swiftSettings: strictBesideNIO
     ),

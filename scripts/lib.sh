@@ -19,6 +19,11 @@ fail() {
   exit 69 # EX_UNAVAILABLE of sysexits(3)
 }
 
+# The version of codemint, which stands in one place. What else names it is checked against that.
+codemint_version() {
+  sed -n 's/.*current = "\(.*\)"/\1/p' "$repository/Sources/codemint/Version.swift"
+}
+
 # Swift's version as "6.3", or nothing if there is no Swift. (OpenStack's client is called swift
 # too, and what it says of itself does not match.)
 swift_version() {
@@ -39,16 +44,19 @@ require_swift() {
       version=$(swift_version)
     fi
   fi
-  local get="Get it from https://www.swift.org/install/linux/ (swiftly, the installer there, brings the
-newest with \"swiftly install latest\"), open a new shell, and run this again."
+  local get="To build it, get Swift from https://www.swift.org/install/linux/ (swiftly, the installer there, brings
+the newest with \"swiftly install latest\") or, where Debian or Ubuntu has Swift $swift_major.$swift_minor or newer, as Debian sid
+does, with \"apt-get install swiftlang\". Open a new shell, and run this again.
+Without Swift, use what a release has: the package, or the image for containers (docs/operations.md,
+\"Install\" and \"From the image\"). Then \"codemint demo\" shows the same as scripts/demo."
   if [ -z "$version" ]; then
-    fail "codemint needs Swift $swift_major.$swift_minor or newer, and there is no Swift here.
+    fail "Building codemint needs Swift $swift_major.$swift_minor or newer, and there is no Swift here.
 $get"
   fi
   major=${version%%.*}
   minor=${version#*.}
   if ((major < swift_major || (major == swift_major && minor < swift_minor))); then
-    fail "codemint needs Swift $swift_major.$swift_minor or newer; this is Swift $version.
+    fail "Building codemint needs Swift $swift_major.$swift_minor or newer; this is Swift $version.
 $get"
   fi
 }

@@ -5,9 +5,9 @@ import Provisioning
 struct Material {
   let body: [UInt8]
   let settlement: Settlement
-  /// See `Part.hide`.
-  let hostile = [".", "...a", "7-", "aA7", "(code)"].map { part in
-    String(repeating: part, count: 1_000 / part.utf8.count)
+  /// See `Part.words`. Each text is as long as one that is kept (`Bounds.messageLength`).
+  let messages = [".", "a_", "17 ", "reward ", "(aA7) "].map { part in
+    String(repeating: part, count: Bounds.messageLength / part.utf8.count)
   }
   private let answer: Answer
   private let call: Call

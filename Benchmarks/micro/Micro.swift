@@ -36,9 +36,9 @@ enum Part: String, CaseIterable {
   case judge
   /// From a settlement of 500 codes to the rows of its COPY and the parameters of its statement.
   case encode
-  /// Messages of the API, 5,000 characters in all, that would make a careless search for codes go back
-  /// again and again.
-  case hide
+  /// The known words of messages of the API, 10,000 characters in all: punctuation alone, names with as many parts
+  /// as a name may have, numbers, and words that are known and unknown.
+  case words
 
   func run(_ material: Material) -> Int {
     switch self {
@@ -50,8 +50,8 @@ enum Part: String, CaseIterable {
       let settlement = material.settlement
       _ = settlement.codes.rows(of: settlement.call, now: 0)
       return settlement.parameters(isCopied: true, waits: false).count
-    case .hide:
-      return material.hostile.reduce(0) { $0 + CodeHider(prefix: "...").hide($1).utf8.count }
+    case .words:
+      return material.messages.reduce(0) { $0 + KnownWords.keep($1).utf8.count }
     }
   }
 }

@@ -19,7 +19,7 @@ public struct AuditQueries: Sendable {
     UNION ALL
     SELECT c.id, c.job_id, c.surplus, false, false
     FROM codemint.jobs j JOIN codemint.codes c ON c.job_id = j.id
-    WHERE j.reward_id = $1 AND j.issued + j.surplus > 0
+    WHERE j.reward_id = $1 AND j.has_codes
     UNION ALL
     SELECT id, job_id, surplus, false, false
     FROM codemint.codes WHERE reward_id = $1 AND surplus AND job_id IS NULL

@@ -38,6 +38,22 @@ public struct DoctorQueries: Sendable {
              AS longest_ms
     """
 
+  private static let silencers: Statement = """
+    SELECT 'row security of codemint.' || h.name AS what, true AS keeps_out, codemint.sight_remedy(h.name) AS what_helps
+    FROM unnest(codemint.hidden_tables()) AS h (name)
+    UNION ALL
+    (SELECT what, kind <> 'trigger', what_helps FROM codemint.silencers() LIMIT 50)
+    """
+
+  /// Null if the queue is not filling up.
+  private static let unread: Statement =
+    "SELECT (SELECT words FROM codemint.unread_holders()) AS words"
+
+  private static let webhooks: Statement = """
+    SELECT webhook, state, waiting, dead, CASE WHEN failing_since IS NOT NULL THEN last_error END AS error
+    FROM codemint.webhook_backlog ORDER BY webhook LIMIT 50
+    """
+
   /// Asks on this connection.
   public init(_ connection: Connection) {
     self.connection = connection
@@ -86,6 +102,44 @@ public struct DoctorQueries: Sendable {
     )
   }
 
+  /// Row security that hides rows, and somebody's own triggers, rules and policies that can keep rows out and say
+  /// nothing.
+  public func silencers() async throws(PostgresError) -> [Silencer] {
+    var silencers: [Silencer] = []
+    for row in try await connection.query(Self.silencers) {
+      silencers.append(
+        Silencer(
+          what: try row.text("what"),
+          keepsOut: try row.bool("keeps_out"),
+          whatHelps: try row.text("what_helps")
+        )
+      )
+    }
+    return silencers
+  }
+
+  /// That the server's queue of notifications is filling up, and who may be the cause; nil if it is not.
+  public func unread() async throws(PostgresError) -> String? {
+    try await connection.query(Self.unread).one().optionalText("words")
+  }
+
+  /// How the webhooks are.
+  public func webhooks() async throws(PostgresError) -> [WebhookFigures] {
+    var webhooks: [WebhookFigures] = []
+    for row in try await connection.query(Self.webhooks) {
+      webhooks.append(
+        WebhookFigures(
+          name: try row.text("webhook"),
+          state: try row.text("state"),
+          waiting: try row.int64("waiting"),
+          dead: try row.int64("dead"),
+          error: try row.optionalText("error")
+        )
+      )
+    }
+    return webhooks
+  }
+
   /// Whether a notification that another connection sends arrives on this one, as the daemon needs it:
   /// a pooler in transaction mode passes on what a client sends to itself.
   public func hears(_ caller: Connection) async throws(PostgresError) -> Bool {
@@ -94,6 +148,39 @@ public struct DoctorQueries: Sendable {
     try await connection.script("LISTEN \(channel)")
     _ = try await caller.query(Self.notify, [.text(channel)])
     return try await !connection.notifications(within: .seconds(2)).isEmpty
+  }
+}
+
+/// A trigger, a rule or a policy of somebody's own.
+public struct Silencer: Hashable, Sendable {
+  /// Its name and its table.
+  public let what: String
+  /// Whether it is there to keep rows out: a rule, or a restrictive policy.
+  public let keepsOut: Bool
+  /// The statement that ends it.
+  public let whatHelps: String
+}
+
+/// How a webhook is.
+public struct WebhookFigures: Hashable, Sendable {
+  /// Its name in the settings.
+  public let name: String
+  /// As `codemint.webhook_backlog` has it.
+  public let state: String
+  /// Events that it has still to get.
+  public let waiting: Int64
+  /// Events that it did not take.
+  public let dead: Int64
+  /// What failed last; nil if nothing has since its last success.
+  public let error: String?
+
+  /// A webhook in figures.
+  public init(name: String, state: String, waiting: Int64, dead: Int64, error: String?) {
+    self.name = name
+    self.state = state
+    self.waiting = waiting
+    self.dead = dead
+    self.error = error
   }
 }
 

@@ -1,7 +1,8 @@
 public import Postgres
 
 /// Reads the codes of a job out of the database, in constant memory: a cursor on the server hands
-/// them over some thousand at a time. Who reads needs the role `codemint_reader`.
+/// them over some thousand at a time. A login with the role `codemint_reader` reads the codes of every job, one
+/// with `codemint_producer` those of its own.
 public struct ExportQueries: Sendable {
   private let pool: Pool
 
@@ -21,24 +22,28 @@ public struct ExportQueries: Sendable {
     case jsonl
 
     /// What comes before the codes.
-    var head: String {
+    func head(_ columns: [ExportColumn]) -> String {
       switch self {
-      case .csv, .verbatimCSV: ExportStatements.columns + "\n"
+      case .csv, .verbatimCSV: columns.map(\.rawValue).joined(separator: ",") + "\n"
       case .jsonl: ""
       }
     }
 
-    var cursor: Query {
+    fileprivate func cursor(_ columns: [ExportColumn], of sight: ExportSight) -> Statement {
       switch self {
-      case .csv: Query(ExportStatements.csv, [.bool(true)])
-      case .verbatimCSV: Query(ExportStatements.csv, [.bool(false)])
-      case .jsonl: Query(ExportStatements.jsonLines)
+      case .csv: sight.csv(columns, marks: true)
+      case .verbatimCSV: sight.csv(columns, marks: false)
+      case .jsonl: sight.jsonLines(columns)
       }
     }
   }
 
   /// How much was written.
   public struct Summary: Hashable, Sendable {
+    /// The base URL of the API that made the codes; nil if none was asked.
+    public var api: String?
+    /// Whether that API is a stand-in, so that no code of it is real.
+    public var isStandIn = false
     /// The number of codes.
     public var codes = 0
     /// Codes with an apostrophe in front of a text, which is not part of it.
@@ -48,22 +53,33 @@ public struct ExportQueries: Sendable {
   /// Hands over the codes that count for a job, as they stood when it began, as pieces of text that
   /// are whole lines. They are in no particular order.
   ///
-  /// - Parameter write: Takes a piece. What it throws ends the export.
-  /// - Returns: How many codes there were, and how many were marked for spreadsheets.
+  /// - Parameters:
+  ///   - columns: What is written of each code.
+  ///   - write: Takes a piece. What it throws ends the export.
+  /// - Returns: Whose codes they are, how many, and how many were marked for spreadsheets.
   /// - Throws: `LedgerError` if there is no such job, the database's error, or what `write` threw.
   public func export(
     _ job: Int64,
     as format: Format,
+    columns: [ExportColumn] = ExportColumn.allCases,
     _ write: (String) throws -> Void
   ) async throws -> Summary {
     var stopped: (any Error)?
     var summary = Summary()
     let found = try await pool.withConnection { (connection) throws(PostgresError) in
       try await connection.transaction { (connection) throws(PostgresError) in
-        guard try await open(job, format, on: connection) else { return false }
-        stopped = Self.attempt { try write(format.head) }
+        _ = try await connection.query(ExportSight.utc)
+        let seesOwn = try await connection.query(ExportSight.isProducer).one().bool("is_producer")
+        let sight = seesOwn ? ExportSight.own : .all
+        guard let found = try await connection.query(sight.job, [.int8(job)]).first else {
+          return false
+        }
+        summary.api = try found.optionalText("api")
+        summary.isStandIn = try found.optionalBool("is_stand_in") ?? false
+        _ = try await connection.query(format.cursor(columns, of: sight), [.int8(job)])
+        stopped = Self.attempt { try write(format.head(columns)) }
         while stopped == nil {
-          let rows = try await connection.query(ExportStatements.next)
+          let rows = try await connection.query(ExportSight.next)
           if rows.isEmpty { break }
           summary.codes += rows.count
           var piece = ""
@@ -82,18 +98,6 @@ public struct ExportQueries: Sendable {
     return summary
   }
 
-  private func open(_ job: Int64, _ format: Format, on connection: Connection)
-    async throws(PostgresError) -> Bool
-  {
-    _ = try await connection.query(ExportStatements.utc)
-    guard try await connection.query(ExportStatements.exists, [.int8(job)]).count == 1 else {
-      return false
-    }
-    let cursor = format.cursor
-    _ = try await connection.query(cursor.statement, [.int8(job)] + cursor.parameters)
-    return true
-  }
-
   private static func attempt(_ body: () throws -> Void) -> (any Error)? {
     do {
       try body()
@@ -104,55 +108,108 @@ public struct ExportQueries: Sendable {
   }
 }
 
-/// What an export runs, within one transaction. The database writes the lines.
-private enum ExportStatements {
-  static let utc: Statement = "SET LOCAL TIME ZONE 'UTC'"
+/// What an export can write of a code.
+public enum ExportColumn: String, Sendable, CaseIterable {
+  case id, code
+  case job = "job_id"
+  case reward = "reward_id"
+  case status
+  case syncStatus = "sync_status"
+  case externalIDs = "external_ids"
+  case createdAt = "created_at"
+  case expiresAt = "expires_at"
+  case updatedAt = "updated_at"
+  case storedAt = "stored_at"
+  case syncedAt = "synced_at"
+  /// The base URL of the API that made the code.
+  case api
 
-  static let exists: Statement = "SELECT id FROM codemint.jobs WHERE id = $1"
+  /// What has it, in a query of codes as `c` with their job as `j`.
+  fileprivate var source: String { (self == .api ? "j." : "c.") + rawValue }
 
-  static let next: Statement = "FETCH 2000 FROM export"
+  /// Whether others choose its text.
+  fileprivate var isText: Bool { self == .code || self == .status || self == .api }
 
-  /// The names of the columns, in the order of a line.
-  static let columns =
-    "id,code,job_id,reward_id,status,sync_status,external_ids,created_at,expires_at,updated_at,"
-    + "stored_at,synced_at"
-
-  static let jsonLines: Statement = """
-    DECLARE export NO SCROLL CURSOR FOR
-    SELECT row_to_json(c)::text AS line, false AS is_marked
-    FROM (SELECT id, code, job_id, reward_id, status, sync_status, external_ids, created_at,
-                 expires_at, updated_at, stored_at, synced_at
-          FROM codemint.codes WHERE job_id = $1 AND NOT surplus) AS c
-    """
-
-  /// Texts are put into quotes where they have to be; times are as in JSON.
-  ///
   /// Spreadsheets take a cell for a formula if it begins with one of a few characters, quoted or not, and
   /// some split a line at semicolons and tabs too (source: OWASP, CSV Injection). A prefix comes from
   /// whoever inserts a job, and a formula acts with the rights of whoever opens the file.
-  static let csv: Statement = """
-    DECLARE export NO SCROLL CURSOR FOR
-    SELECT q.is_marked, concat_ws(',', c.id::text, q.code, c.job_id::text, c.reward_id::text, q.status,
-             c.sync_status, q.external_ids,
-             coalesce(to_json(c.created_at) #>> '{}', ''),
-             coalesce(to_json(c.expires_at) #>> '{}', ''),
-             coalesce(to_json(c.updated_at) #>> '{}', ''),
-             coalesce(to_json(c.stored_at) #>> '{}', ''),
-             coalesce(to_json(c.synced_at) #>> '{}', '')) AS line
-    FROM codemint.codes c
-    CROSS JOIN LATERAL (
-      SELECT CASE WHEN $2 AND c.code ~ '^[-=+@＝＋－＠\\t\\r\\n]' THEN '''' ELSE '' END AS code,
-             CASE WHEN $2 AND c.status ~ '^[-=+@＝＋－＠\\t\\r\\n]' THEN '''' ELSE '' END AS status
-    ) AS mark
-    CROSS JOIN LATERAL (
-      SELECT CASE WHEN c.code ~ '[",;\\t\\r\\n]'
-                  THEN '"' || mark.code || replace(c.code, '"', '""') || '"'
-                  ELSE mark.code || c.code END AS code,
-             CASE WHEN c.status ~ '[",;\\t\\r\\n]'
-                  THEN '"' || mark.status || replace(c.status, '"', '""') || '"'
-                  ELSE mark.status || c.status END AS status,
-             '"' || replace(c.external_ids::text, '"', '""') || '"' AS external_ids,
-             (mark.code || mark.status) <> '' AS is_marked) AS q
-    WHERE c.job_id = $1 AND NOT c.surplus
+  fileprivate var isFormula: String { #"\#(source) ~ '^[-=+@＝＋－＠\t\r\n]'"# }
+
+  /// Its cell in a line of CSV. Texts are put into quotes where they have to be; times are as in JSON.
+  fileprivate func cell(marks: Bool) -> String {
+    switch self {
+    case .code, .status, .api:
+      let mark = marks ? "CASE WHEN \(isFormula) THEN '''' ELSE '' END || " : ""
+      return #"""
+        CASE WHEN \#(source) ~ '[",;\t\r\n]' THEN '"' || \#(mark)replace(\#(source), '"', '""') || '"'
+             ELSE \#(mark)\#(source) END
+        """#
+    case .externalIDs: return #"'"' || replace(\#(source)::text, '"', '""') || '"'"#
+    case .createdAt, .expiresAt, .updatedAt, .storedAt, .syncedAt:
+      return "to_json(\(source)) #>> '{}'"
+    case .id, .job, .reward, .syncStatus: return "\(source)::text"
+    }
+  }
+}
+
+/// What an export reads, within one transaction. The database writes the lines.
+private enum ExportSight {
+  /// The codes of all jobs, for readers.
+  case all
+  /// Those of the login's own jobs, for producers.
+  case own
+
+  static let utc: Statement = "SET LOCAL TIME ZONE 'UTC'"
+
+  /// Whether the login may read its own codes and no others.
+  static let isProducer: Statement = """
+    SELECT NOT has_column_privilege('codemint.codes', 'code', 'SELECT')
+           AND has_column_privilege('codemint.my_codes', 'code', 'SELECT') AS is_producer
     """
+
+  static let next: Statement = "FETCH 2000 FROM export"
+
+  private var jobs: String {
+    switch self {
+    case .all: "codemint.jobs"
+    case .own: "codemint.my_jobs"
+    }
+  }
+
+  private var codes: String {
+    let source =
+      switch self {
+      case .all: "(SELECT * FROM codemint.codes WHERE NOT surplus)"
+      case .own: "codemint.my_codes"
+      }
+    return
+      "FROM \(source) c CROSS JOIN (SELECT api FROM \(jobs) WHERE id = $1) j WHERE c.job_id = $1"
+  }
+
+  var job: Statement {
+    Statement("SELECT api, codemint.is_stand_in(api) AS is_stand_in FROM \(jobs) WHERE id = $1")
+  }
+
+  func jsonLines(_ columns: [ExportColumn]) -> Statement {
+    Statement(
+      """
+      DECLARE export NO SCROLL CURSOR FOR
+      SELECT row_to_json(l)::text AS line, false AS is_marked
+      FROM (SELECT \(columns.map(\.source).joined(separator: ", ")) \(codes)) AS l
+      """
+    )
+  }
+
+  func csv(_ columns: [ExportColumn], marks: Bool) -> Statement {
+    let cells = columns.map { "coalesce(\($0.cell(marks: marks)), '')" }
+    let formulas = marks ? columns.filter(\.isText).map { "coalesce(\($0.isFormula), false)" } : []
+    return Statement(
+      """
+      DECLARE export NO SCROLL CURSOR FOR
+      SELECT concat_ws(',', \(cells.joined(separator: ",\n"))) AS line,
+             \((formulas + ["false"]).joined(separator: " OR ")) AS is_marked
+      \(codes)
+      """
+    )
+  }
 }

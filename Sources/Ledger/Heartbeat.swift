@@ -10,7 +10,7 @@ extension PostgresStore {
 
   private static let heartbeat: Statement = """
     SELECT call_id, job_id, reward_id, action, done_by, state_before, state_after, next_us,
-           block_code, block_message, probe_now, reconciling_due, api_failing, max_in_flight,
+           block_code, block_message, probe_now, jobs_waiting, reconciling_due, api_failing, max_in_flight,
            mended, stall
     FROM codemint.heartbeat($1, $2, $3)
     """
@@ -38,9 +38,13 @@ extension PostgresStore {
       if let news = claims.takeNews() {
         _ = try await run(Self.noteClaims, [.uuid(worker.id), .text(news.error)], on: vitalPool)
       }
-      return try Heartbeat(
-        try await run(Self.heartbeat, [.bool(worker.draining), code, .text(api)], on: vitalPool)
+      let rows = try await run(
+        Self.heartbeat,
+        [.bool(worker.draining), code, .text(api)],
+        on: vitalPool
       )
+      if silence.end() { await renewSessions() }
+      return try Heartbeat(rows)
     }
   }
 
@@ -94,6 +98,7 @@ extension Heartbeat {
       steered: steered,
       next: try last.optionalWait("next_us"),
       block: block,
+      hasWaitingJobs: try last.bool("jobs_waiting"),
       isReconcilingDue: try last.bool("reconciling_due"),
       isAPIFailing: try last.bool("api_failing"),
       maxInFlight: try last.integer("max_in_flight"),

@@ -5,11 +5,14 @@ public import Postgres
 public struct Housekeeping: Sendable {
   private let pool: Pool
 
-  private static let number: Statement = "SELECT codemint.number_events($1) AS number"
+  private static let number: Statement = """
+    SELECT codemint.number_events($1) AS number, c.running > 0 AS runs, c.open > 0 AS is_open
+    FROM codemint.count_jobs() c
+    """
 
   private static let measure: Statement = "SELECT codemint.measure_line()"
 
-  private static let forget: Statement = "SELECT codemint.forget_events($1, $2)"
+  private static let forget: Statement = "SELECT codemint.forget_events($1, $2) AS number"
 
   /// Events to number or to forget at once: some milliseconds of work.
   private static let batch: Int32 = 5000
@@ -22,26 +25,43 @@ public struct Housekeeping: Sendable {
     self.pool = pool
   }
 
-  /// Does everything that is due. It may be done at any time, by anybody.
-  /// - Parameter age: How long events are kept; nil for ever.
-  public func keep(forgettingAfter age: Duration?) async throws(PostgresError) {
-    try await numberEvents()
-    _ = try await pool.query(Self.measure, deadline: Self.deadline)
-    guard let age else { return }
-    _ = try await pool.query(
-      Self.forget,
-      [.interval(age), .int4(Self.batch)],
-      deadline: Self.deadline
-    )
+  /// How much goes on in the ledger.
+  public struct Activity: Hashable, Sendable {
+    /// Whether events were numbered, or jobs run that cause some soon.
+    public let isLively: Bool
+    /// Whether there are jobs that have not ended.
+    public let hasOpenJobs: Bool
   }
 
   /// Numbers all events that are committed, each batch in a transaction of its own.
-  public func numberEvents() async throws(PostgresError) {
-    var number = Int(Self.batch)
-    while number == Int(Self.batch) {
+  @discardableResult
+  public func numberEvents() async throws(PostgresError) -> Activity {
+    var total = 0
+    while true {
       let row = try await pool.query(Self.number, [.int4(Self.batch)], deadline: Self.deadline)
         .one()
-      number = try row.integer("number")
+      let number = try row.integer("number")
+      total += number
+      guard number < Int(Self.batch) else { continue }
+      let runs = try row.bool("runs")
+      return Activity(isLively: total > 0 || runs, hasOpenJobs: try row.bool("is_open"))
+    }
+  }
+
+  /// Measures the line of waiting jobs, unless that was done within seconds.
+  public func measureLine() async throws(PostgresError) {
+    _ = try await pool.query(Self.measure, deadline: Self.deadline)
+  }
+
+  /// Forgets all events that are older than `age`, each batch in a transaction of its own.
+  public func forgetEvents(after age: Duration) async throws(PostgresError) {
+    var number = Int(Self.batch)
+    while number == Int(Self.batch) {
+      number = try await pool.query(
+        Self.forget,
+        [.interval(age), .int4(Self.batch)],
+        deadline: Self.deadline
+      ).one().integer("number")
     }
   }
 }

@@ -14,6 +14,11 @@ public struct JobQueries: Sendable {
     RETURNING id
     """
 
+  private static let check: Statement = """
+    SELECT verdict, about, finding
+    FROM codemint.check_job($1::text::uuid, $2, $3, $4, $5, $6::text::timestamptz, $7::text::jsonb)
+    """
+
   /// The columns that `JobStatus` reads.
   private static let columns = """
     id, reward_id, state, count, issued, outstanding, surplus, in_doubt,
@@ -82,21 +87,68 @@ public struct JobQueries: Sendable {
       )
       return try rows.one().int64("id")
     } catch {
-      if let constraint = error.constraint { throw LedgerError(.job, constraint) }
-      if error.isContentRefused { throw LedgerError(.job, error.message) }
-      throw error
+      let refusal = Self.refusal(error)
+      guard error.sqlState == "23505", let number = try? await number(of: job.dedupeKey) else {
+        throw refusal
+      }
+      throw LedgerError(.job, "\(refusal), as job \(number)")
+    }
+  }
+
+  /// The number of the job of this login that has this key.
+  private func number(of key: String?) async throws(PostgresError) -> Int64? {
+    guard let key else { return nil }
+    return try await pool.read(
+      "SELECT id FROM codemint.my_jobs WHERE dedupe_key = $1",
+      [.text(key)]
+    ).first?.int64("id")
+  }
+
+  /// What the database says of a job that it refuses, with the name of what is wrong.
+  private static func refusal(_ error: PostgresError) -> any Error {
+    let words = error.constraint ?? error.message
+    switch error.sqlState {
+    case "22007", "22008": return LedgerError(.job, "run_at: \(words)")
+    case "22P02": return LedgerError(.job, "metadata: \(words)")
+    case let state? where state.hasPrefix("23") || error.isContentRefused:
+      return LedgerError(.job, words)
+    default: return error
+    }
+  }
+
+  /// What is known beforehand of such a job, as with `codemint.check_job`; nothing is inserted. The first
+  /// finding is about the job as a whole.
+  public func check(_ job: JobRequest) async throws -> [JobFinding] {
+    do throws(PostgresError) {
+      let rows = try await pool.read(
+        Self.check,
+        [
+          .text(job.reward), .int4(job.count), .text(job.prefix),
+          .int4(job.priority.map(Int32.init)), .text(job.dedupeKey), .text(job.runAt),
+          .text(job.metadata),
+        ]
+      )
+      return try rows.map { (row) throws(PostgresError) in
+        JobFinding(
+          verdict: try row.text("verdict"),
+          about: try row.text("about"),
+          finding: try row.text("finding")
+        )
+      }
+    } catch {
+      throw Self.refusal(error)
     }
   }
 
   /// The view in which this login sees jobs.
   private func view() async throws(PostgresError) -> String {
-    try await pool.query(Self.view).one().text("view")
+    try await pool.read(Self.view).one().text("view")
   }
 
   /// How these jobs stand, in the order of their numbers.
   /// - Throws: `LedgerError` naming a job that does not exist, or the database's error.
   public func status(of jobs: [Int64]) async throws -> [JobStatus] {
-    let rows = try await pool.query(Self.status(view()), [.int8s(jobs)])
+    let rows = try await pool.read(Self.status(view()), [.int8s(jobs)])
     let found = try rows.map { try JobStatus($0) }
     let missing = Set(jobs).subtracting(found.map(\.id)).sorted()
     guard missing.isEmpty else {
@@ -108,7 +160,7 @@ public struct JobQueries: Sendable {
   /// Every open job and the latest finished ones, newest first, up to `limit` in all.
   public func recent(limit: Int) async throws(PostgresError) -> [JobStatus] {
     var found: [JobStatus] = []
-    for row in try await pool.query(Self.recent(view()), [.int4(Int32(limit))]) {
+    for row in try await pool.read(Self.recent(view()), [.int4(Int32(limit))]) {
       found.append(try JobStatus(row))
     }
     return found
@@ -117,7 +169,7 @@ public struct JobQueries: Sendable {
   /// How far the codes of these jobs are in other systems.
   public func sync(of jobs: [Int64]) async throws(PostgresError) -> [Int64: JobSync] {
     var found: [Int64: JobSync] = [:]
-    for row in try await pool.query(Self.sync(view()), [.int8s(jobs)]) {
+    for row in try await pool.read(Self.sync(view()), [.int8s(jobs)]) {
       found[try row.int64("id")] = JobSync(
         pending: try row.integer("sync_pending"),
         error: try row.integer("sync_error"),
@@ -129,8 +181,18 @@ public struct JobQueries: Sendable {
 
   /// Whether calls may be sent now, and if not, why.
   public func account() async throws(PostgresError) -> AccountStatus {
-    try AccountStatus(try await pool.query(AccountStatus.statement).one())
+    try AccountStatus(try await pool.read(AccountStatus.statement).one())
   }
+}
+
+/// Something that is known beforehand of a job that somebody may insert.
+public struct JobFinding: Hashable, Sendable, Encodable {
+  /// refused, waits, doubtful or ok.
+  public let verdict: String
+  /// What it is about.
+  public let about: String
+  /// In words.
+  public let finding: String
 }
 
 /// What a producer asks for: one row of `codemint.jobs`.

@@ -2,11 +2,13 @@ public import Postgres
 
 /// What the status page and the metrics show. Neither ever holds the value of a code.
 public struct OverviewQueries: Sendable {
+  /// How long an answer may take: who watches over a daemon waits no longer.
+  public static let deadline: Duration = .seconds(5)
+
   private let pool: Pool
 
   /// Jobs that somebody wants to see: those that run, are paused or wait for a person, the heads of the queues, the
-  /// latest that have ended. The pace of a job that runs counts from its start. It is jsonb, which
-  /// prints on one line, as an event of the page has to.
+  /// latest that have ended. It is jsonb, which prints on one line, as an event of the page has to.
   ///
   /// Rewards whose codes other systems do not take, or that cannot be listed, come from the few
   /// rows that say so: `codemint.sync_problems` reads every code in error, which is too much for
@@ -22,9 +24,9 @@ public struct OverviewQueries: Sendable {
       UNION
       (SELECT new_job FROM codemint.rewards
        WHERE new_job IS NOT NULL AND closed_at IS NULL AND NOT awaits_listing
-       ORDER BY queue_priority, new_since, new_job LIMIT 20)
+       ORDER BY queue_priority, new_position, new_job LIMIT 20)
       UNION
-      (SELECT job_id FROM codemint.pending_placements ORDER BY priority, due_at, job_id LIMIT 20)
+      (SELECT job_id FROM codemint.pending_placements ORDER BY priority, position, job_id LIMIT 20)
       UNION
       (SELECT id FROM codemint.jobs WHERE finished_at IS NOT NULL
        ORDER BY finished_at DESC LIMIT 20)
@@ -43,9 +45,7 @@ public struct OverviewQueries: Sendable {
                 SELECT FROM codemint.codes c
                 WHERE c.job_id = j.id AND c.sync_status = 'error' AND NOT c.surplus
                 LIMIT 100) e) AS sync_errors,
-             CASE WHEN j.state = 'running' AND j.issued > 0 THEN round(
-               (j.count - j.issued)
-               * extract(epoch FROM clock_timestamp() - j.started_at) / j.issued) END AS seconds_left
+             (SELECT s.time_left FROM codemint.job_status s WHERE s.id = j.id) AS time_left
       FROM codemint.jobs j JOIN chosen USING (id)
       LEFT JOIN (SELECT * FROM codemint.waits WHERE job_id = ANY (ARRAY(SELECT id FROM chosen))) w
         ON w.job_id = j.id
@@ -78,7 +78,7 @@ public struct OverviewQueries: Sendable {
         -- reward with thousands of jobs the first 500 are looked at.
         SELECT k.id, k.external_ids
         FROM (SELECT j.id FROM codemint.jobs j
-              WHERE j.reward_id = t.reward_id AND j.issued + j.surplus > 0
+              WHERE j.reward_id = t.reward_id AND j.has_codes
               LIMIT 500) j
         CROSS JOIN LATERAL (
           SELECT c.id, c.external_ids FROM codemint.codes c
@@ -110,6 +110,7 @@ public struct OverviewQueries: Sendable {
                 FROM codemint.api_facts
                 ORDER BY state <> 'contradicted', state = 'as documented', fact, subject, value
                 LIMIT 50) f),
+      'webhooks', (SELECT coalesce(jsonb_agg(b ORDER BY b.webhook), '[]') FROM codemint.webhook_backlog b),
       'workers', (SELECT coalesce(jsonb_agg(w), '[]') FROM (
                     SELECT id, host, process, version, draining,
                            started_at
@@ -156,7 +157,9 @@ public struct OverviewQueries: Sendable {
             WHERE f.contradicted_at > clock_timestamp() - interval '7 days') AS contradicted_facts,
            coalesce(extract(epoch FROM clock_timestamp() - a.stalled_since), 0)::double precision
              AS stalled_seconds,
-           (SELECT count(*) FROM codemint.unexplained_jobs()) AS unexplained
+           (SELECT count(*) FROM codemint.unexplained_jobs()) AS unexplained,
+           coalesce(extract(epoch FROM clock_timestamp() - codemint.unnumbered_since()), 0)::double precision
+             AS unnumbered_seconds, codemint.unread_share() AS unread_share, w.*
     FROM (
       -- Queued jobs can be a million, so they are counted in an index: all that are open, less the others.
       SELECT o.open - r.running - r.ending AS queued, r.running, r.ending, h.held, p.paused,
@@ -179,6 +182,12 @@ public struct OverviewQueries: Sendable {
       FROM codemint.calls WHERE state = 'in_doubt'
     ) AS c
     CROSS JOIN (SELECT * FROM codemint.account_status) AS a
+    CROSS JOIN (
+      SELECT coalesce(sum(waiting), 0)::bigint AS webhook_backlog, coalesce(sum(dead), 0)::bigint AS dead_letters,
+             coalesce(extract(epoch FROM clock_timestamp() - min(failing_since)), 0)::double precision
+               AS webhook_failing_seconds
+      FROM codemint.webhook_backlog
+    ) AS w
     """
 
   /// Queries to this database.
@@ -188,7 +197,7 @@ public struct OverviewQueries: Sendable {
 
   /// Everything that the status page shows.
   public func page() async throws(PostgresError) -> StatusFacts {
-    let row = try await pool.query(Self.page).one()
+    let row = try await pool.read(Self.page, within: Self.deadline).one()
     return StatusFacts(json: try row.text("page"), asOf: try row.text("as_of"))
   }
 
@@ -199,17 +208,17 @@ public struct OverviewQueries: Sendable {
 
   /// The codes of each minute of the last half hour, as a JSON array.
   public func minutes() async throws(PostgresError) -> String {
-    try await pool.query(Self.minutes).one().text("minutes")
+    try await pool.read(Self.minutes, within: Self.deadline).one().text("minutes")
   }
 
   /// Why nothing is done although there is work, in words for everybody; nil if that is not so.
   public func standstill() async throws(PostgresError) -> String? {
-    try await pool.query(Self.standstill).one().optionalText("words")
+    try await pool.read(Self.standstill, within: Self.deadline).one().optionalText("words")
   }
 
   /// The numbers for the metrics.
   public func gauges() async throws(PostgresError) -> LedgerGauges {
-    let row = try await pool.query(Self.gauges).one()
+    let row = try await pool.read(Self.gauges, within: Self.deadline).one()
     return LedgerGauges(
       queued: Int(try row.int64("queued")),
       running: Int(try row.int64("running")),
@@ -226,6 +235,11 @@ public struct OverviewQueries: Sendable {
       contradictedFacts: Int(try row.int64("contradicted_facts")),
       stalledSeconds: try row.double("stalled_seconds"),
       unexplained: Int(try row.int64("unexplained")),
+      unnumberedSeconds: try row.double("unnumbered_seconds"),
+      unreadShare: try row.double("unread_share"),
+      webhookBacklog: Int(try row.int64("webhook_backlog")),
+      deadLetters: Int(try row.int64("dead_letters")),
+      webhookFailingSeconds: try row.double("webhook_failing_seconds"),
       accountState: try row.text("account_state"),
       requestsPerSecond: try row.optionalDouble("requests_per_second"),
       inFlight: Int(try row.int64("in_flight")),
@@ -278,6 +292,16 @@ public struct LedgerGauges: Hashable, Sendable {
   public let stalledSeconds: Double
   /// Jobs of which codemint cannot tell why they wait; at most twenty are counted.
   public let unexplained: Int
+  /// Seconds since the oldest event that has no number yet; zero if there is none.
+  public let unnumberedSeconds: Double
+  /// How full the server's queue of notifications is; from 1 on codemint sends none.
+  public let unreadShare: Double
+  /// Events that webhooks have still to get.
+  public let webhookBacklog: Int
+  /// Events that webhooks did not take, and that are not sent again by themselves.
+  public let deadLetters: Int
+  /// Seconds since the webhook that has failed the longest took anything; zero if none fails.
+  public let webhookFailingSeconds: Double
   /// open, trying, paused, upgrading, failing, blocked or suspended.
   public let accountState: String
   /// The pace in force; nil before the first daemon has come.

@@ -45,8 +45,8 @@ extension PostgresStore {
         [.bool(true), .text(nil), .text(nil)]
       case .refused(let code, let message):
         [.bool(false), .text(code), .text(message)]
-      case .unreachable:
-        [.bool(false), .text(nil), .text(nil)]
+      case .unreachable(let cause):
+        [.bool(false), .text(nil), .text(cause)]
       }
     try await translated { () throws(PostgresError) in
       _ = try await run(Self.recordProbe, parameters)

@@ -1,5 +1,6 @@
 public import Postgres
 public import Provisioning
+import Synchronization
 
 /// The ledger in a Postgres database, as the worker sees it.
 ///
@@ -17,6 +18,7 @@ public struct PostgresStore: Store {
   /// that nobody has accepted.
   let api: String?
   let claims = ClaimRecord()
+  let silence = SilenceRecord()
 
   /// How long the store waits for the database.
   public struct Deadlines: Hashable, Sendable {
@@ -79,8 +81,62 @@ public struct PostgresStore: Store {
     do throws(PostgresError) {
       return try await body()
     } catch {
-      throw StoreError(error)
+      throw StoreError(await naming(error))
     }
+  }
+
+  /// The same for statements that handle codes which this worker does not have: only the server could tell
+  /// whether the words of a trigger quote one.
+  func translatedWithoutWords<Value>(_ body: () async throws(PostgresError) -> Value)
+    async throws(StoreError) -> Value
+  {
+    do throws(PostgresError) {
+      return try await body()
+    } catch {
+      throw StoreError(await naming(error.withoutWords))
+    }
+  }
+
+  /// The error; if a lock was not given in time, with who has it, as far as that concerns all.
+  func naming(_ error: PostgresError) async -> PostgresError {
+    if error.sqlState == SilenceRecord.sqlState {
+      silence.begin()
+      await renewSessions()
+    }
+    guard error.sqlState == "55P03",
+      let rows = try? await run(Pool.holders, [], on: vitalPool),
+      let words = try? rows.first?.optionalText("words")
+    else { return error }
+    var named = error
+    named.message += ": \(words)"
+    return named
+  }
+}
+
+/// Rows of the ledger that a rule keeps out. What a session has planned under the rule does nothing when the rule
+/// is gone, so all sessions are opened anew: as long as there is a rule, and once more afterwards.
+final class SilenceRecord: Sendable {
+  /// What `codemint.refuse_silence` and `codemint.require_sight` raise if it concerns all.
+  static let sqlState = "27CM1"
+
+  private let isSilenced = Mutex(false)
+
+  func begin() { isSilenced.withLock { $0 = true } }
+
+  /// - Returns: Whether rows were kept out until now.
+  func end() -> Bool {
+    isSilenced.withLock { isSilenced in
+      defer { isSilenced = false }
+      return isSilenced
+    }
+  }
+}
+
+extension PostgresStore {
+  /// Nothing that a session has planned is used any more.
+  func renewSessions() async {
+    await pool.renew()
+    await vitalPool.renew()
   }
 }
 
@@ -131,18 +187,17 @@ extension StoreError {
   static func unconfirmed(_ rows: Rows) -> StoreError {
     StoreError(
       .unavailable,
-      "the commit came with a warning: \(rows.notices.first(where: \.isWarning)?.message ?? "")"
+      "the commit came with a warning: \(rows.notices.first(where: \.isWarning)?.message ?? "")",
+      cause: .unconfirmed
     )
   }
 }
 
 extension StoreError.Cause {
   /// What stands behind a failure of the database (source: PostgreSQL manual, appendix A).
-  init(_ error: PostgresError) {
+  public init(_ error: PostgresError) {
     if error.code == .cancelled {
       self = .cancelled
-    } else if error.isLoginRefused {
-      self = .login
     } else if let sqlState = error.sqlState {
       self.init(sqlState: sqlState)
     } else if error.code == .outOfResources {
@@ -160,9 +215,14 @@ extension StoreError.Cause {
     case ("55P03", _): self = .locked
     case ("57014", _): self = .late
     case (_, "08"), (_, "57"): self = .unreachable
+    case ("2200H", _): self = .refused
     case (_, "22"): self = .content
-    case (_, "28"): self = .login
+    case ("3D000", _): self = .noDatabase
+    case ("28P01", _): self = .password
+    case (_, "28"): self = .role
     case (_, "40"): self = .conflict
+    case ("53100", _): self = .diskFull
+    case ("53300", _): self = .crowd
     case (_, "53"): self = .resources
     default: self = .refused
     }
@@ -170,6 +230,21 @@ extension StoreError.Cause {
 }
 
 extension PostgresError {
+  /// The same error without words that somebody's trigger chose, or that quote a value. What the server
+  /// says of itself, of locks, privileges, names and constraints stays.
+  var withoutWords: PostgresError {
+    guard let sqlState else { return self }
+    let isForeign = function.map { !$0.hasPrefix("codemint.") } ?? false
+    let isOfServer = [
+      "08", "23", "25", "26", "27", "28", "40", "42", "53", "54", "55", "57", "58", "CM",
+    ]
+    .contains(String(sqlState.prefix(2)))
+    guard isForeign || !isOfServer else { return self }
+    var silent = self
+    silent.message = "what it says may quote a code, and is not shown"
+    return silent
+  }
+
   /// Whether the server is in a state that passes: out of resources (class 53), being stopped or
   /// started (class 57), a standby that is read-only (25006), a row that somebody keeps locked
   /// (55P03), or no connection came about.

@@ -18,7 +18,7 @@ extension PostgresStore {
     FROM codemint.weigh_page($1, $2, $3, $4, $5) AS w
     """
 
-  private static let note: Statement = "SELECT codemint.note_listing($1, $2, $3, $4)"
+  private static let note: Statement = "SELECT codemint.note_listing($1, $2, $3, $4, $5)"
 
   private static let setAside: Statement = """
     SELECT codemint.set_aside_listed($1, $2, $3, $4, $5) AS kept
@@ -42,7 +42,7 @@ extension PostgresStore {
   public func takeDoubt(_ worker: WorkerID, lease: Duration) async throws(StoreError)
     -> DoubtCase?
   {
-    try await translated { () throws(PostgresError) in
+    try await translatedWithoutWords { () throws(PostgresError) in
       try DoubtCase(try await runLong(Self.takeDoubt, [.uuid(worker), .interval(lease), code]))
     }
   }
@@ -51,7 +51,7 @@ extension PostgresStore {
   public func keep(_ reward: RewardID, worker: WorkerID, lease: Duration)
     async throws(StoreError) -> Bool
   {
-    try await translated { () throws(PostgresError) in
+    try await translatedWithoutWords { () throws(PostgresError) in
       try await run(Self.keep, [.uuid(reward), .uuid(worker), .interval(lease)]).one()
         .bool("kept")
     }
@@ -61,7 +61,7 @@ extension PostgresStore {
   public func leave(_ reward: RewardID, worker: WorkerID, pause: Duration, counts: Duration?)
     async throws(StoreError)
   {
-    try await translated { () throws(PostgresError) in
+    try await translatedWithoutWords { () throws(PostgresError) in
       _ = try await run(
         Self.leave,
         [.uuid(reward), .uuid(worker), .interval(pause), .interval(counts)]
@@ -78,7 +78,7 @@ extension PostgresStore {
     in listing: ListingID?,
     worker: WorkerID
   ) async throws(StoreError) -> WeighedPage {
-    try await translated { () throws(PostgresError) in
+    try await translatedWithoutWords { () throws(PostgresError) in
       let (rows, refused) = try await besideRefused(codes) { (refused) throws(PostgresError) in
         try await run(
           Self.weigh,
@@ -95,12 +95,12 @@ extension PostgresStore {
 
   /// See `ReconcilingStore.note`.
   public func note(_ sight: ListingSight) async throws(StoreError) {
-    try await translated { () throws(PostgresError) in
+    try await translatedWithoutWords { () throws(PostgresError) in
       _ = try await run(
         Self.note,
         [
           .uuid(sight.reward), .int4(Int32(sight.largestPage)), .int4(Int32(sight.asked)),
-          .interval(sight.behind),
+          .interval(sight.behind), .text(sight.error),
         ]
       )
     }
@@ -114,7 +114,7 @@ extension PostgresStore {
     for call: CallID,
     worker: WorkerID
   ) async throws(StoreError) -> Bool {
-    try await translated { () throws(PostgresError) in
+    try await translatedWithoutWords { () throws(PostgresError) in
       try await runLong(
         Self.setAside,
         [.uuid(reward), .uuid(worker), .uuid(listing), .uuid(call), .uuids(codes)]
@@ -126,7 +126,7 @@ extension PostgresStore {
   public func decide(_ decision: DoubtDecision, worker: WorkerID)
     async throws(StoreError) -> DecisionAnswer
   {
-    try await translated { () throws(PostgresError) in
+    try await translatedWithoutWords { () throws(PostgresError) in
       let rows = try await runLong(Self.decide, decision.parameters(worker: worker))
       switch try rows.first?.text("outcome") {
       case "done": return .done(ended: try rows.endedJobs())

@@ -16,6 +16,10 @@ extension PostgresStore {
     SELECT codemint.note_refusal($1, $2, $3, $4, $5, $6, $7)
     """
 
+  private static let noteRefusedWork: Statement = """
+    SELECT codemint.note_refused_work($1, $2, $3, $4, $5, $6)
+    """
+
   private static let forgetRefusal: Statement = "SELECT codemint.forget_refusal($1)"
 
   /// See `Store.note(_:)`.
@@ -27,6 +31,20 @@ extension PostgresStore {
         [
           .uuid(call.id), .int8(call.job.number), .uuid(call.reward), .text(error.sqlState),
           .text(error.description), .text(error.raisedBy), .bytea(refusal.evidence),
+        ]
+      )
+    }
+  }
+
+  /// See `Store.note(_:worker:)`.
+  public func note(_ refusal: RefusedWork, worker: WorkerID) async throws(StoreError) {
+    let error = refusal.error
+    try await translated { () throws(PostgresError) in
+      _ = try await run(
+        Self.noteRefusedWork,
+        [
+          .uuid(refusal.reward), .text(refusal.kind.rawValue), .uuid(worker), .text(error.sqlState),
+          .text(error.description), .text(error.raisedBy),
         ]
       )
     }
@@ -59,7 +77,7 @@ extension PostgresStore {
         try await run(settlement, thenClaim: next, on: connection)
       }
     } catch {
-      let failure = StoreError(error)
+      let failure = StoreError(await naming(error))
       return SettleAnswer(
         settled: .failure(failure),
         claim: next == nil ? nil : .failure(failure)

@@ -73,7 +73,7 @@ extension JobQueries {
 
   /// What would be bought if an operator accepted the API; nil if nothing is asked.
   public func askedPurchase() async throws -> String? {
-    try await pool.query(Self.askedPurchase).one().optionalText("question")
+    try await pool.read(Self.askedPurchase).one().optionalText("question")
   }
 
   /// Changes the priority of a job that has not ended, 0 (first) to 9 (last).
@@ -100,6 +100,21 @@ extension JobQueries {
     try await outcome("SELECT codemint.accept_cluster($1) AS outcome", [.text(note)])
   }
 
+  /// The limits in force, as a sentence.
+  public func limits() async throws -> String {
+    try await outcome(
+      """
+      SELECT CASE WHEN requests_per_second IS NULL THEN 'no limits are in force: no daemon has started yet'
+                  ELSE format('%s request(s) a second, %s at once, %s call(s) in flight, %s for one reward; from %s',
+                              requests_per_second, burst, max_in_flight, max_in_flight_per_reward,
+                              CASE WHEN set_by IS NULL THEN 'the settings' ELSE 'set_limits by ' || set_by END) END
+               AS outcome
+      FROM codemint.account_status
+      """,
+      []
+    )
+  }
+
   /// Sets limits for all daemons; one that is nil goes back to the settings.
   public func setLimits(
     requestsPerSecond: Double?,
@@ -115,7 +130,8 @@ extension JobQueries {
     )
   }
 
-  private func outcome(_ statement: Statement, _ parameters: [Parameter]) async throws -> String {
+  /// The sentence of a function for operators.
+  func outcome(_ statement: Statement, _ parameters: [Parameter]) async throws -> String {
     try await refusable { () throws(PostgresError) in
       try await pool.query(statement, parameters).one().text("outcome")
     }

@@ -29,7 +29,7 @@ extension PostgresStore {
     async throws(StoreError) -> TrackingAnswer
   {
     let parameters: [Parameter] = [.uuid(worker), .interval(lease), .interval(first), code]
-    return try await translated { () throws(PostgresError) in
+    return try await translatedWithoutWords { () throws(PostgresError) in
       try TrackingAnswer(try await run(Self.takeTracked, parameters).one())
     }
   }
@@ -38,7 +38,7 @@ extension PostgresStore {
   public func syncSlot(_ reward: RewardID, worker: WorkerID, lease: Duration)
     async throws(StoreError) -> SyncSlot
   {
-    try await translated { () throws(PostgresError) in
+    try await translatedWithoutWords { () throws(PostgresError) in
       let row = try await run(Self.syncSlot, [.uuid(reward), .uuid(worker), .interval(lease)])
         .one()
       let delay = try row.optionalWait("delay_us") ?? .zero
@@ -59,7 +59,7 @@ extension PostgresStore {
     let parameters: [Parameter] = [
       .uuid(reward), .uuid(worker), .received(codes, showsValues: false),
     ]
-    return try await translated { () throws(PostgresError) in
+    return try await translatedWithoutWords { () throws(PostgresError) in
       let row = try await run(Self.record, parameters).one()
       return RecordedChanges(
         kept: try row.bool("kept"),
@@ -78,7 +78,7 @@ extension PostgresStore {
     rules: SyncRules
   ) async throws(StoreError) -> SyncPassAnswer {
     let parameters = report.parameters(of: reward, worker: worker, rules: rules)
-    return try await translated { () throws(PostgresError) in
+    return try await translatedWithoutWords { () throws(PostgresError) in
       try SyncPassAnswer(try await run(Self.finish, parameters).one())
     }
   }
@@ -90,7 +90,7 @@ extension PostgresStore {
     failure: String,
     wasSent: Bool
   ) async throws(StoreError) {
-    try await translated { () throws(PostgresError) in
+    try await translatedWithoutWords { () throws(PostgresError) in
       _ = try await run(
         Self.noteResync,
         [.uuid(reward), .text(system.rawValue), .text(failure), .bool(wasSent)]

@@ -22,7 +22,7 @@ extension PostgresStore {
   public func takeWatch(_ worker: WorkerID, lease: Duration) async throws(StoreError)
     -> WatchCase?
   {
-    try await translated { () throws(PostgresError) in
+    try await translatedWithoutWords { () throws(PostgresError) in
       try WatchCase(try await runLong(Self.takeWatch, [.uuid(worker), .interval(lease), code]))
     }
   }
@@ -31,7 +31,7 @@ extension PostgresStore {
   public func putOff(_ reward: RewardID, worker: WorkerID, pause: Duration?, error: String)
     async throws(StoreError)
   {
-    try await translated { () throws(PostgresError) in
+    try await translatedWithoutWords { () throws(PostgresError) in
       _ = try await run(
         Self.putOff,
         [.uuid(reward), .uuid(worker), .interval(pause), .text(error)]
@@ -43,7 +43,7 @@ extension PostgresStore {
   public func conclude(_ watch: WatchFinding, worker: WorkerID)
     async throws(StoreError) -> WatchAnswer
   {
-    try await translated { () throws(PostgresError) in
+    try await translatedWithoutWords { () throws(PostgresError) in
       let rows = try await runLong(
         Self.conclude,
         [

@@ -1,4 +1,5 @@
-// OneOfNone is the client of the One of None API. No other part of codemint sends HTTP requests to it.
+// OneOfNone is the client of the One of None API. No other part of codemint sends HTTP requests. Webhooks go
+// through the same layer (Webhooks/), but to other hosts and never with the API key.
 //
 // The generate call cannot be repeated safely: it has no idempotency key, and codes cost money. So the
 // client sends each request at most once, and says exactly what its ending proves. `Exchange` runs one
@@ -33,30 +34,42 @@ public final class APIClient: CodeIssuer {
   /// When the next long body is compared with the documents.
   private let nextLook = Mutex(ContinuousClock.now)
   private let onDifference: (@Sendable (Set<ContractDifference>) -> Void)?
+  private let onStandIn: (@Sendable () -> Void)?
+
+  /// A header that answers of a stand-in have, whatever its value. The API's own answers do not.
+  static let standInHeader = "codemint-stand-in"
 
   /// A client with these settings. It opens the first connection with the first request.
   ///
-  /// - Parameter onDifference: Called with what differs from the API's documents, for each answer that
-  ///   does. It must be quick. Without it answers are not compared.
+  /// - Parameters:
+  ///   - onDifference: Called with what differs from the API's documents, for each answer that does. It must be
+  ///     quick. Without it answers are not compared.
+  ///   - onStandIn: Called for each answer that says that it is a stand-in's. It must be quick.
   public convenience init(
     _ configuration: APIConfiguration,
-    onDifference: (@Sendable (Set<ContractDifference>) -> Void)? = nil
+    onDifference: (@Sendable (Set<ContractDifference>) -> Void)? = nil,
+    onStandIn: (@Sendable () -> Void)? = nil
   ) {
-    self.init(configuration, deadline: .timer, onDifference: onDifference)
+    self.init(configuration, deadline: .timer, onDifference: onDifference, onStandIn: onStandIn)
   }
 
   init(
     _ configuration: APIConfiguration,
     deadline: Deadline,
     memory: AnswerMemory = AnswerMemory(),
-    onDifference: (@Sendable (Set<ContractDifference>) -> Void)? = nil
+    onDifference: (@Sendable (Set<ContractDifference>) -> Void)? = nil,
+    onStandIn: (@Sendable () -> Void)? = nil
   ) {
     self.onDifference = onDifference
+    self.onStandIn = onStandIn
     self.deadline = deadline
     self.memory = memory
     self.configuration = configuration
     texts = PublicText(hiding: configuration.key)
-    client = Transport.makeClient(configuration)
+    client = Transport.makeClient(
+      timeout: configuration.timeout,
+      authorities: configuration.authorities
+    )
   }
 
   /// Requests the codes of one call with `POST /v1/rewards/{id}/codes/generate`, sent at most once.
@@ -81,7 +94,7 @@ public final class APIClient: CodeIssuer {
     let ending = await exchange().run(request) { gate.withdraw() }
     let passage = gate.close()
     notice(ending, .generate)
-    let outcome = Judgement(texts: texts.about(prefix: call.prefix))
+    let outcome = Judgement(texts: texts)
       .outcome(of: ending, body: passage)
     return CallReport(
       outcome: outcome,
@@ -127,9 +140,11 @@ public final class APIClient: CodeIssuer {
     return ending
   }
 
-  /// Holds an answer against the API's documents.
+  /// Holds an answer against the API's documents, and sees whether it says that it is a stand-in's.
   private func notice(_ ending: Ending, _ endpoint: Contract.Endpoint) {
-    guard let onDifference, case .reply(let reply) = ending else { return }
+    guard case .reply(let reply) = ending else { return }
+    if reply.headers.contains(name: Self.standInHeader) { onStandIn?() }
+    guard let onDifference else { return }
     let found = Contract.differences(reply, endpoint, looksInside: mayLookInside(reply))
     if !found.isEmpty { onDifference(Set(found.keys)) }
   }

@@ -92,7 +92,7 @@ extension APIClient {
         )
       )
     } catch {
-      return .failure(.failed(texts.quote(reply.complaint(error))))
+      return .failure(.failed(reply.complaint(error, texts)))
     }
   }
 

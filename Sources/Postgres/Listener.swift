@@ -26,12 +26,17 @@ public struct Listener: AsyncSequence, Sendable {
 
   fileprivate let settings: ConnectionSettings
   fileprivate let channels: [String]
+  fileprivate let onlyLatest: Bool
   fileprivate let trialInterval: Duration
   fileprivate let trialDeadline: Duration
   fileprivate let notifier: Notifier?
 
   /// A listener that has not connected yet.
   /// - Parameters:
+  ///   - onlyLatest: Whether of the notifications that came together only the latest of each channel is
+  ///     told. Whoever is woken by them, and does not read them, keeps up with any flood so: any login can
+  ///     send as many as it likes, and what nobody takes fills the server's queue, until it refuses every
+  ///     transaction that notifies (PostgreSQL's manual, NOTIFY).
   ///   - trialInterval: After so much silence the server is asked for a sign of life: a connection
   ///     whose other end is gone looks just like one on which nothing happens.
   ///   - trialDeadline: How long the server may take for it.
@@ -40,12 +45,14 @@ public struct Listener: AsyncSequence, Sendable {
   public init(
     _ settings: ConnectionSettings,
     channels: [String],
+    onlyLatest: Bool = false,
     trialInterval: Duration = .seconds(30),
     trialDeadline: Duration = .seconds(5),
     notifier: Notifier? = nil
   ) {
     self.settings = settings
     self.channels = channels
+    self.onlyLatest = onlyLatest
     self.trialInterval = trialInterval
     self.trialDeadline = trialDeadline
     self.notifier = notifier
@@ -124,9 +131,17 @@ public struct Listener: AsyncSequence, Sendable {
     ) async throws(PostgresError) {
       let notifications = try await connection.notifications(within: listener.trialInterval)
       if notifications.isEmpty { try await tryOut(connection) }
-      arrived += notifications
+      take(notifications)
       // Only now: a server that lets us in and throws us out again must not be hammered either.
       failures = 0
+    }
+
+    private mutating func take(_ notifications: [Notification]) {
+      arrived += notifications
+      guard listener.onlyLatest, arrived.count > 1 else { return }
+      var latest: [String: Notification] = [:]
+      for notification in arrived { latest[notification.channel] = notification }
+      arrived = ArraySlice(latest.values)
     }
 
     /// Makes sure that the other end is there, and that notifications arrive if somebody can send
@@ -142,7 +157,7 @@ public struct Listener: AsyncSequence, Sendable {
       try await notifier(trialChannel)
       while true {
         let notifications = try await connection.notifications(within: end.remaining)
-        arrived += notifications.filter { $0.channel != trialChannel }
+        take(notifications.filter { $0.channel != trialChannel })
         if notifications.contains(where: { $0.channel == trialChannel }) { return }
         guard !notifications.isEmpty else {
           await connection.close()

@@ -69,6 +69,12 @@ public final class Pool: Sendable {
     }
   }
 
+  /// Has every connection that is there by now closed, those that are lent when they come back: what its
+  /// session keeps, such as a plan, is not to be used any more.
+  public func renew() async {
+    for connection in state.withLock({ $0.renew(at: .now) }) { await connection.close() }
+  }
+
   private func borrow(by deadline: Moment) async throws(PostgresError) -> Connection {
     while true {
       guard !Task.isCancelled else {
@@ -105,7 +111,8 @@ public final class Pool: Sendable {
   }
 
   private func giveBack(_ connection: Connection) async {
-    let isReusable = connection.isUsable && connection.isIdle
+    let isReusable =
+      connection.isUsable && connection.isIdle && state.withLock { $0.isCurrent(connection) }
     // Closing is what makes the server roll an open transaction back.
     if !isReusable || state.withLock({ $0.isClosed }) { await connection.close() }
     carryOut(state.withLock { $0.returned(isReusable ? connection : nil, at: .now) })

@@ -27,6 +27,7 @@ struct PoolState {
   private(set) var lastError: PostgresError?
   private(set) var isClosed = false
   private var notBefore: Moment?
+  private var renewedAt: Moment?
   private var closers: [CheckedContinuation<Void, Never>] = []
 
   init(limit: Int) {
@@ -89,6 +90,18 @@ struct PoolState {
     guard let due = notBefore, due <= now else { return Orders() }
     notBefore = nil
     return orders()
+  }
+
+  /// Whether a connection may be lent again: none was to be closed since it was opened.
+  func isCurrent(_ connection: Connection) -> Bool {
+    renewedAt.map { connection.since > $0 } ?? true
+  }
+
+  /// - Returns: The idle connections, to be closed. Those that are lent are not current any more.
+  mutating func renew(at now: Moment) -> [Connection] {
+    renewedAt = now
+    defer { idle = [] }
+    return idle.map(\.connection)
   }
 
   /// - Returns: The idle connections, to be closed.

@@ -65,9 +65,10 @@ public struct PostgresError: Error, Sendable {
     }
   }
 
-  /// Whether no connection came about because the server refuses the login, or has no such database.
-  /// Waiting does not help; only who reads English servers' words can tell (`LoginRefusal`).
-  public var isLoginRefused: Bool { code == .connectFailed && sqlState != nil }
+  /// Why no connection came about although the server answers; nil if that is not what happened.
+  public var loginRefusal: LoginRefusal? {
+    code == .connectFailed ? sqlState.flatMap(LoginRefusal.init(sqlState:)) : nil
+  }
 
   /// Whether the same transaction can be expected to pass when it is run again from its beginning:
   /// nothing of it took effect, and it lost against another one (serialization failure, deadlock, no
@@ -80,10 +81,10 @@ public struct PostgresError: Error, Sendable {
     }
   }
 
-  /// Whether the server refused the statement for the content of its parameters (SQLSTATE class 22).
-  /// Running it again changes nothing.
+  /// Whether the server refused the statement for the content of its parameters (SQLSTATE class 22, but for a
+  /// sequence that has no number left). Running it again changes nothing.
   public var isContentRefused: Bool {
-    sqlState?.hasPrefix("22") ?? false
+    sqlState.map { $0.hasPrefix("22") && $0 != "2200H" } ?? false
   }
 
   /// A prepared statement's result changed its columns since it was prepared. The message is
@@ -92,9 +93,18 @@ public struct PostgresError: Error, Sendable {
 }
 
 extension PostgresError: CustomStringConvertible, CustomDebugStringConvertible, CustomReflectable {
-  /// What happened, without anything that must stay secret.
+  /// What happened and, if that is known, what helps, without anything that must stay secret.
   public var description: String {
-    var text = code.description
+    guard let remedy else { return words }
+    return "\(words); \(remedy)"
+  }
+
+  /// What helps, if that is known.
+  public var remedy: String? { loginRefusal?.remedy }
+
+  /// What happened.
+  public var words: String {
+    var text = loginRefusal?.words ?? code.description
     if let sqlState { text += " (SQLSTATE \(sqlState))" }
     if isContentRefused {
       text += ": a value has the wrong form"

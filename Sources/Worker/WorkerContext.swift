@@ -74,6 +74,17 @@ struct WorkerContext: Sendable {
     return dice.wait(error.cause == .refused ? .refused : .database, failures: failures)
   }
 
+  /// Tells the ledger that the database refuses to record work on a reward, so that operators see who refuses.
+  func note(_ refusal: RefusedWork?) async {
+    guard let refusal else { return }
+    do throws(StoreError) {
+      try await store.note(refusal, worker: configuration.id)
+    } catch {
+      // The reward comes back to somebody when its lease has run out.
+      logger.debug("could not record a refusal", metadata: ["error": "\(error)"])
+    }
+  }
+
   /// Carries out what no stop has to wait for: when the worker drains, it is cancelled.
   func untilDrain<Value: Sendable>(_ body: @escaping @Sendable () async -> Value) async -> Value {
     await withTaskGroup(of: Value?.self) { group in
@@ -148,6 +159,8 @@ extension WorkerContext {
       pause: pause,
       counts: counts
     )
+    // Otherwise the end of a short pause would be found by the next heartbeat only.
+    signals.requestHeartbeat()
   }
 }
 

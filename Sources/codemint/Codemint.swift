@@ -4,7 +4,7 @@
 // `Daemon` (Daemon/) from the other modules, and runs it until a signal comes. `demo` (Demo/) does
 // the same against a private Postgres and a sandbox. Doctor/, Probe/, Audit/ and Bench/ hold what these
 // commands do. Console/ writes to terminals, Logging/ writes the log, Systemd/ talks to the service
-// manager, Web/ serves the status page. ExitStatus.swift maps errors to exit statuses.
+// manager, Web/ serves the status page, Webhooks/ sends events to other systems. ExitStatus.swift maps errors to exit statuses.
 
 import ArgumentParser
 import CMalloc
@@ -24,13 +24,15 @@ struct Codemint: AsyncParsableCommand {
       Settings come from flags, the environment (CODEMINT_...), systemd credentials and \
       /etc/codemint/codemint.yaml, in this order; that file explains them. Each command logs in to \
       the database that the settings name. The daemon needs the role codemint_worker, producers need \
-      codemint_producer, operators need codemint_operator, and export needs codemint_reader. \
+      codemint_producer, operators need codemint_operator, and export needs codemint_reader, or for a \
+      producer's own jobs codemint_producer. \
       `codemint doctor` says what is missing.
 
       Exit statuses: 0 all went well; 1 the result was not reached; 64 wrong command line; 65 the \
       input was refused; 69 something needed is missing; 70 an error in codemint itself; 74 the \
       output could not be written; 75 try again later; 77 not permitted; 78 wrong setting or \
-      schema. If the reader of a pipe is gone, a command ends quietly, as by SIGPIPE. On a terminal, \
+      schema. With --json, the error is one JSON object on standard error. If the reader of a pipe is \
+      gone, a command ends quietly, as by SIGPIPE. On a terminal, \
       states have colours, unless NO_COLOR is set, TERM is dumb, or --no-color is given.
       """,
     version: Version.current,
@@ -38,7 +40,8 @@ struct Codemint: AsyncParsableCommand {
       CommandGroup(
         name: "Daemon",
         subcommands: [
-          RunCommand.self, MigrateCommand.self, DoctorCommand.self, ProbeCommand.self,
+          RunCommand.self, HealthCommand.self, MigrateCommand.self, DoctorCommand.self,
+          ProbeCommand.self,
         ]
       ),
       CommandGroup(
@@ -54,7 +57,7 @@ struct Codemint: AsyncParsableCommand {
           CancelCommand.self, PauseCommand.self, ResumeCommand.self, RetryCommand.self,
           ApproveCommand.self, ResolveCommand.self, PriorityCommand.self, LimitsCommand.self,
           FollowSyncCommand.self, AcceptAPICommand.self, AcceptClusterCommand.self,
-          PurgeCommand.self,
+          PurgeCommand.self, WebhookCommand.self,
           AuditCommand.self,
         ]
       ),

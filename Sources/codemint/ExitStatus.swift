@@ -36,20 +36,68 @@ enum ExitStatus: Int32, Sendable, CaseIterable {
   case config = 78
 }
 
-/// An error as a command reports it: one message for a person, and the exit status.
+/// An error as a command reports it: one message for a person, or with `--json` an object for a program,
+/// and the exit status.
 struct Failure {
   private let error: any Error
+  private let isForPrograms: Bool
 
-  init(_ error: any Error) {
+  /// - Parameter arguments: The command line. It is looked at as it was given, since it may be what is wrong.
+  init(_ error: any Error, arguments: [String] = CommandLine.arguments) {
     self.error = error
+    isForPrograms = arguments.prefix { $0 != "--" }.contains("--json")
   }
 
   /// Prints the message to standard error and ends the process.
   func exit() -> Never {
     if case OutputError.readerGone = error { Self.endQuietly() }
     guard let status else { endAsParsed() }
-    Complaint.say("codemint: \(error)")
+    complain(status.rawValue, "codemint: \(error)")
     Glibc.exit(status.rawValue)
+  }
+
+  private func complain(_ status: Int32, _ text: String) {
+    Complaint.say(isForPrograms ? (try? FileDescriptor.jsonLine(report(status))) ?? text : text)
+  }
+
+  /// What stands in place of the message with `--json`.
+  struct Report: Encodable {
+    struct Content: Encodable, Equatable {
+      let status: Int32
+      let sqlState: String?
+      let message: String
+      let remedy: String?
+
+      /// Members that are null are there all the same.
+      func encode(to encoder: any Encoder) throws {
+        var container = encoder.container(keyedBy: Key.self)
+        try container.encode(status, forKey: .status)
+        try container.encode(sqlState, forKey: .sqlState)
+        try container.encode(message, forKey: .message)
+        try container.encode(remedy, forKey: .remedy)
+      }
+
+      private enum Key: String, CodingKey {
+        case status, message, remedy
+        case sqlState = "sqlstate"
+      }
+    }
+
+    let error: Content
+  }
+
+  func report(_ status: Int32) -> Report {
+    let (message, remedy): (String, String?) =
+      switch error {
+      case let error as PostgresError: (error.words, error.remedy)
+      case let error as CommandError: (error.words, error.remedy)
+      case _ where self.status != nil: ("\(error)", nil)
+      default: (Codemint.message(for: error), "codemint COMMAND --help describes the command line")
+      }
+    let sqlState = (error as? PostgresError)?.sqlState
+    return Report(
+      error: .init(status: status, sqlState: sqlState, message: message, remedy: remedy)
+    )
   }
 
   /// Ends as a program that does not ignore SIGPIPE does when the reader of its output is gone.
@@ -66,7 +114,7 @@ struct Failure {
     let code = Codemint.exitCode(for: error)
     guard !text.isEmpty else { Glibc.exit(code.rawValue) }
     guard code == .success else {
-      Complaint.say(text)
+      complain(code.rawValue, text)
       Glibc.exit(code.rawValue)
     }
     do throws(OutputError) {
@@ -127,7 +175,8 @@ struct Failure {
     switch (sqlState, sqlState.prefix(2)) {
     case ("42501", _), (_, "28"): return .noPermission
     case ("3D000", _): return .config
-    case (_, "22"), (_, "23"): return .data
+    // P0001 is what somebody's own trigger raises.
+    case (_, "22"), (_, "23"), ("P0001", _): return .data
     case (_, let kind) where passing.contains(kind): return .temporaryFailure
     default:
       return error.isConnectionLost || error.isOutcomeUnknown ? .temporaryFailure : .software
@@ -145,10 +194,16 @@ struct Failure {
 /// An error that a command itself reports.
 struct CommandError: Error, CustomStringConvertible {
   let status: ExitStatus
-  let description: String
+  /// What happened.
+  let words: String
+  /// What helps, if `words` do not say it.
+  let remedy: String?
 
-  init(_ status: ExitStatus, _ description: String) {
+  init(_ status: ExitStatus, _ words: String, remedy: String? = nil) {
     self.status = status
-    self.description = description
+    self.words = words
+    self.remedy = remedy
   }
+
+  var description: String { [words, remedy].compactMap(\.self).joined(separator: "; ") }
 }

@@ -48,6 +48,7 @@ struct BenchTests {
       let jobs: Int
       let codesPerSecond: Double
       let copyPerSecond: Double
+      let ledgerCPU: Double
       let peakResident: Int
       let samples: [Sample]
     }

@@ -27,13 +27,50 @@ struct DatabaseStatusTests {
       let url = stage.database.passwordURL
       let name = stage.database.name
       for (changed, status, words) in [
-        (url.replacing("@", with: "X@"), Int32(77), "password authentication failed"),
-        (url.replacing("/\(name)", with: "/nowhere"), 78, "does not exist"),
+        (url.replacing("@", with: "X@"), Int32(77), "codemint: the server refuses the password"),
+        (
+          url.replacing("/\(name)", with: "/nowhere"), 78,
+          "codemint: the database does not exist"
+        ),
         ("postgresql://nobody@127.0.0.1:1/none", 75, "refused"),
       ] {
         let process = try stage.codemint(["status"], ["CODEMINT_DATABASE_URL": changed])
         #expect(try await process.end() == .status(status), "\(words)")
         #expect(process.errors.count(words) == 1)
+      }
+    }
+  }
+
+  @Test(
+    "with --json an error is one JSON object on standard error, whatever went wrong, and the status is the same"
+  )
+  func json() async throws {
+    try await Stage.play { stage in
+      let nowhere = stage.database.passwordURL.replacing(
+        "/\(stage.database.name)",
+        with: "/nowhere"
+      )
+      let lacking = Reward.first.dropLast()
+      for (arguments, environment, status, words, sqlState) in [
+        (["status", "--json"], ["CODEMINT_DATABASE_URL": nowhere], 78, "does not exist", "3D000"),
+        (["status", "--json", "nine"], [:], 64, "nine", nil),
+        (["enqueue", "\(lacking)", "5", "--json"], [:], 64, "must be a UUID", nil),
+        (["why", "99", "--json"], [:], 65, "99", nil),
+        (["enqueue", Reward.first, "0", "--json"], [:], 65, "count must be from 1", nil),
+        (["status", "--json"], ["CODEMINT_LIMITS_BURST": "5x"], 78, "CODEMINT_LIMITS_BURST", nil),
+      ] as [([String], [String: String], Int, String, String?)] {
+        let process = try stage.codemint(arguments, environment)
+        #expect(try await process.end() == .status(Int32(status)), "\(arguments)")
+        let lines = try await process.errors.whole()
+        #expect(lines.count == 1, "\(lines)")
+        let object = try #require(
+          try JSONSerialization.jsonObject(with: Data(lines.joined().utf8)) as? [String: Any]
+        )
+        let error = try #require(object["error"] as? [String: Any])
+        #expect(error["status"] as? Int == status)
+        #expect((error["message"] as? String)?.contains(words) == true, "\(error)")
+        #expect(error["sqlstate"] as? String == sqlState)
+        #expect(error.keys.contains("remedy"))
       }
     }
   }
@@ -54,15 +91,35 @@ struct DatabaseStatusTests {
     }
   }
 
-  @Test("a daemon whose login is refused says so, and not that the database does not answer")
-  func refusedLogin() async throws {
+  @Test("a daemon whose password is refused says so, and not that the database does not answer")
+  func refusedPassword() async throws {
     try await Stage.play { stage in
       let url = stage.database.passwordURL.replacing("@", with: "X@")
       let daemon = try stage.daemon(["CODEMINT_DATABASE_URL": url])
-      try await daemon.errors.line("the database refuses the login; trying until it accepts it")
+      let line = try await daemon.errors.line(
+        "the server refuses the password; trying until it accepts it"
+      )
+      #expect(line.contains("correct the user or the password in the URL"))
       daemon.send(SIGTERM)
       #expect(try await daemon.end() == .status(0))
       #expect(daemon.errors.count("the database does not answer") == 0)
+    }
+  }
+
+  @Test("a daemon without its database says so, and goes on once somebody has created it")
+  func absentDatabase() async throws {
+    try await Stage.play(.empty) { stage in
+      let (url, later) = (stage.database.url, "\(stage.database.name)_later")
+      let daemon = try stage.daemon([
+        "CODEMINT_DATABASE_URL": url.replacing("/\(stage.database.name)", with: "/\(later)")
+      ])
+      let line = try await daemon.errors.line("the database does not exist; trying until it does")
+      #expect(line.contains("create the database, or correct its name in the URL"))
+      try await stage.database.run("CREATE DATABASE \(later)")
+      // It is there, and has no tables.
+      #expect(try await daemon.end() == .status(78))
+      #expect(daemon.errors.count("run `codemint migrate`") == 1)
+      try await stage.database.run("DROP DATABASE \(later)")
     }
   }
 }

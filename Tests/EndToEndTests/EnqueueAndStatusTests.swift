@@ -103,8 +103,8 @@ struct EnqueueAndStatusTests {
       let table = try stage.codemint(["status"], Self.noKey)
       #expect(try await table.end() == .status(0))
       let lines = try await table.output.whole()
-      #expect(lines.first == "all well: no open jobs")
-      let account = "account open, API \(stage.baseURL) (a stand-in: no code of it is real), "
+      #expect(lines.first == "all well: no open jobs; 1 job has failed within a day")
+      let account = "account open, API \(stage.baseURL) (SANDBOX: no code of it is real), "
       #expect(lines.contains(account + "500 requests/s, 0 in flight, 1 worker(s)"))
       #expect(lines.contains { $0.split(separator: " ").prefix(3) == ["JOB", "STATE", "ISSUED"] })
       #expect(
@@ -176,7 +176,7 @@ struct EnqueueAndStatusTests {
       #expect(try await status.end() == .status(0))
       let lines = try await status.output.whole()
       #expect(lines.first == "NO DAEMON RUNNING; 1 job needs you")
-      #expect(lines.contains("  codemint retry 2 --note 'why'"))
+      #expect(lines.contains("  codemint retry 2 --note 'why'  # when the cause has been mended"))
       let rows = lines.drop { !$0.contains("STATE") }.dropFirst()
       #expect(rows.first?.split(separator: " ").prefix(2) == ["2", "queued,held"])
       #expect(rows.first?.hasSuffix("forbidden: not this one") == true)
@@ -187,7 +187,11 @@ struct EnqueueAndStatusTests {
       #expect(try await why.end() == .status(0))
       let words = try await why.output.whole()
       #expect(words.contains("reason      held: forbidden: not this one"))
-      #expect(words.contains("helps       codemint retry 2 --note 'why'"))
+      #expect(
+        words.contains(
+          "helps       codemint retry 2 --note 'why'  # when the cause has been mended"
+        )
+      )
       let missing = try stage.codemint(["why", "999"], Self.noKey)
       #expect(try await missing.end() == .status(65))
 
@@ -197,6 +201,7 @@ struct EnqueueAndStatusTests {
           ["priority", "1", "3"], "job 3 has priority 1: nothing was done, because it had it before"
         ),
         (["limits", "--burst", "3"], "set; the first daemon that starts brings the other limits"),
+        (["limits"], "no limits are in force: no daemon has started yet"),
       ] {
         let process = try stage.codemint(arguments, Self.noKey)
         #expect(try await process.end() == .status(0))
@@ -213,7 +218,9 @@ struct EnqueueAndStatusTests {
       let calls = try stage.codemint(["calls"], Self.noKey)
       #expect(try await calls.end() == .status(0))
       #expect(try await calls.output.whole() == ["none"])
-      for arguments in [["purge", "1"], ["limits"], ["status", "--state", "odd"]] {
+      for arguments in [
+        ["purge", "1"], ["limits", "--reset", "--burst", "3"], ["status", "--state", "odd"],
+      ] {
         #expect(
           try await stage.codemint(arguments, Self.noKey).end() == .status(64),
           "\(arguments)"
@@ -225,6 +232,31 @@ struct EnqueueAndStatusTests {
           "\(arguments)"
         )
       }
+    }
+  }
+
+  @Test("enqueue --check inserts nothing, and says whether such a job would be taken")
+  func checked() async throws {
+    try await Stage.play { stage in
+      for (count, status, words) in [
+        ("10", 0, "it would be taken"), ("0", 65, "it would be refused"),
+      ] {
+        let plain = try stage.codemint(["enqueue", Reward.first, count, "--check"], Self.noKey)
+        #expect(try await plain.end() == .status(Int32(status)))
+        #expect(plain.output.count(words) == 1 && plain.output.count("no daemon is at work") == 1)
+        let json = try stage.codemint(
+          ["enqueue", Reward.first, count, "--check", "--json"],
+          Self.noKey
+        )
+        #expect(try await json.end() == .status(Int32(status)))
+        let text = try await json.output.whole().joined(separator: "\n")
+        let found = try #require(
+          try JSONSerialization.jsonObject(with: Data(text.utf8)) as? [String: Any]
+        )
+        #expect(found["taken"] as? Bool == (status == 0))
+        #expect((found["findings"] as? [[String: Any]])?.first?["about"] as? String == "job")
+      }
+      #expect(try await stage.database.number("(SELECT count(*) FROM codemint.jobs)") == 0)
     }
   }
 }

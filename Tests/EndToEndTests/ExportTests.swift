@@ -22,6 +22,7 @@ struct ExportTests {
       let exported = lines.dropFirst().map { String($0.split(separator: ",")[1]) }
       let isWhole = Set(exported) == made
       #expect(isWhole && exported.count == made.count)
+      #expect(csv.errors.count("a stand-in: none of them is real") == 1)
 
       let path = "\(stage.directory)/codes.jsonl"
       let file = try stage.codemint(["export", "1", "--format", "jsonl", "--output", path])
@@ -48,6 +49,9 @@ struct ExportTests {
       #expect(try await nowhere.end() == .status(74))
       let wrong = try stage.codemint(["export", "7", "--format", "xml"])
       #expect(try await wrong.end() == .status(64))
+      let column = try stage.codemint(["export", "7", "--columns", "id,price"])
+      #expect(try await column.end() == .status(64))
+      #expect(column.errors.count("there is no column \"price\"; there are id, code,") == 1)
     }
   }
 }

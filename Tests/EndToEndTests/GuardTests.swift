@@ -56,6 +56,35 @@ struct GuardTests {
     }
   }
 
+  @Test("an API is a stand-in if its answers say so, and the page, status and export show it")
+  func saysSo() async throws {
+    try await Stage.play { stage in
+      let web = try Web()
+      _ = try stage.daemon(["CODEMINT_HTTP_LISTEN": web.address])
+      try await stage.database.insert(Job(Reward.first, 7))
+      try await stage.database.allEnded()
+      try await stage.database.until(
+        "EXISTS (SELECT FROM codemint.stand_ins s WHERE s.api = '\(stage.baseURL)')"
+      )
+      for isSaid in [true, false] {
+        // By its address alone it would be an API like any other from here on.
+        try await stage.database.run(
+          """
+          CREATE OR REPLACE FUNCTION codemint.stays_here(p_api text) RETURNS boolean LANGUAGE sql IMMUTABLE
+          AS 'SELECT false'
+          """
+        )
+        if !isSaid { try await stage.database.run("DELETE FROM codemint.stand_ins") }
+        let status = try stage.codemint(["status"])
+        let export = try stage.codemint(["export", "1"])
+        for text in [
+          try await status.output.whole().joined(), try await export.errors.whole().joined(),
+        ] { #expect(text.contains("SANDBOX") == isSaid, "\(text)") }
+        try await Patience.until { try await web.get("/").body.contains(">SANDBOX<") == isSaid }
+      }
+    }
+  }
+
   @Test(
     "three daemons, 50 jobs, 10,000 codes a day: exactly 10,000 are asked for, whoever is killed when"
   )

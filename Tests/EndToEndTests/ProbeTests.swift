@@ -117,6 +117,8 @@ struct ProbeTests {
     Shape(.prefix(.upper), on: .generate, differing: ["prefix"]),
     Shape(.prefix(.lower), on: .generate, differing: ["prefix"]),
     Shape(.prefix(.plain), on: .generate, differing: ["prefix"]),
+    Shape(.prefix(.upperPlain), on: .generate, differing: ["prefix"]),
+    Shape(.prefix(.lowerPlain), on: .generate, differing: ["prefix"]),
     Shape(.prefix(.cut(4)), on: .generate, differing: ["prefix"]),
     Shape(.prefix(.dropped), on: .generate, differing: ["prefix"]),
     Shape(
@@ -224,22 +226,89 @@ struct ProbeTests {
     }
   }
 
-  @Test("interrupted while its codes are made it says which jobs go on, and they do")
+  @Test(
+    "while its codes are made it says what it waits for; interrupted it says which job goes on, and inserts no other"
+  )
   func interruptedSpending() async throws {
     try await Stage.play(api: Self.api) { stage in
-      try stage.sandbox.setFaults(
-        FaultPlan(seed: 3, rules: [FaultRule(.generate, .hang(seconds: 2), first: 1)])
-      )
+      let late = FaultRule(.generate, .hang(seconds: 6), first: 1, reward: Reward.first)
+      try stage.sandbox.setFaults(FaultPlan(seed: 3, rules: [late]))
       _ = try stage.daemon()
       try await stage.database.until("EXISTS (SELECT FROM codemint.workers)")
       let probe = try stage.codemint(["probe", Reward.first, "--codes", "7", "--yes"])
-      try await stage.requests(1)
+      try await probe.errors.line("codemint: job 1 waits: calls for its last 1 codes are out")
       probe.send(SIGINT)
       #expect(try await probe.end() == .status(75))
-      #expect(try await probe.output.whole().last?.hasPrefix("interrupted; ") == true)
-      #expect(try await probe.errors.whole().contains { $0.contains("inserted job(s) 1, 2, 3;") })
+      let lines = try await probe.output.whole()
+      #expect(lines.last?.hasPrefix("interrupted; ") == true)
+      #expect(
+        lines.contains { $0.hasSuffix("seen: 0 of 1 codes came in answers; job 1 is running") }
+      )
+      #expect(lines.contains { $0.hasPrefix("ok       unknown reward") })
+      #expect(try await probe.errors.whole().contains { $0.contains("inserted job 1; it goes on") })
       try await stage.database.allEnded()
-      #expect(try await stage.count() == Stage.Count(stored: 7, distinct: 7, made: 7))
+      #expect(try await stage.count() == Stage.Count(stored: 1, distinct: 1, made: 1))
+      #expect(try await stage.database.number("SELECT count(*) FROM codemint.jobs") == 1)
+    }
+  }
+
+  @Test(
+    "if a call of it is held, it ends and says which, why, and what helps; the next one spends nothing"
+  )
+  func held() async throws {
+    try await Stage.play(api: Self.api) { stage in
+      let other = FaultRule(.generate, .status(200, made: .all), reward: Reward.first)
+      try stage.sandbox.setFaults(FaultPlan(seed: 3, rules: [other]))
+      _ = try stage.daemon(["CODEMINT_RECONCILE_LISTING_GAP_SECONDS": "1"])
+      try await stage.database.until("EXISTS (SELECT FROM codemint.workers)")
+      for round in 1...2 {
+        let probe = try stage.codemint(["probe", Reward.first, "--codes", "7", "--yes"])
+        #expect(try await probe.end() == .status(1))
+        let lines = try await probe.output.whole()
+        let last = lines.last ?? ""
+        #expect(last.contains("of job 1 is held until a person decides"), "\(last)")
+        #expect(last.contains("the answer had status 200"), "\(last)")
+        #expect(last.contains("codemint why 1 says more"), "\(last)")
+        #expect(last.contains("differ from what codemint assumes: codes, answers"), "\(last)")
+        #expect(last.hasPrefix("nothing more was spent") == (round == 2), "\(last)")
+        #expect(lines.contains { $0.hasPrefix("ok       unknown reward") })
+        #expect(
+          lines.contains { $0.contains("takes only 201 for an answer with codes: 200 leaves") }
+        )
+        #expect(stage.sandbox.truth.codes == 1)
+        #expect(try await stage.database.number("SELECT count(*) FROM codemint.jobs") == 1)
+      }
+    }
+  }
+
+  @Test(
+    "the codes of a probe accept an API that has never answered; if other jobs wait, none is spent"
+  )
+  func firstContact() async throws {
+    try await Stage.play(api: Self.api) { stage in
+      _ = try stage.daemon()
+      try await stage.database.until("EXISTS (SELECT FROM codemint.workers)")
+      // From here on the stand-in is as an API elsewhere, which costs money.
+      try await stage.database.run(
+        """
+        CREATE OR REPLACE FUNCTION codemint.stays_here(p_api text) RETURNS boolean LANGUAGE sql IMMUTABLE
+        AS 'SELECT false'
+        """
+      )
+      try await stage.database.insert(Job(Reward.first, 10), Job(Reward.first, 10))
+      let refused = try stage.codemint(["probe", Reward.first, "--codes", "9", "--yes"])
+      #expect(try await refused.end() == .status(69))
+      try await refused.errors.line("no job was inserted, because others wait")
+      #expect(stage.sandbox.truth.codes == 0)
+      #expect(try await stage.database.number("SELECT count(*) FROM codemint.jobs") == 2)
+      try await stage.database.run("SELECT codemint.cancel_job(id) FROM codemint.jobs")
+      let (seen, status) = try await Self.probe(stage, ["--codes", "9", "--yes"])
+      #expect(seen.codes == 9 && status == .status(0))
+      #expect(
+        try await stage.database.texts("SELECT note FROM codemint.api_acceptances") == [
+          "its first answer"
+        ]
+      )
     }
   }
 

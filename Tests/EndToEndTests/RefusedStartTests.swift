@@ -28,7 +28,7 @@ struct RefusedStartTests {
     Mistake(
       testDescription: "the key in the file",
       file: "# secrets\napi:\n  key: never-to-be-shown\n",
-      says: ["api.key", "codemint.yaml, line 3", "the key must not be in this file"]
+      says: ["api.key", "codemint.yaml, line 3", "this secret must not be in this file"]
     ),
     Mistake(
       testDescription: "limits out of their range",

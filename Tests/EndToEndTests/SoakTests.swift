@@ -142,7 +142,7 @@ struct Soak {
     Disturbance(
       name: "heads of queues forgotten",
       begins:
-        "UPDATE codemint.rewards SET queue_priority = NULL, new_since = NULL, new_job = NULL, queue_head = NULL"
+        "UPDATE codemint.rewards SET queue_priority = NULL, new_job = NULL, queue_head = NULL"
     ),
     Disturbance(
       name: "counters wrong",

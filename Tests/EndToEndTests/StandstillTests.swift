@@ -87,17 +87,37 @@ struct StandstillTests {
         """
       #expect(try await stage.database.holds(kept))
 
-      try await stage.database.run(
-        """
-        CREATE FUNCTION public.refuse() RETURNS trigger LANGUAGE plpgsql
-          AS $$ BEGIN RAISE EXCEPTION 'not today'; END $$;
-        CREATE TRIGGER refuse BEFORE INSERT ON codemint.rewards
-          FOR EACH ROW EXECUTE FUNCTION public.refuse();
-        """
-      )
+      try await stage.refuse("BEFORE INSERT ON codemint.rewards")
       let ill = try stage.codemint(["doctor"])
       #expect(try await ill.end() == .status(1))
-      #expect(ill.output.count("not today") == 1)
+      #expect(ill.output.count("not this one") == 1)
+    }
+  }
+
+  @Test("a table that somebody has to itself: status, why and the page name who, and how to end it")
+  func tableLocked() async throws {
+    try await Stage.play { stage in
+      let web = try Web()
+      let daemon = try stage.daemon(["CODEMINT_HTTP_LISTEN": web.address])
+      try await daemon.errors.line("web server listens")
+      try await stage.database.insert(Job(Reward.first, 10))
+      try await stage.database.allEnded()
+      try await stage.database.whileLocked("codemint.jobs") {
+        let holder = "the table jobs is locked by postgres, pid "
+        for arguments in [["status"], ["why", "1"]] {
+          let command = try stage.codemint(arguments)
+          #expect(try await command.end() == .status(75))
+          #expect(
+            command.errors.count(holder) == 1 && command.errors.count("pg_terminate_backend(") == 1
+          )
+        }
+        for page in ["/", "/jobs/1", "/status.json"] {
+          let answer = try await web.get(page)
+          #expect(answer.status == 503 && answer.body.contains(holder), "\(answer.body)")
+        }
+      }
+      #expect(try await stage.codemint(["status"]).end() == .status(0))
+      try await Patience.until { try await web.get("/").status == 200 }
     }
   }
 
@@ -227,8 +247,7 @@ struct StandstillTests {
         try await stage.database.run(
           """
           TRUNCATE codemint.pending_placements;
-          UPDATE codemint.rewards SET queue_priority = NULL, new_since = NULL, new_job = NULL,
-            queue_head = NULL
+          UPDATE codemint.rewards SET queue_priority = NULL, new_job = NULL, queue_head = NULL
           WHERE reward_id IN (SELECT reward_id FROM codemint.rewards FOR UPDATE SKIP LOCKED);
           UPDATE codemint.account SET in_flight = in_flight + 3;
           UPDATE codemint.healing SET checked_at = NULL;

@@ -4,6 +4,10 @@ import Testing
 
 @Suite("A daemon that is stopped past its lease and continued", .timeLimit(Patience.limit))
 struct StoppedDaemonTests {
+  /// An answer that leaves time enough to stop the daemon first, and is there before its lease of five
+  /// seconds is over.
+  private static let late = Fault.latency(seconds: 4)
+
   @Test("rule 3: it sends nothing on the lease that it lost")
   func sendsNothing() async throws {
     try await Stage.play { stage in
@@ -38,7 +42,7 @@ struct StoppedDaemonTests {
   func lateAnswer() async throws {
     // It cannot be known by listing, so that nothing but its own answer ends the doubt.
     let rules = [
-      FaultRule(.generate, .latency(seconds: 0.5), times: 1), FaultRule(.list, .status(503)),
+      FaultRule(.generate, Self.late, times: 1), FaultRule(.list, .status(503)),
     ]
     let api = SandboxConfiguration(faults: FaultPlan(rules: rules))
     try await Stage.play(api: api) { stage in
@@ -60,7 +64,7 @@ struct StoppedDaemonTests {
 
   @Test("rule 6: one whose codes were adopted meanwhile changes nothing")
   func afterAdoption() async throws {
-    let late = FaultRule(.generate, .latency(seconds: 0.5), reward: Reward.first, times: 1)
+    let late = FaultRule(.generate, Self.late, reward: Reward.first, times: 1)
     let api = SandboxConfiguration(faults: FaultPlan(rules: [late]))
     try await Stage.play(api: api) { stage in
       let settings = ["CODEMINT_LEASE_SECONDS": "5", "CODEMINT_LOG_LEVEL": "debug"]

@@ -22,7 +22,7 @@ struct WebTests {
       let page = try await web.get("/")
       #expect(
         page.status == 200
-          && page.body.contains("<title>\u{2713} all well: no open jobs - codemint")
+          && page.body.contains("<title>\u{2713} all well: no open jobs; 1 job has failed")
       )
       #expect(page.body.contains("prefix SUMMER") && page.body.contains("database "))
       let job = try await web.get("/jobs/1")
@@ -98,6 +98,35 @@ struct WebTests {
       let daemon = try stage.daemon(["CODEMINT_HTTP_LISTEN": everywhere])
       try await daemon.errors.line("web server listens")
       #expect(try await web.get("/metrics", host: "shop-1.example:9420").status == 200)
+    }
+  }
+
+  @Test("codemint health ends as the daemon's health checks answer, wherever the daemon listens")
+  func healthCommand() async throws {
+    try await Stage.play { stage in
+      let web = try Web()
+      let listen = [
+        "CODEMINT_HTTP_LISTEN": web.address.replacing("127.0.0.1", with: "0.0.0.0"),
+        // No database: the daemon waits for it.
+        "CODEMINT_DATABASE_URL": "postgresql://nobody@127.0.0.1:1/none",
+      ]
+      let nobody = try stage.codemint(["health"], listen)
+      #expect(try await nobody.end() == .status(1))
+      #expect(nobody.output.count("does not answer") == 1)
+
+      let daemon = try stage.daemon(listen)
+      try await daemon.errors.line("web server listens")
+      let healthy = try stage.codemint(["health"], listen)
+      #expect(try await healthy.end() == .status(0))
+      #expect(healthy.output.all == ["ok"])
+      let waiting = try stage.codemint(["health", "--ready"], listen)
+      #expect(try await waiting.end() == .status(1))
+      #expect(
+        waiting.output.all == [try await web.get("/readyz").body.trimmingCharacters(in: .newlines)]
+      )
+
+      let without = try stage.codemint(["health"], ["CODEMINT_HTTP_LISTEN": ""])
+      #expect(try await without.end() == .status(78))
     }
   }
 

@@ -116,6 +116,11 @@ public final class MemoryStore: Store {
     try request { ledger, _ throws(StoreError) in ledger.forgetRefusal(of: call) }
   }
 
+  /// See `Store.note(_:worker:)`.
+  public func note(_ refusal: RefusedWork, worker: WorkerID) async throws(StoreError) {
+    try request { ledger, _ throws(StoreError) in ledger.note(refusal, worker: worker) }
+  }
+
   /// See `Store.retire`.
   public func retire(_ worker: WorkerID) async throws(StoreError) {
     try request { ledger, now throws(StoreError) in ledger.retire(worker) }

@@ -93,6 +93,12 @@ open class RemoteStore: Store, @unchecked Sendable {
     }
   }
 
+  open func note(_ refusal: RefusedWork, worker: WorkerID) async throws(StoreError) {
+    try await request(.refusal) { () throws(StoreError) in
+      try await memory.note(refusal, worker: worker)
+    }
+  }
+
   open func retire(_ worker: WorkerID) async throws(StoreError) {
     try await request(.retire) { () throws(StoreError) in try await memory.retire(worker) }
   }

@@ -128,6 +128,8 @@ struct DeadlineTests {
     let database = try await first.query("SELECT current_database()").one().text(0)
     for setting in [
       "default_transaction_isolation = 'serializable'", "idle_session_timeout = '1min'",
+      "enable_indexscan = off", "enable_sort = off", "jit = on", "temp_file_limit = 0",
+      "work_mem = 64",
     ] {
       try await first.script("ALTER DATABASE \"\(database)\" SET \(setting)")
     }
@@ -138,6 +140,9 @@ struct DeadlineTests {
         == "read committed"
     )
     #expect(try await connection.query("SHOW idle_session_timeout").one().text(0) == "0")
+    #expect(try await connection.query("SHOW enable_indexscan").one().text(0) == "on")
+    #expect(try await connection.query("SHOW enable_sort").one().text(0) == "on")
+    #expect(try await connection.query("SHOW jit").one().text(0) == "off")
     await connection.close()
   }
 }

@@ -143,10 +143,35 @@ struct ErrorTests {
     #expect(state(head + #"FATAL:  role "a" is not permitted to log in"#) == "28000")
     #expect(state(head + #"FATAL:  database "b" does not exist"#) == "3D000")
     #expect(state(away) == nil && state(away + "\n" + noEntry) == nil)
-    #expect(state(head + "FATAL:  sorry, too many clients already") == nil)
-    #expect(state(head + #"FATAL:  too many connections for role "a""#) == nil)
+    #expect(state(head + "FATAL:  sorry, too many clients already") == "53300")
+    #expect(state(head + #"FATAL:  too many connections for role "a""#) == "53300")
+    #expect(state(head + #"FATAL:  too many connections for database "a""#) == "53300")
     #expect(state("") == nil)
     #expect(LoginRefusal.sqlState(of: "anything", needsPassword: true) == "28P01")
+  }
+
+  @Test("a login that is refused says what happened and what helps, each kind in its own words")
+  func refusedLoginWords() {
+    func text(_ sqlState: String) -> String {
+      var error = PostgresError(.connectFailed, "FATAL: no")
+      error.sqlState = sqlState
+      return error.description
+    }
+    #expect(
+      text("3D000")
+        == """
+        the database does not exist (SQLSTATE 3D000): FATAL: no; create the database, or correct its \
+        name in the URL
+        """
+    )
+    #expect(
+      text("28P01")
+        == """
+        the server refuses the password (SQLSTATE 28P01): FATAL: no; correct the user or the \
+        password in the URL
+        """
+    )
+    #expect(text("28000").hasPrefix("the server does not let the role in (SQLSTATE 28000)"))
   }
 
   @Test("a parameter shows its type only")

@@ -20,6 +20,27 @@ struct ListenerTests {
     #expect(second?.payload == "é")
   }
 
+  @Test("told of the latest only, it takes a flood in few steps and misses no channel")
+  func flood() async throws {
+    let settings = try await TestServer.database()
+    var events = Listener(settings, channels: ["jobs", "control"], onlyLatest: true)
+      .makeAsyncIterator()
+    #expect(await events.next().isListening)
+    let sender = try await Connection.open(settings)
+    _ = try await sender.query(
+      """
+      SELECT count(pg_notify(CASE n WHEN 7 THEN 'control' ELSE 'jobs' END, n::text))
+      FROM generate_series(1, 20000) AS n
+      """
+    )
+    var told: [String] = []
+    while told.last != "jobs 20000" {
+      let notification = try #require(await events.next().notification)
+      told.append("\(notification.channel) \(notification.payload)")
+    }
+    #expect(told.count < 2000 && told.count { $0 == "control 7" } == 1)
+  }
+
   @Test("gets long payloads through TLS, however they are cut")
   func longPayloads() async throws {
     try await Certificates.withServer { settings in

@@ -32,6 +32,21 @@ struct ContractTests {
     }
   }
 
+  @Test("each answer says that it is a stand-in's, so that nobody takes its codes for real ones")
+  func standIn() async throws {
+    try await withSandbox { (caller) async throws in
+      for (method, path, body) in [
+        ("POST", "/v1/rewards/\(Caller.reward)/codes/generate", #"{"count":2}"#),
+        ("POST", "/v1/rewards/\(Caller.reward)/codes/generate", #"{"count":0}"#),
+        ("GET", "/v1/team", ""), ("GET", "/v1/rewards/\(Caller.reward)/codes", ""),
+        ("GET", "/nothing", ""),
+      ] {
+        let answer = try await caller.call(method, path, body: body)
+        #expect(answer.headers["codemint-stand-in"] == "codemint sandbox", "\(method) \(path)")
+      }
+    }
+  }
+
   @Test(
     "a body that the contract does not allow is refused with 400",
     arguments: [

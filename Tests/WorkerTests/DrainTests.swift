@@ -69,7 +69,7 @@ struct DrainTests {
   @Test("a claim whose answer was lost is resolved before it ends")
   func pendingClaim() throws {
     let faults: @Sendable (ShakyStore.Question, Int) -> ShakyStore.Fault? = { question, number in
-      question == .claim && number == 2 ? .answerLost : nil
+      question == .claim && number == 1 ? .answerLost : nil
     }
     let setting = Trial.Setting(poll: .seconds(60), faults: faults)
     try Trial.run(setting) { trial in
@@ -89,7 +89,7 @@ struct DrainTests {
     let locked = StoreError(.unavailable, "why", cause: .locked, sqlState: "55P03")
     let faults: @Sendable (ShakyStore.Question, Int) -> ShakyStore.Fault? = { question, number in
       guard question == .claim else { return nil }
-      return number == 2 ? .answerLost : number == 3 ? .refused(locked) : nil
+      return number == 1 ? .answerLost : number == 2 ? .refused(locked) : nil
     }
     try Trial.run(Trial.Setting(poll: .seconds(60), faults: faults)) { trial in
       await trial.time.pass(.seconds(1))

@@ -44,6 +44,27 @@ struct ReconcilingTests {
     }
   }
 
+  @Test("rule 12: a call that made nothing is decided as soon as it can be, not a heartbeat later")
+  func prompt() throws {
+    let script: @Sendable (Int, Call) -> Scene = { number, _ in
+      number == 2 ? Scene(ending: .outcome(.unknown(.timeout))) : Scene()
+    }
+    // A heartbeat comes every 20 seconds.
+    try Trial.run(.init(lease: .seconds(60), script: script)) { trial in
+      trial.issuer.startListing()
+      let clean = trial.insert(10)
+      trial.worker.wake()
+      try await untilIssued(trial, clean)
+      trial.insert(7)
+      trial.worker.wake()
+      try await trial.untilAllCompleted()
+      let call = try #require(trial.memory.ledger.calls.values.first { $0.state == .absent })
+      let listed = Duration.microseconds(try #require(call.settledAt) - call.effectiveUntil)
+      // Two listings, ten seconds apart.
+      #expect(listed >= .seconds(10) && listed < .seconds(11), "\(listed)")
+    }
+  }
+
   @Test("what a reading shows of the API is noted: the largest page, and a list that is behind")
   func sights() throws {
     let script: @Sendable (Int, Call) -> Scene = { number, _ in
@@ -63,6 +84,26 @@ struct ReconcilingTests {
       let last = try #require(trial.store.sights.last)
       #expect(last.largestPage == 17 && last.asked == ListingReader.pageSize && last.behind == nil)
       #expect(trial.issuer.codesMade == 17)
+    }
+  }
+
+  @Test("why the list of a call in doubt cannot be had is told to the ledger, until it can")
+  func listingError() throws {
+    let script: @Sendable (Int, Call) -> Scene = { number, _ in
+      number == 2 ? Scene(ending: .lost) : Scene()
+    }
+    try Trial.run(.init(script: script)) { trial in
+      trial.issuer.startListing()
+      let clean = trial.insert(10)
+      trial.worker.wake()
+      try await untilIssued(trial, clean)
+      trial.issuer.failListing(.failed("status 503"))
+      trial.insert(7)
+      trial.worker.wake()
+      try await trial.until { _ in trial.store.sights.last?.error == "status 503" }
+      trial.issuer.failListing(nil)
+      try await trial.untilAllCompleted()
+      #expect(trial.store.sights.last.map { $0.error == nil } == true)
     }
   }
 

@@ -52,6 +52,7 @@ public struct RoleSetup: Sendable {
       _ = try await connection.query(Migrator.Statements.lock)
       try await connection.script(BriefLock.setting)
       try await connection.script(Schema.current.grants)
+      _ = try await connection.query(Migrator.Statements.notePolicies)
     }
     return .done
   }

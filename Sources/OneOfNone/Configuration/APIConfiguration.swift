@@ -46,7 +46,7 @@ public struct APIConfiguration: Sendable {
     authorities = try caFile.map(Self.readAuthorities(file:))
   }
 
-  private static func readAuthorities(
+  static func readAuthorities(
     file: String
   ) throws(ConfigurationError) -> [NIOSSLCertificate] {
     let certificates: [NIOSSLCertificate]

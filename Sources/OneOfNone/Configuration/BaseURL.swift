@@ -1,12 +1,26 @@
-/// The base URL of the API: scheme, host, port and a path in front of `/v1`.
+/// A URL that requests go to: the base URL of the API, with a path in front of `/v1`, or that of a webhook.
 ///
-/// Every request carries the API key, so plain http is accepted only if requests cannot leave this
+/// Every request to the API carries the key, so plain http is accepted only if requests cannot leave this
 /// machine. A user name or password in the URL is refused, because it would get into texts.
-struct BaseURL: Hashable, Sendable {
-  /// The URL without a slash at its end, so that a path can be appended.
-  let text: String
+public struct BaseURL: Hashable, Sendable {
+  /// The URL. That of the API has no slash at its end, so that a path can be appended.
+  public let text: String
+  /// The host, without the brackets of an IPv6 address.
+  public let host: String
+  /// Whether it begins with `http://`.
+  public let isPlain: Bool
 
+  /// The base URL of the API.
   init(_ text: String) throws(ConfigurationError) {
+    try self.init(text, isWhole: false)
+  }
+
+  /// The URL of a webhook, which may end with a slash or a query.
+  public init(webhook text: String) throws(ConfigurationError) {
+    try self.init(text, isWhole: true)
+  }
+
+  private init(_ text: String, isWhole: Bool) throws(ConfigurationError) {
     let isPlain: Bool
     let afterScheme: Substring
     if let rest = Self.drop("https://", from: text) {
@@ -27,8 +41,10 @@ struct BaseURL: Hashable, Sendable {
         "must begin with https://; plain http is for 127.0.0.0/8, ::1 and localhost only"
       )
     }
-    let path = try Self.checkPath(afterScheme[end...])
+    let path = try Self.checkPath(afterScheme[end...], isWhole: isWhole)
     self.text = (isPlain ? "http://" : "https://") + authority.lowercased() + path
+    self.host = host.lowercased()
+    self.isPlain = isPlain
   }
 
   /// The host, without the brackets of an IPv6 address, after checking it and the port.
@@ -59,12 +75,16 @@ struct BaseURL: Hashable, Sendable {
     return host
   }
 
-  private static func checkPath(_ path: Substring) throws(ConfigurationError) -> Substring {
-    guard !path.contains(where: { "?#".contains($0) }) else {
-      throw error("must not have a query or a fragment")
+  private static func checkPath(
+    _ path: Substring,
+    isWhole: Bool
+  ) throws(ConfigurationError) -> Substring {
+    guard !path.contains(where: { (isWhole ? "#" : "?#").contains($0) }) else {
+      throw error(isWhole ? "must not have a fragment" : "must not have a query or a fragment")
     }
-    guard path.utf8.allSatisfy({ isLetterOrDigit($0) || "/-._~%!$&'()*+,;=:".utf8.contains($0) })
+    guard path.utf8.allSatisfy({ isLetterOrDigit($0) || "?/-._~%!$&'()*+,;=:".utf8.contains($0) })
     else { throw error("has a character in its path that is not allowed there") }
+    if isWhole { return path }
     let trimmed = path.last == "/" ? path.dropLast() : path
     let segments = trimmed.split(separator: "/", omittingEmptySubsequences: false).dropFirst()
     guard !segments.contains(where: { ["", ".", ".."].contains($0) }) else {
@@ -113,6 +133,6 @@ struct BaseURL: Hashable, Sendable {
   }
 
   private static func error(_ rule: String) -> ConfigurationError {
-    ConfigurationError(.baseURL, "the base URL of the API \(rule)")
+    ConfigurationError(.baseURL, "the URL \(rule)")
   }
 }

@@ -25,7 +25,7 @@ public struct ContractDifference: Hashable, Sendable, CustomStringConvertible {
   /// Where: a path of the documents, such as `data[].status`. For an unknown field it is the path of what
   /// has the field, and for a status the status. So there are about 300 places, whatever the API sends.
   public let place: String
-  /// The name of an unknown field, if it is a plain word.
+  /// The name of an unknown field, or the unknown word, if it is made of known words.
   public let name: String?
 
   /// The requests that have differences.
@@ -52,7 +52,7 @@ public struct ContractDifference: Hashable, Sendable, CustomStringConvertible {
       "\(request): \(spot) has the unknown field \(name ?? "(a name not shown)")"
     case .missingField: "\(request): \(spot) is missing"
     case .wrongType: "\(request): \(spot) has another type"
-    case .unknownValue: "\(request): \(spot) has an unknown word"
+    case .unknownValue: "\(request): \(spot) has the unknown word \(name ?? "(a word not shown)")"
     case .status: "\(request): status \(spot)"
     case .unreadable: "\(request): \(spot) is no JSON"
     }
@@ -115,7 +115,9 @@ extension Contract {
       case (.uuid, .string(let text)) where UniqueID(text) != nil: break
       case (.time, .string(let text)) where Timestamp(rfc3339: text) != nil: break
       case (.word(let words), .string(let text)):
-        if !words.contains(text) { note(.unknownValue, place: place) }
+        if !words.contains(text) {
+          note(.unknownValue, place: place, name: KnownWords.isName(text) ? text : nil)
+        }
       case (.array(let shape), .array(let elements, _)):
         for element in elements { compare(element, with: shape, at: "\(place)[]") }
       case (.object(let fields, let open), .object(let values)):
@@ -140,18 +142,10 @@ extension Contract {
         compare(value, with: field.shape, at: path + field.name)
       }
       guard !open else { return }
+      // Any other name may be a code, if an object has codes for names.
       for (name, _) in values where !fields.contains(where: { $0.name == name }) {
-        note(.unknownField, place: place, name: Self.plain(name))
+        note(.unknownField, place: place, name: KnownWords.isName(name) ? name : nil)
       }
-    }
-
-    /// A name that can be shown. Any other name may be a code, if an object has codes for names.
-    private static func plain(_ name: String) -> String? {
-      let isPlain = name.utf8.allSatisfy { byte in
-        (UInt8(ascii: "a")...UInt8(ascii: "z")).contains(byte | 0x20) || byte == UInt8(ascii: "_")
-      }
-      let isWord = name.utf8.first.map { (UInt8(ascii: "a")...UInt8(ascii: "z")).contains($0) }
-      return isPlain && isWord == true && name.utf8.count <= 40 ? name : nil
     }
   }
 }

@@ -1,4 +1,5 @@
 internal import AsyncHTTPClient
+internal import Glibc
 internal import NIOCore
 internal import NIOHTTP1
 internal import NIOHTTPCompression
@@ -17,6 +18,8 @@ final class Exchange: Sendable {
   private let deadline: Deadline
   private let texts: PublicText
   private let memory: AnswerMemory
+  /// The most bytes of a body that are read.
+  private let most: Int
   private let progress = Mutex((status: Int?.none, isLate: false))
 
   init(
@@ -24,13 +27,15 @@ final class Exchange: Sendable {
     timeout: Duration,
     deadline: Deadline,
     texts: PublicText,
-    memory: AnswerMemory
+    memory: AnswerMemory,
+    most: Int = Bounds.answerBytes
   ) {
     self.client = client
     self.timeout = timeout
     self.deadline = deadline
     self.texts = texts
     self.memory = memory
+    self.most = most
   }
 
   /// Runs the request, once.
@@ -85,15 +90,15 @@ final class Exchange: Sendable {
     }
   }
 
-  /// The body, or nil if it is longer than `Bounds.answerBytes`, or if there is no memory left for it.
+  /// The body, or nil if it is longer than `most`, or if there is no memory left for it.
   private func read(_ response: HTTPClientResponse, _ place: AnswerMemory.Place) async throws
     -> [UInt8]?
   {
     let declared = response.headers.first(name: "content-length").flatMap { Int($0) } ?? 0
-    guard declared <= Bounds.answerBytes else { return nil }
+    guard declared <= most else { return nil }
     var body: [UInt8] = []
     for try await part in response.body {
-      guard body.count + part.readableBytes <= Bounds.answerBytes,
+      guard body.count + part.readableBytes <= most,
         place.grow(by: part.readableBytes)
       else { return nil }
       body.append(contentsOf: part.readableBytesView)
@@ -134,22 +139,26 @@ enum FailureText {
       } else {
         "TLS failed: \(error)"
       }
-    case let error as IOError:
-      "the connection failed: \(error)"
     case is NIOHTTPDecompression.DecompressionError,
       is NIOHTTPDecompression.ExtraDecompressionError:
       "the compressed answer is damaged: \(error)"
     case is ChannelError:
       "the connection was closed"
     default:
-      "the connection failed: \(error)"
+      "the connection failed: \(words(for: error))"
     }
+  }
+
+  /// The system's own word for its error (errno(3)): NIO's has the name of the call with it, which may be another.
+  private static func words(for error: any Error) -> String {
+    guard let error = error as? IOError else { return "\(error)" }
+    return String(cString: strerror(error.errnoCode))
   }
 
   private static func describe(_ error: NIOConnectionError) -> String {
     let place = "\(error.host), port \(error.port)"
     if let cause = error.connectionErrors.first {
-      return "cannot connect to \(place): \(cause.error)"
+      return "cannot connect to \(place): \(words(for: cause.error))"
     }
     if let cause = error.dnsAError ?? error.dnsAAAAError {
       return "the name \(error.host) cannot be resolved: \(cause)"

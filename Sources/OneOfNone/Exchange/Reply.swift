@@ -16,12 +16,15 @@ struct Reply: Sendable {
 
   /// Why the body cannot be read as JSON. A coding that codemint neither asked for nor can undo is the
   /// reason if there is one.
-  func complaint(_ failure: JSONFailure) -> String {
+  func complaint(_ failure: JSONFailure, _ texts: PublicText) -> String {
     let undone = ["identity", "gzip", "deflate"]
     let coding = headers[canonicalForm: "content-encoding"].first { coding in
       !undone.contains(coding.lowercased())
     }
-    if let coding { return "the body is compressed as \(coding), which codemint did not ask for" }
+    if let coding {
+      return
+        "the body is compressed as \(texts.quote(String(coding))), which codemint did not ask for"
+    }
     // The first bytes of every gzip file (RFC 1952, section 2.3.1).
     if body.starts(with: [0x1F, 0x8B]) { return "the body is compressed, and no header says so" }
     return failure.description

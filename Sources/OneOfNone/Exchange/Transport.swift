@@ -6,7 +6,7 @@ internal import NIOPosix
 internal import NIOSSL
 internal import Provisioning
 
-/// The configuration of the HTTP client, which must never send anything twice.
+/// The configuration of HTTP clients, which must never send anything twice.
 enum Transport {
   /// The longest time after an answer for which its connection is used again. Servers usually close
   /// idle connections after five seconds or more (protocol, rule 4).
@@ -16,14 +16,23 @@ enum Transport {
 
   static let userTimeout = NIOBSDSocket.Option(rawValue: TCP_USER_TIMEOUT)
 
-  static func makeClient(_ configuration: APIConfiguration) -> HTTPClient {
+  /// - Parameters:
+  ///   - timeout: The longest time for one request.
+  ///   - authorities: The only trusted authorities; nil for those of the system.
+  ///   - addresses: Addresses of hosts that are not looked up.
+  static func makeClient(
+    timeout: Duration,
+    authorities: [NIOSSLCertificate]?,
+    addresses: [String: String] = [:]
+  ) -> HTTPClient {
     var settings = HTTPClient.Configuration()
+    settings.dnsOverride = addresses
     settings.httpVersion = .http1Only
     settings.redirectConfiguration = .disallow
     // codemint asks for no compression, and some proxies compress all the same.
     settings.decompression = .enabled(limit: .size(Bounds.answerBytes))
     settings.timeout.connect = .nanoseconds(
-      min(configuration.timeout, longestConnect).nanoseconds
+      min(timeout, longestConnect).nanoseconds
     )
     settings.connectionPool.idleTimeout = longestIdle
     settings.connectionPool.retryConnectionEstablishment = false
@@ -31,11 +40,10 @@ enum Transport {
     settings.connectionPool.concurrentHTTP1ConnectionsPerHostSoftLimit =
       Bounds.maxInFlight.upperBound
     settings.tracing.tracer = nil
-    settings.tlsConfiguration = tls(configuration)
-    let limit = configuration.timeout
+    settings.tlsConfiguration = tls(authorities)
     settings.http1_1ConnectionDebugInitializer = { channel in
       channel.eventLoop.makeCompletedFuture { try OneResponse.guardConnection(channel) }
-        .flatMap { limitSilence(of: channel, to: limit) }
+        .flatMap { limitSilence(of: channel, to: timeout) }
     }
     // Without a logger the client discards its log messages, so headers and bodies reach no log.
     return HTTPClient(
@@ -53,10 +61,10 @@ enum Transport {
     return channel.setOption(option, value: SocketOptionValue(milliseconds))
   }
 
-  private static func tls(_ configuration: APIConfiguration) -> TLSConfiguration {
+  private static func tls(_ authorities: [NIOSSLCertificate]?) -> TLSConfiguration {
     var tls = TLSConfiguration.makeClientConfiguration()
     tls.minimumTLSVersion = .tlsv12
-    if let authorities = configuration.authorities {
+    if let authorities {
       tls.trustRoots = .certificates(authorities)
     }
     return tls

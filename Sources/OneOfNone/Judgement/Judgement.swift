@@ -49,7 +49,7 @@ struct Judgement: Sendable {
       do {
         return .issued(try AnswerDecoder.decode(reply.body))
       } catch {
-        return .unknown(.unreadable(texts.quote(reply.complaint(error))))
+        return .unknown(.unreadable(reply.complaint(error, texts)))
       }
     }
     let said = ErrorBody(status: reply.status, body: reply.body, texts: texts)

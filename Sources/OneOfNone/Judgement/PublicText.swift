@@ -10,7 +10,6 @@ struct PublicText: Sendable {
   /// gave out.
   private let secret: [UInt8]
   private static let shortestSecret = 8
-  private var codes = CodeHider(prefix: nil)
 
   /// Texts that must not contain this key.
   init(hiding key: APIKey) {
@@ -18,17 +17,15 @@ struct PublicText: Sendable {
     secret = bytes.count < Self.shortestSecret ? [] : bytes
   }
 
-  /// The same for answers to a call with this prefix.
-  func about(prefix: String?) -> PublicText {
-    var texts = self
-    texts.codes = CodeHider(prefix: prefix)
-    return texts
+  /// Texts of requests that carry no key.
+  init() {
+    secret = []
   }
 
   /// The API's own words, cleaned, and without anything that may be the value of a code.
   func quote(_ words: String, limit: Int = Bounds.messageLength) -> String {
     let (text, isCut) = cut(words, limit)
-    return Self.plain(codes.hide(redact(text), isCut: isCut), limit)
+    return Self.plain(KnownWords.keep(redact(text), isCut: isCut), limit)
   }
 
   /// The text without the key, with at most `limit` Unicode scalars. Line breaks become blanks, and
@@ -81,8 +78,8 @@ struct PublicText: Sendable {
 
 /// The API's error in an answer that is no success: `{message, code, details?}`.
 struct ErrorBody: Hashable, Sendable {
-  /// The API's own error code, or `http_<status>`. The latter also replaces an error code that looks
-  /// like a customer's code, because a reward code has a field of the same name.
+  /// The API's own error code, or `http_<status>`. The latter also replaces an error code that is not made
+  /// of known words, because a reward code has a field of the same name.
   let code: String
   /// The API's own message without the values of codes, or a message made from the status. A body that
   /// is not the API's, such as a proxy's page, is not quoted.
@@ -92,7 +89,7 @@ struct ErrorBody: Hashable, Sendable {
   init(status: Int, body: [UInt8], texts: PublicText) {
     let fields = (try? Self.read(body)) ?? Fields()
     let name = Self.kept(fields.code, limit: 200, texts: texts)
-    code = name.flatMap { $0.contains(CodeHider.replacement) ? nil : $0 } ?? "http_\(status)"
+    code = name.flatMap { $0.contains(KnownWords.replacement) ? nil : $0 } ?? "http_\(status)"
     message =
       Self.kept(fields.message, limit: Bounds.messageLength, texts: texts)
       ?? Self.sentence(for: status)

@@ -31,6 +31,8 @@ public struct CopyIn: Sendable {
 public struct CopyRows: Sendable {
   private var bytes: [UInt8]
   private let columns: Int16
+  /// How many rows there are.
+  private(set) var number = 0
 
   /// No rows yet.
   /// - Parameters:
@@ -44,7 +46,10 @@ public struct CopyRows: Sendable {
   }
 
   /// Begins a row, whose values are appended next, one a column.
-  public mutating func beginRow() { bytes.append(bigEndian: columns) }
+  public mutating func beginRow() {
+    bytes.append(bigEndian: columns)
+    number += 1
+  }
 
   /// Appends a `bigint`.
   public mutating func append(int8 value: Int64) { append(fixed: value) }
@@ -191,7 +196,16 @@ extension Link {
       derail()
       return .failure(lostError())
     }
-    return collect()
+    return collect().flatMap { answer in
+      answer.commandTag == "COPY \(rows.number)" ? .success(answer) : .failure(.rowsMissing(answer))
+    }
+  }
+}
+
+extension PostgresError {
+  /// The server says that it has written fewer rows than it got: a trigger keeps rows out without a word.
+  fileprivate static func rowsMissing(_ answer: Rows) -> PostgresError {
+    PostgresError(.server, "not every row was written: \(answer.commandTag)")
   }
 }
 

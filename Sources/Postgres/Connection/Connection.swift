@@ -24,6 +24,8 @@ public actor Connection {
   /// Whether a pooler stands between here and the server, so that the next transaction may run on
   /// another one of the server's processes: nothing may be left behind on one of them.
   nonisolated let isPooled: Bool
+  /// When it was opened.
+  nonisolated let since = Moment.now
 
   /// What may be known without asking the connection's thread.
   private nonisolated let condition: Mutex<Condition>

@@ -63,13 +63,20 @@ public struct ConnectionSettings: Sendable {
 
   /// Takes back what a database or a login sets for all sessions: statements are written for `READ
   /// COMMITTED`, connections stay open while there is nothing to do, and each transaction has bounds of
-  /// its own. A server that does not know a setting passes over it.
+  /// its own. Plans are what they are by default: with an index or a way to use it missing, just-in-time
+  /// compilation would take seconds for a statement of a millisecond. Intervals are written one way, by which
+  /// it is known whether somebody changed a function. A server that does not know a setting passes over it.
   private static let ownDefaults = """
-    SELECT set_config(s.name, o.value, false)
-    FROM pg_catalog.pg_settings s
-    JOIN (VALUES ('default_transaction_isolation', 'read committed'),
-                 ('idle_session_timeout', '0'), ('transaction_timeout', '0')) o (name, value)
-      ON o.name = s.name AND o.value <> s.setting
+    SELECT pg_catalog.set_config(o.name, o.value, false)
+    FROM (SELECT v.name, v.value
+          FROM (VALUES ('default_transaction_isolation', 'read committed'), ('jit', 'off'),
+                       ('idle_session_timeout', '0'), ('transaction_timeout', '0'),
+                       ('IntervalStyle', 'postgres')) v (name, value)
+          UNION ALL
+          SELECT 'enable_' || w.way, 'on'
+          FROM pg_catalog.unnest('{seqscan,indexscan,indexonlyscan,bitmapscan,tidscan,nestloop,hashjoin,mergejoin,sort,
+                        hashagg,material,memoize}'::text[]) AS w (way)) o
+    WHERE pg_catalog.current_setting(o.name, true) <> o.value
     """
 
   /// What to set after connecting, unless it is a pooler. PgBouncer refuses unknown parameters in

@@ -137,9 +137,12 @@ extension Link {
 extension PostgresError {
   /// Whether another session may be at another server, or have other settings: a write was refused, or
   /// the server stops, starts or has crashed (57P01 to 57P03). A pooler passes these on and keeps its
-  /// own connection to the client.
+  /// own connection to the client. Or rows are kept out (class 27), perhaps by a plan: what a session has
+  /// planned under a rule DO INSTEAD NOTHING does nothing for as long as the session lives, because
+  /// the server does not know that the plan depends on the rule's table.
   fileprivate var tellsToReconnect: Bool {
-    ["25006", "57P01", "57P02", "57P03"].contains(sqlState)
+    guard let sqlState else { return false }
+    return ["25006", "57P01", "57P02", "57P03"].contains(sqlState) || sqlState.hasPrefix("27")
   }
 
   /// An answer that should have come with the others and did not.

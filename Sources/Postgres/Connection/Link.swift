@@ -26,7 +26,9 @@ struct Link: ~Copyable {
     }
     unsafe self.pointer = unsafe pointer
     guard unsafe PQstatus(pointer) == CONNECTION_OK else {
+      // Hints come on lines of their own, behind a tab.
       let message = unsafe String(cString: PQerrorMessage(pointer)).trimmingNewlines
+        .replacing("\n\t", with: " ")
       // libpq looks at most values only now. One that it calls invalid is a piece of the URL that it took
       // for something else.
       if let value = message.firstRange(of: "invalid "), !message.contains("FATAL") {

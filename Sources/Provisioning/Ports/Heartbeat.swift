@@ -49,6 +49,8 @@ public struct Heartbeat: Hashable, Sendable {
   public let next: Duration?
   /// Why nobody may send, if the account is blocked.
   public let block: AccountBlock?
+  /// Whether a job waits for its next call. If none does, a claim finds nothing.
+  public let hasWaitingJobs: Bool
   /// Whether a reward is due to be reconciled, or a watched one to be listed again.
   public let isReconcilingDue: Bool
   /// Whether the API is in an outage: it failed so often in a row that a probe had to come first,
@@ -69,6 +71,7 @@ public struct Heartbeat: Hashable, Sendable {
     steered: [SteeredJob],
     next: Duration?,
     block: AccountBlock?,
+    hasWaitingJobs: Bool,
     isReconcilingDue: Bool,
     isAPIFailing: Bool,
     maxInFlight: Int,
@@ -79,6 +82,7 @@ public struct Heartbeat: Hashable, Sendable {
     self.steered = steered
     self.next = next
     self.block = block
+    self.hasWaitingJobs = hasWaitingJobs
     self.isReconcilingDue = isReconcilingDue
     self.isAPIFailing = isAPIFailing
     self.maxInFlight = maxInFlight

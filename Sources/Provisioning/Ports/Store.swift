@@ -38,6 +38,10 @@ public protocol Store: ReconcilingStore, SyncingStore, RetentionStore {
   /// A call's outcome could be recorded after all: nothing of the refusal is left.
   func forgetRefusal(of call: CallID) async throws(StoreError)
 
+  /// Records that work on a reward cannot be recorded, and why, and gives the reward back. It is not given to
+  /// anybody for a while, longer each time.
+  func note(_ refusal: RefusedWork, worker: WorkerID) async throws(StoreError)
+
   /// Takes the worker off the list of those that live.
   func retire(_ worker: WorkerID) async throws(StoreError)
 }
@@ -69,6 +73,37 @@ public struct RefusedSettlement: Hashable, Sendable {
     self.call = call
     self.error = error
     self.evidence = evidence
+  }
+}
+
+/// Work on a reward that the database refuses to record: by a trigger or a constraint of somebody's own, or a
+/// lock.
+public struct RefusedWork: Hashable, Sendable {
+  /// What was to be recorded.
+  public enum Kind: String, Sendable {
+    /// What became of calls in doubt.
+    case doubt
+    /// What one more listing of the reward showed.
+    case watch
+    /// What a sync pass showed.
+    case sync
+  }
+
+  /// The reward.
+  public let reward: RewardID
+  /// What was to be recorded.
+  public let kind: Kind
+  /// Why the database refuses it; `sqlState` is not nil.
+  public let error: StoreError
+
+  /// What was refused so; nil if the error does not say that the database refuses this very work.
+  public init?(_ kind: Kind, of reward: RewardID, _ error: StoreError) {
+    guard error.sqlState != nil, error.code != .superseded,
+      [.refused, .content, .locked].contains(error.cause)
+    else { return nil }
+    self.reward = reward
+    self.kind = kind
+    self.error = error
   }
 }
 
@@ -112,8 +147,14 @@ public struct StoreError: Error, Hashable, Sendable, CustomStringConvertible {
   public enum Cause: Hashable, Sendable, CaseIterable {
     /// No connection can be made, or it broke.
     case unreachable
-    /// The server refuses the login.
-    case login
+    /// There is no such database.
+    case noDatabase
+    /// The server refuses the password, or has no such role and says the same.
+    case password
+    /// The server does not let the role in, or has none of that name.
+    case role
+    /// The server takes no more connections.
+    case crowd
     /// A statement did not end in time.
     case late
     /// The server takes no writes: it is a standby, or somebody made it read-only.
@@ -122,7 +163,11 @@ public struct StoreError: Error, Hashable, Sendable, CustomStringConvertible {
     case locked
     /// A transaction lost against another one.
     case conflict
-    /// The server or this machine has no connection, memory or disk to give.
+    /// A commit came with a warning, so that nobody knows whether it lasts: a synchronous standby is missing.
+    case unconfirmed
+    /// The server's disk is full.
+    case diskFull
+    /// The server or this machine has no memory or descriptor to give.
     case resources
     /// The server refuses the content of a value.
     case content

@@ -132,7 +132,7 @@ public struct Listing: Hashable, Sendable {
   }
 }
 
-/// What one reading of a list showed of the API itself, for people to see: no rule reads it.
+/// What one reading of a list showed of the API itself, and how it ended, for people to see: no rule reads it.
 public struct ListingSight: Hashable, Sendable {
   /// The reward that was listed.
   public let reward: RewardID
@@ -142,13 +142,22 @@ public struct ListingSight: Hashable, Sendable {
   public let asked: Int
   /// If codes of the newest clean answer were missing, how long ago the reading began.
   public let behind: Duration?
+  /// Why the reading failed; nil if it came to its end.
+  public let error: String?
 
   /// A sight of these parts.
-  public init(reward: RewardID, largestPage: Int, asked: Int, behind: Duration?) {
+  public init(
+    reward: RewardID,
+    largestPage: Int,
+    asked: Int,
+    behind: Duration?,
+    error: String? = nil
+  ) {
     self.reward = reward
     self.largestPage = largestPage
     self.asked = asked
     self.behind = behind
+    self.error = error
   }
 }
 

@@ -9,6 +9,10 @@ public enum PrefixForm: Sendable, Hashable {
   case lower
   /// Its letters and digits only.
   case plain
+  /// These in upper case.
+  case upperPlain
+  /// These in lower case.
+  case lowerPlain
   /// Nothing of it.
   case dropped
   /// This many characters from its beginning.
@@ -23,6 +27,8 @@ public enum PrefixForm: Sendable, Hashable {
       case .upper: prefix.uppercased()
       case .lower: prefix.lowercased()
       case .plain: String(prefix.filter { $0.isLetter || $0.isNumber })
+      case .upperPlain: PrefixForm.plain.text(of: prefix)?.uppercased() ?? ""
+      case .lowerPlain: PrefixForm.plain.text(of: prefix)?.lowercased() ?? ""
       case .dropped: ""
       case .cut(let length): String(prefix.prefix(length))
       }
@@ -43,10 +49,13 @@ extension PrefixForm: Codable {
     case "upper": self = .upper
     case "lower": self = .lower
     case "plain": self = .plain
+    case "upperPlain": self = .upperPlain
+    case "lowerPlain": self = .lowerPlain
     case "dropped": self = .dropped
     default:
       throw SandboxError.faultPlan(
-        "a prefix is \"literal\", \"upper\", \"lower\", \"plain\", \"dropped\" or a number of characters"
+        "a prefix is \"literal\", \"upper\", \"lower\", \"plain\", \"upperPlain\", \"lowerPlain\", "
+          + "\"dropped\" or a number of characters"
       )
     }
   }
@@ -59,6 +68,8 @@ extension PrefixForm: Codable {
     case .upper: try container.encode("upper")
     case .lower: try container.encode("lower")
     case .plain: try container.encode("plain")
+    case .upperPlain: try container.encode("upperPlain")
+    case .lowerPlain: try container.encode("lowerPlain")
     case .dropped: try container.encode("dropped")
     case .cut(let length): try container.encode(length)
     }

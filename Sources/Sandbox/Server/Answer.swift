@@ -13,7 +13,12 @@ struct Answer: Sendable {
   init(_ status: Int, _ body: ByteBuffer) {
     self.status = status
     self.body = body
+    set([Self.standInHeader: "codemint sandbox"])
   }
+
+  /// Says in each answer that no code in it is real, wherever the stand-in is reached. codemint's client looks for
+  /// it.
+  static let standInHeader = "codemint-stand-in"
 
   init(_ refusal: Refusal) {
     self.init(refusal.status, ByteBuffer(string: refusal.json))

@@ -121,6 +121,7 @@ private struct Refusals {
   private var number = 0
   private var isKept = false
   private var isTold = false
+  private var hasFailed = false
 
   init(_ context: WorkerContext, _ call: Call, _ answer: Answer?) {
     self.context = context
@@ -138,7 +139,12 @@ private struct Refusals {
       isTold = true
       isKept = isKept || evidence != nil
     } catch {
-      context.logger.debug("could not record a refusal", metadata: ["error": "\(error)"])
+      context.logger.log(
+        level: hasFailed ? .debug : .error,
+        "could not record who refuses a settlement",
+        metadata: ["call": "\(call.id)", "error": "\(error)"]
+      )
+      hasFailed = true
     }
   }
 

@@ -52,13 +52,13 @@ struct DispatchSchedule {
     if hasWork { nextClaim = min(nextClaim, now) }
   }
 
-  /// A heartbeat found this.
+  /// A heartbeat found this. It looks for waiting jobs as often as `poll` asks for, so that an idle worker need not claim.
   mutating func note(_ found: Heartbeat, every interval: Duration, now: Instant) {
     maxInFlight = found.maxInFlight
     nextHeartbeat = now + interval
     heartbeatNotBefore = now + .milliseconds(100)
     if let due = found.next { nextHeartbeat = min(nextHeartbeat, now + due) }
-    nextClaim = min(nextClaim, now)
+    nextClaim = found.hasWaitingJobs || pending != nil ? min(nextClaim, now) : now + interval
   }
 
   /// Something has changed that a heartbeat tells of.

@@ -230,16 +230,17 @@ private struct Reading {
     )
   }
 
-  /// What it showed of the API itself; nil if it had no page.
+  /// What it showed of the API itself, and how it ended; nil if it was given up for a reason of our own.
   func sight(_ listed: Result<Listing, FailedListing>, now: Instant) -> ListingSight? {
-    guard asked > 0 else { return nil }
-    var isBehind = false
-    if case .failure(let failed) = listed, failed.failure == .stale { isBehind = !hasCachedPage }
+    var failure: ListingFailure?
+    if case .failure(let failed) = listed { failure = failed.failure }
+    guard failure?.isOfTheList ?? true else { return nil }
     return ListingSight(
       reward: plan.reward,
       largestPage: largestPage,
       asked: asked,
-      behind: isBehind ? now - begunAt : nil
+      behind: failure == .stale && !hasCachedPage ? now - begunAt : nil,
+      error: failure?.message
     )
   }
 

@@ -55,6 +55,13 @@ struct Reconciler: Sendable {
       case .watch(let watch, _): watch.reward
       }
     }
+
+    var kind: RefusedWork.Kind {
+      switch self {
+      case .doubt: .doubt
+      case .watch: .watch
+      }
+    }
   }
 
   /// Takes a reward; calls in doubt go before watches.
@@ -89,6 +96,7 @@ struct Reconciler: Sendable {
       }
       context.outage.succeeded(.listing(work.reward))
     } catch {
+      await context.note(RefusedWork(work.kind, of: work.reward, error))
       _ = await context.pause(after: error, during: .listing(work.reward))
     }
   }

@@ -86,6 +86,7 @@ struct Watcher: Sendable {
   }
 
   private func note(_ finding: WatchFinding, issued: Int, surplus: Int, _ ended: [EndedJob]) {
+    context.meters.found(issued: issued, surplus: surplus)
     if issued > 0 {
       context.logger.notice(
         "codes found late, for calls that lacked them",
@@ -98,7 +99,6 @@ struct Watcher: Sendable {
         metadata: ["reward": "\(finding.reward)", "surplus": "\(surplus)"]
       )
     }
-    context.meters.found(issued: issued, surplus: surplus)
     context.note(ended)
     context.signals.announceWork()
   }

@@ -1,5 +1,5 @@
-import Logging
-import Provisioning
+public import Logging
+public import Provisioning
 import Synchronization
 
 /// What keeps the database from doing what this worker asks: each cause is said in its own words, once
@@ -215,19 +215,29 @@ extension StoreError.Cause {
   /// Whether it concerns every statement on a connection, so that one which succeeds shows its end.
   fileprivate var concernsConnections: Bool {
     switch self {
-    case .unreachable, .login: true
-    case .late, .readOnly, .locked, .conflict, .resources, .content, .cancelled, .refused: false
+    case .unreachable, .noDatabase, .password, .role, .crowd: true
+    case .late, .readOnly, .locked, .conflict, .unconfirmed, .diskFull, .resources, .content,
+      .cancelled,
+      .refused:
+      false
     }
   }
 
-  fileprivate var beginning: Logger.Message {
+  /// How the log says that it began.
+  public var beginning: Logger.Message {
     switch self {
     case .unreachable: "the database does not answer; trying until it does"
-    case .login: "the database refuses the login; trying until it accepts it"
+    case .noDatabase: "the database does not exist; trying until it does"
+    case .password: "the server refuses the password; trying until it accepts it"
+    case .role: "the server does not let the role in; trying until it does"
+    case .crowd: "the server takes no more connections; trying until it does"
     case .late: "a statement did not end in time; trying until one does"
     case .readOnly: "the database takes no writes; trying until it does"
     case .locked: "somebody else holds a lock for too long; trying until it is released"
     case .conflict: "a transaction lost against another one; trying again"
+    case .unconfirmed:
+      "a commit came with a warning, and is not believed; trying until one comes without"
+    case .diskFull: "the database's disk is full; trying until there is room"
     case .resources: "the database or this machine is out of resources; trying until there are some"
     case .content: "the database refuses the content of a value; trying again"
     case .cancelled: "a task was cancelled"
@@ -238,11 +248,16 @@ extension StoreError.Cause {
   fileprivate var end: Logger.Message {
     switch self {
     case .unreachable: "the database answers again"
-    case .login: "the database accepts the login again"
+    case .noDatabase: "the database exists again"
+    case .password: "the server accepts the password again"
+    case .role: "the server lets the role in again"
+    case .crowd: "the server takes connections again"
     case .late: "statements end in time again"
     case .readOnly: "the database takes writes again"
     case .locked: "the lock was released"
     case .conflict: "the transaction did not lose again"
+    case .unconfirmed: "commits come without a warning again"
+    case .diskFull: "there is room on the database's disk again"
     case .resources: "there are resources for the database again"
     case .content: "the database takes the content"
     case .cancelled: "the task ended"

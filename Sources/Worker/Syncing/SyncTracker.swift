@@ -47,6 +47,7 @@ struct SyncTracker: Sendable {
       context.outage.succeeded(.tracked(tracked.reward))
       return .zero
     } catch {
+      await context.note(RefusedWork(.sync, of: tracked.reward, error))
       return context.retryDelay(after: error, during: .tracked(tracked.reward))
     }
   }

@@ -35,6 +35,10 @@ struct EndToEndRun: Sendable {
     let daemonCPU: Double
     let standInCPU: Double
     let postgresCPU: Double?
+    /// Milliseconds of Postgres's CPU for each call beside its codes: what the run took, less what
+    /// COPYs of the same rows took, one for each call and each in a transaction of its own. Nil as
+    /// `copyPerSecond` is.
+    let ledgerCPU: Double?
     /// The daemon's greatest memory, in bytes.
     let peakResident: Int
     let peakAnonymous: Int
@@ -111,10 +115,15 @@ struct EndToEndRun: Sendable {
     let after = (use.cpu, ProcessUse.own, await server.cpu())
     let codes = jobs.reduce(0, +)
     let seconds = try await check(connection, codes, api)
+    let postgres = after.2.flatMap { after in before.2.map { after - $0 } }
     var copyPerSecond: Double?
-    if copies, let directory = server.directory {
-      copyPerSecond = try await CopyLimit(connection: connection, directory: directory)
-        .measure(codes)
+    var ledgerCPU: Double?
+    if copies, let directory = server.directory, let postgres {
+      let limit = CopyLimit(connection: connection, server: server, directory: directory)
+      try await limit.save()
+      let (calls, cpu) = try await limit.measureCalls()
+      ledgerCPU = (postgres - cpu) / Double(calls) * 1000
+      copyPerSecond = try await limit.measure(codes)
     }
     func perHundredThousand(_ seconds: Double) -> Double { seconds / Double(codes) * 100_000 }
     let speed = Double(codes) / seconds
@@ -126,9 +135,8 @@ struct EndToEndRun: Sendable {
       codesPerSecond: speed,
       daemonCPU: perHundredThousand(after.0 - before.0),
       standInCPU: perHundredThousand(after.1 - before.1),
-      postgresCPU: after.2.flatMap { after in
-        before.2.map { perHundredThousand(after - $0) }
-      },
+      postgresCPU: postgres.map(perHundredThousand),
+      ledgerCPU: ledgerCPU,
       peakResident: use.peak,
       peakAnonymous: samples.map(\.anonymous).max() ?? 0,
       copyPerSecond: copyPerSecond,
@@ -195,25 +203,65 @@ struct EndToEndRun: Sendable {
   }
 }
 
-/// The speed limit of Postgres itself: one COPY of a run's rows into the same table, emptied but with
-/// all indexes and constraints.
+/// What Postgres takes for a run's rows without a ledger: COPYs of them into the same table, emptied but
+/// with all indexes and constraints.
 struct CopyLimit {
   let connection: Connection
-  /// A directory in which the server may write a temporary file.
+  let server: BenchServer
+  /// A directory in which the server may write temporary files.
   let directory: String
 
-  /// Measures one COPY of this many rows, in rows per second.
+  /// Sets the rows of the run aside, each with the number of its call.
+  func save() async throws {
+    _ = try await connection.query(
+      """
+      CREATE TEMP TABLE saved AS
+      SELECT dense_rank() OVER (ORDER BY c.call_id) AS call, c AS code
+      FROM codemint.codes c WHERE c.job_id > 0
+      """
+    )
+    _ = try await connection.query("CREATE INDEX ON saved (call)")
+  }
+
+  /// Measures one COPY for each call, as somebody without a ledger would store its codes: how many calls there
+  /// were, and the CPU seconds of the server.
+  func measureCalls() async throws -> (calls: Int, cpu: Double) {
+    let calls = Int(
+      try await connection.query("SELECT max(call) AS calls FROM saved").one().int64("calls")
+    )
+    for call in 1...calls { try await write("WHERE call = \(call)", to: path("call-\(call)")) }
+    defer { for call in 1...calls { unlink(path("call-\(call)")) } }
+    try await empty()
+    let before = await server.cpu() ?? 0
+    for call in 1...calls { try await read(path("call-\(call)")) }
+    return (calls, (await server.cpu() ?? 0) - before)
+  }
+
+  /// Measures one COPY of all these rows, in rows per second.
   func measure(_ rows: Int) async throws -> Double {
-    let path = "\(directory)/bench.copy"
-    defer { unlink(path) }
-    let out = "COPY (SELECT * FROM codemint.codes WHERE job_id > 0) TO '\(path)' (FORMAT binary)"
-    _ = try await connection.query(Statement(out))
-    _ = try await connection.query("TRUNCATE codemint.codes")
-    _ = try await connection.query("CHECKPOINT")
+    try await write("", to: path("all"))
+    defer { unlink(path("all")) }
+    try await empty()
     let start = ContinuousClock.now
+    try await read(path("all"))
+    return Double(rows) / ((ContinuousClock.now - start) / .seconds(1))
+  }
+
+  private func path(_ name: String) -> String { "\(directory)/bench-\(name).copy" }
+
+  private func write(_ condition: String, to path: String) async throws {
+    let out = "COPY (SELECT (code).* FROM saved \(condition)) TO '\(path)' (FORMAT binary)"
+    _ = try await connection.query(Statement(out))
+  }
+
+  private func read(_ path: String) async throws {
     _ = try await connection.query(
       Statement("COPY codemint.codes FROM '\(path)' (FORMAT binary)")
     )
-    return Double(rows) / ((ContinuousClock.now - start) / .seconds(1))
+  }
+
+  private func empty() async throws {
+    _ = try await connection.query("TRUNCATE codemint.codes")
+    _ = try await connection.query("CHECKPOINT")
   }
 }

@@ -65,11 +65,18 @@ enum JobSession {
     }
   }
 
-  /// The error, or if there is no schema one that says to migrate.
+  /// The error, or if there is no schema one that says to migrate, or if the login lacks a role one that says so.
   static func explained(_ error: any Error) -> any Error {
-    guard let state = (error as? PostgresError)?.sqlState, ["42P01", "3F000"].contains(state) else {
-      return error
+    switch (error as? PostgresError)?.sqlState {
+    case "42P01", "3F000":
+      return CommandError(.config, SchemaState.behind(missing: Schema.current.migrations).remedy)
+    case "42501":
+      return CommandError(
+        .noPermission,
+        "the login has no role that may do this (\(error))",
+        remedy: "docs/commands.md says which role a command needs"
+      )
+    default: return error
     }
-    return CommandError(.config, SchemaState.behind(missing: Schema.current.migrations).remedy)
   }
 }

@@ -26,6 +26,7 @@ struct DoctorCommand: AsyncParsableCommand {
     let examination = SettingsExamination(reading: options.read())
     let settings = examination.reading.settings
     var findings = examination.findings + FileExamination(settings: settings).findings()
+    findings += WebhookExamination(settings: settings).findings
     if let omission = examination.omission("database", .databaseURL) {
       findings.append(omission)
     } else {

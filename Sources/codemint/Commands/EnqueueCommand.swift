@@ -9,7 +9,9 @@ struct EnqueueCommand: AsyncParsableCommand {
     abstract: "Inserts a job: COUNT codes for REWARD.",
     discussion: """
       It prints the job's number. With --wait it then shows the progress on standard error and ends \
-      when the job ends: with status 0 if the job is completed, else with 1.
+      when the job ends: with status 0 if the job is completed, else with 1. With --check nothing is inserted: it \
+      says whether such a job would be taken, what it would wait for, and about how long it would take. The status is \
+      then 65 if the job would be refused.
       """
   )
 
@@ -37,29 +39,58 @@ struct EnqueueCommand: AsyncParsableCommand {
   @Flag(help: "Wait until the job ends.")
   var wait = false
 
+  @Flag(help: "Insert nothing; say whether such a job would be taken, and what it would wait for.")
+  var check = false
+
   @Flag(help: "Print JSON.")
   var json = false
 
   @OptionGroup var options: SettingsOptions
 
+  func validate() throws {
+    guard !(check && wait) else {
+      throw ValidationError("--check inserts nothing that --wait could wait for")
+    }
+  }
+
   func run() async throws {
     let reward = try UniqueID(argument: reward, of: "reward").description
     let settings = try options.load()
+    let request = JobRequest(
+      reward: reward,
+      count: count,
+      prefix: prefix,
+      priority: priority,
+      runAt: runAt,
+      dedupeKey: dedupeKey,
+      metadata: metadata
+    )
     try await JobSession.run(settings) { queries in
-      let job = try await queries.enqueue(
-        JobRequest(
-          reward: reward,
-          count: count,
-          prefix: prefix,
-          priority: priority,
-          runAt: runAt,
-          dedupeKey: dedupeKey,
-          metadata: metadata
-        )
-      )
+      if check { return try tell(try await queries.check(request)) }
+      let job = try await queries.enqueue(request)
       try tell(job)
       if wait { try await waitForEnd(of: job, queries) }
     }
+  }
+
+  /// What is known beforehand, with `--json`.
+  private struct Check: Encodable {
+    let taken: Bool
+    let findings: [JobFinding]
+  }
+
+  private func tell(_ findings: [JobFinding]) throws {
+    let output = FileDescriptor.standardOutput
+    let isTaken = findings.first?.verdict != "refused"
+    if json {
+      try output.json(Check(taken: isTaken, findings: findings))
+    } else {
+      for (number, finding) in findings.enumerated() {
+        let words = "\(finding.verdict.padded(10))\(finding.about): \(finding.finding)"
+        try output.line(number == 0 ? finding.finding : "  \(words)")
+      }
+    }
+    if !isTaken { throw ExitCode(ExitStatus.data.rawValue) }
   }
 
   /// Prints the job's number. If that fails, the complaint has it: whoever does not know that there is a

@@ -8,9 +8,12 @@ struct ExportCommand: AsyncParsableCommand {
     commandName: "export",
     abstract: "Writes the codes of a job, with their sync status, as CSV or JSON lines.",
     discussion: """
-      This is the only command that shows codes; the database login needs the role codemint_reader. \
+      This is the only command that shows codes. A login with the role codemint_reader exports every job, one \
+      with codemint_producer its own. \
       In CSV, a code that a spreadsheet would take for a formula has an apostrophe in front, and the \
-      command says how many there are; --verbatim and jsonl write every code as it is. Surplus codes are left out. A million codes take no more memory than a thousand. With --output \
+      command says how many there are; --verbatim and jsonl write every code as it is. Surplus codes are left \
+      out. The column api has the base URL of the API that made the codes. A million codes take no more memory \
+      than a thousand. With --output \
       the file appears under its name when it is complete, and only its owner may read it. On standard \
       output, a status other than 0 says that the output is incomplete.
       """
@@ -26,6 +29,13 @@ struct ExportCommand: AsyncParsableCommand {
     help: "With csv, write every code as it is, also one that a spreadsheet takes for a formula."
   )
   var verbatim = false
+
+  @Option(
+    help:
+      "The columns to write, in this order, as names with commas between them; all if not given.",
+    transform: { try Self.columns($0) }
+  )
+  var columns = ExportColumn.allCases
 
   @Option(
     help: "The file to write; standard output if not given.",
@@ -45,20 +55,22 @@ struct ExportCommand: AsyncParsableCommand {
       await pool.close()
     } catch {
       await pool.close()
-      throw error
+      throw JobSession.explained(error)
     }
   }
 
   private func export(_ queries: ExportQueries) async throws {
     guard let output else {
-      let summary = try await queries.export(job, as: chosen) {
+      let summary = try await queries.export(job, as: chosen, columns: columns) {
         try FileDescriptor.standardOutput.write($0)
       }
       return warn(of: summary)
     }
     let file = try OutputFile(output)
     do {
-      let summary = try await queries.export(job, as: chosen) { try file.write($0) }
+      let summary = try await queries.export(job, as: chosen, columns: columns) {
+        try file.write($0)
+      }
       try file.finish()
       Complaint.say("\(summary.codes) codes written to \(output)")
       warn(of: summary)
@@ -82,8 +94,13 @@ extension ExportCommand {
     }
   }
 
-  /// Nobody shall take an apostrophe for a part of a code.
+  /// Nobody shall take a stand-in's code for a real one, or an apostrophe for a part of a code.
   private func warn(of summary: ExportQueries.Summary) {
+    if let api = summary.api, summary.isStandIn {
+      Complaint.say(
+        "codemint: SANDBOX: these codes are of \(api), a stand-in: none of them is real"
+      )
+    }
     guard summary.marked > 0 else { return }
     Complaint.say(
       """
@@ -91,5 +108,15 @@ extension ExportCommand {
       they have an apostrophe in front; --verbatim writes them as they are
       """
     )
+  }
+
+  private static func columns(_ text: String) throws -> [ExportColumn] {
+    try text.split(separator: ",", omittingEmptySubsequences: false).map { name in
+      guard let column = ExportColumn(rawValue: String(name)) else {
+        let known = ExportColumn.allCases.map(\.rawValue).joined(separator: ", ")
+        throw ValidationError("there is no column \"\(name)\"; there are \(known)")
+      }
+      return column
+    }
   }
 }

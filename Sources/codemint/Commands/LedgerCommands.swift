@@ -83,15 +83,15 @@ struct SentenceOptions: ParsableArguments {
   }
 }
 
-/// `codemint limits`: sets the limits of the whole fleet.
+/// `codemint limits`: shows or sets the limits of the whole fleet.
 struct LimitsCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "limits",
-    abstract: "Sets limits for all daemons, over their settings.",
+    abstract: "Shows the limits of all daemons, or sets them over the daemons' settings.",
     discussion: """
-      A limit that is not named goes back to the settings, so that --reset takes all of them back. They are \
-      in force from the next sign of life of a daemon on, within seconds. `codemint status` shows the pace; \
-      codemint.account_status says who set it.
+      Without an option it shows the limits in force. With options it sets limits; one that is not named goes back \
+      to the settings, so that --reset takes all of them back. They are in force from the next sign of life of a \
+      daemon on, within seconds.
       """
   )
 
@@ -112,17 +112,18 @@ struct LimitsCommand: AsyncParsableCommand {
 
   @OptionGroup var sentence: SentenceOptions
 
+  private var names: Bool {
+    requestsPerSecond != nil || burst != nil || maxInFlight != nil || maxInFlightPerReward != nil
+  }
+
   func validate() throws {
-    let isGiven =
-      requestsPerSecond != nil || burst != nil || maxInFlight != nil || maxInFlightPerReward != nil
-    guard isGiven != reset else {
-      throw ValidationError("name at least one limit, or --reset and no limit")
-    }
+    guard !(names && reset) else { throw ValidationError("name limits or --reset, not both") }
   }
 
   func run() async throws {
     try await sentence.say { queries in
-      try await queries.setLimits(
+      guard names || reset else { return try await queries.limits() }
+      return try await queries.setLimits(
         requestsPerSecond: requestsPerSecond,
         burst: burst,
         maxInFlight: maxInFlight,
@@ -162,7 +163,7 @@ struct AcceptClusterCommand: AsyncParsableCommand {
     abstract: "Confirms that this database is the one to work on, after a restore or a move.",
     discussion: """
       Only if no daemon works on another copy of this database: two that work on copies buy the same codes \
-      twice. Every reward is then listed before anything more is asked of it.
+      twice, and neither ledger can know it. Every reward is then listed before anything more is asked of it.
       """
   )
 

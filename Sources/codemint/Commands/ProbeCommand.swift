@@ -16,10 +16,13 @@ struct ProbeCommand: AsyncParsableCommand {
       It asks about REWARD a dozen requests that make no codes, and says line by line what codemint \
       assumes, what was seen, and what that means. Its requests keep the rate limit: that of the ledger if \
       the database answers, else that of the settings. What the ledger has a place for is recorded there. \
-      --codes N also spends N codes, as jobs of the ledger that a running daemon does; it asks first on a \
-      terminal, and needs --yes otherwise. It ends with status 0 if all is as assumed, and with 1 if \
-      something differs. If it cannot go on it says what it knows, and ends with 69 (no such reward, or no \
-      daemon), 75 (no answer, or interrupted) or 77 (the key is refused).
+      --codes N then also spends N codes, as jobs of the ledger that a running daemon does; it asks first \
+      on a terminal, and needs --yes otherwise. If a person has to decide before such a job can go on, as \
+      when its call is held, the probe says why and ends; as long as a call of such a job has no outcome, \
+      another probe spends nothing. It ends with status 0 if all is as assumed, and with 1 if something \
+      differs or its job needs a person. If it cannot go on it says what it knows, and ends with 69 (no \
+      such reward, no daemon, or an API that an operator has to accept first), 75 (no answer, or \
+      interrupted) or 77 (the key is refused).
       """
   )
 
@@ -115,27 +118,31 @@ struct ProbeCommand: AsyncParsableCommand {
     let pace = RequestPace(pool: pool, limits: settings.limits, mayLeaveLedger: true)
     let probe = Probe(reward: id, client: client, pace: pace)
     return await Interruption.cancels {
-      var found = await probe.begin()
-      var spent: SpentCodes?
-      if codes > 0, found.stop == nil, let pool {
-        var seen = SpentCodes()
-        do {
-          let spending = SpendingProbe(
-            reward: id,
-            client: client,
-            pool: pool,
-            pace: pace,
-            patience: max(.seconds(30), settings.listingGap * 3)
-          )
-          try await spending.run(codes, &seen)
-        } catch is CancellationError {
-          found.stop = Probe.interruption
-        } catch {
-          found.stop = CommandError(Failure.status(of: error), "\(error)")
-        }
-        spent = seen
+      var found = Probe.Sightings()
+      await probe.ask(Probe.Purpose.allCases, &found)
+      guard codes > 0, found.stop == nil, let pool else { return (found, nil) }
+      let spending = SpendingProbe(
+        reward: id,
+        client: client,
+        pool: pool,
+        pace: pace,
+        patience: max(.seconds(30), settings.listingGap * 3)
+      )
+      var spent = SpentCodes()
+      do {
+        try await spending.run(codes, &spent)
+      } catch is CancellationError {
+        found.stop = Probe.interruption
+      } catch {
+        found.stop =
+          error as? CommandError ?? CommandError(Failure.status(of: error), "\(error)")
       }
-      await probe.finish(&found)
+      if !spent.jobs.isEmpty {
+        let stop = found.stop
+        found.stop = nil
+        await probe.ask(Probe.pages, &found)
+        found.stop = stop ?? found.stop
+      }
       return (found, spent)
     }
   }

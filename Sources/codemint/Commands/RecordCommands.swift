@@ -67,9 +67,10 @@ struct CallsCommand: AsyncParsableCommand {
 struct ActionsCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "actions",
-    abstract: "Shows what operators did to jobs: who, when and why, newest first.",
+    abstract: "Shows what operators and producers did to jobs: who, when and why, newest first.",
     discussion: """
-      The table codemint.job_actions keeps them for ever, also of jobs that were purged. Decisions about held \
+      The table codemint.job_actions keeps what operators did for ever, also to jobs that were purged, and of what a \
+      producer did to its job the latest hundred actions. Decisions about held \
       calls are among them; `codemint calls` has the note of each.
       """
   )

@@ -113,7 +113,7 @@ struct StatusText {
   private func need(_ need: LedgerReport.Need) -> [String] {
     let since = need.since.map { ", since \($0.asTime)" } ?? ""
     return [
-      palette.paint("\(need.subject) needs you\(since)", .bad) + ": "
+      palette.paint("\(need.subject)\(since)", .bad) + ": "
         + palette.paint(need.why, nil),
       "  " + palette.paint(need.command, .strong),
     ]
@@ -174,7 +174,7 @@ struct StatusText {
     JobSync.words(
       pending: job.syncPending ?? 0,
       error: job.syncError ?? 0,
-      isDone: job.syncDoneAt != nil
+      isDone: job.syncDoneAt != nil && job.issued > 0
     )
   }
 }

@@ -64,9 +64,13 @@ final class JobWatch: Sendable {
     self.hasNoColour = hasNoColour
   }
 
-  /// Shows these jobs until all have ended, and returns their last states.
+  /// Shows these jobs until all have ended, or until waiting on is of no use, and returns their last states.
   /// - Throws: `LedgerError` that names a job that does not exist, or the database's error.
-  func follow(_ jobs: [Int64]) async throws -> [JobStatus] {
+  @discardableResult
+  func follow(
+    _ jobs: [Int64],
+    isUseless: () async throws -> Bool = { false }
+  ) async throws -> [JobStatus] {
     var board = ProgressBoard(output, hasNoColour: hasNoColour)
     var round = 0
     while true {
@@ -77,6 +81,7 @@ final class JobWatch: Sendable {
           sync: try await sync(of: found, isDue: isLast || round % Self.rarely == 0)
         )
         if isLast { return found }
+        if try await ifReachable(isUseless) == true { return found }
       }
       round += 1
       try output.checkReader()
@@ -117,7 +122,9 @@ final class JobWatch: Sendable {
       let found = try await ask()
       if change(isAway: false) { Complaint.say("codemint: the database answers again") }
       return found
-    } catch let error as PostgresError where error.isConnectionLost && !error.isLoginRefused {
+    } catch let error as PostgresError
+      where error.isConnectionLost && error.loginRefusal?.mayPass != false
+    {
       if change(isAway: true) {
         Complaint.say("codemint: waiting for the database: \("\(error)".onOneLine)")
       }

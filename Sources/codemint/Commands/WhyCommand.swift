@@ -8,8 +8,8 @@ struct WhyCommand: AsyncParsableCommand {
     abstract: "Says why a job waits, and what helps.",
     discussion: """
       It shows the reason, since when, the last error and the command that helps. Then come the job's calls \
-      in doubt with what to look for at the vendor, the sync of its codes in each system, its latest 20 calls and \
-      20 actions of operators. Nothing is changed.
+      in doubt with what to look for at the vendor, the sync of its codes in each system, its latest 20 calls, 20 \
+      actions of operators and 20 events. A producer sees its own jobs, without calls and actions. Nothing is changed.
       """
   )
 
@@ -39,15 +39,12 @@ struct ExplanationText {
   /// The lines, made harmless.
   var lines: [String] {
     lines(of: head) + helpLines + facts.doubts.flatMap(doubt) + part("calls", calls)
-      + part("actions", actions)
+      + part("actions", actions) + part("events", events)
   }
 
   private var job: LedgerReport.Job { facts.job }
 
-  private var isStuck: Bool { job.isStuck || !facts.needsYou.isEmpty }
-
   private var head: [(String, String, Palette.Tint?)] {
-    let error = [job.errorCode, job.errorMessage].compactMap(\.self).joined(separator: ": ")
     let sync = facts.sync.map { "\($0.system) \($0.syncStatus) \($0.codes)" }
     let names = [
       job.prefix.map { "prefix \($0)" }, job.dedupeKey.map { "key \($0)" },
@@ -57,12 +54,12 @@ struct ExplanationText {
       (
         "job \(job.id)",
         "\(job.states.joined(separator: ", ")), \(job.issued) of \(job.count) codes",
-        Palette.Tint(state: job.state, isStuck: isStuck)
+        Palette.Tint(state: job.state, isStuck: facts.isStuck)
       ),
-      ("reason", reason, isStuck ? .bad : nil),
-      ("since", facts.waits?.since?.asTime ?? "", nil),
+      ("reason", facts.reason, facts.isStuck ? .bad : nil),
+      ("since", facts.since?.asTime ?? "", nil),
       ("until", facts.waits?.until?.asTime ?? "", nil),
-      ("last error", error.isEmpty ? lastCallError : error, nil),
+      ("last error", facts.lastError ?? lastCallError, nil),
       ("reward", job.rewardId, nil),
       (
         "asked for",
@@ -74,20 +71,14 @@ struct ExplanationText {
     ]
   }
 
-  private var reason: String {
-    guard let waits = facts.waits else {
-      return job.isFinished ? "it is \(job.state), and nothing is left to wait for" : "it proceeds"
-    }
-    return "\(waits.reason): \(waits.why)"
-  }
-
   private var lastCallError: String {
     facts.calls.first { $0.errorCode != nil }.map { "\($0.remark) (call \($0.id.shortID))" } ?? ""
   }
 
-  /// The commands that help; what the ledger says where there is none.
+  /// The commands that help; what the ledger says where there is none, or none but this one.
   private var helpLines: [String] {
-    let commands = facts.needsYou.map { palette.paint($0.command, .strong) }
+    let commands = facts.commands.filter { $0 != "codemint why \(job.id)" }
+      .map { palette.paint($0, .strong) }
     guard commands.isEmpty else { return commands.map { "helps".padded(12) + $0 } }
     return lines(of: [("helps", facts.waits?.whatToDo ?? "", nil)])
   }
@@ -114,6 +105,17 @@ struct ExplanationText {
   private var calls: TextTable? { facts.calls.isEmpty ? nil : .calls(facts.calls) }
 
   private var actions: TextTable? { facts.actions.isEmpty ? nil : .actions(facts.actions) }
+
+  private var events: TextTable? {
+    guard !facts.events.isEmpty else { return nil }
+    var table = TextTable([
+      ("AT", .left), ("EVENT", .left), ("THE JOB THEN", .left), ("NUMBER", .right),
+    ])
+    for event in facts.events {
+      table.add([event.at.asTime, event.kind, event.words, "\(event.id)"])
+    }
+    return table
+  }
 }
 
 extension TextTable {

@@ -50,7 +50,6 @@ enum LedgerReport {
     let syncError: Int?
     let syncDoneAt: String?
     let syncErrors: Int?
-    let secondsLeft: Double?
 
     var isFinished: Bool { finishedAt != nil }
 
@@ -70,12 +69,14 @@ enum LedgerReport {
       [state] + (paused && !isFinished ? ["paused"] : []) + (held && !isFinished ? ["held"] : [])
     }
 
-    /// Why it waits, or how it ended.
-    var explanation: String {
-      let error = [errorCode, errorMessage].compactMap(\.self).joined(separator: ": ")
-      guard !isFinished else { return error }
-      return why ?? error
+    /// Why it failed, was cancelled or is held.
+    var error: String? {
+      let words = [errorCode, errorMessage].compactMap(\.self)
+      return words.isEmpty ? nil : words.joined(separator: ": ")
     }
+
+    /// Why it waits, or how it ended.
+    var explanation: String { (isFinished ? error : why ?? error) ?? "" }
   }
 
   /// What `codemint status` shows. Producers and readers get no verdict.
@@ -101,12 +102,13 @@ enum LedgerReport {
     let maxInFlight: Int?
     let workers: Int
     let api: String?
+    let isStandIn: Bool?
     let codesLeftToday: Int?
     let apiContradictions: String?
 
-    /// The API that calls go to. Plain http does not leave this machine: what it makes is worth nothing.
+    /// The API that calls go to.
     var apiWords: String? {
-      api.map { $0.hasPrefix("http://") ? "\($0) (a stand-in: no code of it is real)" : $0 }
+      api.map { isStandIn == true ? "\($0) (SANDBOX: no code of it is real)" : $0 }
     }
   }
 
@@ -137,9 +139,28 @@ enum LedgerReport {
         "\(resolution) by \(resolvedBy ?? "?"): \(resolutionNote ?? "")"
       }
       let error = [errorCode, errorMessage].compactMap(\.self).joined(separator: ": ")
-      return [error.isEmpty ? nil : error, holdReason, decision].compactMap(\.self)
+      let wasWrong = resolution == "absent" && state == "adopted"
+      let late = wasWrong ? "its codes turned up later" : nil
+      return [error.isEmpty ? nil : error, holdReason, decision, late].compactMap(\.self)
         .joined(separator: "; ")
     }
+  }
+
+  /// How a webhook is.
+  struct Webhook: Decodable {
+    let webhook: String
+    let state: String
+    let host: String
+    let waiting: Int
+    let dead: Int
+    let oldestEventAt: String?
+    let lastSuccessAt: String?
+    let lastFailureAt: String?
+    let lastError: String?
+    let failingSince: String?
+
+    /// What the receiver said last, as long as that is of interest.
+    var trouble: String? { failingSince == nil && dead == 0 ? nil : lastError }
   }
 
   /// What an operator did.
@@ -151,6 +172,27 @@ enum LedgerReport {
     let doneAt: String
     let stateBefore: String
     let stateAfter: String
+  }
+
+  /// What happened to a job.
+  struct Event: Decodable {
+    let id: Int64
+    let kind: String
+    let at: String
+    let detail: Detail
+
+    /// How the job stood then. An event of another version may say less.
+    struct Detail: Decodable {
+      let count: Int?
+      let issued: Int?
+      let errorCode: String?
+    }
+
+    /// How the job stood then, in words.
+    var words: String {
+      let codes = detail.count.map { "\(detail.issued ?? 0) of \($0) codes" }
+      return [codes, detail.errorCode].compactMap(\.self).joined(separator: ", ")
+    }
   }
 
   /// A call in doubt, with what a person has to know to decide it.
@@ -189,6 +231,37 @@ enum LedgerReport {
     let sync: [Sync]
     let calls: [Call]
     let actions: [Action]
+    let events: [Event]
+
+    /// Whether only a person gets it on.
+    var isStuck: Bool { job.isStuck || !needsYou.isEmpty }
+
+    /// Why it waits, or what became of it.
+    var reason: String {
+      let end: String? =
+        switch job.state {
+        case "failed": ["it has failed", job.error].compactMap(\.self).joined(separator: ": ")
+        case _ where waits != nil: nil
+        default:
+          job.isFinished ? "it is \(job.state), and nothing is left to wait for" : "it proceeds"
+        }
+      return [end, waits.map { "\($0.reason): \($0.why)" }].compactMap(\.self).joined(
+        separator: "; "
+      )
+    }
+
+    /// The last error, unless it is the reason.
+    var lastError: String? { job.state == "failed" ? nil : job.error }
+
+    /// Since when that is so.
+    var since: String? { waits?.since ?? (job.state == "failed" ? job.finishedAt : nil) }
+
+    /// The commands that help.
+    var commands: [String] {
+      let retry =
+        "codemint retry \(job.id) --note 'why'  # as an operator, when the cause has been mended"
+      return needsYou.map(\.command) + (job.state == "failed" ? [retry] : [])
+    }
   }
 
   /// Reads what the ledger returned.

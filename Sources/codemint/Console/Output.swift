@@ -70,6 +70,13 @@ struct FileDescriptor: Sendable {
     return String(decoding: try encoder.encode(value), as: UTF8.self)
   }
 
+  /// A value on one line, so that it is found among lines of text.
+  static func jsonLine(_ value: some Encodable) throws -> String {
+    let encoder = JSONEncoder()
+    encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
+    return String(decoding: try encoder.encode(value), as: UTF8.self)
+  }
+
   /// Throws if nobody can read any more what will be written, as a command that writes seldom would
   /// otherwise learn too late or never.
   func checkReader() throws(OutputError) {

@@ -19,6 +19,7 @@ struct Daemon {
   private let wakeService: WakeService
   private let documentsWatch: DocumentsWatch
   private let housekeeper: Housekeeper
+  private let deliverer: Deliverer
   private let webService: WebService?
 
   /// Builds the daemon without connecting to anything.
@@ -29,6 +30,7 @@ struct Daemon {
     let connection = try settings.connectionSettings()
     let listening = try settings.listenSettings()
     let limits = ConnectionLimits(descriptors: DescriptorLimit.raise())
+    let senders = try settings.webhookSenders()
     let watch = ProgressWatch(ServiceManager(environment: environment), logger: logger)
     pool = Pool(connection, limit: Self.mostSettlers + 2)
     vitalPool = Pool(connection, limit: 2)
@@ -36,10 +38,31 @@ struct Daemon {
     var random = SystemRandomNumberGenerator()
     let health = Health()
     let registry = MetricsRegistry()
-    let documents = DocumentsWatch(registry, APIFactQueries(pool: pool), logger)
-    client = APIClient(try settings.apiConfiguration()) { documents.notice($0) }
+    let documents = DocumentsWatch(
+      registry,
+      APIFactQueries(pool: pool),
+      api: settings.api.identity,
+      logger
+    )
+    client = APIClient(
+      try settings.apiConfiguration(),
+      onDifference: { documents.notice($0) },
+      onStandIn: { documents.noticeStandIn() }
+    )
     documentsWatch = documents
-    housekeeper = Housekeeper(Housekeeping(pool: pool), keeping: settings.callRetention)
+    housekeeper = Housekeeper(
+      Housekeeping(pool: pool),
+      keeping: settings.callRetention,
+      logger: logger
+    )
+    let deliverer = Deliverer(
+      senders,
+      rules: settings.webhooks.rules,
+      poll: settings.poll,
+      pool: Pool(connection, limit: 2),
+      logger: logger
+    )
+    self.deliverer = deliverer
     worker = Worker(
       configuration: settings.workerConfiguration(
         id: WorkerID(UniqueID(random: &random)),
@@ -70,6 +93,8 @@ struct Daemon {
       from: settings.database.listenURL == nil ? .databaseURL : .databaseListenURL,
       pool: pool,
       worker: worker,
+      deliverer: deliverer,
+      housekeeper: housekeeper,
       logger: logger
     )
     webService = Self.web(
@@ -114,7 +139,9 @@ struct Daemon {
 
   /// The services for a `ServiceGroup`. The worker comes last, so that it drains first.
   var services: [any Service] {
-    (webService.map { [$0] } ?? []) + [documentsWatch, housekeeper, wakeService, workerService]
+    (webService.map { [$0] } ?? []) + [
+      documentsWatch, housekeeper, deliverer, wakeService, workerService,
+    ]
   }
 
   /// The service that ends the process at once on a second signal. It must be the first of its group.

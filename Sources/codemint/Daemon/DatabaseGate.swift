@@ -3,6 +3,7 @@ import Logging
 import Postgres
 import Provisioning
 import ServiceLifecycle
+import Worker
 
 /// Waits for the database at the start. Refuses a schema that this version does not know, and a login
 /// that may not do everything that the daemon does.
@@ -17,34 +18,27 @@ struct DatabaseGate {
   /// - Throws: `LedgerError` if the schema is not the one that this binary needs or the login lacks a
   ///   privilege; `PostgresError` if waiting cannot help.
   func pass() async throws -> Bool {
-    var failures = 0
+    var trouble: StoreError.Cause?
     while !Task.isShuttingDownGracefully {
       watch.progress()
       switch await cancelWhenGracefulShutdown({ await complaint() }) {
       case .success(nil):
-        if failures > 0 { logger.notice("the database answers") }
+        if trouble != nil { logger.notice("the database answers") }
         return true
       case .success(let complaint?):
         throw complaint
       case .failure(let error):
         if Task.isShuttingDownGracefully { return false }
         guard error.isConnectionLost || error.isOutcomeUnknown else { throw error }
-        failures += 1
-        if failures == 1 { warn(of: error) }
+        let cause = StoreError.Cause(error)
+        if cause != trouble { logger.warning(cause.beginning, metadata: ["error": "\(error)"]) }
+        trouble = cause
       }
       try? await cancelWhenGracefulShutdown {
         try await Task.sleep(for: min(.seconds(2), watch.progressInterval))
       }
     }
     return false
-  }
-
-  private func warn(of error: PostgresError) {
-    let message: Logger.Message =
-      error.isLoginRefused
-      ? "the database refuses the login; trying until it accepts it"
-      : "the database does not answer; trying until it does"
-    logger.warning(message, metadata: ["error": "\(error)"])
   }
 
   /// Why the daemon cannot work on this database (nil if it can), or that the database does not answer.

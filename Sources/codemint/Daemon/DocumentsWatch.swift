@@ -7,8 +7,9 @@ import Provisioning
 import ServiceLifecycle
 import Synchronization
 
-/// Counts, logs and records how answers differ from the API's documents. Nothing else follows from a
-/// difference, and no answer waits for this: what comes faster than it can be recorded is only counted.
+/// Counts, logs and records how answers differ from the API's documents, and records that they say that they are a
+/// stand-in's. Nothing else follows from either, and no answer waits for this: what comes faster than it can be
+/// recorded is only counted.
 final class DocumentsWatch: Service {
   private let registry: any MetricsFactory
   private let facts: APIFactQueries
@@ -16,19 +17,25 @@ final class DocumentsWatch: Service {
   /// When each difference was last handed on, so that one in every answer costs one statement in a while.
   private let seen = Mutex<[ContractDifference: Instant]>([:])
   private let clock = SystemClock()
-  private let differences: AsyncStream<ContractDifference>
-  private let sink: AsyncStream<ContractDifference>.Continuation
+  private let notices: AsyncStream<Notice>
+  private let sink: AsyncStream<Notice>.Continuation
+  private let api: String
+  private let isKnownStandIn = Atomic(false)
+
+  private enum Notice { case difference(ContractDifference), standIn }
 
   static let metric = "codemint_api_differences_total"
   private static let interval: Duration = .seconds(600)
   /// Names of unknown fields are the API's own, so their number has no other bound.
   private static let mostDifferences = 1000
 
-  init(_ registry: any MetricsFactory, _ facts: APIFactQueries, _ logger: Logger) {
+  /// - Parameter api: The base URL of the API, as the ledger knows it.
+  init(_ registry: any MetricsFactory, _ facts: APIFactQueries, api: String, _ logger: Logger) {
     self.registry = registry
     self.facts = facts
+    self.api = api
     self.logger = logger
-    (differences, sink) = AsyncStream.makeStream(bufferingPolicy: .bufferingNewest(100))
+    (notices, sink) = AsyncStream.makeStream(bufferingPolicy: .bufferingNewest(100))
     // Each request has a counter from the beginning, at zero, so that the metric is there.
     for request in ContractDifference.requests { _ = counter(request, .unreadable, "") }
   }
@@ -47,7 +54,18 @@ final class DocumentsWatch: Service {
   func notice(_ differences: Set<ContractDifference>) {
     for difference in differences {
       counter(difference.request, difference.kind, difference.place).increment()
-      if !difference.isExpected, isDue(difference) { sink.yield(difference) }
+      if !difference.isExpected, isDue(difference) { hand(.difference(difference)) }
+    }
+  }
+
+  /// An answer said that it is a stand-in's. One is recorded.
+  func noticeStandIn() {
+    if !isKnownStandIn.exchange(true, ordering: .relaxed) { hand(.standIn) }
+  }
+
+  private func hand(_ notice: Notice) {
+    if case .dropped(.standIn) = sink.yield(notice) {
+      isKnownStandIn.store(false, ordering: .relaxed)
     }
   }
 
@@ -69,7 +87,20 @@ final class DocumentsWatch: Service {
 
   func run() async {
     await cancelWhenGracefulShutdown { [self] in
-      for await difference in differences { await record(difference) }
+      for await notice in notices {
+        switch notice {
+        case .difference(let difference): await record(difference)
+        case .standIn: await recordStandIn()
+        }
+      }
+    }
+  }
+
+  private func recordStandIn() async {
+    do throws(PostgresError) {
+      try await facts.record(standIn: api)
+    } catch {
+      isKnownStandIn.store(false, ordering: .relaxed)
     }
   }
 

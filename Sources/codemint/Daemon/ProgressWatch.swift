@@ -9,6 +9,7 @@ final class ProgressWatch: Sendable {
   private let logger: Logger
   private let clock = SystemClock()
   private let lastTold = Mutex(Instant(nanoseconds: .min / 2))
+  private let isDeaf = Mutex(false)
   private let interval: Duration
 
   /// How often the dispatcher has to report progress: at least four times in the watchdog's time.
@@ -34,12 +35,24 @@ final class ProgressWatch: Sendable {
     if isDue { tell(.alive) }
   }
 
-  /// Tells the service manager something. A failure is logged and does not stop the daemon.
+  /// Tells the service manager something. A failure does not stop the daemon; it is logged when it begins, and
+  /// when it is over.
   func tell(_ message: ServiceMessage) {
-    do {
+    let failure: ServiceManagerError?
+    do throws(ServiceManagerError) {
       try manager.tell(message)
+      failure = nil
     } catch {
-      logger.warning("cannot tell the service manager", metadata: ["error": "\(error)"])
+      failure = error
+    }
+    let wasDeaf = isDeaf.withLock { isDeaf in
+      defer { isDeaf = failure != nil }
+      return isDeaf
+    }
+    if let failure, !wasDeaf {
+      logger.warning("cannot tell the service manager", metadata: ["error": "\(failure)"])
+    } else if failure == nil, wasDeaf {
+      logger.notice("the service manager listens again")
     }
   }
 }

@@ -99,6 +99,7 @@ struct Demo {
       codes: codes,
       keep: keep,
       page: "http://\(settings.listen)",
+      api: settings.api.baseURL,
       logFile: log.path,
       output: output
     )

@@ -17,6 +17,8 @@ struct DemoStory: Service {
   let keep: Bool
   /// The address of the status page.
   let page: String
+  /// The base URL of the stand-in.
+  let api: String
   let logFile: String
   let output: FileDescriptor
 
@@ -27,7 +29,12 @@ struct DemoStory: Service {
     try result.get()
     if keep, !Task.isShuttingDownGracefully {
       try output.line("\nstill running")
-      try output.line("the daemon logs to \(logFile)\npress Ctrl-C to end the demo")
+      try output.line("the daemon logs to \(logFile)")
+      try output.line("the stand-in for the API is \(api)")
+      try output.line(
+        "commands work with CODEMINT_DATABASE_URL='\(server.url(database: database))' codemint status"
+      )
+      try output.line("press Ctrl-C to end the demo")
       try? await gracefulShutdown()
     }
   }

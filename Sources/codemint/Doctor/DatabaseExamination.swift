@@ -21,8 +21,13 @@ struct DatabaseExamination {
       place = try settings.connectionSettings()
       connection = try await Connection.open(place)
     } catch {
+      let refusal = error as? PostgresError
       return [
-        .failed(subject, "\(error)", "check that database.url is right and that the server is up")
+        .failed(
+          subject,
+          refusal?.words ?? "\(error)",
+          refusal?.remedy ?? "check that database.url is right and that the server is up"
+        )
       ]
     }
     let server = ServerExamination(
@@ -140,7 +145,8 @@ struct DatabaseExamination {
 
   private func connections(_ connection: Connection) async throws(PostgresError) -> Finding {
     let (free, most) = try await DoctorQueries(connection).connections()
-    let needed = min(settings.limits.maxInFlight, 8) + 6
+    let needed =
+      min(settings.limits.maxInFlight, 8) + 6 + (settings.webhooks.receivers.isEmpty ? 0 : 2)
     let seen = "\(free) of \(most) connections are free, a daemon needs up to \(needed)"
     guard free >= needed else {
       return .warning("connections", seen, "raise max_connections, or close other connections")
@@ -151,8 +157,47 @@ struct DatabaseExamination {
   private func account(_ connection: Connection) async throws(PostgresError) -> [Finding] {
     guard try await Migrator(connection).state() == .current else { return [] }
     let queries = DoctorQueries(connection)
-    return [Self.finding(try await queries.account())] + Self.findings(try await queries.facts())
+    return [Self.finding(try await queries.account())]
+      + Self.findings(try await queries.silencers()) + Self.findings(try await queries.facts())
       + Self.findings(try await queries.figures(), settings)
+      + Self.findings(try await queries.webhooks())
+  }
+
+  /// What can keep rows out. Of a trigger nobody sees whether it does.
+  static func findings(_ silencers: [Silencer]) -> [Finding] {
+    let subject = "own triggers"
+    guard !silencers.isEmpty else {
+      return [
+        .ok(subject, "no trigger, rule or policy of anybody's own can keep rows out in silence")
+      ]
+    }
+    return silencers.map { silencer in
+      silencer.keepsOut
+        ? .failed(subject, "\(silencer.what) keeps rows out in silence", silencer.whatHelps)
+        : .warning(
+          subject,
+          "\(silencer.what) may change rows, or keep them out in silence",
+          "make sure that its function returns NEW; else \(silencer.whatHelps)"
+        )
+    }
+  }
+
+  /// What webhooks did not take. That they are down is no reason not to start.
+  static func findings(_ webhooks: [WebhookFigures]) -> [Finding] {
+    webhooks.map { webhook in
+      let subject = "webhook \(webhook.name)"
+      let seen =
+        "\(webhook.state), \(webhook.waiting) event(s) wait, \(webhook.dead) dead letter(s)"
+      let words = [seen, webhook.error].compactMap { $0 }.joined(separator: ": ")
+      guard webhook.error != nil || webhook.dead > 0 else { return .ok(subject, words) }
+      return .warning(
+        subject,
+        words,
+        webhook.dead > 0
+          ? "mend the receiver, then run codemint webhook resend \(webhook.name)"
+          : "mend the receiver; codemint webhook test \(webhook.name) tries it"
+      )
+    }
   }
 
   /// Settings that what was seen of the API contradicts.
@@ -164,7 +209,7 @@ struct DatabaseExamination {
         .warning(
           Setting.listingGap.rawValue,
           "it is \(gap) seconds, and a list was \(lag.components.seconds) seconds behind an answer",
-          "raise it to \(lag.components.seconds * 3 + 1) or more"
+          Setting.raisedListingGap(for: lag)
         )
       )
     }
@@ -202,7 +247,12 @@ struct DatabaseExamination {
       case .documented:
         return .ok(subject, words)
       case .differs:
-        return .warning(subject, words, "nothing; codemint takes it into account")
+        return .warning(
+          subject,
+          words,
+          fact.fact == "list_lag"
+            ? "raise \(Setting.listingGap.rawValue)" : "nothing; codemint takes it into account"
+        )
       case .contradicted:
         return .warning(
           subject,
@@ -218,6 +268,8 @@ struct DatabaseExamination {
     let seen = ([account.state] + words).joined(separator: ": ")
     let subject = "account"
     switch account.state {
+    case "open" where account.workers == 0:
+      return .warning(subject, "open, no daemon is alive", "systemctl start codemint")
     case "open": return .ok(subject, "open, \(account.workers) daemon(s) alive")
     case "upgrading":
       return .warning(subject, seen, "wait: sending continues when codemint migrate is done")
@@ -291,9 +343,18 @@ struct WakeExamination {
     do {
       let connection = try await Connection.open(settings.listenSettings())
       let caller = try await Connection.open(settings.connectionSettings())
-      let arrived = try await DoctorQueries(connection).hears(caller)
+      // There is nobody to ask before the schema is there.
+      let unread = (try? await DoctorQueries(caller).unread()) ?? nil
+      let arrived = unread == nil ? try await DoctorQueries(connection).hears(caller) : false
       await caller.close()
       await connection.close()
+      if let unread {
+        return .warning(
+          subject,
+          unread,
+          "end the session that listens in an open transaction; until then, polling finds new jobs"
+        )
+      }
       if arrived { return .ok(subject, "a NOTIFY arrives") }
       return .warning(
         subject,

@@ -35,6 +35,23 @@ struct SettingsExamination {
   }
 }
 
+/// Checks that each webhook has a secret, and may lead where it does.
+struct WebhookExamination {
+  let settings: Settings
+
+  var findings: [Finding] {
+    guard !settings.webhooks.receivers.isEmpty || !settings.webhooks.secrets.isEmpty else {
+      return []
+    }
+    do {
+      let names = try settings.webhookSenders().map(\.entry.name).joined(separator: ", ")
+      return [.ok("webhooks", "each has a secret: \(names)")]
+    } catch {
+      return [.failed("webhooks", "\(error)", "see docs/webhooks.md")]
+    }
+  }
+}
+
 /// Checks that other users cannot read the files with secrets.
 struct FileExamination {
   let settings: Settings

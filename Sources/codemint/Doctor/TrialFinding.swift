@@ -16,6 +16,7 @@ enum TrialFinding {
     switch error.sqlState {
     case "42501": "let an administrator grant the privilege, or run codemint migrate again"
     case "55P03": "end the transaction that has the row or the table locked, and try again"
+    case "53100": "make room on the database's disk; daemons go on by themselves then"
     case "25006": "let database.url end with target_session_attrs=read-write"
     default: "correct what the message names: daemons meet the same error"
     }

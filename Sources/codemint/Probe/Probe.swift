@@ -24,19 +24,12 @@ struct Probe {
   let client: APIClient
   let pace: RequestPace
 
-  /// Asks what is to be asked before codes are spent: whether key and reward are right.
-  func begin() async -> Sightings {
-    var found = Sightings()
-    await ask([.team, .one], &found)
-    return found
-  }
+  /// The questions whose answers show more when the reward has codes.
+  static let pages: [Purpose] = [.one, .two, .most, .rest, .behind, .ascending]
 
-  /// Asks everything else. An end before the last question is a `stop`.
-  func finish(_ found: inout Sightings) async {
-    await ask(Purpose.allCases.filter { found.sights[$0] == nil }, &found)
-  }
-
-  private func ask(_ purposes: [Purpose], _ found: inout Sightings) async {
+  /// Asks these questions, and puts their answers in place of earlier ones. An end before the last question
+  /// is a `stop`.
+  func ask(_ purposes: [Purpose], _ found: inout Sightings) async {
     var random = SystemRandomNumberGenerator()
     let nobody = RewardID(UniqueID(random: &random))
     for purpose in purposes where found.stop == nil {

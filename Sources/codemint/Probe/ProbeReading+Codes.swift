@@ -5,6 +5,7 @@ import Sandbox
 extension ProbeReading {
   mutating func read(_ spent: SpentCodes) {
     readJobs(spent)
+    readAnswers(spent)
     guard spent.count > 0 else { return }
     readPrefix(spent)
     readAnswerTimes(spent)
@@ -13,47 +14,67 @@ extension ProbeReading {
   }
 
   private mutating func readJobs(_ spent: SpentCodes) {
-    let failed = spent.jobs.filter { $0.state != "completed" }
+    let assumed = "each call brings the codes that it asked for"
+    guard !spent.jobs.isEmpty else { return line("codes", assumed, seen: nil) }
     let asked = spent.jobs.reduce(0) { $0 + $1.count }
     let durations = Set(
       spent.answered.compactMap { code in
         code.duration.map { "\(code.size) in \($0) ms" }
       }
     ).sorted().joined(separator: ", ")
+    let open = spent.jobs.filter { !$0.isFinished }.map { job in
+      "; job \(job.id) is \(job.state)" + (job.inDoubt > 0 ? ", and a call of it is in doubt" : "")
+    }
     line(
       "codes",
-      "each call brings the codes that it asked for",
-      seen: "\(spent.count) of \(asked) codes came in answers (\(durations))",
-      unlike: failed.isEmpty && spent.count == asked
-        ? nil
-        : failed.first.map {
-          "Job \($0.id) is \($0.state): \($0.errorMessage ?? "no reason is recorded")"
-        }
-          ?? "The others were found by listing: their answers were lost, short or repeated."
+      assumed,
+      seen: "\(spent.count) of \(asked) codes came in answers"
+        + (durations.isEmpty ? "" : " (\(durations))") + open.joined(),
+      unlike: Self.trouble(of: spent, asked: asked)
+    )
+  }
+
+  /// What it means that calls did not bring their codes; nil if they did, or may yet.
+  private static func trouble(of spent: SpentCodes, asked: Int) -> String? {
+    if let failed = spent.jobs.first(where: { $0.isFinished && $0.state != "completed" }) {
+      return
+        "Job \(failed.id) is \(failed.state): \(failed.errorMessage ?? "no reason is recorded")"
+    }
+    if let doubtful = spent.jobs.first(where: { $0.inDoubt > 0 }) {
+      return "What became of the others is not known. codemint why \(doubtful.id) says more."
+    }
+    guard spent.count != asked, spent.jobs.allSatisfy(\.isFinished) else { return nil }
+    return "The others were found by listing: their answers were lost, short or repeated."
+  }
+
+  private mutating func readAnswers(_ spent: SpentCodes) {
+    let assumed = "a call is answered with 201, and answers are as the API's documents say"
+    let seen = spent.statuses + spent.differences
+    guard !seen.isEmpty else { return line("answers", assumed, seen: nil) }
+    let success = spent.statuses.first { $0.hasPrefix("2") && $0 != "201" }
+    line(
+      "answers",
+      assumed,
+      seen: seen.joined(separator: "; "),
+      unlike: success.map {
+        "codemint takes only 201 for an answer with codes: \($0) leaves the call in doubt. Where there has been no "
+          + "complete answer yet, each such call is held until a person decides."
+      } ?? (spent.differences.isEmpty ? nil : "What codemint does not know it leaves alone.")
     )
   }
 
   private mutating func readPrefix(_ spent: SpentCodes) {
-    guard let form = spent.prefixForm else {
+    guard let change = spent.prefixChange else {
       return line("prefix", "codes begin with it", seen: nil)
     }
-    let words: String =
-      switch form {
-      case .literal: "codes begin with it as it is"
-      case .upper: "it is in upper case"
-      case .lower: "it is in lower case"
-      case .plain: "only its letters and digits are left"
-      case .dropped: "it is not there"
-      case .cut(let length): "only its first \(length) characters are left"
-      }
     line(
       "prefix",
       "codes begin with it, letter for letter",
-      seen: words,
-      unlike: form == .literal
+      seen: change.words,
+      unlike: change.form == .literal
         ? nil : "Such a prefix tells no calls apart. Their times and numbers do."
     )
-    if form != .literal { likewise(.generate, .prefix(form)) }
+    if change.form != .literal { likewise(.generate, .prefix(change.form)) }
   }
 
   private mutating func readAnswerTimes(_ spent: SpentCodes) {
@@ -83,11 +104,19 @@ extension ProbeReading {
     let systems = Set(spent.answered.flatMap(\.systems)).sorted()
     let states = Dictionary(grouping: spent.answered, by: \.syncStatus).mapValues(\.count)
       .sorted { $0.key < $1.key }.map { "\($0.value) \($0.key)" }
+    let field = ".externalIds"
+    let shown = found.sights[.most]?.differences.keys.filter { $0.place.contains(field) } ?? []
+    let odd = Set(
+      shown.map(\.description) + spent.differences.filter { $0.contains(field) }
+    ).sorted()
     line(
       "externalIds",
       "codes name the systems that they are copied to",
-      seen: "\(systems.isEmpty ? "no system" : systems.joined(separator: ", ")); "
-        + states.joined(separator: ", ")
+      seen: ([systems.isEmpty ? "no system" : systems.joined(separator: ", ")] + [
+        states.joined(separator: ", ")
+      ] + odd).joined(separator: "; "),
+      unlike: odd.isEmpty
+        ? nil : "What cannot be read there is not known: such codes stay pending in the ledger."
     )
   }
 
@@ -141,19 +170,17 @@ extension ProbeReading {
         seen: "\(missing) of \(spent.count) codes were not shown within "
           + "\(spent.lacking?.milliseconds ?? 0) ms",
         unlike: "Codes may show up after their call was judged absent.",
-        set: "raise reconcile.listing_gap_seconds until codemint probe sees all of its codes"
+        set: spent.lacking.map { "\(Setting.raisedListingGap(for: $0)), and probe again" }
       )
     }
-    let isLong = complete > gap
+    let isLong = spent.lacking != nil && complete > gap
     line(
       "list lag",
       assumed,
       seen: spent.lacking.map { "after \($0.milliseconds) to \(complete.milliseconds) ms" }
         ?? "the first list had all codes, \(complete.milliseconds) ms after the answer",
       unlike: isLong ? "Codes may show up after their call was judged absent." : nil,
-      set: isLong
-        ? "raise reconcile.listing_gap_seconds to \(Int((complete * 3).seconds.rounded(.up))) or more"
-        : nil
+      set: isLong ? spent.lacking.map(Setting.raisedListingGap) : nil
     )
     guard let lacking = spent.lacking, complete.seconds >= 1 else { return }
     // A whole second in between is the plainest cause.

@@ -9,10 +9,14 @@ extension ProbeReading {
   mutating func readPages() {
     guard let page = most else { return }
     readLength(page)
+    let isThere =
+      found.sights[.most]?.differences.keys.contains { $0.place == "pagination" } != true
     line(
       "pagination",
       "a page has a pagination; its fields are not documented",
-      seen: page.pagination.isEmpty ? "none" : page.pagination.joined(separator: ", ")
+      seen: page.pagination.isEmpty
+        ? isThere ? "one without fields" : "none" : page.pagination.joined(separator: ", "),
+      unlike: isThere ? nil : "Nothing: codemint counts the codes of each page."
     )
     if let behind = found.sights[.behind], let status = behind.status {
       line(

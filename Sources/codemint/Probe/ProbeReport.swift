@@ -49,7 +49,9 @@ struct ProbeReport: Codable, Equatable {
     let subjects = differences.map(\.subject)
     let seen =
       subjects.isEmpty
-      ? "everything that was seen is as codemint assumes"
+      ? stopped == nil
+        ? "everything that was seen is as codemint assumes"
+        : "nothing that was seen so far differs from what codemint assumes"
       : "\(subjects.count) of \(lines.count) things differ from what codemint assumes: "
         + subjects.joined(separator: ", ")
     return stopped.map { "\($0); \(seen)" } ?? seen

@@ -8,6 +8,10 @@ import Sandbox
 struct SpentCodes: Sendable {
   /// The jobs that asked for them.
   var jobs: [JobStatus] = []
+  /// The statuses of the answers to their calls.
+  var statuses: [String] = []
+  /// How answers to calls and lists differed from the API's documents, as daemons noticed it.
+  var differences: [String] = []
   /// The codes as their answers showed them.
   var answered: [AnsweredCode] = []
   /// The same codes as the list shows them.
@@ -41,6 +45,8 @@ struct SpendingProbe {
   /// A prefix with a letter of each case and a hyphen, so that each way of changing it shows.
   static let mixedPrefix = "Pro-be"
   private static let plainPrefix = "PROBE"
+  /// Who inserted the jobs, in their metadata.
+  private static let name = "codemint probe"
 
   /// The jobs of a probe: without a prefix, with letters, and with a hyphen and both cases. Two of them ask
   /// for one code, the last for the rest.
@@ -51,36 +57,103 @@ struct SpendingProbe {
         reward: reward.description,
         count: Int32(place == prefixes.count - 1 ? codes - place : 1),
         prefix: prefix,
-        metadata: #"{"inserted_by": "codemint probe"}"#
+        metadata: #"{"inserted_by": "\#(name)"}"#
       )
     }
   }
 
   /// Spends the codes. What is known so far is in `spent`, also if it throws.
+  ///
+  /// One job after the other: a ledger that no answer of the API has reached sends one small job by itself, and its
+  /// first answer accepts the API. So whoever says that these codes may be spent need not say it twice. If other jobs
+  /// wait, an operator has to accept the API, because all of them would be bought.
   func run(_ codes: Int, _ spent: inout SpentCodes) async throws {
-    let queries = JobQueries(pool: pool)
-    guard try await queries.account().workers > 0 else {
-      throw CommandError(
-        .unavailable,
-        "no daemon is running, so nobody would do the probe's jobs; start codemint run, then probe again"
-      )
-    }
     var jobs: [Int64] = []
-    for request in Self.requests(reward, codes: codes) {
-      jobs.append(try await queries.enqueue(request))
+    do {
+      try await spend(codes, &jobs)
+    } catch {
+      await learn(jobs, &spent)
+      throw error
     }
-    let numbers = jobs.map(String.init).joined(separator: ", ")
-    Complaint.say("codemint: inserted job(s) \(numbers); they go on if the probe ends early")
-    // Who is interrupted meanwhile is told of that below.
-    if let account = try? await queries.account(), account.state == "unaccepted",
-      let question = account.message
-    {
-      Complaint.say("codemint: the jobs wait: \(question)")
-    }
-    spent.jobs = try await JobWatch(queries: queries, output: .standardError).follow(jobs)
-    spent.answered = try await APIFactQueries(pool: pool).codes(of: jobs)
+    await learn(jobs, &spent)
     try await look(&spent)
   }
+
+  private func spend(_ codes: Int, _ jobs: inout [Int64]) async throws {
+    try await checkDaemons()
+    if let job = try await facts.doubtfulJob(insertedBy: Self.name) {
+      jobs = [job]
+      let wait = try await facts.wait(of: job)
+      throw CommandError(
+        .failed,
+        "nothing more was spent, because what became of codes of a probe before is not known: "
+          + (wait.map(\.words) ?? "see codemint why \(job)")
+      )
+    }
+    for request in Self.requests(reward, codes: codes) {
+      let job = try await queries.enqueue(request)
+      jobs.append(job)
+      Complaint.say("codemint: inserted job \(job); it goes on if the probe ends early")
+      try await follow(job)
+    }
+  }
+
+  private func checkDaemons() async throws {
+    let account = try await queries.account()
+    guard account.workers > 0 else {
+      throw CommandError(
+        .unavailable,
+        "no daemon is running, so nobody would do the probe's jobs",
+        remedy: "start codemint run, then probe again"
+      )
+    }
+    if account.state == "unaccepted" {
+      throw CommandError(
+        .unavailable,
+        "no job was inserted, because others wait that would be bought as well: "
+          + (account.message ?? "run codemint accept-api if they may be")
+      )
+    }
+  }
+
+  /// Waits until a job has ended, and says what it waits for if that takes long.
+  /// - Throws: `CommandError` if a person has to decide before the job can go on.
+  private func follow(_ job: Int64) async throws {
+    let start = ContinuousClock.now
+    var said: String?
+    var stop: CommandError?
+    try await JobWatch(queries: queries, output: .standardError).follow([job]) {
+      guard let wait = try await facts.wait(of: job) else { return false }
+      if wait.needsDecision {
+        stop = CommandError(wait.reason == "blocked" ? .noPermission : .failed, wait.words)
+      } else if said != wait.reason, ContinuousClock.now - start > .seconds(3) {
+        said = wait.reason
+        Complaint.say("codemint: \(wait.words.onOneLine)")
+      }
+      return stop != nil
+    }
+    if let stop { throw stop }
+  }
+
+  /// Learns what the ledger knows of these jobs. Who is interrupted is told that as well.
+  private func learn(_ jobs: [Int64], _ spent: inout SpentCodes) async {
+    guard !jobs.isEmpty else { return }
+    let before = spent
+    spent = await Task {
+      var spent = before
+      do {
+        spent.jobs = try await queries.status(of: jobs)
+        spent.answered = try await facts.codes(of: jobs)
+        (spent.statuses, spent.differences) = try await facts.answers(to: jobs)
+      } catch {
+        Complaint.say("codemint: what became of the jobs is not known: \("\(error)".onOneLine)")
+      }
+      return spent
+    }.value
+  }
+
+  private var queries: JobQueries { JobQueries(pool: pool) }
+  private var facts: APIFactQueries { APIFactQueries(pool: pool) }
 
   /// Lists until every code is shown, or patience is over.
   private func look(_ spent: inout SpentCodes) async throws {
@@ -170,18 +243,36 @@ extension SpentCodes {
     return isMinutes ? .seconds(60) : times.map(\.resolution).min() ?? .milliseconds(1)
   }
 
-  /// What became of a prefix; nil if no form explains all codes.
-  var prefixForm: PrefixForm? {
-    let codes = answered.filter { $0.prefix == SpendingProbe.mixedPrefix }.map(\.code)
-    guard !codes.isEmpty else { return nil }
+  /// What became of a prefix, in words, and what comes nearest to it in the stand-in; nil if no code tells.
+  var prefixChange: (words: String, form: PrefixForm)? {
     let prefix = SpendingProbe.mixedPrefix
-    let forms: [(PrefixForm, String)] =
-      [
-        (.literal, prefix), (.upper, prefix.uppercased()), (.lower, prefix.lowercased()),
-        (.plain, prefix.filter { $0.isLetter || $0.isNumber }),
-      ]
-      + (1..<prefix.count).reversed().map { (.cut($0), String(prefix.prefix($0))) }
-    return forms.first { form in codes.allSatisfy { $0.hasPrefix(form.1) } }?.0 ?? .dropped
+    let codes = answered.filter { $0.prefix == prefix }.map(\.code)
+    guard !codes.isEmpty else { return nil }
+    let plain = prefix.filter { $0.isLetter || $0.isNumber }
+    let shapes: [(words: String, form: PrefixForm, text: String)] = [
+      ("as it is", .literal, prefix),
+      ("in upper case", .upper, prefix.uppercased()),
+      ("in lower case", .lower, prefix.lowercased()),
+      ("without punctuation", .plain, plain),
+      ("in upper case and without punctuation", .upperPlain, plain.uppercased()),
+      ("in lower case and without punctuation", .lowerPlain, plain.lowercased()),
+    ]
+    if let shape = shapes.first(where: { shape in codes.allSatisfy { $0.hasPrefix(shape.text) } }) {
+      return ("codes begin with it \(shape.words)", shape.form)
+    }
+    // One character may be there by chance.
+    for length in (2..<prefix.count).reversed() {
+      for shape in shapes
+      where length < shape.text.count
+        && codes.allSatisfy({ $0.hasPrefix(shape.text.prefix(length)) })
+      {
+        return ("only its first \(length) characters are left, \(shape.words)", .cut(length))
+      }
+    }
+    if let shape = shapes.first(where: { shape in codes.allSatisfy { $0.contains(shape.text) } }) {
+      return ("codes contain it \(shape.words), but do not begin with it", .dropped)
+    }
+    return ("it is not there", .dropped)
   }
 
   /// How the list shows texts; nil if no form explains all codes.

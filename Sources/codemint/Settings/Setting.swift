@@ -35,6 +35,13 @@ enum Setting: String, CaseIterable, Sendable {
   case syncLongest = "sync.longest_seconds"
   case syncDays = "sync.days"
   case retentionDays = "retention.calls_days"
+  case webhookReceivers = "webhooks.receivers"
+  case webhookSecrets = "webhooks.secrets"
+  case webhookTimeout = "webhooks.timeout_seconds"
+  case webhookFirst = "webhooks.first_seconds"
+  case webhookLongest = "webhooks.longest_seconds"
+  case webhookDays = "webhooks.days"
+  case webhookCAFile = "webhooks.ca_file"
   case httpListen = "http.listen"
   case logLevel = "log.level"
   case logFormat = "log.format"
@@ -52,13 +59,17 @@ enum Setting: String, CaseIterable, Sendable {
     case choice([String])
     /// A host and a port, or empty.
     case address
+    /// A list of webhooks: a list in the file, the same as JSON elsewhere.
+    case webhooks
+    /// Secrets of webhooks, never shown.
+    case webhookSecrets
   }
 
   /// The kind of value, with its range. A range that other code needs too is in `Bounds`.
   var kind: Kind {
     switch self {
     case .databaseURL, .databaseListenURL, .apiKey: .secret
-    case .apiBaseURL, .apiCAFile: .text
+    case .apiBaseURL, .apiCAFile, .webhookCAFile: .text
     case .apiTimeout: .whole(Bounds.apiTimeoutSeconds)
     case .requestsPerSecond: .number(Bounds.requestsPerSecond)
     case .burst: .whole(Bounds.burst)
@@ -74,10 +85,20 @@ enum Setting: String, CaseIterable, Sendable {
     // Never less than the last day of requests, which a failover of the database asks for (protocol,
     // rule 18); 0 keeps them for ever.
     case .retentionDays: .whole(0...3650)
+    case .webhookReceivers: .webhooks
+    case .webhookSecrets: .webhookSecrets
+    case .webhookTimeout: .whole(1...60)
+    case .webhookFirst, .webhookLongest: .number(0.01...86_400)
+    case .webhookDays: .number(0.001...30)
     case .httpListen: .address
     case .logLevel: .choice(Logger.Level.allCases.map(\.rawValue))
     case .logFormat: .choice(LogFormat.allCases.map(\.rawValue))
     }
+  }
+
+  /// What to do about `reconcile.listing_gap_seconds` if a list was so far behind an answer.
+  static func raisedListingGap(for lag: Duration) -> String {
+    "raise \(Setting.listingGap.rawValue) to \(min(3600, lag.components.seconds * 3 + 1)) or more"
   }
 
   /// The parts of the path in the YAML file.
@@ -96,13 +117,20 @@ enum Setting: String, CaseIterable, Sendable {
     switch self {
     case .databaseURL: "database-url"
     case .apiKey: "api-key"
+    case .webhookSecrets: "webhook-secrets"
     default: nil
     }
   }
 
   var isSecret: Bool {
-    if case .secret = kind { true } else { false }
+    switch kind {
+    case .secret, .webhookSecrets: true
+    case .text, .whole, .number, .flag, .choice, .address, .webhooks: false
+    }
   }
+
+  /// Whether it must not be in the file, which everybody may read.
+  var isNeverInFile: Bool { [.apiKey, .webhookSecrets].contains(self) }
 }
 
 extension Setting {
@@ -115,6 +143,9 @@ extension Setting {
       "a number from \(Self.plain(range.lowerBound)) to \(Self.plain(range.upperBound))"
     case .flag: "true or false"
     case .address: "HOST:PORT, with an IPv6 address in brackets, or empty to switch it off"
+    case .webhooks: WebhookList.rule
+    case .webhookSecrets:
+      "words like NAME=whsec_..., with 24 to 64 bytes as base64 behind whsec_, as Standard Webhooks have it"
     case .choice(let words): "one of \(words.joined(separator: ", "))"
     }
   }

@@ -5,6 +5,8 @@ struct SettingSource: Sendable {
   /// The settings that this source gives, with their exact places.
   let origins: [Setting: Origin]
   private let snapshot: any ConfigSnapshot
+  /// Lists of the file, as YAML; the snapshot does not hold them.
+  private let lists: [Setting: String]
   private let prefix: [String]
 
   /// A source of texts: flags, environment or credentials.
@@ -16,10 +18,12 @@ struct SettingSource: Sendable {
       secretsSpecifier: .all
     ).snapshot()
     prefix = ["codemint"]
+    lists = [:]
   }
 
-  /// The source for a YAML file, with the line of each setting.
-  init(file: YAMLSnapshot, path: String, lines: [Setting: Int?]) {
+  /// The source for a YAML file, with the line of each setting, and with lists as YAML.
+  init(file: YAMLSnapshot, path: String, lines: [Setting: Int?], lists: [Setting: String]) {
+    self.lists = lists
     origins = lines.mapValues { .file(path, line: $0) }
     snapshot = file
     prefix = []
@@ -27,6 +31,7 @@ struct SettingSource: Sendable {
 
   /// The value as text, of any type.
   func text(_ setting: Setting) -> String? {
+    if let list = lists[setting] { return list }
     guard case .string(let text) = content(setting, .string) else { return nil }
     return text
   }

@@ -98,8 +98,20 @@ extension Settings {
           """
       )
     }
-    if let file = api.caFile, !FileReading.isReadable(file) {
-      reader.refuse(.apiCAFile, because: "the file \(file) does not exist or cannot be read")
+    if webhooks.rules.longest < webhooks.rules.first {
+      reader.refuse(
+        .webhookLongest,
+        because: """
+          \(Setting.plain(webhooks.rules.longest.seconds)) seconds are less than \
+          \(Setting.webhookFirst.rawValue), which is \(Setting.plain(webhooks.rules.first.seconds)) \
+          (\(reader.origin(.webhookFirst))); the pauses grow from the first to the longest
+          """
+      )
+    }
+    for (setting, file) in [(Setting.apiCAFile, api.caFile), (.webhookCAFile, webhooks.caFile)] {
+      if let file, !FileReading.isReadable(file) {
+        reader.refuse(setting, because: "the file \(file) does not exist or cannot be read")
+      }
     }
   }
 }

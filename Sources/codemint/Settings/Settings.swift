@@ -35,6 +35,17 @@ struct Settings: Sendable {
     var rules = SyncRules.standard
   }
 
+  /// Where events are sent, and how.
+  struct Webhooks: Sendable {
+    var receivers: [WebhookList.Entry] = []
+    var secrets: [String: [WebhookSecret]] = [:]
+    /// The longest time for one message.
+    var timeout: Duration = .seconds(10)
+    var rules = DeliveryRules.standard
+    /// A PEM file with the certificates of a private authority.
+    var caFile: String?
+  }
+
   /// What is logged, and how.
   struct Log: Sendable {
     var level = Logger.Level.info
@@ -57,6 +68,7 @@ struct Settings: Sendable {
   var callRetention: Duration? = .seconds(90 * 86_400)
   /// The address of the status page, the health checks and the metrics.
   var listen = ListenAddress.standard
+  var webhooks = Webhooks()
   var log = Log()
   /// The source of each value that is not a default.
   var origins: [Setting: Origin] = [:]
@@ -112,6 +124,7 @@ extension Settings {
     if let days = reader.whole(.retentionDays) {
       callRetention = days == 0 ? nil : .seconds(days * 86_400)
     }
+    readWebhooks(&reader)
     listen = reader.address(.httpListen) ?? listen
     log.level = reader.choice(.logLevel) ?? log.level
     log.format = reader.choice(.logFormat) ?? log.format

@@ -8,6 +8,8 @@ struct SettingsFile {
 
   /// The file's settings; empty if there is no file, or if it has only comments.
   private(set) var source = SettingSource(texts: [:])
+  /// Lists, as YAML.
+  private var lists: [Setting: String] = [:]
   /// The problems of the file.
   private(set) var problems: [SettingsError.Problem] = []
   let path: String
@@ -56,9 +58,10 @@ struct SettingsFile {
     }
     var lines: [Setting: Int?] = [:]
     for (key, value) in sections { visit(key, value, under: [], &lines) }
+    let plain = lists.isEmpty ? bytes : Array(Self.withoutLists(root).utf8)
     guard
       let snapshot = try? YAMLSnapshot(
-        data: bytes.span.bytes,
+        data: plain.span.bytes,
         providerName: path,
         parsingOptions: .init(secretsSpecifier: .all)
       )
@@ -67,7 +70,14 @@ struct SettingsFile {
       if problems.isEmpty { note(path, nil, "the file contains something that is not a setting") }
       return
     }
-    source = SettingSource(file: snapshot, path: path, lines: lines)
+    source = SettingSource(file: snapshot, path: path, lines: lines, lists: lists)
+  }
+
+  /// The file without lists: the library reads no list of mappings.
+  private static func withoutLists(_ root: Node) -> String {
+    var root = root
+    if root["webhooks"]?.mapping != nil { root["webhooks"]?.mapping?["receivers"] = nil }
+    return (try? Yams.serialize(node: root)) ?? ""
   }
 
   private mutating func visit(
@@ -105,15 +115,18 @@ struct SettingsFile {
     _ line: Int?,
     _ lines: inout [Setting: Int?]
   ) {
-    if setting == .apiKey {
+    if setting.isNeverInFile, let credential = setting.credentialName {
       note(
         setting.rawValue,
         line,
         """
-        the key must not be in this file; put it into the file /etc/codemint/api-key, which \
-        systemd passes on as the credential api-key, or into \(Setting.apiKey.environmentName)
+        this secret must not be in this file; put it into the file /etc/codemint/\(credential), which \
+        systemd passes on as the credential \(credential), or into \(setting.environmentName)
         """
       )
+    } else if case .webhooks = setting.kind, value.sequence != nil {
+      lists[setting] = try? Yams.serialize(node: value)
+      lines[setting] = .some(line)
     } else if value.null != nil {
       note(setting.rawValue, line, "has no value; it must be \(setting.rule)")
     } else if value.scalar == nil {

@@ -53,13 +53,32 @@ struct SettingsReader {
     value(setting) { source in source.text(setting).flatMap(ListenAddress.init) }
   }
 
+  mutating func webhooks(_ setting: Setting) -> [WebhookList.Entry]? {
+    value(
+      setting,
+      complaint: { source in
+        switch source.text(setting).map(WebhookList.read) {
+        case .failure(let complaint): complaint.words
+        case .success, nil: nil
+        }
+      },
+      read: { source in source.text(setting).flatMap { try? WebhookList.read($0).get() } }
+    )
+  }
+
+  mutating func webhookSecrets(_ setting: Setting) -> [String: [WebhookSecret]]? {
+    value(setting) { source in source.text(setting).flatMap(WebhookSecret.read) }
+  }
+
   /// Adds a problem for a value that contradicts another setting or the system.
   mutating func refuse(_ setting: Setting, because rule: String) {
     problems.append(.init(name: setting.rawValue, origin: origin(setting), rule: rule))
   }
 
+  /// - Parameter complaint: What is wrong with a value that cannot be read; nil for what it must be.
   private mutating func value<Value>(
     _ setting: Setting,
+    complaint: (SettingSource) -> String? = { _ in nil },
     read: (SettingSource) -> Value?
   ) -> Value? {
     var found: Value?
@@ -71,7 +90,7 @@ struct SettingsReader {
         origins[setting] = origin
       } else {
         let shown = setting.isSecret ? "its value" : Self.shown(source.text(setting) ?? "")
-        let rule = "\(shown) is wrong; it must be \(setting.rule)"
+        let rule = complaint(source) ?? "\(shown) is wrong; it must be \(setting.rule)"
         problems.append(.init(name: setting.rawValue, origin: origin, rule: rule))
       }
     }

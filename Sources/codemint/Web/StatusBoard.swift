@@ -26,10 +26,16 @@ struct StatusBoard: Sendable {
     init(_ words: String) { self.words = words }
 
     init(_ error: PostgresError) {
-      if error.isLoginRefused {
-        words = "the database refuses the login"
+      if let refusal = error.loginRefusal {
+        words = "\(refusal.words); \(refusal.remedy)"
+      } else if error.code == .deadlineExceeded {
+        words =
+          "the database has not answered in \(OverviewQueries.deadline.components.seconds) seconds"
       } else if error.isConnectionLost {
         words = "the database does not answer"
+      } else if error.sqlState == "55P03" {
+        // Who has locked the table, in words of ours.
+        words = error.message
       } else {
         words =
           "the database refuses what this page asks for (\(error.sqlState ?? "\(error.code)"))"

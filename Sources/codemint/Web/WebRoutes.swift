@@ -108,8 +108,10 @@ struct WebRoutes: Sendable {
   private func readable(_ filter: StatusPage.Filter) async
     -> StatusBoard.Answer<(StatusPage, String)>
   {
-    let minutes = await board.minutes.value
-    return await board.page.value.flatMap { found in
+    async let counted = board.minutes.value
+    let answer = await board.page.value
+    let minutes = await counted
+    return answer.flatMap { found in
       do {
         let facts: LedgerReport.Page = try LedgerReport.read(found.json)
         let page = StatusPage(facts: facts, minutes: minutes, filter: filter, api: api)

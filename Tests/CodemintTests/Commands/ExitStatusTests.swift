@@ -42,4 +42,25 @@ struct ExitStatusTests {
     #expect(Self.status(nil, .invalidSettings) == .config)
     #expect(Self.status(nil, .unexpectedResult) == .software)
   }
+
+  @Test(
+    "with --json an error is one object on one line, with the status, the message and what helps"
+  )
+  func json() throws {
+    var error = PostgresError(.connectFailed, "FATAL: no \u{1B}")
+    error.sqlState = "3D000"
+    let failure = Failure(error, arguments: ["codemint", "status", "--json"])
+    let line = try FileDescriptor.jsonLine(failure.report(78))
+    #expect(
+      line == #"""
+        {"error":{"message":"the database does not exist (SQLSTATE 3D000): FATAL: no \u001b",\#
+        "remedy":"create the database, or correct its name in the URL","sqlstate":"3D000","status":78}}
+        """#
+    )
+    let other = Failure(OutputError.failed("the disk is full"), arguments: ["codemint", "--json"])
+    #expect(
+      try FileDescriptor.jsonLine(other.report(74))
+        == #"{"error":{"message":"the disk is full","remedy":null,"sqlstate":null,"status":74}}"#
+    )
+  }
 }

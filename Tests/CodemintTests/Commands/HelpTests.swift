@@ -5,6 +5,13 @@ import Testing
 
 @Suite("--help")
 struct HelpTests {
+  /// All commands; those that only have others below them count for what is below.
+  private static let commands: [any ParsableCommand.Type] = Codemint.configuration.subcommands
+    .flatMap { command in
+      let below = command.configuration.subcommands
+      return below.isEmpty ? [command] : below
+    }
+
   @Test("it names every exit status, and so does docs/commands.md")
   func statuses() throws {
     let help = Codemint.helpMessage(columns: 10_000)
@@ -23,8 +30,8 @@ struct HelpTests {
 
   @Test("every command with a result has --json; the others have no result, or another format")
   func json() {
-    let others = ["run", "watch", "export", "sandbox", "demo"]
-    for command in Codemint.configuration.subcommands {
+    let others = ["run", "health", "watch", "export", "sandbox", "demo"]
+    for command in Self.commands {
       let takesJSON = Codemint.helpMessage(for: command, columns: 100).contains("--json")
       let name = command.configuration.commandName ?? "?"
       #expect(takesJSON != others.contains(name), "\(name)")
@@ -33,14 +40,15 @@ struct HelpTests {
 
   @Test("every command says in one sentence what it does, and then what to expect")
   func commands() {
-    let commands = Codemint.configuration.subcommands
+    let commands = Self.commands
     #expect(commands.count >= 15)
     for command in commands {
       let help = Codemint.helpMessage(for: command, columns: 100)
       let configuration = command.configuration
       #expect(help.hasPrefix("OVERVIEW: \(configuration.abstract)"))
       #expect(configuration.abstract.hasSuffix(".") && configuration.discussion.count > 80)
-      #expect(help.contains("USAGE: codemint \(configuration.commandName ?? "?")"))
+      let usage = help.split(separator: "\n").first { $0.hasPrefix("USAGE: codemint ") }
+      #expect(usage?.contains(" \(configuration.commandName ?? "?")") == true)
     }
   }
 }

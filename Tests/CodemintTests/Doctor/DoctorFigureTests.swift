@@ -26,7 +26,9 @@ struct DoctorFigureTests {
   @Test("a list lag, a rate and a latency that contradict a setting name it and a better value")
   func contradicted() {
     #expect(
-      Self.found(lag: .seconds(10)) == ["reconcile.listing_gap_seconds: raise it to 31 or more"]
+      Self.found(lag: .seconds(10)) == [
+        "reconcile.listing_gap_seconds: raise reconcile.listing_gap_seconds to 31 or more"
+      ]
     )
     #expect(Self.found(rate: 1.239) == ["limits.requests_per_second: lower it to 1.23"])
     #expect(Self.found(longest: .seconds(16)) == ["api.timeout_seconds: raise it to 65 or more"])

@@ -35,6 +35,19 @@ struct ServerTests {
     #expect(ServerVersion(180_001).complaint == nil)
   }
 
+  @Test("the documents and the package name the oldest version that the tests run on")
+  func named() throws {
+    let words = "\(ServerVersion.oldest)".split { " .".contains($0) }
+    let oldest = try #require(words.dropFirst().first)
+    for (file, text) in [
+      ("README.md", "| Postgres | \(oldest) or later"),
+      ("docs/compatibility.md", "refuse a server before \(oldest) "),
+      ("scripts/debian/control.in", "postgresql (>= \(oldest))"),
+    ] {
+      #expect(try Repository.text(file).contains(text), "\(file)")
+    }
+  }
+
   private static func finding(_ version: Int, tls: Bool, verified: Bool, here: Bool) -> Finding {
     ServerExamination(
       version: ServerVersion(version),

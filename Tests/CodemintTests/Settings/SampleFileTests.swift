@@ -1,3 +1,4 @@
+import Provisioning
 import Testing
 
 @testable import codemint
@@ -28,7 +29,8 @@ struct SampleFileTests {
       guard let setting = Setting(rawValue: "\(section).\(name)"), settings.contains(setting) else {
         return String(line)
       }
-      return setting == .apiCAFile ? "  ca_file: \(authority)" : String(bare)
+      return [.apiCAFile, .webhookCAFile].contains(setting)
+        ? "  ca_file: \(authority)" : String(bare)
     }
     .joined(separator: "\n")
   }
@@ -40,17 +42,17 @@ struct SampleFileTests {
     #expect(try Loading.settings(yaml: Repository.text("config/codemint.yaml")).origins.isEmpty)
   }
 
-  @Test("with every line in force it is accepted, and only the key is missing")
+  @Test("with every line in force it is accepted, and only secrets are missing")
   func everything() throws {
     let scratch = try Scratch()
     let authority = try scratch.file("ca.pem", "")
     let settings = try Loading.settings(yaml: Self.text(authority: authority))
-    #expect(Self.origins(settings) == Set(Setting.allCases).subtracting([.apiKey]))
+    #expect(Self.origins(settings) == Set(Setting.allCases.filter { !$0.isNeverInFile }))
   }
 
   @Test("each line by itself is accepted and says the default", arguments: Setting.allCases)
   func eachLine(setting: Setting) throws {
-    guard setting != .apiKey else { return }
+    guard !setting.isNeverInFile else { return }
     let scratch = try Scratch()
     let authority = try scratch.file("ca.pem", "")
     let yaml = try Self.text(only: [setting], authority: authority)
@@ -59,6 +61,8 @@ struct SampleFileTests {
     // These have no default but an example.
     settings.database = .init()
     settings.api.caFile = nil
+    settings.webhooks.caFile = nil
+    settings.webhooks.receivers = []
     settings.origins = [:]
     #expect(String(reflecting: settings) == String(reflecting: try Loading.settings()))
   }
@@ -78,6 +82,8 @@ struct SampleFileTests {
     case .choice(let words): #expect(words.allSatisfy { flowing.contains($0) })
     case .flag: #expect(flowing.contains("true or false"))
     case .address: #expect(flowing.contains("HOST:PORT"))
+    case .webhooks: #expect(JobEventKind.allCases.allSatisfy { flowing.contains($0.rawValue) })
+    case .webhookSecrets: #expect(flowing.contains("NAME=whsec_"))
     case .text, .secret: break
     }
   }

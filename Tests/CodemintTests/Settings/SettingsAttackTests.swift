@@ -29,7 +29,46 @@ struct SettingsAttackTests {
       let file = try scratch.file("codemint.yaml", bytes: bytes)
       let (text, seconds) = Attack.seconds { Self.shown(file: file) }
       if seconds > 5 { return "takes \(seconds) s" }
-      return text.contains(SecretTests.value) ? "shows a secret" : nil
+      // A setting that is none of the secrets shows what it was given, whatever that is.
+      let settings = try? Settings.load(overrides: [:], environment: [:], standardFile: file)
+      let isPublic = settings?.api.baseURL.contains(SecretTests.value) ?? false
+      return text.contains(SecretTests.value) && !isPublic ? "shows a secret" : nil
+    }
+    for finding in findings { Issue.record("\(finding)") }
+  }
+
+  @Test(
+    "webhooks and their secrets are read or refused with words that show neither URL nor secret"
+  )
+  func webhooks() async throws {
+    let secret = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
+    let corpus = [
+      "[{name: shop, url: 'https://shop.example/\(SecretTests.value)', kinds: [completed]}]",
+      "- name: desk\n  url: http://127.0.0.1:8080/\(SecretTests.value)\n  allow_private: true\n",
+      "shop=\(secret) shop=\(secret)\ndesk=\(secret)",
+    ]
+    let words =
+      Self.words + ["name: ", "kinds: [", "allow_private: ", "https://", "whsec_", "shop=", "="]
+    let findings = await Attack("webhook settings", corpus: corpus, dictionary: words).run {
+      bytes in
+      let text = String(decoding: bytes, as: UTF8.self)
+      var shown = SecretTests.renderings(WebhookSecret.read(text) ?? [:])
+      switch WebhookList.read(text) {
+      case .failure(let complaint): shown += complaint.words
+      case .success(let entries):
+        if entries.count > WebhookList.most { return "takes \(entries.count) webhooks" }
+        for entry in entries {
+          if entry.name.wholeMatch(of: /[a-z0-9_-]{1,40}/) == nil {
+            return "takes the name \(entry.name)"
+          }
+          if entry.url.isPlain && !entry.allowsPrivate { return "sends in clear" }
+        }
+      }
+      // A name is shown, whatever it is.
+      let isShown = shown.replacing("webhook \(SecretTests.value)", with: "").contains(
+        SecretTests.value
+      )
+      return isShown || shown.contains(secret.dropFirst(6)) ? "shows a secret" : nil
     }
     for finding in findings { Issue.record("\(finding)") }
   }

@@ -44,6 +44,13 @@ struct SourceTests {
       "CODEMINT_SYNC_LONGEST_SECONDS": "60",
       "CODEMINT_SYNC_DAYS": "0.5",
       "CODEMINT_RETENTION_CALLS_DAYS": "0",
+      "CODEMINT_WEBHOOKS_RECEIVERS": #"[{"name": "shop", "url": "https://shop.example/"}]"#,
+      "CODEMINT_WEBHOOKS_SECRETS": "shop=whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw",
+      "CODEMINT_WEBHOOKS_TIMEOUT_SECONDS": "4",
+      "CODEMINT_WEBHOOKS_FIRST_SECONDS": "0.5",
+      "CODEMINT_WEBHOOKS_LONGEST_SECONDS": "60",
+      "CODEMINT_WEBHOOKS_DAYS": "0.5",
+      "CODEMINT_WEBHOOKS_CA_FILE": authority,
       "CODEMINT_HTTP_LISTEN": "[::1]:80",
       "CODEMINT_LOG_LEVEL": "debug",
       "CODEMINT_LOG_FORMAT": "json",
@@ -63,12 +70,23 @@ struct SourceTests {
     #expect(settings.sync.rules.longest == .seconds(60))
     #expect(settings.sync.rules.patience == .seconds(43_200))
     #expect(settings.callRetention == nil)
+    #expect(settings.webhooks.receivers.map(\.name) == ["shop"])
+    #expect(settings.webhooks.secrets["shop"]?.count == 1)
+    #expect(settings.webhooks.timeout == .seconds(4) && settings.webhooks.caFile == authority)
+    #expect(
+      settings.webhooks.rules
+        == DeliveryRules(
+          first: .milliseconds(500),
+          longest: .seconds(60),
+          patience: .seconds(43_200)
+        )
+    )
     #expect(settings.listen == .address(host: "::1", port: 80))
     #expect(settings.log.level == .debug && settings.log.format == .json)
     #expect(settings.origins.count == Setting.allCases.count)
   }
 
-  @Test("every setting but the API key can come from the file")
+  @Test("every setting but the API key and the secrets of webhooks can come from the file")
   func file() throws {
     let scratch = try Scratch()
     let authority = try scratch.file("ca.pem", "")
@@ -89,6 +107,13 @@ struct SourceTests {
         reconcile: {listing_gap_seconds: 30}
         sync: {track: no, retries: 9, first_seconds: 1, longest_seconds: 2.5, days: 30}
         retention: {calls_days: 7}
+        webhooks:
+          receivers: [{name: shop, url: "https://shop.example/"}]
+          timeout_seconds: 4
+          first_seconds: 1
+          longest_seconds: 2.5
+          days: 30
+          ca_file: \(authority)
         http: {listen: "localhost:9000"}
         log:
           level: debug   # much
@@ -106,9 +131,12 @@ struct SourceTests {
     #expect(!settings.sync.tracks && settings.sync.rules.retries == 9)
     #expect(settings.sync.rules.longest == .milliseconds(2500))
     #expect(settings.callRetention == .seconds(7 * 86_400))
+    #expect(settings.webhooks.receivers.map(\.name) == ["shop"])
+    #expect(settings.webhooks.timeout == .seconds(4) && settings.webhooks.caFile == authority)
+    #expect(settings.webhooks.rules.longest == .milliseconds(2500))
     #expect(settings.listen == .address(host: "localhost", port: 9000))
     #expect(settings.log.level == .debug && settings.log.format == .json)
-    #expect(settings.origins.count == Setting.allCases.count - 1)
+    #expect(settings.origins.count == Setting.allCases.count - 2)
   }
 
   @Test(
@@ -160,7 +188,7 @@ struct SourceTests {
     // A file cannot be a directory too, whoever asks.
     let file = try scratch.file("plain", "")
     let problems = try Loading.problems(environment: ["CREDENTIALS_DIRECTORY": file])
-    #expect(problems.map(\.name) == ["database.url", "api.key"])
+    #expect(problems.map(\.name) == ["database.url", "api.key", "webhooks.secrets"])
     #expect(problems[1].origin == .credential(file: "\(file)/api-key"))
   }
 

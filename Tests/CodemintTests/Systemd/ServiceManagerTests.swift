@@ -1,4 +1,6 @@
 import Foundation
+import Logging
+import Synchronization
 import Testing
 
 @testable import codemint
@@ -32,6 +34,25 @@ struct ServiceManagerTests {
     }
     #expect(took < .milliseconds(900))
     #expect(socket.receive() == "WATCHDOG=1")
+  }
+
+  @Test("that the service manager does not hear is said once, and once that it listens again")
+  func deaf() throws {
+    let scratch = try Scratch()
+    let address = "\(scratch.path)/notify"
+    let said = Said()
+    let watch = ProgressWatch(
+      ServiceManager(environment: ["NOTIFY_SOCKET": address]),
+      logger: Logger(label: "codemint") { _ in said.handler }
+    )
+    for _ in 1...3 { watch.tell(.status("nobody hears")) }
+    #expect(said.messages == ["cannot tell the service manager"])
+    let socket = try DatagramSocket(address)
+    for _ in 1...3 { watch.tell(.status("somebody hears")) }
+    #expect(
+      said.messages == ["cannot tell the service manager", "the service manager listens again"]
+    )
+    #expect(socket.receive() == "STATUS=somebody hears")
   }
 
   @Test("messages arrive at a socket in the abstract namespace")
@@ -94,5 +115,27 @@ struct ServiceManagerTests {
     for nonsense in ["", "0", "-5", "ten", "1.5", "99999999999999999999"] {
       #expect(watchdog(nonsense, nil) == nil)
     }
+  }
+}
+
+/// Remembers what was logged.
+private final class Said: Sendable {
+  private let lines = Mutex<[String]>([])
+
+  var messages: [String] { lines.withLock { $0 } }
+
+  var handler: Handler { Handler(said: self) }
+
+  struct Handler: LogHandler {
+    let said: Said
+    var logLevel = Logger.Level.trace
+    var metadata: Logger.Metadata = [:]
+
+    subscript(metadataKey key: String) -> Logger.Metadata.Value? {
+      get { metadata[key] }
+      set { metadata[key] = newValue }
+    }
+
+    func log(event: LogEvent) { said.lines.withLock { $0.append("\(event.message)") } }
   }
 }

@@ -41,6 +41,7 @@ struct StatusPageTests {
       "needs_you": [[String: Any]](),
       "counts": ["held": 0, "running": 1, "paused": 0, "open": 300], "jobs": jobs,
       "doubts": [[String: Any]](), "sync": [[String: Any]](), "api": [[String: Any]](),
+      "webhooks": [[String: Any]](),
       "workers": [
         [
           "host": "mill-1", "process": 7, "version": "1.2.3", "draining": false,
@@ -159,10 +160,86 @@ struct StatusPageTests {
     }
   }
 
-  @Test("codes per minute are a line with words for who cannot see it")
+  @Test(
+    "codes per minute are a line with words for who cannot see it; the present minute is shown as not over"
+  )
   func sparkline() throws {
-    let html = try Self.page(minutes: [0, 500, 250, 7]).content.markup
-    #expect(html.contains(#"points="0,38 150,2 300,20""#))
-    #expect(html.contains("250 in the last minute, 500 at most"))
+    let html = try Self.page(minutes: [0, 500, 250, 50]).content.markup
+    #expect(html.contains(#"<polyline points="0,38 100,2 200,20">"#))
+    #expect(html.contains(#"<polyline class="present" points="200,20 300,35">"#))
+    #expect(html.contains("250 in the last full minute, 50 so far in this one, 500 at most"))
+  }
+
+  @Test("webhooks are a table with what waits for each and why; without any there is none")
+  func webhooks() throws {
+    let failing: [String: Any] = [
+      "webhook": "shop", "state": "failing", "host": "shop.example", "waiting": 12, "dead": 0,
+      "oldest_event_at": "2026-11-30T16:56:03+00:00", "last_error": "answered with 500",
+      "failing_since": "2026-11-30T16:58:00+00:00", "failures": 3,
+    ]
+    let dead: [String: Any] = [
+      "webhook": "till", "state": "dead letters", "host": "till.example", "waiting": 0, "dead": 4,
+      "last_success_at": "2026-11-30T15:00:00+00:00", "last_error": "answered with 410",
+    ]
+    let html = try Self.page(more: ["webhooks": [failing, dead]]).content.markup
+    for row in [
+      #"<tr><td>shop</td><td><span class="tag wait">failing</span></td><td>12</td>"#,
+      "16:56:03</time></td><td>0</td><td>never</td><td>shop.example</td><td>answered with 500</td>",
+      #"<tr><td>till</td><td><span class="tag bad">dead letters</span></td><td>0</td><td></td>"#,
+      "<td>4</td>",
+    ] { #expect(html.contains(row), "\(row)") }
+    #expect(try !Self.page().content.markup.contains("Webhooks"))
+  }
+
+  @Test("the page of a job shows its events, and an absent call whose codes turned up later")
+  func jobPage() throws {
+    let time = "2026-11-30T16:56:03+00:00"
+    let object: [String: Any] = [
+      "as_of": time, "job": Self.job(39, "running"), "needs_you": [[String: Any]](),
+      "doubts": [[String: Any]](), "sync": [[String: Any]](), "actions": [[String: Any]](),
+      "calls": [
+        [
+          "id": Self.reward, "job_id": 39, "created_at": time, "state": "adopted", "size": 500,
+          "received": 20, "resolution": "absent", "resolved_by": "ops", "resolution_note": "asked",
+        ]
+      ],
+      "events": [
+        [
+          "id": 7, "kind": "held", "at": time,
+          "detail": ["count": 100, "issued": 40, "error_code": "forbidden"],
+        ]
+      ],
+    ]
+    let data = try JSONSerialization.data(withJSONObject: object)
+    let page = JobPage(facts: try LedgerReport.read(String(decoding: data, as: UTF8.self)))
+    let text = page.document.markup
+    #expect(text.contains("absent by ops: asked; its codes turned up later"))
+    #expect(text.contains("<td>held</td><td>40 of 100 codes, forbidden</td><td>7</td>"))
+  }
+
+  @Test("a failed job's page says why it failed, since when and what helps, and is not green")
+  func failedJobPage() throws {
+    let time = "2026-11-30T16:56:03+00:00"
+    let failed: [String: Any] = [
+      "error_code": "unprocessable", "error_message": "the reward has ended", "finished_at": time,
+    ]
+    var object: [String: Any] = ["as_of": time, "job": Self.job(39, "failed", failed)]
+    for list in ["needs_you", "doubts", "sync", "actions", "calls", "events"] {
+      object[list] = [[String: Any]]()
+    }
+    let data = try JSONSerialization.data(withJSONObject: object)
+    let facts: LedgerReport.Explanation = try LedgerReport.read(
+      String(decoding: data, as: UTF8.self)
+    )
+    let text = JobPage(facts: facts).document.markup
+    #expect(text.contains("it has failed: unprocessable: the reward has ended"))
+    #expect(text.contains("codemint retry 39"))
+    #expect(text.contains(#"<p class="verdict needs-you">failed"#))
+    #expect(facts.since == time)
+    let why = ExplanationText(facts: facts, palette: Palette(isOn: false)).lines.joined(
+      separator: "\n"
+    )
+    #expect(why.contains("it has failed: unprocessable: the reward has ended"))
+    #expect(why.contains("codemint retry 39"))
   }
 }

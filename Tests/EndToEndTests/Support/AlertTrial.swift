@@ -106,3 +106,32 @@ struct AlertTrial {
     return samples
   }
 }
+
+/// What trials of alerts begin with.
+extension AlertTrial {
+  /// A daemon that lists early and often.
+  static let hasty: [String: String?] = [
+    "CODEMINT_API_TIMEOUT_SECONDS": "2", "CODEMINT_RECONCILE_LISTING_GAP_SECONDS": "1",
+    "CODEMINT_POLL_SECONDS": "0.2",
+  ]
+
+  static let isInDoubt = "EXISTS (SELECT FROM codemint.calls WHERE state = 'in_doubt')"
+
+  /// Lets the time pass in which a lost call may still take effect.
+  static let passEffect = """
+    UPDATE codemint.calls SET effective_until = clock_timestamp() - interval '10 minutes'
+    WHERE state = 'in_doubt'
+    """
+
+  /// A daemon with metrics, and who judges them.
+  static func begin(_ stage: Stage, _ settings: [String: String?] = [:]) async throws
+    -> (Web, AlertTrial)
+  {
+    let web = try Web()
+    let place = ["CODEMINT_HTTP_LISTEN": web.address].merging(settings) { $1 }
+    let daemon = try stage.daemon(place)
+    try await daemon.errors.line("web server listens")
+    try await stage.database.until("EXISTS (SELECT FROM codemint.workers)")
+    return (web, AlertTrial(stage: stage))
+  }
+}

@@ -14,6 +14,21 @@ extension Stage {
     )
   }
 
+  /// Lets a trigger of somebody's own refuse rows. Its words quote the code, if the row has one.
+  /// - Parameter occasion: What comes before FOR EACH ROW, such as `BEFORE INSERT ON codemint.codes`.
+  func refuse(_ occasion: String, when condition: String = "true") async throws {
+    try await database.run(
+      """
+      CREATE FUNCTION public.refuse() RETURNS trigger LANGUAGE plpgsql AS $$
+      BEGIN
+        RAISE EXCEPTION 'not this one: %', to_jsonb(NEW) ->> 'code';
+      END $$;
+      CREATE TRIGGER refuse \(occasion) FOR EACH ROW WHEN (\(condition))
+        EXECUTE FUNCTION public.refuse();
+      """
+    )
+  }
+
   /// Lets a heartbeat see that nothing is claimed, and then the time pass after which that is a stall.
   func passStall() async throws {
     let database = database
@@ -30,6 +45,16 @@ extension Stage {
       )
       return try await database.holds("codemint.stalled_since() IS NOT NULL")
     }
+  }
+
+  /// Lets a session listen and read nothing while `body` runs, because its transaction stays open.
+  func whileListening<Value>(_ body: () async throws -> Value) async throws -> Value {
+    let other = try await Connection.open(ConnectionSettings(database.url))
+    try await other.script("LISTEN shop")
+    try await other.script("BEGIN; SELECT 1")
+    let value = await Result { try await body() }
+    await other.close()
+    return try value.get()
   }
 
   /// Keeps rows locked while `body` runs, as a session does that forgot its transaction.

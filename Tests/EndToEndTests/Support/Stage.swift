@@ -67,6 +67,13 @@ final class Stage: Sendable {
     }
   }
 
+  /// Plays on a server of its own, which may be spoilt: it is gone with the test.
+  static func playWithOwnServer(_ body: @Sendable (Stage) async throws -> Void) async throws {
+    let server = try await TestServer.withTemplates()
+    try await play(on: server, .migrated, SandboxConfiguration(), body)
+    try await server.server.remove()
+  }
+
   private static func play(
     on server: TestServer,
     _ template: TestServer.Template,
@@ -209,7 +216,7 @@ final class Stage: Sendable {
 }
 
 extension Result where Failure == any Error {
-  fileprivate init(_ body: () async throws -> Success) async {
+  init(_ body: () async throws -> Success) async {
     do {
       self = .success(try await body())
     } catch {

@@ -16,7 +16,8 @@ extension TestServer {
   private static let startingMortal = Task { try await withTemplates() }
   private static let turnstile = Turnstile(places: 1)
 
-  private static func withTemplates() async throws -> TestServer {
+  /// Starts a server with what test databases are copies of.
+  static func withTemplates() async throws -> TestServer {
     let shared = try await TestServer()
     let migrated = try await shared.makeDatabase(Template.migrated.rawValue)
     let url = shared.server.url(database: migrated)

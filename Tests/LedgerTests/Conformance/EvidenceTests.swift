@@ -64,6 +64,28 @@ struct EvidenceTests {
   }
 
   @Test(
+    "a late answer to a call, known or lost, of a job that was cancelled meanwhile is surplus",
+    arguments: LedgerKind.allCases
+  )
+  func lateForCancelled(kind: LedgerKind) async throws {
+    for isLost in [false, true] {
+      try await Scene.lend(kind) { scene in
+        let id = try await scene.insert(10)
+        let claimed = try await scene.claim()
+        if isLost {
+          try await scene.ledger.edit(.lose(claimed.call.id))
+        } else {
+          try await scene.settle(claimed, .unsent(.leaseLost))
+        }
+        try await scene.ledger.edit(.cancel(id))
+        let receipt = try await scene.settle(claimed, scene.answer(claimed))
+        #expect(receipt.issued == 0 && receipt.surplus == 10 && receipt.job == .cancelled)
+        #expect(try await scene.job(id).issued == 0)
+      }
+    }
+  }
+
+  @Test(
     "an answer takes its own codes back from surplus once there is room",
     arguments: LedgerKind.allCases
   )
@@ -99,6 +121,25 @@ struct EvidenceTests {
       let job = try await scene.job(id)
       #expect(job.state == .completed && job.issued == 10 && job.surplus == 4)
       #expect(try await scene.ledger.facts().calls.count == 2)
+    }
+  }
+
+  @Test(
+    "rule 16: a job that its surplus fills beside a call that is out asks for nothing",
+    arguments: LedgerKind.allCases
+  )
+  func surplusBesideCall(kind: LedgerKind) async throws {
+    try await Scene.lend(kind) { scene in
+      let id = try await scene.insert(1000)
+      let first = try await scene.claim()
+      try await scene.settle(first, .unsent(.leaseLost))
+      let (second, third) = (try await scene.claim(), try await scene.claim())
+      try await scene.settle(first, scene.answer(first))
+      try await scene.settle(third, .unsent(.leaseLost))
+      #expect(try await scene.ask() == .nothing(wait: .zero, due: nil))
+      let job = try await scene.job(id)
+      #expect(job.state == .running && job.issued == 500 && job.outstanding == 500)
+      #expect(try await scene.settle(second, scene.answer(second)).job == .completed)
     }
   }
 

@@ -83,7 +83,8 @@ struct Lockstep {
         count: Int.random(in: 1...2500, using: &random),
         prefix: Bool.random(using: &random) ? "A" : nil,
         priority: Int.random(in: 4...5, using: &random),
-        delay: .milliseconds(max(0, Int.random(in: -3000...3000, using: &random)))
+        delay: .milliseconds(max(0, Int.random(in: -3000...3000, using: &random))),
+        producer: [nil, "shop", "desk"].randomElement(using: &random) ?? nil
       )
     }
     let ids = try await memory.insert(orders)

@@ -151,6 +151,27 @@ struct PaceTests {
     }
   }
 
+  @Test(
+    "after a limit of a request in a thousand seconds was raised, the next request waits for its own pace",
+    arguments: LedgerKind.allCases
+  )
+  func raised(kind: LedgerKind) async throws {
+    try await Scene.lend(kind, limits: Self.ten) { scene in
+      _ = try await scene.insert(50_000)
+      try await scene.ledger.edit(.limits(SetLimits(requestsPerSecond: 0.001)))
+      try await scene.heartbeat(limits: Self.ten)
+      _ = try await scene.claim()
+      let far = try await scene.ledger.facts().account.nextSlot
+      #expect(far == startOfTime + 1_010_050_000)
+      try await scene.ledger.edit(.limits(SetLimits()))
+      try await scene.heartbeat(limits: Self.ten)
+      let near = try await scene.ledger.facts().account.nextSlot
+      #expect(near == startOfTime + 101_005)
+      try await scene.ledger.pass(.milliseconds(1))
+      #expect(try await scene.claim().slotDelay == .microseconds(100_005))
+    }
+  }
+
   @Test("limits can be set before any worker lives", arguments: LedgerKind.allCases)
   func setFirst(kind: LedgerKind) async throws {
     try await withLedger(kind) { ledger in

@@ -116,6 +116,49 @@ struct ProofTests {
   }
 
   @Test(
+    "rule 7: an answer takes back no surplus that a listing had shown before the call was sent",
+    arguments: LedgerKind.allCases
+  )
+  func surplusBefore(kind: LedgerKind) async throws {
+    try await Scene.lend(kind) { scene in
+      let id = try await scene.insert(10)
+      let absent = try await scene.doubtfulCall()
+      try await scene.decide(scene.doubt()) { $0.absent = [absent.call.id] }
+      try await scene.ledger.pass(.seconds(60))
+      let codes = scene.mint.make(10, of: Scene.reward)
+      #expect(try await scene.listWatched(finding: codes) == .done(issued: 0, surplus: 10))
+      try await scene.ledger.pass(.seconds(1))
+      let claimed = try await scene.claim()
+      let receipt = try await scene.settle(
+        claimed,
+        .issued(Answer(codes: codes, nulls: 0, body: []))
+      )
+      #expect(receipt.issued == 0 && receipt.call == .inDoubt)
+      let job = try await scene.job(id)
+      #expect(job.issued == 0 && job.outstanding == 10 && job.surplus == 10)
+    }
+  }
+
+  @Test(
+    "rule 6: what one answer has shown of a code stays, whatever another answer shows of it",
+    arguments: LedgerKind.allCases
+  )
+  func shownOtherwise(kind: LedgerKind) async throws {
+    try await Scene.lend(kind) { scene in
+      _ = try await scene.insert(1000)
+      let (first, second) = (try await scene.claim(), try await scene.claim())
+      let codes = scene.mint.make(500, of: Scene.reward).map { $0.made(at: startOfTime) }
+      try await scene.settle(first, .issued(Answer(codes: codes, nulls: 0, body: [])))
+      let later = codes.map { $0.made(at: startOfTime + 1_000_000) }
+      try await scene.settle(second, .issued(Answer(codes: later, nulls: 0, body: [])))
+      let times = try await scene.ledger.facts().codes.values.map {
+        $0.code.createdAt?.microseconds
+      }
+      #expect(Set(times) == [startOfTime])
+    }
+  }
+
+  @Test(
     "rule 7: a settlement that is repeated is known as the call's own, and changes nothing",
     arguments: LedgerKind.allCases
   )

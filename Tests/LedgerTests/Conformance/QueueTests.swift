@@ -73,7 +73,70 @@ struct QueueTests {
       try await scene.heartbeat()
       var order: [JobID] = []
       for _ in 0..<6 { order.append(try await scene.claim().call.job) }
-      #expect(order.filter { $0 != big } == [late, new, paused])
+      #expect(order.filter { $0 != big } == [new, paused, late])
+    }
+  }
+
+  @Test(
+    "however many jobs and rewards a producer has, another producer's new job is among the next two",
+    arguments: LedgerKind.allCases
+  )
+  func producers(kind: LedgerKind) async throws {
+    try await Scene.lend(kind) { scene in
+      let flood = (0..<400).map {
+        JobOrder(reward: Samples.reward($0 + 10), count: 5, producer: "flood")
+      }
+      _ = try await scene.ledger.insert(flood)
+      for _ in 0..<5 { _ = try await scene.claim() }
+      for _ in 0..<5 {
+        let job = try await scene.insert(5, by: "shop")
+        let next = [try await scene.claim().call.job, try await scene.claim().call.job]
+        #expect(next.contains(job))
+      }
+    }
+  }
+
+  @Test(
+    "a producer with many big jobs has as many calls as one with a single big job",
+    arguments: LedgerKind.allCases
+  )
+  func bigJobs(kind: LedgerKind) async throws {
+    try await Scene.lend(kind) { scene in
+      for reward in 0..<20 {
+        _ = try await scene.insert(1_000_000, of: Samples.reward(reward + 10), by: "flood")
+      }
+      // Until none of them is new.
+      for _ in 0..<45 { _ = try await scene.claim() }
+      let single = try await scene.insert(1_000_000, by: "shop")
+      var served: [JobID] = []
+      for _ in 0..<20 { served.append(try await scene.claim().call.job) }
+      #expect((9...11).contains(served.count { $0 == single }), "\(served)")
+    }
+  }
+
+  @Test(
+    "jobs that fall due together, and a job that was given another priority, stand behind their producer's",
+    arguments: LedgerKind.allCases
+  )
+  func dueTogether(kind: LedgerKind) async throws {
+    try await Scene.lend(kind) { scene in
+      let flood = (0..<40).map {
+        JobOrder(
+          reward: Samples.reward($0 + 10),
+          count: 5,
+          priority: $0 < 20 ? 5 : 7,
+          delay: .seconds(1),
+          producer: "flood"
+        )
+      }
+      let late = try await scene.ledger.insert(flood)
+      try await scene.ledger.pass(.seconds(2))
+      try await scene.heartbeat()
+      for job in late.suffix(20) { try await scene.ledger.edit(.priority(job, 5)) }
+      _ = try await scene.claim()
+      let job = try await scene.insert(5, by: "shop")
+      let next = [try await scene.claim().call.job, try await scene.claim().call.job]
+      #expect(next.contains(job))
     }
   }
 
@@ -160,6 +223,9 @@ struct QueueTests {
       try await scene.ledger.pass(.seconds(2))
       try await scene.heartbeat()
       #expect(try await scene.ledger.signals() == [.jobs, .jobs])
+      // What a worker gives back is for the others at once.
+      try await scene.settle(scene.claim(), .unsent(.leaseLost))
+      #expect(try await scene.ledger.signals() == [.jobs])
     }
   }
 

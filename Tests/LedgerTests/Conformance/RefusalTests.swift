@@ -117,6 +117,45 @@ struct RefusalTests {
   }
 
   @Test(
+    "rule 17: an answer with codes of another call does not end a row of a reward's refusals",
+    arguments: LedgerKind.allCases
+  )
+  func unclean(kind: LedgerKind) async throws {
+    try await Scene.lend(kind) { scene in
+      _ = try await scene.insert(1500)
+      var calls: [ClaimedCall] = []
+      for _ in 1...3 { calls.append(try await scene.claim()) }
+      let answer = scene.answer(calls[0])
+      try await scene.settle(calls[0], answer)
+      let refused = scene.settlement(calls[1], Scene.refusal(.forbidden, 403), team: .accepted)
+      try await scene.settle(refused)
+      try await scene.settle(calls[2], answer)
+      let reward = try await scene.reward()
+      #expect(reward.failures == 1 && reward.errorCode == "c403" && reward.pausedUntil != nil)
+    }
+  }
+
+  @Test(
+    "rule 17: an ending that is repeated is one failure of its reward",
+    arguments: LedgerKind.allCases
+  )
+  func repeated(kind: LedgerKind) async throws {
+    let endings: [(CallOutcome, status: Int)] = [
+      (Scene.refusal(.forbidden, 403), 403),
+      (.unknown(.status(503, code: "http_503", message: "down")), 503),
+    ]
+    for (outcome, status) in endings {
+      try await Scene.lend(kind) { scene in
+        _ = try await scene.insert(10)
+        let claimed = try await scene.claim()
+        let failed = scene.settlement(claimed, outcome, team: .accepted, status: status)
+        for _ in 1...2 { try await scene.settle(failed) }
+        #expect(try await scene.reward().failures == 1)
+      }
+    }
+  }
+
+  @Test(
     "rule 17: a row of 5xx on one reward is its own while others are answered, and holds its jobs",
     arguments: LedgerKind.allCases
   )

@@ -263,6 +263,23 @@ struct VerdictTests {
   }
 
   @Test(
+    "rule 7: codes that are found for a call make answers without progress forgotten",
+    arguments: LedgerKind.allCases
+  )
+  func progress(kind: LedgerKind) async throws {
+    try await Scene.lend(kind) { scene in
+      let id = try await scene.insert(2)
+      for (turn, found) in [scene.badCode(), scene.mint.make(1, of: Scene.reward)[0]].enumerated() {
+        let call = try await scene.doubtfulCall().call
+        try await scene.decide(scene.doubt(), finding: [found]) {
+          $0.adopted = [Adoption(call: call, codes: [found.id])]
+        }
+        #expect(try await scene.job(id).answersWithoutProgress == 1 - turn)
+      }
+    }
+  }
+
+  @Test(
     "rule 7: a short answer's call that is decided is issued, whether its codes were found or not",
     arguments: LedgerKind.allCases
   )

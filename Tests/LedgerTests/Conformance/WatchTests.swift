@@ -202,6 +202,40 @@ struct WatchTests {
   }
 
   @Test(
+    "rule 14: a call that was made after a listing keeps nothing waiting that the listing found",
+    arguments: LedgerKind.allCases
+  )
+  func madeAfterwards(kind: LedgerKind) async throws {
+    try await Scene.lend(kind) { scene in
+      try await scene.absentCall()
+      try await scene.ledger.pass(.seconds(60))
+      let watch = try await scene.watch()
+      let finding = try await scene.finding(watch, scene.mint.make(3, of: Scene.reward))
+      try await scene.ledger.pass(.seconds(1))
+      _ = try await scene.claim()
+      #expect(try await scene.conclude(finding) == .done(issued: 0, surplus: 3))
+    }
+  }
+
+  @Test(
+    "rule 14: an absent call's own codes are surplus if its job was cancelled meanwhile",
+    arguments: LedgerKind.allCases
+  )
+  func ownOfCancelled(kind: LedgerKind) async throws {
+    try await Scene.lend(kind) { scene in
+      let job = try await scene.absentCall()
+      try await scene.ledger.edit(.cancel(job))
+      try await scene.ledger.pass(.seconds(60))
+      let watch = try await scene.watch()
+      let codes = scene.mint.make(10, of: Scene.reward)
+      let own = Adoption(call: watch.lacking[0].call, codes: codes.ids)
+      let answer = try await scene.conclude(watch, finding: codes, adopted: [own])
+      #expect(answer == .done(issued: 0, surplus: 10))
+      #expect(try await scene.job(job).issued == 0)
+    }
+  }
+
+  @Test(
     "rule 14: a doubt that comes meanwhile makes the round void and is decided first",
     arguments: LedgerKind.allCases
   )
@@ -214,7 +248,43 @@ struct WatchTests {
       let codes = scene.mint.make(10, of: Scene.reward)
       #expect(try await scene.conclude(watch, finding: codes) == .lost)
       #expect(try await scene.ledger.facts().codes.isEmpty)
+      let again = try await scene.ledger.store.takeWatch(Scene.worker, lease: .seconds(30))
+      #expect(again == nil)
       #expect(try await scene.takeDoubt(worker: Scene.otherWorker) != nil)
+    }
+  }
+
+  @Test(
+    "rule 14: a listing that has found nothing counts, though a call fell in doubt meanwhile",
+    arguments: LedgerKind.allCases
+  )
+  func nothingBesideDoubt(kind: LedgerKind) async throws {
+    try await Scene.lend(kind) { scene in
+      try await scene.absentCall()
+      try await scene.ledger.pass(.seconds(60))
+      let call = try await scene.claim()
+      let watch = try await scene.watch()
+      try await scene.ledger.pass(.seconds(11))
+      #expect(try await scene.heartbeat().expired.map(\.call) == [call.call.id])
+      #expect(try await scene.conclude(watch) == .done(issued: 0, surplus: 0))
+      #expect(try await scene.watchRow().listingsLeft == 3)
+    }
+  }
+
+  @Test(
+    "rule 14: who has lost a watched reward to another worker puts nothing off",
+    arguments: LedgerKind.allCases
+  )
+  func putOffTooLate(kind: LedgerKind) async throws {
+    try await Scene.lend(kind) { scene in
+      try await scene.absentCall()
+      try await scene.ledger.pass(.seconds(60))
+      let watch = try await scene.watch()
+      try await scene.ledger.pass(.seconds(31))
+      _ = try await scene.watch(worker: Scene.otherWorker)
+      let before = try await scene.ledger.facts()
+      try await scene.putOff(watch, for: nil)
+      #expect(try await scene.ledger.facts().differences(from: before) == [])
     }
   }
 

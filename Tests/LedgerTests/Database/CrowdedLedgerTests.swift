@@ -13,8 +13,8 @@ struct CrowdedLedgerTests {
   /// the statistics speak for an index wherever there is one.
   private static let scenery = """
     ALTER TABLE codemint.jobs DISABLE TRIGGER USER;
-    INSERT INTO codemint.rewards (reward_id, queue_priority, new_since, new_job)
-    SELECT lpad(to_hex(n), 32, '0')::uuid, 5, now(), n FROM generate_series(1, 20000) n;
+    INSERT INTO codemint.rewards (reward_id, queue_priority, new_position, new_job)
+    SELECT lpad(to_hex(n), 32, '0')::uuid, 5, n, n FROM generate_series(1, 20000) n;
     INSERT INTO codemint.jobs
       (reward_id, count, state, issued, started_at, finished_at, sync_done_at)
     SELECT lpad(to_hex(n), 32, '0')::uuid, 10, 'completed', 10, now(), now(), now()
@@ -25,10 +25,10 @@ struct CrowdedLedgerTests {
            lpad(to_hex(1 + n / 10), 32, '0')::uuid, 'C' || n, 'available',
            CASE WHEN n % 50 = 0 THEN 'error' ELSE 'synced' END, '{}'
     FROM generate_series(0, 99999) n;
-    INSERT INTO codemint.jobs (reward_id, count, is_new, next_call_at)
-    SELECT lpad(to_hex(1 + n % 20000), 32, '0')::uuid, 10, true, now() FROM generate_series(1, 40000) n;
-    INSERT INTO codemint.pending_placements (reward_id, priority, due_at, job_id)
-    SELECT reward_id, 5, next_call_at, id FROM codemint.jobs WHERE is_new;
+    INSERT INTO codemint.jobs (reward_id, count, is_new, queue_position, next_call_at)
+    SELECT lpad(to_hex(1 + n % 20000), 32, '0')::uuid, 10, true, n, now() FROM generate_series(1, 40000) n;
+    INSERT INTO codemint.pending_placements (reward_id, priority, position, job_id)
+    SELECT reward_id, 5, queue_position, id FROM codemint.jobs WHERE is_new;
     ALTER TABLE codemint.jobs ENABLE TRIGGER USER;
     INSERT INTO codemint.calls
       (id, job_id, reward_id, size, state, outstanding, worker, lease, api_timeout, listing_gap,

@@ -103,9 +103,10 @@ struct DocumentTests {
     #expect(names.count >= 10 && Set(names) == Set(sections))
   }
 
-  /// A job 1 for the statements that speak of one.
+  /// A job 1 and a webhook for the statements that speak of one.
   private static let before = """
     INSERT INTO codemint.jobs (reward_id, count) VALUES (gen_random_uuid(), 10);
+    INSERT INTO codemint.webhooks (name, host, position) VALUES ('shop', 'shop.example', 0);
     """
 
   private struct Block {

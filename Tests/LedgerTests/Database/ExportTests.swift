@@ -48,6 +48,31 @@ struct ExportTests {
     }
   }
 
+  @Test("only the columns that are asked for, in their order, and which API made the codes")
+  func columns() async throws {
+    try await RealLedger.lend { ledger in
+      try await ledger.bystander.script(Self.scenery)
+      try await ledger.bystander.script(
+        "UPDATE codemint.jobs SET api = 'http://127.0.0.1:8089' WHERE id = 1"
+      )
+      for format in ExportQueries.Format.allCases {
+        let pieces = Mutex<[String]>([])
+        let summary = try await ExportQueries(pool: ledger.pool).export(
+          1,
+          as: format,
+          columns: [.api, .code]
+        ) { piece in pieces.withLock { $0.append(piece) } }
+        #expect(summary.api == "http://127.0.0.1:8089" && summary.codes == 4998)
+        let text = pieces.withLock { $0.joined() }
+        #expect(
+          format == .jsonl
+            ? text.contains("{\"api\":\"http://127.0.0.1:8089\",\"code\":\"C7\"}\n")
+            : text.hasPrefix("api,code\n") && text.contains("\nhttp://127.0.0.1:8089,C7\n")
+        )
+      }
+    }
+  }
+
   @Test("a spreadsheet finds no formula in CSV, and a program finds every code as it is elsewhere")
   func formulas() async throws {
     let codes = [
@@ -81,6 +106,45 @@ struct ExportTests {
       #expect(verbatim.text.contains(",=HYPERLINK(1),") && verbatim.text.contains(",'=1,"))
       let lines = try await export(ledger, 2, .jsonl)
       #expect(lines.marked == 0 && lines.text.contains(#""code":"=HYPERLINK(1)""#))
+    }
+  }
+
+  @Test("a producer exports the codes of its own jobs, and no others; an operator none")
+  func ownCodes() async throws {
+    try await Logins.lend { logins in
+      // The codes are those of the third job.
+      try await logins.owner.script(
+        Self.scenery.replacing("uuid, 1, gen_random_uuid()", with: "uuid, 3, gen_random_uuid()")
+      )
+      let settings = try await logins.newLogin(.producer)
+      let shop = try await Connection.open(settings)
+      try await shop.script(
+        "INSERT INTO codemint.jobs (reward_id, count) VALUES (gen_random_uuid(), 5000)"
+      )
+      await shop.close()
+      let pool = Pool(settings, limit: 1)
+      try await logins.owner.script(
+        "UPDATE codemint.jobs SET api = 'https://api.example' WHERE id = 3"
+      )
+      for format in ExportQueries.Format.allCases {
+        let text = Mutex("")
+        let summary = try await ExportQueries(pool: pool).export(3, as: format) { piece in
+          text.withLock { $0 += piece }
+        }
+        #expect(summary.codes == 4998 && summary.api == "https://api.example")
+        #expect(text.withLock { $0.contains("C77") && $0.contains("https://api.example") })
+      }
+      let other = await #expect(throws: LedgerError.self) {
+        _ = try await ExportQueries(pool: pool).export(2, as: .csv) { _ in }
+      }
+      #expect(other?.description == "there is no job 2")
+      await pool.close()
+      let desk = Pool(try await logins.newLogin(.operator), limit: 1)
+      let refusal = await #expect(throws: PostgresError.self) {
+        _ = try await ExportQueries(pool: desk).export(3, as: .csv) { _ in }
+      }
+      #expect(refusal?.sqlState == "42501")
+      await desk.close()
     }
   }
 

@@ -32,14 +32,19 @@ struct GuardTests {
 
     /// The size of the call that it gets; nil if it gets none.
     func claim() async throws -> Int? {
-      var random = SystemRandomNumberGenerator()
-      let request = ClaimRequest(
-        call: CallID(UniqueID(random: &random)),
-        worker: worker,
-        lengths: GuardTests.lengths
-      )
-      guard case .call(let claimed) = try await store.claim(request) else { return nil }
+      guard case .call(let claimed) = try await ask() else { return nil }
       return claimed.call.size
+    }
+
+    func ask() async throws -> Claim {
+      var random = SystemRandomNumberGenerator()
+      return try await store.claim(
+        ClaimRequest(
+          call: CallID(UniqueID(random: &random)),
+          worker: worker,
+          lengths: GuardTests.lengths
+        )
+      )
     }
   }
 
@@ -47,7 +52,7 @@ struct GuardTests {
   private static let unhurried = """
     UPDATE codemint.account SET next_slot_at = '-infinity', requests_per_second = 10000, burst = 1000,
       max_in_flight = 1000, max_in_flight_per_reward = 1000;
-    INSERT INTO codemint.operator_limits DEFAULT VALUES ON CONFLICT DO NOTHING;
+    INSERT INTO codemint.operator_limits DEFAULT VALUES;
     UPDATE codemint.operator_limits SET requests_per_second = 10000, burst = 1000, max_in_flight = 1000,
       max_in_flight_per_reward = 1000;
     """
@@ -80,12 +85,31 @@ struct GuardTests {
       ).one()
       #expect(try seen.int64("calls") == 0)
       #expect(try seen.text("state") == "unaccepted" && seen.text("reasons") == "api")
+      let told = try await ledger.bystander.query(
+        "SELECT finding FROM codemint.check_job(gen_random_uuid(), 5) WHERE about = 'account'"
+      )
+      #expect(try told.one().text(0) == "nothing is sent until an operator has accepted the API")
       _ = try await ledger.bystander.query(
         "SELECT codemint.accept_api($1, 'mine')",
         [.text(Self.real + "/")]
       )
       #expect(try await daemon.live().block == nil)
       #expect(try await daemon.claim() == 25)
+    }
+  }
+
+  @Test("what an answer says of itself is shown to people, and is no leave to buy codes")
+  func standIn() async throws {
+    try await RealLedger.lend { ledger in
+      try await ledger.bystander.script(Self.queue(2, of: 25))
+      let daemon = Daemon(ledger, Self.real)
+      let question: Statement = "SELECT codemint.is_stand_in('https://real.example') AS answer"
+      #expect(try await !ledger.bystander.query(question).one().bool("answer"))
+      let facts = APIFactQueries(pool: ledger.pool)
+      for _ in 1...2 { try await facts.record(standIn: Self.real) }
+      #expect(try await ledger.bystander.query(question).one().bool("answer"))
+      #expect(try await daemon.live().block?.code == "api_not_accepted")
+      #expect(try await daemon.claim() == nil)
     }
   }
 
@@ -145,12 +169,21 @@ struct GuardTests {
       #expect(try await first.live().block == nil)
       #expect(try await second.live().block?.code == "api_not_accepted")
       try await person.script(Self.queue(3, of: 700) + Self.unhurried)
-      #expect(try await second.claim() == nil)
+      // It does not ask again at once, and again.
+      #expect(try await second.ask() == .nothing(wait: nil, due: nil))
       #expect(try await first.claim() == 500)
       // Only the API that the call went to can show what became of it.
+      try await person.script(
+        """
+        INSERT INTO codemint.reward_watches (reward_id, reason, since, listings_left, next_listing_at)
+        SELECT reward_id, 'absent_call', '-infinity', 4, now() - interval '1 s' FROM codemint.rewards
+        """
+      )
+      #expect(try await second.store.takeWatch(second.worker, lease: .seconds(9)) == nil)
+      #expect(try await first.store.takeWatch(first.worker, lease: .seconds(9)) != nil)
       let doubt = """
         UPDATE codemint.calls SET state = 'in_doubt', effective_until = now() - interval '1 h';
-        UPDATE codemint.rewards SET closed_at = now(), in_flight = 0;
+        UPDATE codemint.rewards SET closed_at = now(), in_flight = 0, reconciler_until = NULL;
         """
       try await person.script(doubt)
       #expect(try await second.store.takeDoubt(second.worker, lease: .seconds(9)) == nil)
@@ -224,7 +257,7 @@ struct GuardTests {
       #expect(try row.int64("own") == 700 && row.int64("others") == 200)
       let waiting = try await logins.owner.query(
         """
-        SELECT string_agg(DISTINCT concat_ws('|', w.reason, w.why,
+        SELECT string_agg(DISTINCT concat_ws('|', w.reason, regexp_replace(w.why, 'at [-0-9: +]+', 'at TIME '),
                  w.until = date_trunc('day', now() AT TIME ZONE 'UTC' + interval '1 day') AT TIME ZONE 'UTC'), ' ')
         FROM codemint.waits w JOIN codemint.jobs j ON j.id = w.job_id
         WHERE w.reason NOT IN ('answers')
@@ -232,7 +265,8 @@ struct GuardTests {
       )
       #expect(
         try waiting.one().text(0)
-          == "day|the codes that may be asked for in a day (UTC) for jobs of \(name) were asked for|t"
+          == "day|the 700 codes that may be asked for in a day (UTC) for jobs of \(name) were asked for, as "
+          + "postgres set it at TIME (dear)|t"
       )
       // A raised limit lets them go on at once.
       _ = try await logins.owner.query(
@@ -276,15 +310,40 @@ struct GuardTests {
       #expect(
         try await desk.query(state).one().text("states") == "f t queued,t f queued,t f queued"
       )
+      // Another guard rail, and a limit of later, say nothing of who had set this one.
+      let owner = logins.owner
+      try await owner.script(
+        "SELECT codemint.set_codes_per_day(9000); SELECT codemint.set_approve_above(7)"
+      )
+      let setter = try await desk.query("SELECT session_user::text AS name").one().text("name")
+      let asks =
+        "it asks for 1001 codes, which an operator has to approve: jobs of more than 1000 wait"
+      let why = try await desk.query("SELECT why FROM codemint.waits WHERE job_id = 2").one().text(
+        0
+      )
+      #expect(why.hasPrefix("\(asks), as \(setter) set it at "))
+      #expect(why.hasSuffix(" (typed a zero too many)"))
+      // A producer learns the limit, and not who set it.
+      let own = try await shop.query("SELECT why FROM codemint.my_waits WHERE job_id = 2").one()
+      #expect(try own.text(0) == asks)
+      let day = try await owner.query(
+        "SELECT (codemint.guard_at('codes_per_day', clock_timestamp())).set_by AS name"
+      )
+      #expect(try day.one().text("name") == "postgres")
       await #expect(throws: PostgresError.self) {
         try await shop.script("SELECT codemint.approve_job(2)")
       }
       let words = try await desk.query("SELECT codemint.approve_job(2, 'asked them')").one().text(0)
-      #expect(words == "job 2 is queued with 0 of 1001 codes")
+      #expect(words == "approved: job 2 is queued with 0 of 1001 codes")
       _ = try await desk.query("SELECT codemint.cancel_job(3, 'no')")
       #expect(
         try await desk.query(state).one().text("states") == "f t queued,f t queued,t f cancelled"
       )
+      // A job that waited for the approval took no turn of its producer's.
+      let places = try await desk.query(
+        "SELECT array_agg(j.queue_position ORDER BY j.id)::text FROM codemint.jobs j"
+      )
+      #expect(try places.one().text(0) == "{1,2,NULL}")
       let again = try await desk.query("SELECT codemint.approve_job(2)").one().text(0)
       #expect(again.hasSuffix("nothing was done, because it does not wait for an approval"))
       let kept = try await desk.query(
@@ -295,7 +354,7 @@ struct GuardTests {
       _ = try await desk.query("SELECT codemint.set_codes_per_day(5)")
       #expect(
         try await desk.query("SELECT approve_above FROM codemint.account_status").one().integer(0)
-          == 1000
+          == 7
       )
     }
   }

@@ -59,7 +59,7 @@ struct HealingTests {
         try await ledger.announce(Scene.fast)
         _ = try await ledger.insert(550, of: Scene.reward)
         _ = try await ledger.claim()
-        try await ledger.bystander.script("\(sql); \(Self.due)")
+        try await ledger.bystander.script("\(sql); \(RealLedger.healingDue)")
         let told = try await ledger.heartbeat().mended
         #expect(told.contains { $0.hasSuffix(said) }, "\(sql): \(told)")
         guard case .call(let call) = try await ledger.claim() else {
@@ -69,7 +69,7 @@ struct HealingTests {
         #expect(call.call.size == 50)
         let facts = try await ledger.bystander.facts()
         #expect(facts.account.inFlight == 2 && facts.rewards[Scene.reward]?.inFlight == 2)
-        try await ledger.bystander.script(Self.due)
+        try await ledger.bystander.script(RealLedger.healingDue)
         #expect(try await ledger.heartbeat().mended.isEmpty, "said twice: \(sql)")
         let status = try await ledger.bystander.query(
           "SELECT mended FROM codemint.account_status WHERE mended_at IS NOT NULL"
@@ -95,7 +95,7 @@ struct HealingTests {
         END $$;
         CREATE TRIGGER refuse BEFORE UPDATE ON codemint.jobs
           FOR EACH ROW EXECUTE FUNCTION public.refuse();
-        \(Self.due)
+        \(RealLedger.healingDue)
         """
       )
       // What was not mended is not said to be.
@@ -109,11 +109,35 @@ struct HealingTests {
     }
   }
 
+  @Test("rule 21: an account whose row was gone lets nobody ahead of what has waited")
+  func turnsRestored() async throws {
+    try await RealLedger.lend { ledger in
+      try await ledger.announce(Scene.fast)
+      let insert = """
+        INSERT INTO codemint.jobs (reward_id, count, created_by)
+        SELECT gen_random_uuid(), 10, 'flood' FROM generate_series(1, 5)
+        """
+      try await ledger.bystander.script(insert)
+      for _ in 0..<3 { _ = try await ledger.claim() }
+      try await ledger.bystander.script("DELETE FROM codemint.account; \(RealLedger.healingDue)")
+      _ = try await ledger.heartbeat()
+      try await ledger.bystander.script(
+        "INSERT INTO codemint.jobs (reward_id, count) VALUES (gen_random_uuid(), 10)"
+      )
+      let places = try await ledger.bystander.query(
+        """
+        SELECT array_agg(j.queue_position ORDER BY j.id)::text FROM codemint.jobs j
+        WHERE j.queue_position IS NOT NULL
+        """
+      )
+      #expect(try places.one().text(0) == "{4,5,4}")
+    }
+  }
+
   @Test("rule 21: a table of one row that somebody emptied has its row again, and claims go on")
   func singleRows() async throws {
     let tables = [
-      "account", "operator_limits", "healing", "claim_turn", "api_clock", "cluster_identity",
-      "retention_progress",
+      "account", "healing", "api_clock", "cluster_identity", "retention_progress",
     ]
     for table in tables {
       try await RealLedger.lend { ledger in
@@ -143,7 +167,7 @@ struct HealingTests {
       try await ledger.announce(one)
       _ = try await ledger.insert(5000, of: Scene.reward)
       _ = try await ledger.claim()
-      try await ledger.bystander.script("TRUNCATE codemint.jobs CASCADE; \(Self.due)")
+      try await ledger.bystander.script("TRUNCATE codemint.jobs CASCADE; \(RealLedger.healingDue)")
       _ = try await ledger.insert(10, of: Scene.reward)
       #expect(try await ledger.heartbeat(limits: one).mended.count == 2)
       var isClaimed = false
@@ -160,7 +184,9 @@ struct HealingTests {
     try await RealLedger.lend { ledger in
       try await ledger.announce(Scene.fast)
       for reward in 1...3 { _ = try await ledger.insert(10, of: Samples.reward(reward)) }
-      try await ledger.bystander.script("TRUNCATE codemint.pending_placements; \(Self.due)")
+      try await ledger.bystander.script(
+        "TRUNCATE codemint.pending_placements; \(RealLedger.healingDue)"
+      )
       #expect(try await ledger.heartbeat().mended.count == 3)
       for _ in 1...3 {
         guard case .call = try await ledger.claim() else {
@@ -183,7 +209,7 @@ struct HealingTests {
       try await ledger.bystander.script(
         """
         UPDATE codemint.rewards SET in_flight = 7; UPDATE codemint.jobs SET outstanding = 700;
-        \(Self.due)
+        \(RealLedger.healingDue)
         """
       )
       try await other.script(
@@ -194,7 +220,7 @@ struct HealingTests {
       )
       #expect(try await ledger.heartbeat().mended.isEmpty)
       try await other.script("COMMIT")
-      try await ledger.bystander.script(Self.due)
+      try await ledger.bystander.script(RealLedger.healingDue)
       #expect(try await ledger.heartbeat().mended.count == 2)
       let facts = try await ledger.bystander.facts()
       #expect(facts.rewards[Scene.reward]?.inFlight == 1)
@@ -204,7 +230,7 @@ struct HealingTests {
 
   @Test("rule 9: nothing is decided while a call is sending, whatever the counter says")
   func decidedByCalls() async throws {
-    try await Self.lendClocked { ledger, scene in
+    try await PostgresUnderTest.lendClocked { ledger, scene in
       _ = try await scene.insert(5000)
       let (doubtful, sending) = (try await scene.claim(), try await scene.claim())
       try await scene.settle(doubtful, .unknown(.timeout))
@@ -219,7 +245,7 @@ struct HealingTests {
 
   @Test("rule 21: a reward that is closed without a doubt is opened when somebody takes it")
   func closedForNothing() async throws {
-    try await Self.lendClocked { ledger, scene in
+    try await PostgresUnderTest.lendClocked { ledger, scene in
       _ = try await scene.insert(5000)
       let clean = try await scene.claim()
       try await scene.settle(clean, scene.answer(clean))
@@ -244,7 +270,7 @@ struct HealingTests {
   @Test("rule 21: nothing that the ledger counts keeps an answer out", arguments: [true, false])
   func stored(isLarge: Bool) async throws {
     for sql in Self.counters {
-      try await Self.lendClocked { ledger, scene in
+      try await PostgresUnderTest.lendClocked { ledger, scene in
         let size = isLarge ? 500 : 5
         let job = try await scene.insert(size)
         let claimed = try await scene.claim()
@@ -256,93 +282,6 @@ struct HealingTests {
         #expect(try facts.job(job).state == .completed, "\(sql)")
         #expect(try facts.job(job).issued == size, "\(sql)")
       }
-    }
-  }
-
-  /// Moments that a clock which was set back has left an hour ahead, while a call is out.
-  private static let future = [
-    "UPDATE codemint.account SET next_slot_at = clock_timestamp() + interval '1 hour'",
-    """
-    UPDATE codemint.account SET paused_until = clock_timestamp() + interval '1 hour',
-      paused_for = '1 s', pause_reason = 'throttled'
-    """,
-    """
-    UPDATE codemint.rewards SET paused_until = clock_timestamp() + interval '1 hour',
-      paused_for = '1 s'
-    """,
-    "UPDATE codemint.account SET upgrading_until = clock_timestamp() + interval '1 hour'",
-  ]
-
-  @Test("rule 20: a moment that is further ahead than its own row's length is cut back, and said")
-  func cutBack() async throws {
-    for sql in Self.future {
-      try await Self.lendClocked { ledger, scene in
-        _ = try await scene.insert(5000)
-        _ = try await scene.claim()
-        try await ledger.bystander.script("\(sql); \(Self.due)")
-        #expect(try await scene.heartbeat().mended.count == 1, "\(sql)")
-        try await ledger.pass(.seconds(10))
-        _ = try await scene.claim()
-      }
-    }
-  }
-
-  @Test("rule 20: leases are cut back to the length of their own worker")
-  func leasesCut() async throws {
-    try await Self.lendClocked { ledger, scene in
-      _ = try await scene.insert(5000)
-      let claimed = try await scene.claim()
-      try await ledger.bystander.script(
-        """
-        UPDATE codemint.calls SET lease_expires_at = clock_timestamp() + interval '1 hour',
-          effective_until = clock_timestamp() + interval '2 hours';
-        \(Self.due)
-        """
-      )
-      #expect(try await scene.heartbeat().mended.count == 1)
-      let row = try await scene.call(claimed)
-      let now = try await scene.now()
-      #expect(row.leaseExpiresAt == now + 10_000_000)
-      #expect(row.effectiveUntil < now + 7_200_000_000)
-      try await ledger.pass(.seconds(11))
-      #expect(try await scene.heartbeat().expired.map(\.call) == [claimed.call.id])
-    }
-  }
-
-  @Test("rule 20: what is as far ahead as its row allows is left alone")
-  func leftAlone() async throws {
-    try await Self.lendClocked { ledger, scene in
-      _ = try await scene.insert(5000)
-      let claimed = try await scene.claim()
-      try await scene.settle(claimed, Scene.refusal(.pace(pause: .seconds(600)), 429))
-      try await ledger.bystander.script(Self.due)
-      #expect(try await scene.heartbeat().mended.isEmpty)
-    }
-  }
-
-  @Test(
-    "rule 20: a slot that is taken before a heartbeat comes does not make the hour its own length"
-  )
-  func laundered() async throws {
-    try await RealLedger.lend { ledger in
-      try await ledger.announce(Scene.fast)
-      _ = try await ledger.insert(1000, of: Scene.reward)
-      guard case .call = try await ledger.claim() else {
-        Issue.record("no call")
-        return
-      }
-      try await ledger.bystander.script(
-        """
-        UPDATE codemint.account SET next_slot_at = next_slot_at + interval '1 hour';
-        SELECT codemint.reserve_slot();
-        """
-      )
-      guard case .call = try await ledger.claim() else {
-        Issue.record("no call after the clock was set back")
-        return
-      }
-      let near = "SELECT next_slot_for < interval '1 minute' AS near FROM codemint.account"
-      #expect(try await ledger.bystander.query(Statement(near)).one().bool("near"))
     }
   }
 
@@ -366,53 +305,5 @@ struct HealingTests {
       try await ledger.bystander.script("UPDATE codemint.healing SET checked_at = NULL")
       #expect(try await ledger.heartbeat().mended.isEmpty)
     }
-  }
-
-  @Test("rule 20: plans to list or to ask again come forward with a clock that was set back, once")
-  func plans() async throws {
-    try await RealLedger.lend { ledger in
-      try await ledger.announce(Scene.fast)
-      _ = try await ledger.insert(10, of: Scene.reward)
-      _ = try await ledger.claim()
-      try await ledger.bystander.script(
-        """
-        INSERT INTO codemint.reward_watches (reward_id, reason, next_listing_at)
-          SELECT reward_id, 'restore', now() + interval '61 min' FROM codemint.rewards;
-        INSERT INTO codemint.tracked_rewards (reward_id, next_pass_at)
-          SELECT reward_id, now() + interval '61 min' FROM codemint.rewards;
-        INSERT INTO codemint.resyncs (reward_id, system, next_at)
-          SELECT reward_id, 'shopify', now() + interval '61 min' FROM codemint.rewards;
-        UPDATE codemint.healing SET checked_at = now() + interval '1 hour';
-        """
-      )
-      #expect(try await ledger.heartbeat().mended.count == 1)
-      let near = try await ledger.bystander.query(
-        """
-        SELECT next_listing_at < now() + interval '2 min' AND next_pass_at < now() + interval '2 min'
-               AND next_at < now() + interval '2 min' AND next_at > now() AS near
-        FROM codemint.reward_watches, codemint.tracked_rewards, codemint.resyncs
-        """
-      )
-      #expect(try near.one().bool("near"))
-      #expect(try await ledger.heartbeat().mended.isEmpty)
-    }
-  }
-
-  private static let due = "UPDATE codemint.healing SET checked_at = NULL"
-
-  private static func lendClocked(
-    _ body: (PostgresUnderTest, Scene) async throws -> Void
-  ) async throws {
-    try await PostgresUnderTest.lend { ledger in
-      guard let ledger = ledger as? PostgresUnderTest else { return }
-      try await Scene.over(ledger) { try await body(ledger, $0) }
-    }
-  }
-}
-
-extension RealLedger {
-  /// Shows that the worker lives, and returns what that found.
-  func heartbeat(limits: Limits = Scene.fast) async throws -> Heartbeat {
-    try await store.heartbeat(Samples.presence(Samples.worker(1), limits: limits))
   }
 }

@@ -156,7 +156,9 @@ struct InsertTests {
         Issue.record("inserted twice")
       } catch let error as LedgerError {
         #expect(error.code == .job)
-        #expect(error.description == "dedupe_key must be unique: this job was inserted before")
+        #expect(
+          error.description == "dedupe_key must be unique: this job was inserted before, as job 1"
+        )
       }
     }
   }

@@ -27,15 +27,57 @@ struct JudgementTests {
     Situation(level: "well", words: "all well: 1 job runs", kinds: [], setup: ""),
     Situation(
       level: "well",
-      words: "all well: 1 job runs",
+      words: "all well: 1 job is paused",
       kinds: [],
       setup: "SELECT codemint.pause_job(id, 'too early') FROM codemint.jobs"
+    ),
+    Situation(
+      level: "well",
+      words: "all well: no open jobs; 1 job has failed within a day",
+      kinds: [],
+      setup: """
+        UPDATE codemint.jobs SET state = 'failed', finished_at = now(), is_new = false, queue_position = NULL,
+          next_call_at = NULL;
+        """
+    ),
+    Situation(
+      level: "waiting",
+      words: "the codes of today were asked for; it goes on at midnight UTC",
+      kinds: [],
+      setup: """
+        UPDATE codemint.account SET codes_per_day = 10, day_codes = 10, day = codemint.day_of(now());
+        """
+    ),
+    Situation(
+      level: "waiting",
+      words: "the API refuses 1 reward; codemint tries again by itself",
+      kinds: [],
+      setup: """
+        INSERT INTO codemint.rewards (reward_id, failures, paused_until)
+        SELECT reward_id, 3, now() + interval '1 min' FROM codemint.jobs
+        ON CONFLICT (reward_id) DO UPDATE SET failures = 3, paused_until = excluded.paused_until;
+        """
+    ),
+    Situation(
+      level: "waiting",
+      words: "calls in doubt wait for the list of 1 reward, which fails or differs each time",
+      kinds: [],
+      setup: """
+        INSERT INTO codemint.rewards (reward_id, closed_at, undecided_since)
+        SELECT reward_id, now(), now() - interval '1 min' FROM codemint.jobs
+        ON CONFLICT (reward_id) DO UPDATE SET closed_at = now(), undecided_since = excluded.undecided_since;
+        INSERT INTO codemint.calls
+          (id, job_id, reward_id, size, state, outstanding, worker, lease, api_timeout, listing_gap, effective_until)
+        SELECT gen_random_uuid(), j.id, j.reward_id, 5, 'in_doubt', 5, gen_random_uuid(), '1 min', '1 min', '10 s',
+               now()
+        FROM codemint.jobs j;
+        """
     ),
     Situation(
       level: "needs you",
       words: "1 job needs you",
       kinds: ["held"],
-      command: "codemint retry 1 --note 'why'",
+      command: "codemint retry 1 --note 'why'  # when the cause has been mended",
       setup: held
     ),
     Situation(
@@ -55,7 +97,7 @@ struct JudgementTests {
     ),
     Situation(
       level: "needs you",
-      words: "1 other thing needs you",
+      words: "1 thing needs you",
       kinds: ["sync"],
       command: "codemint follow-sync \(Scene.reward)  # when that has been mended",
       setup: """
@@ -99,6 +141,17 @@ struct JudgementTests {
       kinds: ["daemon", "held"],
       command: "systemctl start codemint",
       setup: "\(held) DELETE FROM codemint.workers;"
+    ),
+    Situation(
+      level: "stopped",
+      words: "2 JOBS WAIT UNTIL SOMEBODY ACCEPTS THE API",
+      kinds: ["api"],
+      command: "codemint accept-api --note 'why'  # if codes may be bought there",
+      setup: """
+        UPDATE codemint.account SET api = NULL, api_accepted_at = NULL;
+        UPDATE codemint.workers SET api = 'https://real.example';
+        INSERT INTO codemint.jobs (reward_id, count) VALUES (gen_random_uuid(), 5);
+        """
     ),
     Situation(
       level: "stopped",
@@ -148,6 +201,56 @@ struct JudgementTests {
           try needs.allSatisfy { try !$0.text("why").isEmpty && !$0.text("what_to_do").isEmpty }
         )
       }
+    }
+  }
+
+  @Test("where nothing was found, and the list has shown all that it has, adopt is not proposed")
+  func nothingToAdopt() async throws {
+    try await RealLedger.lend { ledger in
+      try await ledger.announce(Scene.fast)
+      _ = try await ledger.insert(10, of: Scene.reward)
+      try await ledger.bystander.script(
+        """
+        INSERT INTO codemint.rewards (reward_id) VALUES ('\(Scene.reward)') ON CONFLICT DO NOTHING;
+        INSERT INTO codemint.calls
+          (id, job_id, reward_id, size, state, outstanding, worker, lease, api_timeout, listing_gap,
+           effective_until, held_at, hold_reason)
+        SELECT gen_random_uuid(), j.id, j.reward_id, 10, 'in_doubt', 10, gen_random_uuid(), '1 min', '1 min', '10 s',
+               now(), now(), 'number_unexplained'
+        FROM codemint.jobs j;
+        UPDATE codemint.jobs SET state = 'running', outstanding = 10, is_new = false, queue_position = NULL,
+          next_call_at = NULL;
+        """
+      )
+      let told = try await ledger.bystander.query(
+        """
+        SELECT concat_ws(' ', n.what_to_do, n.command, d.what_to_do, w.what_to_do) AS words
+        FROM codemint.needs_you n, codemint.doubts d, codemint.waits w
+        """
+      ).one().text("words")
+      #expect(!told.contains("adopt"), "\(told)")
+      #expect(told.components(separatedBy: "if the vendor has none of its codes").count == 5)
+    }
+  }
+
+  @Test("a job whose row somebody keeps locked needs a person, also while other jobs go on")
+  func lockedAmongOthers() async throws {
+    try await RealLedger.lend { ledger in
+      try await ledger.announce(Scene.fast)
+      let job = try await ledger.insert(10, of: Scene.reward)
+      _ = try await ledger.insert(5000, of: Scene.otherReward)
+      let holder = try await Connection.open(ledger.settings)
+      try await holder.script(
+        "BEGIN; SELECT FROM codemint.jobs WHERE id = \(job.number) FOR UPDATE; SELECT pg_sleep(10.1)"
+      )
+      guard case .call = try await ledger.claim() else {
+        Issue.record("nothing is claimed")
+        return
+      }
+      let need = try await ledger.bystander.query("SELECT kind, job_id FROM codemint.needs_you")
+        .one()
+      #expect(try need.text("kind") == "locked" && need.int64("job_id") == job.number)
+      await holder.close()
     }
   }
 
@@ -233,6 +336,7 @@ struct JudgementTests {
       try await ledger.announce(Scene.fast)
       _ = try await ledger.insert(10, of: Scene.reward)
       _ = try await ledger.bystander.query("SELECT codemint.pause_job(1, 'too early')")
+      _ = try await ledger.bystander.query("SELECT codemint.number_events(10)")
       let queries = JobQueries(pool: ledger.pool)
       let text = try await queries.explain(1)
       let object = try #require(
@@ -244,6 +348,8 @@ struct JudgementTests {
       #expect(waits["why"] as? String == "paused by postgres: too early")
       let actions = try #require(object["actions"] as? [[String: Any]])
       #expect(actions.map { $0["action"] as? String } == ["pause"])
+      let events = try #require(object["events"] as? [[String: Any]])
+      #expect(events.map { $0["kind"] as? String } == ["queued"])
       await #expect(throws: LedgerError.self) { try await queries.explain(2) }
     }
   }

@@ -53,6 +53,18 @@ struct ListedCodeTests {
     }
   }
 
+  @Test("rule 10: an answer whose codes count for another call is no clean one, and no reference")
+  func notClean() async throws {
+    try await withDoubt(isSending: true) { ledger, call, codes in
+      let other = try await ledger.insert(3, of: Samples.reward(2))
+      try await Self.store(codes, of: Samples.call(99), job: other, as: "counted", ledger)
+      #expect(try await Self.answer(call, codes, ledger).call == .issued)
+      let facts = try await ledger.bystander.facts()
+      #expect(try facts.reward(Samples.reward(1)).newestCall == nil)
+      #expect(facts.account.provenReward == nil)
+    }
+  }
+
   @Test(
     "rule 14: surplus that names no call is not used by the job, which asks for all of its codes"
   )
@@ -76,8 +88,9 @@ struct ListedCodeTests {
     }
   }
 
-  /// Lends a ledger with a call for three codes in doubt, and those codes as an answer shows them.
+  /// Lends a ledger with a call for three codes, in doubt or sending, and those codes as an answer shows them.
   private func withDoubt(
+    isSending: Bool = false,
     _ body: (RealLedger, Call, [IssuedCode]) async throws -> Void
   ) async throws {
     try await RealLedger.lend { ledger in
@@ -91,7 +104,9 @@ struct ListedCodeTests {
       guard case .call(let claimed) = try await ledger.store.claim(request) else {
         throw MissingRow("call to claim")
       }
-      _ = try await Self.settle(claimed.call, .unknown(.unreadable("cut")), ledger)
+      if !isSending {
+        _ = try await Self.settle(claimed.call, .unknown(.unreadable("cut")), ledger)
+      }
       try await body(ledger, claimed.call, CodeMint().make(3, of: Samples.reward(1)))
     }
   }
@@ -125,6 +140,7 @@ struct ListedCodeTests {
           surplus = surplus + CASE WHEN $2 THEN $3 ELSE 0 END,
           outstanding = CASE WHEN $2 THEN outstanding ELSE 0 END,
           is_new = is_new AND $2,
+          queue_position = CASE WHEN $2 THEN queue_position END,
           next_call_at = CASE WHEN $2 THEN next_call_at END
       WHERE id = $1
       """,

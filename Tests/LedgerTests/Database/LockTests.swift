@@ -31,22 +31,65 @@ struct LockTests {
     }
   }
 
-  @Test("rule 2: a reward that is closed when it is locked takes no call, whatever was read before")
-  func closedUnderLock() async throws {
+  /// What can stand in the way of a claim when its rows are locked, while 1 call is in flight.
+  private static let obstacles = [
+    #"{"reward": {"closed_at": "2026-01-01"}}"#, #"{"reward": {"in_flight": 100}}"#,
+    #"{"reward": {"paused_until": "2100-01-01"}}"#, #"{"reward": {"awaits_listing": true}}"#,
+    #"{"job": {"queue_position": null}}"#, #"{"account": {"blocked_at": "2026-01-01"}}"#,
+    #"{"account": {"breaker": "open"}}"#, #"{"account": {"upgrading_until": "2100-01-01"}}"#,
+    #"{"account": {"codes_per_day": 1}}"#, #"{"account": {"in_flight": 100}}"#,
+    #"{"account": {"failures": 1}}"#,
+  ]
+
+  @Test(
+    "rule 2: what stands in the way when its rows are locked stops a claim, whatever was read before"
+  )
+  func underLock() async throws {
     try await RealLedger.lend { ledger in
       try await ledger.announce(Scene.fast)
       _ = try await ledger.insert(5000, of: Scene.reward)
       _ = try await ledger.store.claim(request(1))
-      for (closedAt, mayTake): (String, Bool) in [("null", true), ("\"2026-01-01\"", false)] {
+      for obstacle in ["{}"] + Self.obstacles {
         let row = try await ledger.bystander.query(
           """
           SELECT codemint.may_take(
-            a, jsonb_populate_record(r, jsonb_build_object('closed_at', $1::jsonb)), j, now())
-          FROM codemint.account a, codemint.rewards r, codemint.jobs j
+            jsonb_populate_record(a, o.it->'account'), jsonb_populate_record(r, o.it->'reward'),
+            jsonb_populate_record(j, o.it->'job'), clock_timestamp())
+          FROM codemint.account a, codemint.rewards r, codemint.jobs j, (SELECT $1::jsonb) AS o (it)
           """,
-          [.text(closedAt)]
+          [.text(obstacle)]
         )
-        #expect(try row.one().bool(0) == mayTake)
+        #expect(try row.one().bool(0) == (obstacle == "{}"), "\(obstacle)")
+      }
+    }
+  }
+
+  @Test(
+    "rule 2: a job that cannot be claimed any more, or has moved, when it is locked is not claimed"
+  )
+  func changedMeanwhile() async throws {
+    try await RealLedger.lend { ledger in
+      try await ledger.announce(Scene.fast)
+      _ = try await ledger.insert(5000, of: Scene.reward)
+      _ = try await ledger.store.claim(request(1))
+      let changes: [(reward: String, places: Int64, outcome: String)] = [
+        (#"{"closed_at": "2026-01-01"}"#, 0, "nothing"), ("{}", 1, "nothing"), ("{}", 0, "call"),
+      ]
+      for change in changes {
+        let row = try await ledger.bystander.query(
+          """
+          SELECT c.outcome
+          FROM codemint.rewards o, codemint.jobs j, codemint.installed_code i,
+               jsonb_populate_record(o, $3::jsonb) r,
+               jsonb_populate_record(
+                 NULL::codemint.candidate,
+                 to_jsonb(j) || jsonb_build_object('queue_position', j.queue_position - $1)) d,
+               codemint.take_job(
+                 gen_random_uuid(), $2, ('60 s', '60 s', '10 s'), i.checksum, NULL, d, r, j) c
+          """,
+          [.int8(change.places), .uuid(Samples.worker(1).id.bits), .text(change.reward)]
+        )
+        #expect(try row.one().text("outcome") == change.outcome)
       }
     }
   }
@@ -135,6 +178,54 @@ struct LockTests {
       throw MissingRow("call to claim")
     }
     return claimed
+  }
+
+  /// What a daemon asks besides calls, and the table that somebody has to himself.
+  private static let bounded:
+    [(table: String, ask: @Sendable (PostgresStore) async throws -> Void)] =
+      [
+        ("rewards", { _ = try await $0.takeDoubt(Samples.worker(1), lease: .seconds(5)) }),
+        ("reward_watches", { _ = try await $0.takeWatch(Samples.worker(1), lease: .seconds(5)) }),
+        (
+          "tracked_rewards",
+          { _ = try await $0.takeTracked(Samples.worker(1), lease: .seconds(5), first: .zero) }
+        ),
+        (
+          "tracked_rewards",
+          { _ = try await $0.syncSlot(Scene.reward, worker: Samples.worker(1), lease: .seconds(5)) }
+        ),
+        ("account", { try await $0.recordProbe(.accepted) }),
+        (
+          "observed_facts",
+          {
+            try await $0.note(
+              ListingSight(reward: Scene.reward, largestPage: 1, asked: 1, behind: nil)
+            )
+          }
+        ),
+      ]
+
+  @Test(
+    "rule 2: nothing waits for a table for longer than two seconds, and the error says who has it"
+  )
+  func bounds() async throws {
+    try await RealLedger.lend { ledger in
+      try await ledger.announce(Scene.fast)
+      for (table, ask) in Self.bounded {
+        try await ledger.bystander.script(
+          "BEGIN; LOCK TABLE codemint.\(table) IN ACCESS EXCLUSIVE MODE"
+        )
+        let start = ContinuousClock.now
+        let error = await #expect(throws: StoreError.self) { try await ask(ledger.store) }
+        #expect(error?.cause == .locked, "\(table)")
+        #expect(
+          error?.description.contains("the table \(table) is locked by") == true,
+          "\(String(describing: error))"
+        )
+        #expect(ContinuousClock.now - start < .milliseconds(4500), "\(table)")
+        try await ledger.bystander.script("ROLLBACK")
+      }
+    }
   }
 
   /// Settles on a connection that has a transaction open, as another worker's would be for a moment.

@@ -31,7 +31,7 @@ struct ManualTests {
       #expect(
         tuned == [
           "calls", "codes", "jobs", "line_marks", "listed_codes", "pending_placements", "rewards",
-          "tracked_rewards", "unnumbered_events",
+          "tracked_rewards", "unnumbered_events", "webhook_deliveries",
         ]
       )
       await connection.close()

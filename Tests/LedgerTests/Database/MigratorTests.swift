@@ -231,6 +231,19 @@ struct MigratorTests {
     }
   }
 
+  @Test("a login that writes intervals in another way sees no drift")
+  func intervalStyle() async throws {
+    try await TestServer.lend(.migrated) { settings in
+      let connection = try await Connection.open(settings)
+      let database = try await connection.query("SELECT current_database()").one().text(0)
+      try await connection.script("ALTER DATABASE \(database) SET IntervalStyle = iso_8601")
+      let other = try await Connection.open(settings)
+      #expect(try await Migrator(other).state() == .current)
+      await other.close()
+      await connection.close()
+    }
+  }
+
   @Test("a trigger that calls a function of the user's own is no drift, and is left alone")
   func ownTrigger() async throws {
     try await TestServer.lend(.migrated) { settings in

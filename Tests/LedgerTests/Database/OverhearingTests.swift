@@ -10,13 +10,13 @@ struct OverhearingTests {
   static let reward = "00000000-0000-4000-8000-000000000001"
 
   /// A held call for which three codes were set aside, and a failed job with two codes of surplus that a
-  /// shop refuses with words that quote another code.
+  /// shop refuses with words that quote another code. A status, and another system's name and word, do too.
   static let scenery = """
     INSERT INTO codemint.rewards (reward_id) VALUES ('\(reward)');
     INSERT INTO codemint.jobs (reward_id, count, prefix) VALUES ('\(reward)', 10, 'SU');
     UPDATE codemint.jobs
     SET state = 'running', started_at = now(), outstanding = 10, held = true, is_new = false,
-        next_call_at = NULL, error_code = 'number_unexplained';
+        queue_position = NULL, next_call_at = NULL, error_code = 'number_unexplained';
     INSERT INTO codemint.calls
       (id, job_id, reward_id, prefix, size, state, outstanding, worker, lease, api_timeout, listing_gap,
        effective_until, held_at, hold_reason, held_with)
@@ -24,7 +24,7 @@ struct OverhearingTests {
            '10 s', now(), now(), 'number_unexplained', '\(call)' FROM codemint.jobs j;
     INSERT INTO codemint.unattributed_codes
       (id, call_id, reward_id, code, status, sync_status, external_ids)
-    SELECT gen_random_uuid(), '\(call)', '\(reward)', 'SUQZWX' || n, 'available', 'pending',
+    SELECT gen_random_uuid(), '\(call)', '\(reward)', 'SUQZWX' || n, 'SUQZWX', 'pending',
            '{"shopify": {"syncStatus": "pending"}}'
     FROM generate_series(1, 3) n;
     INSERT INTO codemint.raw_codes (id, reward_id, call_id, code, status, external_ids)
@@ -35,8 +35,9 @@ struct OverhearingTests {
     VALUES (gen_random_uuid(), 10, 'SU', 'failed', 1, 2, now(), now(), 'x');
     INSERT INTO codemint.codes
       (id, job_id, call_id, reward_id, code, status, sync_status, external_ids, surplus)
-    SELECT gen_random_uuid(), j.id, gen_random_uuid(), j.reward_id, 'SUQZWX' || n, 'available', 'error',
-           '{"shopify": {"syncStatus": "error", "error": "SUQZWX is taken"}}', n > 1
+    SELECT gen_random_uuid(), j.id, gen_random_uuid(), j.reward_id, 'SUQZWX' || n, 'SUQZWX', 'error',
+           '{"shopify": {"syncStatus": "error", "error": "SUQZWX is taken"}, "SUQZWX": {"syncStatus": "SUQZWX"}}',
+           n > 1
     FROM codemint.jobs j, generate_series(1, 3) n WHERE j.state = 'failed';
     INSERT INTO codemint.tracked_rewards (reward_id, given_up_at)
     SELECT reward_id, now() FROM codemint.jobs WHERE state = 'failed';
@@ -117,6 +118,22 @@ struct OverhearingTests {
       let heard = try await logins.psql(.operator, script + "SELECT 'to the ' || 'end';\n")
       #expect(heard.contains("to the end"))
       #expect(!shows(heard) && !heard.contains("listed_codes"))
+    }
+  }
+
+  @Test("neither the status page nor the page of a job shows a code, whatever other systems say")
+  func pages() async throws {
+    try await Logins.lend { logins in
+      try await logins.owner.script(Self.scenery)
+      let daemon = try await logins.login(.worker)
+      let name = try await daemon.query("SELECT session_user::text").one().text(0)
+      let pool = Pool(try await logins.owner.settings(as: name), limit: 1)
+      let queries = OverviewQueries(pool: pool)
+      #expect(try await !shows(queries.page().json))
+      let jobs = [try await queries.explain(1), try await queries.explain(2)].compactMap(\.self)
+      #expect(jobs.count == 2 && !shows(jobs.joined()))
+      #expect(jobs[1].contains(#""system": "other""#))
+      await pool.close()
     }
   }
 

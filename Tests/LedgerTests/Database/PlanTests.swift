@@ -106,6 +106,43 @@ struct PlanTests {
     }
   }
 
+  @Test(
+    "a job's place is found without reading the other jobs of its producer",
+    arguments: ["force_custom_plan", "force_generic_plan"]
+  )
+  func place(mode: String) async throws {
+    try await RealLedger.lend { ledger in
+      try await ledger.bystander.script(Self.backlog(5000), deadline: .seconds(120))
+      let plans = try await plans(
+        of: """
+          SET LOCAL plan_cache_mode = \(mode);
+          SELECT codemint.next_turn(u.name, 5::smallint, true), codemint.next_turn(u.name, 5::smallint, false)
+          FROM (SELECT current_user::text COLLATE "default" AS name) u
+          """,
+        ledger.bystander
+      )
+      #expect(plans.contains("Backward using jobs_turns"), "\(plans)")
+      #expect(!plans.contains("Sort") && !plans.contains("Seq Scan on jobs"), "\(plans)")
+    }
+  }
+
+  @Test("no index of jobs has a counter in it: an answer of a job that goes on writes none")
+  func counters() async throws {
+    try await RealLedger.lend { ledger in
+      let found = try await ledger.bystander.query(
+        """
+        SELECT string_agg(i.indexrelid::regclass || ' has ' || a.attname, ', ') AS indexes
+        FROM pg_index i
+        JOIN pg_depend d ON d.objid = i.indexrelid AND d.refobjid = i.indrelid
+        JOIN pg_attribute a ON a.attrelid = d.refobjid AND a.attnum = d.refobjsubid
+        WHERE i.indrelid = 'codemint.jobs'::regclass
+          AND a.attname IN ('issued', 'outstanding', 'surplus', 'answers_without_progress', 'updated_at')
+        """
+      ).one()
+      #expect(try found.optionalText("indexes") == nil)
+    }
+  }
+
   private func request() -> ClaimRequest {
     var random = SystemRandomNumberGenerator()
     return ClaimRequest(

@@ -5,8 +5,6 @@ import Testing
 /// Producers share a ledger, and each is alone in it.
 @Suite("producers among each other")
 struct ProducerTests {
-  private static let denied = "42501"
-
   @Test("a key is unique among the jobs of one producer, so nobody takes a key in advance")
   func dedupe() async throws {
     try await Logins.lend { logins in
@@ -22,7 +20,7 @@ struct ProducerTests {
       try await logins.owner.script(
         "SELECT codemint.cancel_job(id) FROM codemint.jobs; SELECT codemint.purge_job(\(taken));"
       )
-      #expect(await refusal(of: insert, to: squatter) == "23505")
+      #expect(await squatter.refusal(of: insert) == "23505")
       #expect(try await shop.query(insert).isEmpty)
     }
   }
@@ -93,7 +91,7 @@ struct ProducerTests {
         let bare = Statement(
           "SELECT id FROM codemint.jobs WHERE \(condition.replacing("%s", with: right))"
         )
-        #expect(await refusal(of: bare, to: spy) == Self.denied, "\(condition)")
+        #expect(await spy.refusal(of: bare) == Logins.denied, "\(condition)")
       }
       #expect(try await spy.query("SELECT FROM pg_stats WHERE schemaname = 'codemint'").isEmpty)
     }
@@ -166,7 +164,7 @@ struct ProducerTests {
       )
       _ = try await shop.query(Self.insert(2, priority: 0))
       _ = try await shop.query(Self.insert(2, priority: 7))
-      #expect(await refusal(of: Self.insert(2), to: shop) == "23514")
+      #expect(await shop.refusal(of: Self.insert(2)) == "23514")
       _ = try await other.query(Self.insert(9, priority: 0))
       let priorities = try await logins.owner.query(
         """
@@ -183,15 +181,40 @@ struct ProducerTests {
         [.text(name)]
       )
       _ = try await shop.query(Self.insert(2))
-      #expect(await refusal(of: Self.insert(1), to: shop) == "23514")
+      #expect(await shop.refusal(of: Self.insert(1)) == "23514")
       _ = try await desk.query("SELECT codemint.set_quota($1)", [.text(name)])
       _ = try await shop.query(Self.insert(50, priority: 0))
       for statement: Statement in [
         "SELECT codemint.set_quota('postgres', 9)", "UPDATE codemint.quotas SET open_jobs = NULL",
         "DELETE FROM codemint.quotas", "SELECT open_jobs FROM codemint.quotas",
       ] {
-        #expect(await refusal(of: statement, to: shop) == Self.denied, "\(statement.sql)")
+        #expect(await shop.refusal(of: statement) == Logins.denied, "\(statement.sql)")
       }
+    }
+  }
+
+  @Test("a login that has a quota does not get past it under the name of a role")
+  func otherName() async throws {
+    try await Logins.lend { logins in
+      let shop = try await logins.login(.producer)
+      let other = try await logins.login(.producer)
+      let name = try await shop.query("SELECT session_user::text").one().text(0)
+      _ = try await logins.owner.query("SELECT codemint.set_quota($1, NULL, 2)", [.text(name)])
+      for login in [shop, other] { try await login.script("SET ROLE codemint_producer") }
+      #expect(await shop.refusal(of: Self.insert(1)) == Logins.denied)
+      _ = try await other.query(Self.insert(3))
+      try await shop.script("RESET ROLE")
+      _ = try await shop.query(Self.insert(2))
+      _ = try await shop.query(Self.insert(0))
+      #expect(await shop.refusal(of: Self.insert(1)) == "23514")
+      _ = try await logins.owner.query(
+        "SELECT codemint.set_quota($1, p_codes_per_day => 7)",
+        [.text(name)]
+      )
+      try await shop.script("SET ROLE codemint_producer")
+      #expect(await shop.refusal(of: Self.insert(1)) == Logins.denied)
+      _ = try await logins.owner.query("SELECT codemint.set_quota($1)", [.text(name)])
+      _ = try await shop.query(Self.insert(1))
     }
   }
 
@@ -210,7 +233,7 @@ struct ProducerTests {
         try await login.script("BEGIN ISOLATION LEVEL \(isolation); SELECT FROM codemint.my_jobs;")
       }
       _ = try await first.query(Self.insert(5))
-      async let refused = refusal(of: Self.insert(5), to: second)
+      async let refused = second.refusal(of: Self.insert(5))
       // Nobody but the same producer waits, not for a new quota either.
       _ = try await logins.owner.query("SELECT codemint.set_quota('postgres', 1, 1)")
       try await first.script("COMMIT")
@@ -220,10 +243,5 @@ struct ProducerTests {
       #expect(try open.one().int64(0) == 5)
       await second.close()
     }
-  }
-
-  /// The SQLSTATE of a statement's refusal; nil if it was not refused.
-  private func refusal(of statement: Statement, to login: Connection) async -> String? {
-    await failure { () throws(PostgresError) in try await login.query(statement) }?.sqlState
   }
 }

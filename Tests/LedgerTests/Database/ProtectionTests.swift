@@ -76,6 +76,37 @@ struct ProtectionTests {
     }
   }
 
+  @Test(
+    "the daemon's login does not give a code to another job, or change a text that an answer showed"
+  )
+  func codesStay() async throws {
+    try await Logins.lend { logins in
+      try await logins.owner.script(
+        """
+        INSERT INTO codemint.jobs (reward_id, count) SELECT gen_random_uuid(), 10 FROM generate_series(1, 2);
+        INSERT INTO codemint.codes
+          (id, job_id, call_id, reward_id, code, status, sync_status, external_ids)
+        SELECT gen_random_uuid(), id, gen_random_uuid(), reward_id, 'C-1', 'available', 'none', '{}'
+        FROM codemint.jobs WHERE id = 1;
+        """
+      )
+      let daemon = try await logins.login(.worker)
+      for change in [
+        "job_id = 2", "job_id = NULL", "call_id = gen_random_uuid()", "surplus = true",
+        "surplus = true, job_id = 2", "code = 'X'", "from_answer = false, code = 'X'",
+        "from_answer = false",
+      ] {
+        let statement = Statement("UPDATE codemint.codes SET \(change)")
+        let refusal = await failure { () throws(PostgresError) in try await daemon.query(statement)
+        }
+        #expect(refusal?.sqlState == "23000", "\(change)")
+      }
+      _ = try await daemon.query("UPDATE codemint.codes SET status = 'redeemed'")
+      let code = try await logins.owner.query("SELECT job_id, code FROM codemint.codes").one()
+      #expect(try code.int64("job_id") == 1 && code.text("code") == "C-1")
+    }
+  }
+
   @Test("a job that is inserted while its reward's queue is read anew is not overlooked")
   func insertedMeanwhile() async throws {
     try await RealLedger.lend { ledger in

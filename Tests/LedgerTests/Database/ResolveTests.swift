@@ -118,6 +118,28 @@ struct ResolveTests {
     }
   }
 
+  @Test("a held call and its job say why the last listing failed, until one does not")
+  func listingError() async throws {
+    try await Held.lend(reason: .unlistable, unattributed: []) { held in
+      let words = "; the last listing failed: the API does not list it: forbidden: no"
+      for error in ["the API does not list it: forbidden: no", nil] {
+        try await held.scene.ledger.store.note(
+          ListingSight(
+            reward: Scene.reward,
+            largestPage: 0,
+            asked: 0,
+            behind: nil,
+            error: error
+          )
+        )
+        let isSaid = error != nil
+        #expect(try await held.explained("seen").hasSuffix(words) == isSaid)
+        let why = try await held.connection.query("SELECT why FROM codemint.waits").one().text(0)
+        #expect(why.hasSuffix(words) == isSaid, "\(why)")
+      }
+    }
+  }
+
   @Test("every reason to hold a call has its words, and only of these is adopting nothing refused")
   func reasons() async throws {
     for reason in HoldReason.allCases {

@@ -28,6 +28,24 @@ struct RestoreTests {
     }
   }
 
+  @Test(
+    "the window of a ledger that never lived begins when its first job came: older codes are not its own"
+  )
+  func neverLived() async throws {
+    try await RealLedger.lend { ledger in
+      _ = try await ledger.insert(10, of: Scene.reward)
+      _ = try await ledger.insert(10, of: Scene.reward)
+      try await ledger.bystander.script("SELECT codemint.accept_cluster('moved')")
+      let watch = try await ledger.bystander.query(
+        """
+        SELECT w.since = j.created_at - codemint.other_clock()
+        FROM codemint.reward_watches w JOIN codemint.jobs j ON j.reward_id = w.reward_id AND j.id = 1
+        """
+      )
+      #expect(try watch.one().bool(0))
+    }
+  }
+
   private static func acceptAndGoOn(_ scene: Scene, _ connection: Connection) async throws {
     #expect(try await scene.heartbeat().block?.code == "other_cluster")
     #expect(try await scene.ask() == .nothing(wait: nil, due: nil))

@@ -5,7 +5,35 @@ import Testing
 /// Each role by a login of its own, trying what it must not do as well.
 @Suite("roles")
 struct RoleTests {
-  private static let denied = "42501"
+  @Test(
+    "a policy that somebody changed or dropped is noticed by name, and put back; others are not made again"
+  )
+  func policies() async throws {
+    try await Logins.lend { logins in
+      let made: Statement =
+        "SELECT polname::text AS name, oid::text AS mark FROM pg_policy ORDER BY 1"
+      let before = try await logins.owner.query(made).map { try $0.text("mark") }
+      #expect(try await Migrator(logins.owner).state() == .current)
+      for (change, name) in [
+        (
+          #"DROP POLICY "the daemon works on every job" ON codemint.jobs"#,
+          #"policy "the daemon works on every job""#
+        ),
+        (
+          #"ALTER POLICY "a producer sees its own jobs" ON codemint.jobs USING (true)"#,
+          #"policy "a producer sees its own jobs""#
+        ),
+        ("ALTER TABLE codemint.jobs DISABLE ROW LEVEL SECURITY", "row security of jobs"),
+      ] {
+        try await logins.owner.script(change)
+        #expect(try await Migrator(logins.owner).state() == .drifted([name]))
+        #expect(try await Migrator(logins.owner).migrate())
+        #expect(try await Migrator(logins.owner).state() == .current)
+      }
+      let after = try await logins.owner.query(made).map { try $0.text("mark") }
+      #expect(zip(before, after).map { $0 == $1 } == [true, false, true, false])
+    }
+  }
 
   @Test("a producer inserts and sees its own jobs, and nothing else")
   func producer() async throws {
@@ -32,10 +60,10 @@ struct RoleTests {
         "SELECT id FROM codemint.job_status", "SELECT codemint.retry_job(1)",
         "SELECT call_id FROM codemint.doubts", "SELECT id FROM codemint.unattributed_codes",
         "SELECT codemint.accept_cluster('mine')", "TRUNCATE codemint.jobs",
-        "SELECT codemint.place_due_jobs()", "SELECT nextval('codemint.queue_positions')",
+        "SELECT codemint.place_due_jobs()", "SELECT codemint.next_turn('shop', 5::smallint, true)",
         "CREATE TABLE codemint.mine ()",
       ] {
-        #expect(await refusal(of: statement, to: shop) == Self.denied, "\(statement.sql)")
+        #expect(await shop.refusal(of: statement) == Logins.denied, "\(statement.sql)")
       }
     }
   }
@@ -47,13 +75,15 @@ struct RoleTests {
       let person = try await logins.login(.operator)
       #expect(try await person.query("SELECT * FROM codemint.job_status").count == 1)
       #expect(try await person.query("SELECT * FROM codemint.call_log").count == 1)
-      #expect(try await person.query("SELECT id, status FROM codemint.codes").count == 1)
+      #expect(try await person.query("SELECT id, sync_status FROM codemint.codes").count == 1)
       #expect(try await person.query("SELECT call_id FROM codemint.answers").count == 1)
       let outcome = try await person.query("SELECT codemint.cancel_job(id) FROM codemint.jobs")
       #expect(try outcome.one().text(0) == "job 1 is cancelled with 0 of 10 codes")
       for statement: Statement in [
         "SELECT code FROM codemint.codes", "SELECT * FROM codemint.codes",
         "SELECT code FROM codemint.unattributed_codes", "SELECT external_ids FROM codemint.codes",
+        "SELECT status FROM codemint.codes", "SELECT status FROM codemint.unattributed_codes",
+        "SELECT status FROM codemint.my_codes", "SELECT status FROM codemint.listed_codes",
         "SELECT external_ids FROM codemint.unattributed_codes", "SELECT body FROM codemint.answers",
         "SELECT c FROM codemint.codes c", "UPDATE codemint.codes SET surplus = true",
         "UPDATE codemint.jobs SET priority = 1", "UPDATE codemint.calls SET state = 'absent'",
@@ -61,7 +91,7 @@ struct RoleTests {
         "INSERT INTO codemint.jobs (reward_id, count) VALUES (gen_random_uuid(), 1)",
         "SELECT codemint.place_due_jobs()",
       ] {
-        #expect(await refusal(of: statement, to: person) == Self.denied, "\(statement.sql)")
+        #expect(await person.refusal(of: statement) == Logins.denied, "\(statement.sql)")
       }
     }
   }
@@ -80,7 +110,7 @@ struct RoleTests {
         "INSERT INTO codemint.jobs (reward_id, count) VALUES (gen_random_uuid(), 1)",
         "SELECT id FROM codemint.calls", "SELECT codemint.accept_cluster('mine')",
       ] {
-        #expect(await refusal(of: statement, to: program) == Self.denied, "\(statement.sql)")
+        #expect(await program.refusal(of: statement) == Logins.denied, "\(statement.sql)")
       }
     }
   }
@@ -101,7 +131,7 @@ struct RoleTests {
         "INSERT INTO codemint.calls (id, resolved_at) VALUES (gen_random_uuid(), now())",
         "INSERT INTO codemint.calls (id, resolution_note) VALUES (gen_random_uuid(), 'why')",
       ] {
-        #expect(await refusal(of: statement, to: daemon) == Self.denied, "\(statement.sql)")
+        #expect(await daemon.refusal(of: statement) == Logins.denied, "\(statement.sql)")
       }
     }
   }
@@ -114,7 +144,8 @@ struct RoleTests {
       try await logins.owner.script(
         Self.oneCode + """
           UPDATE codemint.jobs
-          SET state = 'failed', is_new = false, next_call_at = NULL, finished_at = now() - interval '9 days';
+          SET state = 'failed', is_new = false, queue_position = NULL, next_call_at = NULL,
+            finished_at = now() - interval '9 days';
           INSERT INTO codemint.unattributed_codes (id, reward_id, code, status, sync_status, external_ids)
           VALUES (gen_random_uuid(), gen_random_uuid(), 'C-3', 'available', 'none', '{}');
           DELETE FROM codemint.answers;
@@ -168,6 +199,8 @@ struct RoleTests {
         "UPDATE codemint.jobs SET reward_id = gen_random_uuid()",
         "UPDATE codemint.jobs SET created_by = 'me'", "UPDATE codemint.jobs SET metadata = NULL",
         "UPDATE codemint.jobs SET dedupe_key = NULL", "UPDATE codemint.jobs SET run_at = now()",
+        "UPDATE codemint.jobs SET priority = 0", "UPDATE codemint.jobs SET paused = true",
+        "INSERT INTO codemint.operator_limits (burst) VALUES (1000)", "DELETE FROM codemint.quotas",
         "UPDATE codemint.calls SET size = 500", "UPDATE codemint.calls SET resolved_by = 'me'",
         "UPDATE codemint.calls SET resolution = 'absent'",
         "UPDATE codemint.calls SET resolution_note = 'x'",
@@ -182,7 +215,7 @@ struct RoleTests {
         "INSERT INTO codemint.account DEFAULT VALUES",
         "INSERT INTO codemint.job_actions (job_id, action) VALUES (1, 'x')",
       ] {
-        #expect(await refusal(of: statement, to: daemon) == Self.denied, "\(statement.sql)")
+        #expect(await daemon.refusal(of: statement) == Logins.denied, "\(statement.sql)")
       }
     }
   }
@@ -204,7 +237,7 @@ struct RoleTests {
         """
         SELECT tablename || '.' || attname AS name FROM pg_stats
         WHERE schemaname = 'codemint'
-          AND (attname IN ('code', 'body', 'external_ids', 'prefix', 'dedupe_key', 'metadata',
+          AND (attname IN ('code', 'status', 'body', 'external_ids', 'prefix', 'dedupe_key', 'metadata',
                            'note', 'done_by', 'error_message')
                OR tablename = 'jobs' AND attname = 'reward_id')
         """
@@ -233,30 +266,6 @@ struct RoleTests {
     }
   }
 
-  @Test("nobody can hang a trigger's function on a table of their own", arguments: Role.allCases)
-  func triggers(role: Role) async throws {
-    try await Logins.lend { logins in
-      let login = try await logins.login(role)
-      try await login.script("CREATE TEMPORARY TABLE mine (id bigint)")
-      let functions = try await logins.owner.query(
-        """
-        SELECT p.proname::text AS name FROM pg_proc p
-        WHERE p.pronamespace = 'codemint'::regnamespace AND p.prorettype = 'trigger'::regtype
-        """
-      )
-      #expect(functions.count > 3)
-      for function in functions {
-        let trigger = Statement(
-          """
-          CREATE TRIGGER mine AFTER INSERT ON mine REFERENCING NEW TABLE AS inserted
-          FOR EACH STATEMENT EXECUTE FUNCTION codemint.\(try function.text("name"))()
-          """
-        )
-        #expect(await refusal(of: trigger, to: login) == Self.denied, "\(trigger.sql)")
-      }
-    }
-  }
-
   @Test("a login that lacks the daemon's role is told which grant helps")
   func complaint() async throws {
     try await Logins.lend { logins in
@@ -265,30 +274,6 @@ struct RoleTests {
       let words = "GRANT codemint_worker TO"
       #expect(try await PrivilegeCheck(stranger).complaint()?.contains(words) == true)
       #expect(try await PrivilegeCheck(producer).complaint()?.contains(words) == true)
-    }
-  }
-
-  @Test("every function is closed to PUBLIC, and those with their owner's rights are known")
-  func functions() async throws {
-    try await Logins.lend { logins in
-      let open = try await logins.owner.query(
-        """
-        SELECT p.proname::text AS name FROM pg_proc p
-        WHERE p.pronamespace = 'codemint'::regnamespace
-          AND (p.proacl IS NULL
-               OR EXISTS (SELECT FROM aclexplode(p.proacl) AS a WHERE a.grantee = 0))
-        """
-      )
-      #expect(try open.map { try $0.text("name") } == [])
-      let steering = try await logins.owner.query(
-        """
-        SELECT DISTINCT p.proname::text AS name FROM pg_proc p
-        WHERE p.pronamespace = 'codemint'::regnamespace AND p.prosecdef
-          AND p.prorettype <> 'trigger'::regtype
-        ORDER BY 1
-        """
-      )
-      #expect(try steering.map { try $0.text("name") } == Self.operatorsFunctions)
     }
   }
 
@@ -310,32 +295,8 @@ struct RoleTests {
         (.reader, "SELECT codemint.place_due_jobs()"),
       ] {
         let login = try await logins.login(role)
-        #expect(await refusal(of: statement, to: login) == Self.denied, "\(statement.sql)")
+        #expect(await login.refusal(of: statement) == Logins.denied, "\(statement.sql)")
       }
-    }
-  }
-
-  @Test("a function pins its search_path, unless only such functions call it")
-  func searchPaths() async throws {
-    try await Logins.lend { logins in
-      let inheriting = try await logins.owner.query(
-        """
-        SELECT DISTINCT p.proname::text AS name,
-               p.prosecdef OR p.prorettype = 'trigger'::regtype
-                 OR EXISTS (SELECT FROM pg_depend d
-                            WHERE d.refobjid = p.oid AND d.refclassid = 'pg_proc'::regclass
-                              AND d.classid = 'pg_rewrite'::regclass)
-                 OR NOT EXISTS (SELECT FROM pg_proc c
-                                WHERE c.pronamespace = p.pronamespace AND c.oid <> p.oid
-                                  AND c.prosrc LIKE '%codemint.' || p.proname || '(%') AS is_outer
-        FROM pg_proc p
-        WHERE p.pronamespace = 'codemint'::regnamespace
-          AND NOT EXISTS (SELECT FROM unnest(p.proconfig) AS c WHERE c LIKE 'search\\_path=%')
-        ORDER BY 1
-        """
-      )
-      #expect(try inheriting.filter { try $0.bool("is_outer") }.map { try $0.text("name") } == [])
-      #expect(try inheriting.map { try $0.text("name") } == Self.innerFunctions)
     }
   }
 
@@ -347,34 +308,6 @@ struct RoleTests {
       #expect(try await RoleSetup(logins.owner).apply() == .done)
     }
   }
-
-  /// What runs for every call of the API, and is called by nobody from outside.
-  private static let innerFunctions = [
-    "accept_by_answer", "account_failed", "account_proven", "account_throttled", "api_question",
-    "apply_account_effect", "apply_effects", "apply_reward_effect", "as_planned", "backoff",
-    "backoff_ceiling", "begin_api", "check_now", "choose_candidate", "close_or_reopen",
-    "code_row", "conclude_job", "count_for_day", "count_for_producer", "day_of", "end_call",
-    "fails_alone", "hasten_held_watches", "insert_call", "is_at_home", "is_newer", "is_news",
-    "is_sync_final", "least_pace", "lock_reward", "make_call", "makes_no_progress",
-    "may_hold_others", "may_send", "may_take", "microseconds", "name_resolution",
-    "next_candidate", "next_slot", "place_job", "prefix_facts", "prefix_subject", "producer_left",
-    "record_clock_offset", "record_ending", "record_fact", "record_facts", "refresh_queue",
-    "replace_listed", "require_code", "restore_call", "save_account", "save_job", "set_aside",
-    "set_durability", "show_claim", "slow_down", "store_among_known", "store_answer",
-    "store_codes", "store_new_codes", "store_unattributed", "take_answer", "take_back",
-    "take_call", "take_failure", "take_job", "take_surplus", "track_codes", "try_reward",
-    "use_surplus", "wait_for_slot", "watch_after",
-  ]
-
-  private static let operatorsFunctions = [
-    "accept_api", "accept_cluster", "approve_above", "approve_job", "asked_purchase",
-    "cancel_job", "explain_doubt", "fleet_question", "forget_calls", "forget_events",
-    "forget_refusal", "forget_set_aside", "lock_holders", "number_events", "pause_job",
-    "purge_job", "resolve_call", "restore_single_rows", "resume_job", "retry_job", "root_holders",
-    "set_approve_above", "set_codes_per_day", "set_limits", "set_priority", "set_quota",
-    "shared_holders", "stalled_since", "suspected_jobs", "table_holders", "time_until_done",
-    "track_sync",
-  ]
 
   private static let insert: Statement = """
     INSERT INTO codemint.jobs (reward_id, count) VALUES (gen_random_uuid(), 10) RETURNING id
@@ -394,9 +327,4 @@ struct RoleTests {
       FROM codemint.calls c;
     INSERT INTO codemint.answers (call_id, body) SELECT c.id, 'C-2' FROM codemint.calls c;
     """
-
-  /// The SQLSTATE of a statement's refusal; nil if it was not refused.
-  private func refusal(of statement: Statement, to login: Connection) async -> String? {
-    await failure { () throws(PostgresError) in try await login.query(statement) }?.sqlState
-  }
 }

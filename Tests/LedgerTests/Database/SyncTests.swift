@@ -259,7 +259,7 @@ struct SyncTests {
         """
         SELECT count(*) FROM codemint.jobs j
         JOIN codemint.codes c ON c.job_id = j.id AND c.sync_status = 'error'
-        WHERE j.reward_id = '\(Samples.reward(1))' AND j.issued + j.surplus > 0
+        WHERE j.reward_id = '\(Samples.reward(1))' AND j.has_codes
         """
       )
       #expect(pending.contains("codes_by_job"), "\(pending)")

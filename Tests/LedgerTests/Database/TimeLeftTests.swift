@@ -85,11 +85,21 @@ struct TimeLeftTests {
   /// Lines of different kinds: SQL that makes them, and how many calls are claimed before the line is
   /// measured, so that jobs have places.
   private static let lines: [(sql: String, claimed: Int)] = [
-    ("SELECT '\(Scene.reward)'::uuid, 500 FROM generate_series(1, 100)", 0),
-    ("SELECT gen_random_uuid(), 2500 FROM generate_series(1, 40)", 0),
-    ("SELECT gen_random_uuid(), 2500 FROM generate_series(1, 40)", 60),
-    ("SELECT gen_random_uuid(), 500 * (1 + n % 9) FROM generate_series(1, 60) n", 30),
-    ("SELECT gen_random_uuid(), 400 + n % 20 / 19 * 9600 FROM generate_series(1, 200) n", 10),
+    ("SELECT '\(Scene.reward)'::uuid, 500, 'shop' FROM generate_series(1, 100)", 0),
+    ("SELECT gen_random_uuid(), 2500, 'shop' FROM generate_series(1, 40)", 0),
+    ("SELECT gen_random_uuid(), 2500, 'shop' FROM generate_series(1, 40)", 60),
+    ("SELECT gen_random_uuid(), 500 * (1 + n % 9), 'shop' FROM generate_series(1, 60) n", 30),
+    (
+      "SELECT gen_random_uuid(), 400 + n % 20 / 19 * 9600, 'shop' FROM generate_series(1, 200) n",
+      10
+    ),
+    ("SELECT gen_random_uuid(), 500, 'p' || n / 90 FROM generate_series(1, 100) n", 0),
+    ("SELECT gen_random_uuid(), 5000, 'p' || n / 18 FROM generate_series(1, 20) n", 0),
+    ("SELECT gen_random_uuid(), 5000, 'p' || n / 18 FROM generate_series(1, 20) n", 50),
+    (
+      "SELECT gen_random_uuid(), 500 * (1 + n % 9), 'p' || n % 9 % 4 FROM generate_series(1, 60) n",
+      20
+    ),
   ]
 
   @Test(
@@ -101,13 +111,13 @@ struct TimeLeftTests {
     try await RealLedger.lend { ledger in
       try await ledger.announce(Self.many)
       try await ledger.bystander.script(
-        "INSERT INTO codemint.jobs (reward_id, count) \(line.sql)"
+        "INSERT INTO codemint.jobs (reward_id, count, created_by) \(line.sql)"
       )
       for _ in 0..<line.claimed { _ = try await ledger.claim() }
       try await ledger.bystander.script("SELECT codemint.measure_line()")
       let told = try await ledger.bystander.query(
         """
-        SELECT j.id, codemint.calls_until_done(j.priority, CASE WHEN j.is_new THEN j.next_call_at END,
+        SELECT j.id, codemint.calls_until_done(j.priority, j.created_by, j.is_new, j.queue_position,
                  j.id, (j.count - j.outstanding + 499) / 500) AS calls
         FROM codemint.jobs j WHERE j.outstanding < j.count
         """
@@ -131,10 +141,20 @@ struct TimeLeftTests {
     }
   }
 
+  /// More than a ledger buys of an API that nobody has accepted.
+  private static let thousand = """
+    INSERT INTO codemint.jobs (reward_id, count) VALUES (gen_random_uuid(), 1000)
+    """
+
   @Test(
     "nobody can tell while a job is paused, held or blocked",
     arguments: [
       "SELECT codemint.pause_job(1)",
+      """
+      UPDATE codemint.jobs
+      SET awaits_approval = true, is_new = false, queue_position = NULL, next_call_at = NULL
+      """,
+      "UPDATE codemint.workers SET api = 'https://api.test'; \(thousand)",
       "SELECT codemint.hold_jobs((SELECT reward_id FROM codemint.jobs WHERE id = 1), 'x', 'x')",
       "UPDATE codemint.account SET blocked_at = now()",
       "UPDATE codemint.account SET breaker = 'open'",
@@ -171,6 +191,25 @@ struct TimeLeftTests {
     }
   }
 
+  @Test("nobody knows how long a job takes whose reward was refused or failed last")
+  func refused() async throws {
+    try await RealLedger.lend { ledger in
+      try await ledger.announce(Self.ten)
+      _ = try await ledger.insert(10, of: Scene.reward)
+      try await ledger.bystander.script(
+        """
+        SELECT codemint.measure_line();
+        INSERT INTO codemint.rewards (reward_id) VALUES ('\(Scene.reward)') ON CONFLICT DO NOTHING;
+        """
+      )
+      #expect(try await Self.seconds(1, ledger.bystander) != nil)
+      try await ledger.bystander.script(
+        "UPDATE codemint.rewards SET failures = 1, paused_until = now() + interval '2 s'"
+      )
+      #expect(try await Self.seconds(1, ledger.bystander) == nil)
+    }
+  }
+
   @Test("a time that is known to pass first counts: run_at, a pause of the reward, a pause of all")
   func pauses() async throws {
     try await RealLedger.lend { ledger in
@@ -192,6 +231,68 @@ struct TimeLeftTests {
       )
       let all = try #require(try await Self.seconds(2, ledger.bystander))
       #expect((1195...1201).contains(all), "\(all)")
+    }
+  }
+
+  @Test(
+    "a job that is still to come is told the turns of its producer, and another's many jobs are not ahead"
+  )
+  func toCome() async throws {
+    try await RealLedger.lend { ledger in
+      try await ledger.announce(Self.ten)
+      try await ledger.bystander.script(
+        """
+        INSERT INTO codemint.jobs (reward_id, count, created_by)
+        SELECT gen_random_uuid(), 500, 'flood' FROM generate_series(1, 300);
+        INSERT INTO codemint.jobs (reward_id, count, run_at, created_by)
+        SELECT gen_random_uuid(), 500, now() + interval '1 s', unnest(ARRAY['flood', 'shop']);
+        SELECT codemint.measure_line();
+        """
+      )
+      let flood = try #require(try await Self.seconds(301, ledger.bystander))
+      let shop = try #require(try await Self.seconds(302, ledger.bystander))
+      #expect((28...31).contains(flood) && (0...2).contains(shop), "\(flood), \(shop)")
+    }
+  }
+
+  @Test("no producer is told how many jobs another one has in the line")
+  func othersInLine() async throws {
+    try await Logins.lend { logins in
+      let shop = try await logins.login(.producer)
+      let name = try await shop.query("SELECT session_user::text").one().text(0)
+      _ = try await logins.owner.query(
+        """
+        INSERT INTO codemint.jobs (reward_id, count, created_by)
+        SELECT gen_random_uuid(), 500, unnest(ARRAY['flood', $1]) FROM generate_series(1, 300)
+        """,
+        [.text(name)]
+      )
+      try await logins.owner.script(
+        """
+        SELECT codemint.announce_worker(gen_random_uuid(), ('here', 1, '1', NULL), false, 10, 1, 10, 10,
+                                        ('1 min', '1 min', '10 s'), '1 min', i.checksum)
+        FROM codemint.installed_code i;
+        UPDATE codemint.account SET requests_per_second = 10, burst = 1, max_in_flight = 100,
+          max_in_flight_per_reward = 100;
+        SELECT codemint.measure_line();
+        """
+      )
+      func seconds(_ producer: String, _ login: Connection) async throws -> Double {
+        try await login.query(
+          """
+          SELECT extract(epoch FROM codemint.time_until_done(5::smallint, $1, false, NULL, 0, 1, NULL))
+            ::double precision
+          """,
+          [.text(producer)]
+        ).one().double(0)
+      }
+      let reader = try await logins.login(.reader)
+      for login in [logins.owner, reader] {
+        #expect(try await seconds("flood", login) > 20)
+        #expect(try await seconds("nobody", login) < 1)
+      }
+      #expect(try await seconds(name, shop) > 20)
+      #expect(try await seconds("flood", shop) < 1)
     }
   }
 
@@ -221,6 +322,34 @@ struct TimeLeftTests {
         )
         #expect(try told.one().text(0) == "00:00:00", "\(view)")
       }
+    }
+  }
+
+  @Test("the page says the same of what is left as the view does")
+  func page() async throws {
+    try await RealLedger.lend { ledger in
+      try await ledger.announce(Self.ten)
+      try await ledger.bystander.script(
+        """
+        INSERT INTO codemint.jobs (reward_id, count) SELECT gen_random_uuid(), 500 FROM generate_series(1, 20);
+        SELECT codemint.place_pending();
+        SELECT codemint.measure_line();
+        SELECT codemint.pause_job(1);
+        """
+      )
+      let differ = try await ledger.bystander.query(
+        Statement(
+          """
+          SELECT j ->> 'id' AS id
+          FROM (\(OverviewQueries.page.sql)) p CROSS JOIN jsonb_array_elements(p.page::jsonb -> 'jobs') j
+          JOIN codemint.job_status s ON s.id = (j ->> 'id')::bigint
+          WHERE (s.time_left IS NULL) <> s.paused OR (j ->> 'time_left' IS NULL) <> s.paused
+            -- One is asked a moment after the other.
+            OR abs(extract(epoch FROM (j ->> 'time_left')::interval - s.time_left)) > 1
+          """
+        )
+      )
+      #expect(try differ.map { try $0.text("id") } == [])
     }
   }
 

@@ -37,7 +37,7 @@ struct WritingTests {
           attempts.append("INSERT INTO codemint.\(name) DEFAULT VALUES")
         }
         for attempt in attempts {
-          let state = await refusal(of: Statement(attempt), to: login)
+          let state = await login.refusal(of: Statement(attempt))
           #expect(Self.refusals.contains(state ?? "done"), "\(attempt)")
         }
       }
@@ -47,10 +47,13 @@ struct WritingTests {
   @Test("the daemon's functions and an operator's are closed to everybody else")
   func functions() async throws {
     try await Logins.lend { logins in
-      let steering: [Statement] = [
+      // Of a producer these refuse the jobs of others (ProducerSteeringTests).
+      let producers: [Statement] = [
         "SELECT codemint.cancel_job(1)", "SELECT codemint.pause_job(1)",
-        "SELECT codemint.resume_job(1)", "SELECT codemint.retry_job(1)",
-        "SELECT codemint.set_quota('postgres')",
+        "SELECT codemint.resume_job(1)",
+      ]
+      let steering: [Statement] = [
+        "SELECT codemint.retry_job(1)", "SELECT codemint.set_quota('postgres')",
         "SELECT codemint.purge_job(1)", "SELECT codemint.set_priority(1, 0)",
         "SELECT codemint.set_limits(1000)", "SELECT codemint.accept_cluster('mine')",
         "SELECT codemint.track_sync(gen_random_uuid())",
@@ -66,9 +69,10 @@ struct WritingTests {
       ]
       for role in [Role.producer, .operator, .reader] {
         let login = try await logins.login(role)
-        for statement in daemons + (role == .operator ? [] : steering) {
+        let closed = role == .operator ? [] : role == .reader ? steering + producers : steering
+        for statement in daemons + closed {
           #expect(
-            await refusal(of: statement, to: login) == "42501",
+            await login.refusal(of: statement) == "42501",
             "\(role): \(statement.sql)"
           )
         }
@@ -97,13 +101,13 @@ struct WritingTests {
         "SELECT codemint.resolve_call(id, 'absent', repeat('x', 2001)) FROM codemint.calls",
         "SELECT codemint.set_quota(session_user::text, 1, 1, repeat('x', 2001))",
       ] {
-        #expect(await refusal(of: statement, to: person) == "23514", "\(statement.sql)")
+        #expect(await person.refusal(of: statement) == "23514", "\(statement.sql)")
       }
       for statement: Statement in [
         "SELECT codemint.accept_cluster(E' \\n\\t')",
         "SELECT codemint.resolve_call(id, 'absent', E'\\n') FROM codemint.calls",
       ] {
-        #expect(await refusal(of: statement, to: person) == "22023", "\(statement.sql)")
+        #expect(await person.refusal(of: statement) == "22023", "\(statement.sql)")
       }
       _ = try await person.query("SELECT codemint.cancel_job(1, repeat('x', 2000))")
     }
@@ -161,10 +165,5 @@ struct WritingTests {
       )
       #expect(statistics.isEmpty)
     }
-  }
-
-  /// The SQLSTATE of a statement's refusal; nil if it was not refused.
-  private func refusal(of statement: Statement, to login: Connection) async -> String? {
-    await failure { () throws(PostgresError) in try await login.query(statement) }?.sqlState
   }
 }

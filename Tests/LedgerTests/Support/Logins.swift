@@ -9,6 +9,9 @@ struct Logins: Sendable {
   /// The owner of the schema.
   let owner: Connection
 
+  /// The SQLSTATE of what a role may not do.
+  static let denied = "42501"
+
   private static let number = Mutex(0)
 
   /// Lends a migrated database with its roles.
@@ -51,5 +54,12 @@ extension Connection {
       [.text(database)]
     )
     return try ConnectionSettings("postgresql://\(login)@/\(place.one().text("place"))")
+  }
+}
+
+extension Connection {
+  /// The SQLSTATE of a statement's refusal; nil if it was not refused.
+  func refusal(of statement: Statement) async -> String? {
+    await failure { () throws(PostgresError) in try await query(statement) }?.sqlState
   }
 }

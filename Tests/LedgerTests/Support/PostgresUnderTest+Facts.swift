@@ -15,16 +15,18 @@ extension PostgresUnderTest {
   private static let wrongHeads: Statement = """
     SELECT
     FROM (SELECT DISTINCT ON (j.reward_id) j.reward_id, j.priority,
-                 CASE WHEN j.is_new THEN j.next_call_at END AS since,
+                 CASE WHEN j.is_new THEN j.queue_position END AS position,
                  CASE WHEN j.is_new THEN j.id END AS job
-          FROM codemint.jobs j WHERE j.is_new OR j.queue_position IS NOT NULL
-          ORDER BY j.reward_id, j.priority, j.is_new DESC, j.queue_position, j.next_call_at, j.id) f
+          FROM codemint.jobs j WHERE j.queue_position IS NOT NULL
+          ORDER BY j.reward_id, j.priority, j.is_new DESC, j.queue_position, j.id) f
     FULL JOIN codemint.rewards r ON r.reward_id = f.reward_id
-    WHERE ((r.queue_priority, r.new_since, r.new_job) IS DISTINCT FROM
-           (f.priority, f.since, f.job)
-           OR r.queue_head IS DISTINCT FROM
-              (SELECT min(j.queue_position) FROM codemint.jobs j
-               WHERE j.reward_id = f.reward_id AND j.priority = f.priority))
+    WHERE ((r.queue_priority, r.new_position, r.new_job) IS DISTINCT FROM
+           (f.priority, f.position, f.job)
+           OR ARRAY[r.queue_head, r.queue_job] IS DISTINCT FROM coalesce(
+              (SELECT ARRAY[j.queue_position, j.id] FROM codemint.jobs j
+               WHERE j.reward_id = f.reward_id AND j.priority = f.priority AND NOT j.is_new
+                 AND j.queue_position IS NOT NULL
+               ORDER BY j.queue_position, j.id LIMIT 1), ARRAY[NULL, NULL]::bigint[]))
       AND NOT EXISTS (SELECT FROM codemint.pending_placements p
                       WHERE p.reward_id = coalesce(f.reward_id, r.reward_id))
     """
@@ -123,7 +125,8 @@ extension Connection {
            o.max_in_flight_per_reward AS set_max_in_flight_per_reward,
            (SELECT g.codes_per_day FROM codemint.guards g ORDER BY g.id DESC LIMIT 1) AS set_codes_per_day,
            (a.day - '1970-01-01'::date)::bigint AS day_number
-    FROM codemint.account a CROSS JOIN codemint.operator_limits o
+    FROM codemint.account a
+    LEFT JOIN (SELECT * FROM codemint.operator_limits ORDER BY id DESC LIMIT 1) o ON true
     """
 
   private static let rewards: Statement = """
@@ -188,6 +191,7 @@ extension CallRow {
     durationMilliseconds = try row.optionalInteger("duration_ms").map(Int64.init)
     settledAt = try row.optionalTimestamptz("settled_at")
     heldAt = try row.optionalTimestamptz("held_at")
+    judgedAt = try row.optionalTimestamptz("judged_at")
     holdReason = try row.optionalText("hold_reason")
     heldWith = try row.optionalUuid("held_with").map { CallID(UniqueID(bits: $0)) }
     isShort = try row.bool("is_short")

@@ -34,18 +34,18 @@ struct PostgresUnderTest: LedgerUnderTest {
       [
         .uuids(orders.map(\.reward.id.bits)), .int4s(orders.map { Int32($0.count) }),
         .texts(orders.map(\.prefix)), .int4s(orders.map { Int32($0.priority) }),
-        .int8s(orders.map(\.delay.microseconds)),
+        .int8s(orders.map(\.delay.microseconds)), .texts(orders.map(\.producer)),
       ]
     )
     return try rows.map { JobID(try $0.int64("id")) }
   }
 
   private static let insertion: Statement = """
-    INSERT INTO codemint.jobs (reward_id, count, prefix, priority, run_at)
+    INSERT INTO codemint.jobs (reward_id, count, prefix, priority, run_at, created_by)
     SELECT o.reward, o.count, o.prefix, o.priority,
-           clock_timestamp() + interval '1 microsecond' * o.delay
-    FROM unnest($1::uuid[], $2::integer[], $3::text[], $4::integer[], $5::bigint[])
-      WITH ORDINALITY AS o (reward, count, prefix, priority, delay, place)
+           clock_timestamp() + interval '1 microsecond' * o.delay, coalesce(o.producer, current_user)
+    FROM unnest($1::uuid[], $2::integer[], $3::text[], $4::integer[], $5::bigint[], $6::text[])
+      WITH ORDINALITY AS o (reward, count, prefix, priority, delay, producer, place)
     ORDER BY o.place
     RETURNING id
     """
@@ -174,4 +174,16 @@ struct PostgresUnderTest: LedgerUnderTest {
     """,
     "DELETE FROM codemint.calls WHERE id = $1 AND state = 'sending'",
   ]
+}
+
+extension PostgresUnderTest {
+  /// Lends a ledger on Postgres, whose clock the test moves, with its scene.
+  static func lendClocked(
+    _ body: (PostgresUnderTest, Scene) async throws -> Void
+  ) async throws {
+    try await lend { ledger in
+      guard let ledger = ledger as? PostgresUnderTest else { return }
+      try await Scene.over(ledger) { try await body(ledger, $0) }
+    }
+  }
 }

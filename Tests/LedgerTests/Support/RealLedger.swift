@@ -47,3 +47,13 @@ struct RealLedger: Sendable {
     _ = try await store.heartbeat(Samples.presence(Samples.worker(1), limits: limits))
   }
 }
+
+extension RealLedger {
+  /// Lets the next heartbeat compare what is derived with what it derives from.
+  static let healingDue = "UPDATE codemint.healing SET checked_at = NULL"
+
+  /// Shows that the worker lives, and returns what that found.
+  func heartbeat(limits: Limits = Scene.fast) async throws -> Heartbeat {
+    try await store.heartbeat(Samples.presence(Samples.worker(1), limits: limits))
+  }
+}

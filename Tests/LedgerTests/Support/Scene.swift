@@ -71,14 +71,16 @@ final class Scene: Sendable {
     of reward: RewardID = reward,
     prefix: String? = nil,
     priority: Int = Bounds.defaultPriority,
-    delay: Duration = .zero
+    delay: Duration = .zero,
+    by producer: String? = nil
   ) async throws -> JobID {
     let order = JobOrder(
       reward: reward,
       count: count,
       prefix: prefix,
       priority: priority,
-      delay: delay
+      delay: delay,
+      producer: producer
     )
     return try await ledger.insert([order])[0]
   }

@@ -163,7 +163,7 @@ extension TestServer {
   }
 
   /// SQL that spoils the schema, so that `scripts/mutate` can show that a test notices.
-  private static func schemaChanges() throws -> String? {
+  static func schemaChanges() throws -> String? {
     guard let path = ProcessInfo.processInfo.environment["CODEMINT_TEST_SCHEMA_CHANGES"] else {
       return nil
     }
@@ -179,12 +179,10 @@ extension TestServer {
       codemint.observed_facts, codemint.operator_limits, codemint.healing,
       codemint.quotas, codemint.events, codemint.unnumbered_events, codemint.line_pace,
       codemint.line_classes, codemint.line_marks, codemint.guards, codemint.producer_days,
-      codemint.api_acceptances, codemint.refused_settlements
+      codemint.api_acceptances, codemint.refused_settlements, codemint.refused_work
       RESTART IDENTITY;
-    ALTER SEQUENCE codemint.queue_positions RESTART;
     INSERT INTO codemint.account DEFAULT VALUES;
     INSERT INTO codemint.api_clock DEFAULT VALUES;
-    INSERT INTO codemint.operator_limits DEFAULT VALUES;
     INSERT INTO codemint.healing DEFAULT VALUES;
     INSERT INTO codemint.cluster_identity DEFAULT VALUES;
     INSERT INTO codemint.retention_progress DEFAULT VALUES;

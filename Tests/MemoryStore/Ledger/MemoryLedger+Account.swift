@@ -16,8 +16,19 @@ extension MemoryLedger {
   mutating func applyLimits(now: Int64) {
     let living = workers.values.filter { $0.expiresAt >= now }.map(\.limits)
     let least = living.dropFirst().reduce(living.first) { $0?.lesser($1) }
+    let old = limiter(now: now)?.spacing
     account.limits = account.set.over(least ?? account.limits)
     account.codesPerDay = account.setCodesPerDay
+    rescaleSlot(from: old, now: now)
+  }
+
+  /// As many requests stay ahead as were, at a pace that has risen: `codemint.rescale_slot`.
+  private mutating func rescaleSlot(from old: Int64?, now: Int64) {
+    guard let old, let new = limiter(now: now)?.spacing, let slot = account.nextSlot,
+      slot > now, new < old
+    else { return }
+    let product = (slot - now).multipliedFullWidth(by: new)
+    account.nextSlot = now + old.dividingFullWidth(product).quotient
   }
 
   /// What a call's ending means for everybody: `codemint.apply_account_effect`. An ending that did not

@@ -90,8 +90,11 @@ extension MemoryLedger {
     job.outstanding += size
     job.startedAt = job.startedAt ?? now
     account.newJobLast = job.isNew
+    let position = job.room > 0 ? nextTurn(of: job, isNew: false) : nil
+    let turn = Turn(priority: job.priority, isNew: job.isNew)
+    served[turn] = max(served[turn] ?? 0, job.queuePosition ?? 0)
     job.isNew = false
-    job.queuePosition = job.room > 0 ? nextPosition() : nil
+    job.queuePosition = position
     job.nextCallAt = job.room > 0 ? job.nextCallAt : nil
     jobs[job.id] = job
     account.inFlight += 1

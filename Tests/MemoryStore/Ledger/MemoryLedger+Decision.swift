@@ -30,7 +30,7 @@ extension MemoryLedger {
     job.issued += stored.issued
     job.surplus += stored.surplus
     if stored.issued > 0 { job.answersWithoutProgress = 0 }
-    if reserved > 0, let row = calls[call.id], row.holdReason != nil { release(&job, of: row) }
+    release(&job, of: call.id)
     conclude(&job, failure: nil, now: now)
     place(&job, pause: 0, now: now)
     jobs[job.id] = job
@@ -115,7 +115,7 @@ extension MemoryLedger {
     let reason: WatchRow.Reason = row.isShort ? .partialCall : .absentCall
     watch(row.call.reward, because: call, reason: reason, now: now)
     job.outstanding -= lacks
-    if row.holdReason != nil { release(&job, of: row) }
+    release(&job, of: call)
     conclude(&job, failure: nil, now: now)
     place(&job, pause: 0, now: now)
     jobs[job.id] = job
@@ -134,7 +134,8 @@ extension MemoryLedger {
       }
     }
     for id in held where calls[id]?.state == .inDoubt {
-      calls[id]?.heldAt = now
+      if calls[id]?.heldAt == nil { calls[id]?.heldAt = now }
+      calls[id]?.judgedAt = now
       calls[id]?.holdReason = reason.rawValue
       calls[id]?.heldWith = held.first
     }
@@ -155,14 +156,14 @@ extension MemoryLedger {
     }
   }
 
-  /// A held call has got its outcome: `codemint.release_job`.
-  func release(_ job: inout JobRow, of row: CallRow) {
+  /// A call has got its outcome, or is judged anew: `codemint.release_job`.
+  func release(_ job: inout JobRow, of call: CallID) {
     let isOpen = job.state.takesCalls
     let isHeldOtherwise = calls.values.contains {
-      $0.call.job == job.id && $0.call.id != row.call.id && $0.heldAt != nil && $0.hasSeenAll
+      $0.call.job == job.id && $0.call.id != call && $0.heldAt != nil && $0.hasSeenAll
     }
-    guard job.held, row.hasSeenAll, !isOpen || job.errorCode == row.holdReason, !isHeldOtherwise
-    else { return }
+    let isHeldForDoubt = job.errorCode.flatMap(HoldReason.init)?.hasSeenAll ?? false
+    guard job.held, !isOpen || isHeldForDoubt, !isHeldOtherwise else { return }
     job.held = false
     if isOpen {
       job.errorCode = nil

@@ -34,7 +34,7 @@ extension MemoryLedger {
   /// Whether a listing that is due since then judges a held call anew: `codemint.judges_anew`.
   func judgesAnew(_ reward: RewardID, dueAt: Int64?) -> Bool {
     doubts(of: reward).contains { row in
-      row.heldAt.map { $0 < dueAt ?? .min } ?? false
+      row.heldAt != nil && row.judgedAt.map { $0 < dueAt ?? .min } ?? false
     }
   }
 

@@ -14,6 +14,7 @@ extension MemoryLedger {
       steered: worker.draining ? [] : tellActions(),
       next: nextHeartbeat(now: now),
       block: block,
+      hasWaitingJobs: jobs.values.contains { $0.isQueued },
       isReconcilingDue: isReconcilingDue(now: now),
       isAPIFailing: account.breaker != nil,
       maxInFlight: account.limits?.maxInFlight ?? Limits.standard.maxInFlight,

@@ -1,8 +1,8 @@
 import Provisioning
 
-/// The queue: whose call is next. Priority goes first. Within a priority, new jobs and jobs with a
-/// place alternate; a job is new while it has had no call since it became due, and after each call it
-/// takes a new place at the end.
+/// The queue: whose call is next. Priority goes first. Within a priority, new jobs and others alternate;
+/// a job is new while it has had no call since it became due. Among the new, and among the others,
+/// producers take turns, and then the jobs of each.
 extension MemoryLedger {
   /// The job whose call is next, of those whose reward is open: `codemint.next_candidate`.
   func candidate(_ limits: Limits, now: Int64) -> JobRow? {
@@ -16,17 +16,31 @@ extension MemoryLedger {
     }
     let first = open.map(\.priority).min()
     let newJob = open.filter { $0.priority == first && $0.isNew }
-      .min { ($0.nextCallAt ?? 0, $0.id) < ($1.nextCallAt ?? 0, $1.id) }
+      .min { ($0.queuePosition ?? 0, $0.id) < ($1.queuePosition ?? 0, $1.id) }
     let placed = open.filter { $0.priority == first && !$0.isNew }
-      .min { ($0.queuePosition ?? 0) < ($1.queuePosition ?? 0) }
+      .min { ($0.queuePosition ?? 0, $0.id) < ($1.queuePosition ?? 0, $1.id) }
     return account.newJobLast ? placed ?? newJob : newJob ?? placed
+  }
+
+  /// The place of a job that joins the queue now, behind those of its producer: `codemint.next_turn`.
+  func nextTurn(of job: JobRow, isNew: Bool) -> Int64 {
+    let served = served[Turn(priority: job.priority, isNew: isNew)] ?? 0
+    let own = jobs.values.lazy.filter { [producers] other in
+      producers[other.id] == producers[job.id] && other.priority == job.priority
+        && other.isNew == isNew
+    }
+    return max(served, own.compactMap(\.queuePosition).max() ?? 0) + 1
   }
 
   /// Jobs whose time has come join the queue: `codemint.place_due_jobs`.
   mutating func placeDueJobs(now: Int64) {
     let due = jobs.values.filter { !$0.isQueued && $0.nextCallAt ?? .max <= now }
       .sorted { ($0.nextCallAt ?? 0, $0.id) < ($1.nextCallAt ?? 0, $1.id) }
-    for job in due.prefix(1000) { jobs[job.id]?.isNew = true }
+    for var job in due.prefix(1000) {
+      job.queuePosition = nextTurn(of: job, isNew: true)
+      job.isNew = true
+      jobs[job.id] = job
+    }
     if !due.isEmpty { signals.append(.jobs) }
   }
 
@@ -48,7 +62,10 @@ extension MemoryLedger {
     } else if !job.isQueued {
       let due = job.nextCallAt ?? job.runAt
       job.nextCallAt = max(due, now)
-      if due <= now { job.isNew = true }
+      if due <= now {
+        job.queuePosition = nextTurn(of: job, isNew: true)
+        job.isNew = true
+      }
     }
   }
 
@@ -82,6 +99,12 @@ extension MemoryLedger {
     let ids = signals[told...].compactMap { if case .done(let id) = $0 { id } else { nil } }
     return ids.sorted().compactMap { id in jobs[id].map { EndedJob(job: id, state: $0.state) } }
   }
+}
+
+/// The jobs that take turns with each other.
+struct Turn: Hashable, Sendable {
+  let priority: Int
+  let isNew: Bool
 }
 
 /// Why a job fails.

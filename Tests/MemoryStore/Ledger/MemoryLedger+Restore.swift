@@ -23,7 +23,9 @@ extension MemoryLedger {
     let suspects = awaited.union(recent).union(isRestore ? Array(rewards.keys) : [])
     for id in suspects.sorted() {
       rewards[id] = rewards[id] ?? RewardRow()
-      let since = alive == .min ? alive : alive - Self.otherClock
+      // A ledger that never lived has made nothing before its first job came.
+      let begin = alive == .min ? jobs.values.map(\.createdAt).min() ?? .min : alive
+      let since = begin == .min ? begin : begin - Self.otherClock
       watch(id, because: nil, reason: reason, since: since, now: now)
       let turn: Int64 = awaited.contains(id) ? 0 : 1_000_000
       watches[id]?.nextListingAt = now + wait.microseconds + turn

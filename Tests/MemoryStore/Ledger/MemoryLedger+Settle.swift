@@ -9,6 +9,18 @@ extension MemoryLedger {
     refusals[id] = (refusals[id] ?? false) || isKept
   }
 
+  /// Work on a reward is refused: `codemint.note_refused_work`. No trigger is played here, so nothing is
+  /// refused for long.
+  mutating func note(_ refusal: RefusedWork, worker: WorkerID) {
+    if refusal.kind == .sync {
+      guard tracked[refusal.reward]?.worker == worker else { return }
+      tracked[refusal.reward]?.worker = nil
+      tracked[refusal.reward]?.workerUntil = nil
+    } else if rewards[refusal.reward]?.reconciler == worker {
+      giveBack(refusal.reward)
+    }
+  }
+
   /// It was recorded after all: `codemint.forget_refusal`.
   mutating func forgetRefusal(of call: CallID) {
     let isKept = refusals.removeValue(forKey: call) ?? false
@@ -43,7 +55,7 @@ extension MemoryLedger {
     job.outstanding = max(job.outstanding - (old.outstanding - outcome.outstanding), 0)
     if old.outstanding > 0 || outcome.hasNew { row.record(settlement, outcome, now: now) }
     calls[call.id] = row
-    if old.heldAt != nil, row.state != .inDoubt || outcome.isNews { release(&job, of: row) }
+    if old.heldAt != nil, row.state != .inDoubt || outcome.isNews { release(&job, of: call.id) }
     conclude(&job, failure: outcome.failure, now: now)
     place(&job, pause: outcome.pause, now: now)
     jobs[job.id] = job

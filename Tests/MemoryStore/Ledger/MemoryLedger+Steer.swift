@@ -52,6 +52,7 @@ extension MemoryLedger {
     guard var job = jobs[id], job.finishedAt == nil else { return false }
     if job.priority != priority {
       job.priority = priority
+      if job.isQueued { job.queuePosition = nextTurn(of: job, isNew: job.isNew) }
       jobs[id] = job
       keepAction("priority \(priority)", on: job, before: job.state)
     }

@@ -76,7 +76,10 @@ public struct MemoryLedger: Hashable, Sendable {
   /// Whether old calls were ever forgotten, so that a code may name one that is not there.
   var hasForgotten = false
   private var lastJob: Int64 = 0
-  private var lastPosition: Int64 = 0
+  /// Who inserted each job, if anybody was named.
+  private(set) var producers: [JobID: String] = [:]
+  /// How far the queue has been served: `codemint.account.turns`.
+  var served: [Turn: Int64] = [:]
   /// Calls that stand for those that a restore lost.
   var lastCredit = 0
 
@@ -101,7 +104,11 @@ public struct MemoryLedger: Hashable, Sendable {
         createdAt: now
       )
       job.nextCallAt = max(job.runAt, now)
-      job.isNew = job.runAt <= now
+      producers[id] = order.producer
+      if job.runAt <= now {
+        job.queuePosition = nextTurn(of: job, isNew: true)
+        job.isNew = true
+      }
       jobs[id] = job
       return id
     }
@@ -173,12 +180,6 @@ public struct MemoryLedger: Hashable, Sendable {
   public mutating func takeSignals() -> [Signal] {
     defer { signals = [] }
     return signals
-  }
-
-  /// The next place at the end of the queue.
-  mutating func nextPosition() -> Int64 {
-    lastPosition += 1
-    return lastPosition
   }
 }
 

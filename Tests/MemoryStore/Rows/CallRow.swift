@@ -34,6 +34,8 @@ public struct CallRow: Hashable, Sendable {
   public var createdAt: Int64
   /// Since when it waits for a person.
   public var heldAt: Int64?
+  /// When it was last judged, and held.
+  public var judgedAt: Int64?
   /// Why it waits, or waited.
   public var holdReason: String?
   /// The first of the calls that are, or were, held together.

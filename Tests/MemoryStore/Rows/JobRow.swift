@@ -44,7 +44,7 @@ public struct JobRow: Hashable, Sendable {
   public var answersWithoutProgress = 0
   /// Whether it is due and has had no call since.
   public var isNew = false
-  /// Its place among the jobs that have had calls; nil if it is new or not in the queue.
+  /// Its place in the queue, among the new jobs or among the others; nil if it is not in the queue.
   public var queuePosition: Int64?
   /// When it had ended and no code of it waited for another system any more.
   public var syncDoneAt: Int64?
@@ -69,7 +69,7 @@ public struct JobRow: Hashable, Sendable {
   }
 
   /// Whether it is in the queue.
-  public var isQueued: Bool { isNew || queuePosition != nil }
+  public var isQueued: Bool { queuePosition != nil }
 
   /// What is neither issued nor asked for.
   public var room: Int { count - issued - outstanding }
@@ -87,6 +87,8 @@ public struct JobOrder: Hashable, Sendable {
   public var priority: Int
   /// How long after the insertion the job is due.
   public var delay: Duration
+  /// Who inserts it; nil for whoever inserts jobs without saying so.
+  public var producer: String?
 
   /// An order for codes.
   public init(
@@ -94,13 +96,15 @@ public struct JobOrder: Hashable, Sendable {
     count: Int,
     prefix: String? = nil,
     priority: Int = Bounds.defaultPriority,
-    delay: Duration = .zero
+    delay: Duration = .zero,
+    producer: String? = nil
   ) {
     self.reward = reward
     self.count = count
     self.prefix = prefix
     self.priority = priority
     self.delay = delay
+    self.producer = producer
   }
 }
 

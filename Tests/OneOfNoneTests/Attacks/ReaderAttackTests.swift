@@ -111,38 +111,39 @@ struct ReaderAttackTests {
   }
 
   @Test(
-    "texts: no key, no code of the prefix and no control character comes through, in linear work"
+    "texts: no key, nothing but known words and no control character comes through, in linear work"
   )
   func texts() async {
     let corpus = [
       "code SUMMER7Q2K exists", "'summer-x' is taken.", "key \(testKey) is wrong",
-      "48213377 or ABCD-EFGH",
+      "48213377 or ABCD-EFGH", "count must be from 1 to 500",
       "no reward 3c90c3cc-0d44-4b50-8888-8dd25736052a", "größer als 500 😀",
     ]
     let words = [
-      "SUMMER", "summer", testKey, String(testKey.dropLast()), "...", "-", "\u{1B}[2J", "(code)",
+      "SUMMER", "summer", testKey, String(testKey.dropLast()), "...", "-", "\u{1B}[2J", "(hidden)",
+      " 7 ", " 12",
     ]
-    let findings = await Attack("hider of codes", corpus: corpus, dictionary: words).run { bytes in
+    // No word of the list has four letters or digits in a row of these codes.
+    let codes = ["summer7q2k", "48213377", "abcd", "efgh"].flatMap { code in
+      (0...(code.count - 4)).map { String(code.dropFirst($0).prefix(4)) }
+    }
+    let findings = await Attack("known words", corpus: corpus, dictionary: words).run { bytes in
       let text = String(decoding: bytes, as: UTF8.self)
-      for prefix in ["SUMMER", "...", "S", nil] {
-        let texts = Texts.public.about(prefix: prefix)
-        let (shown, seconds) = Attack.seconds {
-          (texts.quote(text), CodeHider(prefix: prefix).hide(text)).0
-        }
-        if seconds > Self.most { return "takes \(seconds) s" }
-        if shown.contains(testKey) { return "shows the key" }
-        if shown.unicodeScalars.count > Bounds.messageLength { return "is too long" }
-        if shown.unicodeScalars.contains(where: { $0.value < 0x20 }) {
-          return "shows control characters"
-        }
-        // Where a word begins with the prefix, nothing but the prefix itself is shown of it.
-        let rest = shown.lowercased().split { " '\"`,;()[]{}<>".contains($0) || $0.isWhitespace }
-          .filter { $0.hasPrefix("summer") }
-        if prefix == "SUMMER",
-          rest.contains(where: { $0.drop { !".:!?".contains($0) } == "" && $0 != "summer" })
-        {
-          return "shows a code"
-        }
+      let (shown, seconds) = Attack.seconds { Texts.public.quote(text) }
+      if seconds > Self.most { return "takes \(seconds) s" }
+      if shown.contains(testKey) { return "shows the key" }
+      if shown.unicodeScalars.count > Bounds.messageLength { return "is too long" }
+      if shown.unicodeScalars.contains(where: { $0.value < 0x20 }) {
+        return "shows control characters"
+      }
+      if let part = codes.first(where: shown.lowercased().contains) {
+        return "shows \(part) of a code"
+      }
+      // Every word is known by itself, or a short number, or hidden; the last one may be cut.
+      var words = shown.lowercased().split { !$0.isLetter && !$0.isNumber }
+      if shown.unicodeScalars.count == Bounds.messageLength { words = words.dropLast() }
+      for word in words where !(word.allSatisfy(\.isNumber) && word.count <= 3) {
+        if KnownWords.keep(String(word)) != word, word != "hidden" { return "shows \(word)" }
       }
       return nil
     }

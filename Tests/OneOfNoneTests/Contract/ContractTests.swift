@@ -1,5 +1,6 @@
 import NIOHTTP1
 import Provisioning
+import Synchronization
 import Testing
 
 @testable import OneOfNone
@@ -51,10 +52,12 @@ struct ContractTests {
     )
     #expect(changed(#""orderId":null,"#, "") == ["list: data[].orderId is missing"])
     #expect(changed(#""SUMMER""#, "17") == ["list: data[].code has another type"])
-    #expect(changed("available", "archived") == ["list: data[].status has an unknown word"])
+    #expect(
+      changed("available", "archived") == ["list: data[].status has the unknown word archived"]
+    )
     #expect(
       changed("pending", "queued")
-        == ["list: data[].externalIds.shopify.syncStatus has an unknown word"]
+        == ["list: data[].externalIds.shopify.syncStatus has the unknown word (a word not shown)"]
     )
     #expect(
       changed("2026-01-31T12:34:56.789Z", "now").contains("list: data[].createdAt has another type")
@@ -87,7 +90,7 @@ struct ContractTests {
 
   @Test(
     "a name that may be the value of a code is not shown",
-    arguments: ["SUMMER", "a1", "", "ä"]
+    arguments: ["SUMMER", "a1", "", "ä", "qwertz", "createdQwertz", "_"]
   )
   func names(name: String) {
     let code = Self.code.replacing(#""code":"#, with: #""\#(name)":1,"code":"#)
@@ -102,10 +105,39 @@ struct ContractTests {
     #expect(Self.found(Self.page(Self.code, Self.code, Self.code, other)) == [])
     #expect(
       Self.found(Self.page(Self.code, Self.code, Self.code, other), elements: 4)
-        == ["list: data[].status has an unknown word"]
+        == ["list: data[].status has the unknown word archived"]
     )
     let deep = String(repeating: "[", count: 100_000) + String(repeating: "]", count: 100_000)
     #expect(Self.found(#"{"data":\#(deep),"pagination":{}}"#) == ["list: data[] has another type"])
+  }
+
+  @Test(
+    "an answer that says that it is a stand-in's is noticed, whatever its status",
+    arguments: [201, 404, 500]
+  )
+  func standIn(status: Int) async throws {
+    for isSaid in [true, false] {
+      let server = try await RawServer.start { peer, moment in
+        guard case .body = moment else { return }
+        peer.send(
+          Sample.http("\(status) Word", "{}", headers: isSaid ? ["Codemint-Stand-In: yes"] : [])
+        )
+      }
+      let notices = Mutex(0)
+      let client = APIClient(
+        try APIConfiguration(
+          baseURL: "http://127.0.0.1:\(server.port)",
+          key: APIKey(testKey),
+          timeout: .seconds(60),
+          version: "1.2.3"
+        ),
+        onStandIn: { notices.withLock { $0 += 1 } }
+      )
+      _ = await client.generate(prefix: "SUMMER")
+      await client.shutdown()
+      _ = try await server.end()
+      #expect(notices.withLock { $0 } == (isSaid ? 1 : 0))
+    }
   }
 
   @Test("how a time is written is read from its text")

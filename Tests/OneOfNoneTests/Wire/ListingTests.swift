@@ -57,15 +57,15 @@ struct ListingTests {
   @Test(
     "each status is a failure of its kind, and only a refused query ends the requests for an order",
     arguments: [
-      ("401 Unauthorized", .failed("m"), false),
-      ("403 Forbidden", .refused(code: "c", message: "m"), false),
-      ("404 Not Found", .refused(code: "c", message: "m", isMissing: true), false),
-      ("410 Gone", .refused(code: "c", message: "m"), false),
-      ("408 Request Timeout", .failed("m"), false),
-      ("400 Bad Request", .failed("m"), true),
-      ("307 Temporary Redirect", .failed("m"), true),
-      ("429 Too Many Requests", .failed("m", retryAfter: .seconds(4)), false),
-      ("503 Service Unavailable", .failed("m", retryAfter: .seconds(4)), false),
+      ("401 Unauthorized", .failed("no"), false),
+      ("403 Forbidden", .refused(code: "gone", message: "no"), false),
+      ("404 Not Found", .refused(code: "gone", message: "no", isMissing: true), false),
+      ("410 Gone", .refused(code: "gone", message: "no"), false),
+      ("408 Request Timeout", .failed("no"), false),
+      ("400 Bad Request", .failed("no"), true),
+      ("307 Temporary Redirect", .failed("no"), true),
+      ("429 Too Many Requests", .failed("no", retryAfter: .seconds(4)), false),
+      ("503 Service Unavailable", .failed("no", retryAfter: .seconds(4)), false),
       (
         "204 No Content", .failed("the API answered 204 No Content without a message of its own"),
         false
@@ -73,7 +73,7 @@ struct ListingTests {
     ] as [(String, ListingFailure, Bool)]
   )
   func statuses(status: String, failure: ListingFailure, refusesOrder: Bool) async throws {
-    let body = status.hasPrefix("204") ? "" : #"{"code":"c","message":"m"}"#
+    let body = status.hasPrefix("204") ? "" : #"{"code":"gone","message":"no"}"#
     let feedback: PaceFeedback? =
       switch status.prefix(3) {
       case "429": PaceFeedback(isRefusal: true, pause: .seconds(4))
@@ -136,13 +136,13 @@ struct ListingTests {
   func changes() async throws {
     let wire = try await trial { peer, moment in
       switch moment {
-      case .body(1): peer.send(Sample.http("400 Bad Request", #"{"code":"c","message":"m"}"#))
+      case .body(1): peer.send(Sample.http("400 Bad Request", #"{"code":"gone","message":"no"}"#))
       case .body: peer.send(Sample.http("200 OK", #"{"data":[],"pagination":[]}"#))
       case .head: break
       }
     } _: { client in
       let refused = await client.listChanges(Sample.reward, offset: 0, limit: 1000)
-      #expect(refused.value == .failure(.failed("m")))
+      #expect(refused.value == .failure(.failed("no")))
       let page = await client.listChanges(Sample.reward, offset: 7, limit: 9)
       #expect((try? page.value.get().codes) == [])
     }

@@ -10,9 +10,8 @@ import Testing
 struct UnsentTests {
   @Test("a refused connection is not sent")
   func refused() async throws {
-    let server = try await RawServer.start { _, _ in }
-    _ = try await server.end()
-    try await withClient(base: "http://127.0.0.1:\(server.port)") { client in
+    // Nobody listens there, and no other test is given that port meanwhile.
+    try await withClient(base: "http://127.0.0.1:1") { client in
       let report = await client.generate()
       #expect(report.outcome.isWithoutConnection)
       #expect(!String(reflecting: report).contains(testKey))

@@ -6,7 +6,8 @@ import Testing
 struct CodeFormTests {
   static let prefixes: [(PrefixForm, String)] = [
     (.literal, "Black-Friday-"), (.upper, "BLACK-FRIDAY-"), (.lower, "black-friday-"),
-    (.plain, "BlackFriday"), (.dropped, ""), (.cut(5), "Black"), (.cut(0), ""),
+    (.plain, "BlackFriday"), (.upperPlain, "BLACKFRIDAY"), (.lowerPlain, "blackfriday"),
+    (.dropped, ""), (.cut(5), "Black"), (.cut(0), ""),
   ]
 
   @Test("the prefix of new codes has another form, in answers and lists", arguments: prefixes)

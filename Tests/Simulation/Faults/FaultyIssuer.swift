@@ -137,11 +137,11 @@ struct FaultyIssuer: CodeIssuer {
     switch showing {
     case .plain, .unstorable, .swapped: break
     case .replayed, .collapsed:
-      stage.swapped.insert(call.reward)
-      shown = previous ?? made
+      stage.replay(of: previous?.maker, to: call)
+      shown = previous?.codes ?? made
     case .known:
-      stage.swapped.insert(call.reward)
-      let known = (previous ?? []).prefix(.random(in: 0...made.count, using: &world.random))
+      stage.replay(of: previous?.maker, to: call)
+      let known = (previous?.codes ?? []).prefix(.random(in: 0...made.count, using: &world.random))
       shown = Array(made.dropFirst(known.count)) + known
     case .nulls:
       guard !shown.isEmpty else { break }

@@ -181,9 +181,11 @@ final class SimulatedAPI: @unchecked Sendable {
     swapped[other] = call.id
   }
 
-  /// The previous 201 of a reward, once more.
-  func previousAnswer(of reward: RewardID) -> [IssuedCode]? {
-    lastAnswered[reward].map { made(by: swapped[$0] ?? $0, of: reward) }
+  /// What the previous 201 of a reward showed if nothing was kept back, and the call that had made it.
+  func previousAnswer(of reward: RewardID) -> (maker: CallID, codes: [IssuedCode])? {
+    guard let answered = lastAnswered[reward] else { return nil }
+    let maker = swapped[answered] ?? answered
+    return (maker, made(by: maker, of: reward))
   }
 
   /// No answer comes to a call any more.

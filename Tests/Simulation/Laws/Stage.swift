@@ -132,15 +132,29 @@ final class Stage: @unchecked Sendable {
     excess[call.reward, default: 0] += 1
   }
 
-  /// Two calls get each other's answer. One that cannot be told from its own is believed. If the other
-  /// one's is lost, the codes of the believed call have a prefix that keeps the other call from being them.
+  /// Two calls get each other's answer.
   func swap(_ one: CallID, _ other: CallID) {
     guard let one = sent[one], let other = sent[other] else { return }
     swapped.insert(one.reward)
-    for (believed, lost) in [(one, other), (other, one)]
-    where canBeTaken(codesOf: lost, for: believed) && !canBeTaken(codesOf: believed, for: lost) {
-      excess[one.reward, default: 0] += believed.size
+    mayBelieve(one, codesOf: other)
+    mayBelieve(other, codesOf: one)
+  }
+
+  /// A call gets the answer of another one once more. The other one's own answer may have kept codes back.
+  func replay(of maker: CallID?, to call: Call) {
+    swapped.insert(call.reward)
+    guard let maker, let lost = sent[maker], unaccounted.values.contains(lost) else { return }
+    mayBelieve(call, codesOf: lost)
+  }
+
+  /// A call gets an answer that was another one's. One that cannot be told from its own is believed. If the
+  /// other one's is lost, the codes of the believed call have a prefix that keeps the other call from being
+  /// them.
+  private func mayBelieve(_ believed: Call, codesOf lost: Call) {
+    guard canBeTaken(codesOf: lost, for: believed), !canBeTaken(codesOf: believed, for: lost) else {
+      return
     }
+    excess[believed.reward, default: 0] += believed.size
   }
 
   /// Somebody else has made codes.

@@ -93,10 +93,12 @@ extension Stage {
     let ledger = store.ledger
     let minuteAgo = databaseClock.now.nanoseconds / 1000 - 60_000_000
     for row in ledger.calls.values where row.call.reward == reward && row.state == .inDoubt {
-      guard let held = row.heldAt, let reason = row.holdReason.flatMap(HoldReason.init) else {
+      guard let judged = row.judgedAt, row.heldAt != nil,
+        let reason = row.holdReason.flatMap(HoldReason.init)
+      else {
         continue
       }
-      if !reason.hasSeenAll, held < minuteAgo {
+      if !reason.hasSeenAll, judged < minuteAgo {
         world.fail("call \(row.call.id.short) is held and was not judged by a whole listing")
       }
       // An answer that went to another call took its codes there.

@@ -13,7 +13,9 @@
 -- A function that is called from outside pins its search_path. A function that only such functions
 -- call, for every call of the API, inherits the search_path: pinning it again would take a tenth of
 -- the time of a claim or a settlement. These functions are PL/pgSQL even if they are one
--- expression, because a function in SQL that cannot be inlined is parsed at every call.
+-- expression, because a function in SQL that cannot be inlined is parsed at every call. And each of
+-- their statements is planned once (plan_cache_mode): to plan one for its values takes ten times as
+-- long as to run it, and none of the plans depends on the values.
 
 -- Claims the next call for a worker.
 --
@@ -31,6 +33,7 @@ SET search_path = pg_catalog, pg_temp
 -- What keeps all claims waiting is a lock, and is to be called that: not a statement that takes too long. And
 -- it keeps nobody who stops: a claim that is refused was not made.
 SET lock_timeout = '2s'
+SET plan_cache_mode = force_generic_plan
 AS $$
 DECLARE
   v_now   timestamptz := clock_timestamp();
@@ -86,7 +89,7 @@ DECLARE
   v_passed    uuid[] := '{}';
   v_headless  uuid[] := '{}';
 BEGIN
-  PERFORM FROM codemint.claim_turn t FOR NO KEY UPDATE;
+  PERFORM FROM codemint.turns t WHERE t.turn = 'claims' FOR NO KEY UPDATE;
   v_now := clock_timestamp();
   v_claim.outcome := 'nothing';
   IF NOT codemint.is_at_home() THEN
@@ -184,9 +187,10 @@ $$;
 -- Makes a call for a job in the account's next slot, for at most p_most codes if that is not null. The job,
 -- its reward and the account are locked.
 --
--- A job that cannot be claimed fails alone, with its reason: its prefix cannot be sent, or somebody's
--- own trigger or constraint refuses the row. The error would else meet every claim of the fleet, of
--- all rewards, because each begins with this job. Errors that are not of the row are raised: of
+-- A job that cannot be claimed is put off alone, with its reason: somebody's own trigger or constraint refuses
+-- a row. The error would else meet every claim of the fleet, of all rewards, because each begins with this
+-- job. It does not fail: what refuses one row may refuse all, and be mended. Only a job whose prefix cannot be
+-- sent fails. Errors that are not of the row are raised: of
 -- privileges, of the server's state, of locks. A trigger or a constraint that is deferred would raise at
 -- COMMIT, where nobody can tell the row any more: check_now has it raise here.
 CREATE OR REPLACE FUNCTION codemint.make_call(
@@ -196,9 +200,10 @@ CREATE OR REPLACE FUNCTION codemint.make_call(
 LANGUAGE plpgsql
 AS $$
 DECLARE
-  v_claim codemint.claimed;
-  v_call  codemint.calls;
-  v_next  codemint.slot := codemint.next_slot(p_account, p_now);
+  v_claim   codemint.claimed;
+  v_call    codemint.calls;
+  v_next    codemint.slot := codemint.next_slot(p_account, p_now);
+  v_context text;
 BEGIN
   v_claim.outcome := 'nothing';
   v_claim.wait_us := codemint.wait_for_slot(v_next, p_now, p_lengths.lease);
@@ -217,9 +222,11 @@ EXCEPTION
     IF codemint.concerns_all(SQLSTATE) THEN
       RAISE;
     END IF;
-    PERFORM codemint.fail_unclaimable(p_job, SQLERRM);
+    GET STACKED DIAGNOSTICS v_context = PG_EXCEPTION_CONTEXT;
+    PERFORM codemint.put_off(p_job, SQLSTATE, codemint.describe_refusal(SQLERRM, v_context));
     v_claim.outcome := 'nothing';
-    v_claim.wait_us := 0;
+    -- All jobs may be refused, and there may be many.
+    v_claim.wait_us := 10000;
     RETURN v_claim;
 END
 $$;
@@ -234,14 +241,15 @@ BEGIN
 END
 $$;
 
--- Whether an error says something of the server, the transaction or codemint's own schema. Whatever else
--- is raised, by data, a constraint or somebody's trigger, concerns one job, and stops that job alone. Not
+-- Whether an error says something of the server, the transaction or codemint's own schema (a sequence that
+-- has no number left, 2200H, meets all jobs, and so does an account that cannot be written, 27CM1). Whatever
+-- else is raised, by data, a constraint or somebody's trigger, may concern one job, and stops that job alone. Not
 -- so a unique_violation: the same claim, repeated on another connection, may have inserted the call.
 CREATE OR REPLACE FUNCTION codemint.concerns_all(p_state text) RETURNS boolean
 LANGUAGE sql IMMUTABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
-  SELECT p_state = '23505'
+  SELECT p_state IN ('23505', '2200H', '27CM1')
          OR left(p_state, 2) IN ('08', '25', '26', '40', '42', '53', '54', '55', '57', '58', 'CM', 'F0', 'XX')
 $$;
 
@@ -255,19 +263,36 @@ BEGIN
 EXCEPTION
   WHEN OTHERS THEN
     -- The server's own message would quote the bytes, which no client could read either.
-    RAISE EXCEPTION 'the prefix is not UTF-8, so it cannot be sent' USING ERRCODE = 'data_exception';
+    RAISE EXCEPTION 'the prefix is not UTF-8, so it cannot be sent'
+      USING ERRCODE = 'character_not_in_repertoire';
 END
 $$;
 
--- Fails a job that no claim can take; the job and its reward are locked. If not even that can be
--- written, the reward is passed over for a while.
-CREATE OR REPLACE FUNCTION codemint.fail_unclaimable(p_job codemint.jobs, p_why text) RETURNS void
+-- Puts a job off that no claim can take, ever longer, up to a minute; one whose prefix can never be sent fails. The
+-- job and its reward are locked. If not even that can be written, the reward is passed over for a while.
+CREATE OR REPLACE FUNCTION codemint.put_off(p_job codemint.jobs, p_sqlstate text, p_why text) RETURNS void
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
 AS $$
+DECLARE
+  v_now timestamptz := clock_timestamp();
 BEGIN
-  PERFORM codemint.save_job(
-    codemint.place_job(codemint.conclude_job(p_job, 'unclaimable', p_why), interval '0'));
+  IF p_sqlstate = '22021' THEN
+    PERFORM codemint.save_job(
+      codemint.place_job(codemint.conclude_job(p_job, 'unclaimable', p_why), interval '0'));
+  ELSE
+    UPDATE codemint.jobs j
+    SET is_new = false, queue_position = NULL, error_code = 'unclaimable', error_message = p_why,
+        unclaimable_since = coalesce(least(j.unclaimable_since, v_now), v_now),
+        next_call_at = v_now + greatest(interval '10 seconds',
+                                        least(v_now - j.unclaimable_since, interval '1 minute')),
+        updated_at = v_now
+    WHERE j.id = p_job.id;
+    IF NOT FOUND THEN
+      PERFORM codemint.refuse_silence('jobs');
+    END IF;
+    PERFORM codemint.refresh_queue(p_job.reward_id);
+  END IF;
   PERFORM codemint.check_now();
 EXCEPTION
   WHEN OTHERS THEN
@@ -297,8 +322,8 @@ BEGIN
   v_claim.size := p_call.size;
   v_claim.answered_at := clock_timestamp();
   v_claim.slot_us := codemint.microseconds(v_claim.answered_at, p_call.send_at);
-  v_claim.spacing_us := extract(epoch FROM p_next.spacing) * 1000000;
-  v_claim.leeway_us := extract(epoch FROM p_next.leeway) * 1000000;
+  v_claim.spacing_us := date_part('epoch', p_next.spacing) * 1000000;
+  v_claim.leeway_us := date_part('epoch', p_next.leeway) * 1000000;
   v_claim.starts_job := p_starts_job;
   RETURN v_claim;
 END
@@ -333,7 +358,7 @@ BEGIN
          AND p_reward.in_flight < p_account.max_in_flight_per_reward
          AND coalesce(p_reward.paused_until, '-infinity') <= p_now
          AND NOT p_reward.awaits_listing
-         AND (p_job.is_new OR p_job.queue_position IS NOT NULL)
+         AND p_job.queue_position IS NOT NULL
          AND codemint.may_send(p_account, p_now);
 END
 $$;
@@ -359,20 +384,26 @@ BEGIN
      p_now + p_lengths.lease,
      p_now + p_lengths.lease + p_lengths.api_timeout + p_lengths.listing_gap, p_next.slot)
   RETURNING * INTO v_call;
+  IF NOT FOUND THEN
+    PERFORM codemint.refuse_silence('calls');
+  END IF;
   UPDATE codemint.jobs j
   SET state = 'running',
       outstanding = j.outstanding + v_call.size,
       started_at = coalesce(j.started_at, p_now),
       api = coalesce(j.api, p_api),
       is_new = false,
-      queue_position = CASE WHEN v_room > v_call.size THEN nextval('codemint.queue_positions') END,
+      queue_position = CASE WHEN v_room > v_call.size
+                            THEN codemint.next_turn(p_job.created_by, p_job.priority, false) END,
       next_call_at = CASE WHEN v_room > v_call.size THEN j.next_call_at END,
+      error_code = CASE WHEN j.unclaimable_since IS NULL THEN j.error_code END,
+      error_message = CASE WHEN j.unclaimable_since IS NULL THEN j.error_message END,
+      unclaimable_since = NULL,
       updated_at = p_now
   WHERE j.id = p_job.id;
   IF NOT FOUND THEN
-    -- A trigger of somebody else can keep a row from being written without a word. Without its room taken,
-    -- the job would be asked for without end.
-    RAISE EXCEPTION 'the row of job % could not be written: see the triggers on codemint.jobs', p_job.id;
+    -- Without its room taken, the job would be asked for without end.
+    PERFORM codemint.refuse_silence('jobs');
   END IF;
   PERFORM codemint.refresh_queue(p_job.reward_id, 1);
   UPDATE codemint.account a
@@ -380,7 +411,13 @@ BEGIN
       next_slot_for = p_next.following - p_now,
       new_job_last = p_job.is_new,
       day = codemint.day_of(p_now),
-      day_codes = v_call.size + CASE WHEN a.day = codemint.day_of(p_now) THEN a.day_codes ELSE 0 END;
+      day_codes = v_call.size + CASE WHEN a.day = codemint.day_of(p_now) THEN a.day_codes ELSE 0 END,
+      turns[codemint.turn_of(p_job.priority, p_job.is_new)] =
+        greatest(a.turns[codemint.turn_of(p_job.priority, p_job.is_new)], p_job.queue_position);
+  IF NOT FOUND THEN
+    -- The call would take no slot, and nobody would keep a pace.
+    PERFORM codemint.refuse_silence('account');
+  END IF;
   -- Where nothing is limited, no producer is.
   IF p_most IS NOT NULL THEN
     PERFORM codemint.count_for_producer(p_job.created_by, v_call.size, p_now);
@@ -436,9 +473,11 @@ DECLARE
 BEGIN
   SELECT * INTO v_reward FROM codemint.rewards r WHERE r.reward_id = p_reward FOR NO KEY UPDATE;
   IF NOT FOUND THEN
-    PERFORM codemint.may_make_reward(p_reward);
     INSERT INTO codemint.rewards (reward_id) VALUES (p_reward) ON CONFLICT DO NOTHING;
     SELECT * INTO v_reward FROM codemint.rewards r WHERE r.reward_id = p_reward FOR NO KEY UPDATE;
+    IF NOT FOUND THEN
+      PERFORM codemint.refuse_silence('rewards');
+    END IF;
   END IF;
   RETURN v_reward;
 END
@@ -457,8 +496,7 @@ BEGIN
   -- For a row that is there, and that somebody is changing, ON CONFLICT DO NOTHING would wait.
   IF NOT FOUND
      AND NOT EXISTS (SELECT FROM codemint.rewards r WHERE r.reward_id = p_reward)
-     AND codemint.may_make_reward(p_reward) THEN
-    INSERT INTO codemint.rewards (reward_id) VALUES (p_reward) ON CONFLICT DO NOTHING;
+     AND codemint.make_reward(p_reward) THEN
     SELECT * INTO v_reward FROM codemint.rewards r
     WHERE r.reward_id = p_reward FOR NO KEY UPDATE SKIP LOCKED;
   END IF;
@@ -466,16 +504,50 @@ BEGIN
 END
 $$;
 
--- Whether this transaction may insert the row of a reward: nobody else is doing so. A row that is
--- not committed yet is invisible to SKIP LOCKED, and ON CONFLICT DO NOTHING waits for it. The key
--- is salted, so that no login can guess it and keep a reward from ever getting its row.
-CREATE OR REPLACE FUNCTION codemint.may_make_reward(p_reward uuid) RETURNS boolean
+-- Inserts the row of a reward. A row that is not committed yet is invisible to SKIP LOCKED, and ON CONFLICT DO NOTHING
+-- waits for it: for a moment only, because every claim would wait.
+CREATE OR REPLACE FUNCTION codemint.insert_reward(p_reward uuid) RETURNS void
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
+SET lock_timeout = '10ms'
 AS $$
 BEGIN
-  RETURN pg_try_advisory_xact_lock(hashtextextended(
-    p_reward::text, coalesce((SELECT t.salt FROM codemint.claim_turn t), 0)));
+  INSERT INTO codemint.rewards (reward_id) VALUES (p_reward) ON CONFLICT DO NOTHING;
+  IF NOT FOUND AND NOT EXISTS (SELECT FROM codemint.rewards r WHERE r.reward_id = p_reward) THEN
+    PERFORM codemint.refuse_silence('rewards');
+  END IF;
+END
+$$;
+
+-- Inserts the row of a reward, and returns whether it is there: false if somebody else is making it. If somebody's own
+-- trigger or constraint refuses the row, the reward's first job is put off with the reason: else every claim, of all
+-- rewards, would begin with that job.
+CREATE OR REPLACE FUNCTION codemint.make_reward(p_reward uuid) RETURNS boolean
+LANGUAGE plpgsql
+AS $$
+DECLARE
+  v_job     codemint.jobs;
+  v_context text;
+BEGIN
+  PERFORM codemint.insert_reward(p_reward);
+  PERFORM codemint.check_now();
+  RETURN true;
+EXCEPTION
+  WHEN lock_not_available THEN
+    RETURN false;
+  WHEN OTHERS THEN
+    IF codemint.concerns_all(SQLSTATE) THEN
+      RAISE;
+    END IF;
+    GET STACKED DIAGNOSTICS v_context = PG_EXCEPTION_CONTEXT;
+    SELECT * INTO v_job FROM codemint.jobs j
+    WHERE j.reward_id = p_reward AND j.queue_position IS NOT NULL
+    ORDER BY j.priority, j.queue_position, j.id
+    LIMIT 1 FOR NO KEY UPDATE SKIP LOCKED;
+    IF FOUND THEN
+      PERFORM codemint.put_off(v_job, SQLSTATE, codemint.describe_refusal(SQLERRM, v_context));
+    END IF;
+    RETURN false;
 END
 $$;
 
@@ -497,15 +569,15 @@ DECLARE
 BEGIN
   -- A job may have left the queue for good (TRUNCATE), or may not have been taken into it yet.
   PERFORM codemint.refresh_queue(p_reward);
-  SELECT j.priority, j.next_call_at, j.id INTO v_new
+  SELECT j.priority, j.queue_position, j.id INTO v_new
   FROM codemint.jobs j
   WHERE j.reward_id = p_reward AND j.is_new
-  ORDER BY j.priority, j.next_call_at, j.id
+  ORDER BY j.priority, j.queue_position, j.id
   LIMIT 1 FOR NO KEY UPDATE SKIP LOCKED;
-  SELECT j.priority, j.queue_position INTO v_next
+  SELECT j.priority, j.queue_position, j.id INTO v_next
   FROM codemint.jobs j
-  WHERE j.reward_id = p_reward AND j.queue_position IS NOT NULL
-  ORDER BY j.priority, j.queue_position
+  WHERE j.reward_id = p_reward AND j.queue_position IS NOT NULL AND NOT j.is_new
+  ORDER BY j.priority, j.queue_position, j.id
   LIMIT 1 FOR NO KEY UPDATE SKIP LOCKED;
   v_priority := least(v_new.priority, v_next.priority);
   IF v_priority IS NULL THEN
@@ -516,9 +588,10 @@ BEGIN
   END IF;
   UPDATE codemint.rewards r
   SET queue_priority = v_priority,
-      new_since = CASE WHEN v_new.priority = v_priority THEN v_new.next_call_at END,
+      new_position = CASE WHEN v_new.priority = v_priority THEN v_new.queue_position END,
       new_job = CASE WHEN v_new.priority = v_priority THEN v_new.id END,
-      queue_head = CASE WHEN v_next.priority = v_priority THEN v_next.queue_position END
+      queue_head = CASE WHEN v_next.priority = v_priority THEN v_next.queue_position END,
+      queue_job = CASE WHEN v_next.priority = v_priority THEN v_next.id END
   WHERE r.reward_id = p_reward;
   RETURN true;
 END
@@ -556,6 +629,6 @@ AS $$
 BEGIN
   RETURN CASE WHEN p_to > p_from + interval '1 day' THEN 86400000000
               WHEN p_to < p_from - interval '1 day' THEN -86400000000
-              ELSE extract(epoch FROM p_to - p_from) * 1000000 END;
+              ELSE date_part('epoch', p_to - p_from) * 1000000 END;
 END
 $$;

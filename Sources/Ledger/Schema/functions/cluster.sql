@@ -95,6 +95,7 @@ BEGIN
   WHERE i.suspended_at IS NULL;
   IF v_reason IS NULL THEN
     PERFORM codemint.suspect_rewards('failover', v_alive, codemint.longest_effect());
+    PERFORM codemint.skip_event_numbers();
     PERFORM codemint.note_cluster();
   END IF;
 END
@@ -144,6 +145,8 @@ SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
   v_now     timestamptz := clock_timestamp();
+  -- A ledger that never lived has made nothing before its first job came.
+  v_since   timestamptz := coalesce(p_alive, (SELECT min(j.created_at) FROM codemint.jobs j)) - codemint.other_clock();
   v_suspect record;
 BEGIN
   FOR v_suspect IN
@@ -155,15 +158,14 @@ BEGIN
           UNION ALL
           SELECT j.reward_id, true FROM codemint.jobs j
           WHERE j.state IN ('queued', 'running', 'ending')
-            AND (p_reason = 'restore' OR j.is_new OR j.queue_position IS NOT NULL
+            AND (p_reason = 'restore' OR j.queue_position IS NOT NULL
                  OR j.next_call_at <= v_now)) s
     GROUP BY s.reward_id
     ORDER BY s.reward_id
   LOOP
     PERFORM codemint.lock_reward(v_suspect.reward_id);
     -- The sign of life is by the other server's clock.
-    PERFORM codemint.watch_reward(
-      v_suspect.reward_id, NULL, p_reason, coalesce(p_alive - codemint.other_clock(), '-infinity'));
+    PERFORM codemint.watch_reward(v_suspect.reward_id, NULL, p_reason, coalesce(v_since, '-infinity'));
     UPDATE codemint.reward_watches w
     SET next_listing_at = v_now + p_wait + CASE WHEN v_suspect.is_awaited THEN interval '0'
                                                 ELSE interval '1 second' END
@@ -211,11 +213,12 @@ BEGIN
     PERFORM codemint.refuse_locked('what accept_cluster writes', codemint.cluster_holder());
   END IF;
   PERFORM codemint.suspect_rewards('restore', v_alive, interval '0');
+  PERFORM codemint.skip_event_numbers();
   PERFORM codemint.note_cluster();
   UPDATE codemint.cluster_identity i
   SET suspended_at = NULL, suspended_reason = NULL, last_alive_at = v_alive,
       accepted_by = session_user, accepted_at = clock_timestamp(), accepted_note = p_note;
-  PERFORM pg_notify('codemint_jobs', '');
+  PERFORM codemint.wake('codemint_jobs', '');
   RETURN 'this cluster is accepted; every reward is listed before anything more is asked of it';
 END
 $$;

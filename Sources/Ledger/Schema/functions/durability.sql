@@ -32,6 +32,14 @@ BEGIN
 END
 $$;
 
+-- Whether commits wait for a synchronous standby, and no standby at all is connected.
+CREATE OR REPLACE FUNCTION codemint.lacks_standby() RETURNS boolean
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+  SELECT current_setting('synchronous_standby_names') <> '' AND NOT EXISTS (SELECT FROM pg_stat_get_wal_senders())
+$$;
+
 -- Refuses a worker that was built with other functions than this database has. Every function that
 -- gives work to a worker calls this one. A worker may still finish the work that it has.
 -- The checksum is read from a table, so that a function that began before codemint migrate committed
@@ -41,7 +49,11 @@ LANGUAGE plpgsql
 AS $$
 BEGIN
   IF NOT EXISTS (SELECT FROM codemint.installed_code i WHERE i.checksum = p_code) THEN
-    RAISE EXCEPTION 'the database has the functions of another version of codemint'
+    RAISE EXCEPTION '%', CASE
+        WHEN EXISTS (SELECT FROM codemint.installed_code)
+        THEN 'the database has the functions of another version of codemint'
+        ELSE 'codemint.installed_code is empty, so nobody knows which functions the database has: run '
+          'codemint migrate' END
       USING ERRCODE = 'CM001';
   END IF;
 END

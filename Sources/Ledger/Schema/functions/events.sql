@@ -58,8 +58,9 @@ DECLARE
   v_number integer;
 BEGIN
   IF NOT EXISTS (SELECT FROM codemint.unnumbered_events)
-     OR NOT pg_try_advisory_xact_lock(hashtextextended(
-       'events', coalesce((SELECT t.salt FROM codemint.claim_turn t), 0))) THEN
+     -- If the database has become another one, numbers are skipped first.
+     OR (SELECT i.timeline IS NOT NULL FROM codemint.cluster_identity i) AND NOT codemint.is_at_home()
+     OR NOT codemint.try_turn('events') THEN
     RETURN 0;
   END IF;
   PERFORM codemint.set_durability(true);
@@ -73,7 +74,7 @@ BEGIN
   SELECT t.job_id, t.kind, t.at, t.created_by, t.detail FROM taken t ORDER BY t.place;
   GET DIAGNOSTICS v_number = ROW_COUNT;
   IF v_number > 0 THEN
-    PERFORM pg_notify('codemint_events', '');
+    PERFORM codemint.wake('codemint_events', '');
   END IF;
   RETURN v_number;
 END
@@ -81,8 +82,29 @@ $$;
 COMMENT ON FUNCTION codemint.number_events(integer) IS
   'For the daemon: numbers events, so that readers see them.';
 
+-- When the oldest event happened that has no number yet; null if there is none.
+CREATE OR REPLACE FUNCTION codemint.unnumbered_since() RETURNS timestamptz
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+  SELECT u.at FROM codemint.unnumbered_events u ORDER BY u.place LIMIT 1
+$$;
+
+-- Leaves a million numbers out. After a failover or a restore the ledger may lack events that somebody has
+-- read, and their numbers would be given again: a reader that asks for what comes after its last number
+-- would miss the events that get them.
+CREATE OR REPLACE FUNCTION codemint.skip_event_numbers() RETURNS void
+LANGUAGE sql
+SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $$
+  SELECT setval('codemint.events_id_seq', nextval('codemint.events_id_seq') + 1000000)
+$$;
+COMMENT ON FUNCTION codemint.skip_event_numbers() IS
+  'For the daemon: leaves numbers out that events which were lost may have had.';
+
 -- Deletes old events, at most p_limit, and returns how many. Nothing is deleted that is younger than a
--- day, as with calls (forget_calls).
+-- day, as with calls (forget_calls), or that a webhook has still to get. Dead letters go with their events.
 CREATE OR REPLACE FUNCTION codemint.forget_events(p_age interval, p_limit integer) RETURNS integer
 LANGUAGE plpgsql
 SECURITY DEFINER
@@ -90,17 +112,23 @@ SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
   v_before timestamptz := clock_timestamp() - greatest(p_age, interval '1 day');
-  v_number integer;
+  v_needed bigint;
+  v_events bigint[];
 BEGIN
   IF (SELECT e.at < v_before FROM codemint.events e ORDER BY e.id LIMIT 1) IS NOT TRUE THEN
     RETURN 0;
   END IF;
-  DELETE FROM codemint.events e
-  WHERE e.id = ANY (ARRAY(
-    SELECT o.id FROM (SELECT f.id, f.at FROM codemint.events f ORDER BY f.id LIMIT p_limit) o
-    WHERE o.at < v_before));
-  GET DIAGNOSTICS v_number = ROW_COUNT;
-  RETURN v_number;
+  v_needed := codemint.first_needed_event();
+  WITH gone AS (
+    DELETE FROM codemint.events e
+    WHERE e.id = ANY (ARRAY(
+      SELECT o.id FROM (SELECT f.id, f.at FROM codemint.events f ORDER BY f.id LIMIT p_limit) o
+      WHERE o.at < v_before AND (v_needed IS NULL OR o.id < v_needed)))
+    RETURNING e.id
+  )
+  SELECT coalesce(array_agg(g.id), '{}') INTO v_events FROM gone g;
+  DELETE FROM codemint.webhook_deliveries d WHERE d.event_id = ANY (v_events);
+  RETURN cardinality(v_events);
 END
 $$;
 COMMENT ON FUNCTION codemint.forget_events(interval, integer) IS

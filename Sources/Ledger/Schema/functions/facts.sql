@@ -25,18 +25,6 @@ BEGIN
 END
 $$;
 
--- Whether this transaction is the one that may write facts: one may at a time. Any login could take an
--- advisory lock for ever, so it is a row that only daemons may lock, and that nobody waits for.
-CREATE OR REPLACE FUNCTION codemint.may_write_facts() RETURNS boolean
-LANGUAGE plpgsql
-SET search_path = pg_catalog, pg_temp
-AS $$
-BEGIN
-  PERFORM FROM codemint.healing h FOR NO KEY UPDATE SKIP LOCKED;
-  RETURN FOUND;
-END
-$$;
-
 -- Records a fact about the API that p_witnesses codes have shown. A fact that was seen within the
 -- hour is not written again. Nobody waits for whoever is writing a fact: it will be seen again.
 --
@@ -53,7 +41,7 @@ DECLARE
 BEGIN
   SELECT f.last_seen_at INTO v_seen FROM codemint.observed_facts f
   WHERE f.fact = p_fact AND f.subject = p_subject AND f.value = p_value;
-  IF v_seen > v_now - interval '1 hour' OR NOT codemint.may_write_facts() THEN
+  IF v_seen > v_now - interval '1 hour' OR NOT codemint.try_turn('facts') THEN
     RETURN;
   END IF;
   IF v_seen IS NOT NULL THEN
@@ -94,7 +82,7 @@ DECLARE
 BEGIN
   IF v_known IS NULL OR v_known = p_number THEN
     PERFORM codemint.record_fact(p_fact, '', p_number::text, p_witnesses);
-  ELSIF v_known < p_number AND codemint.may_write_facts() THEN
+  ELSIF v_known < p_number AND codemint.try_turn('facts') THEN
     UPDATE codemint.observed_facts f
     SET value = p_number::text, first_seen_at = clock_timestamp(),
         last_seen_at = clock_timestamp(), witnesses = p_witnesses
@@ -166,12 +154,14 @@ $$;
 
 -- Records what one reading of a list showed: the largest page, and how many codes were asked for.
 -- If codes of the reward's newest clean answer were missing, p_behind is how long ago the reading
--- began. The list was behind that answer for the time from the answer to then, and perhaps longer.
+-- began. The list was behind that answer for the time from the answer to then, and perhaps longer. p_error
+-- says why the reading failed, for people who ask why a call stays in doubt; nobody waits for a lock for that.
 CREATE OR REPLACE FUNCTION codemint.note_listing(
-  p_reward uuid, p_page integer, p_asked integer, p_behind interval
+  p_reward uuid, p_page integer, p_asked integer, p_behind interval, p_error text
 ) RETURNS void
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
+SET lock_timeout = '2s'
 AS $$
 DECLARE
   v_lag interval;
@@ -186,6 +176,11 @@ BEGIN
   IF v_lag >= '0' THEN
     PERFORM codemint.record_greatest('list_lag', floor(extract(epoch FROM v_lag))::bigint, 1);
   END IF;
+  UPDATE codemint.rewards r SET listing_error = left(p_error, 2000)
+  WHERE r.reward_id IN (
+    SELECT s.reward_id FROM codemint.rewards s
+    WHERE s.reward_id = p_reward AND s.listing_error IS DISTINCT FROM left(p_error, 2000)
+    FOR NO KEY UPDATE SKIP LOCKED);
 END
 $$;
 
@@ -193,7 +188,6 @@ $$;
 -- time that happens to be round only counts as less exact than it is.
 CREATE OR REPLACE FUNCTION codemint.time_resolution(p_time timestamptz) RETURNS interval
 LANGUAGE plpgsql IMMUTABLE STRICT
-SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
   RETURN CASE WHEN p_time = date_trunc('second', p_time, 'UTC') THEN interval '1 second'
@@ -242,13 +236,13 @@ DECLARE
   v_agrees boolean := v_least <= v_most;
   v_drift  bigint;
 BEGIN
+  SELECT c.* INTO v_clock FROM codemint.api_clock c;
+  IF v_agrees AND v_least <= v_clock.ahead_at_least_us AND v_most >= v_clock.ahead_at_most_us THEN
+    RETURN;
+  END IF;
   IF p_call.send_at IS NULL OR p_call.created_at <= (
        SELECT i.last_alive_at FROM codemint.cluster_identity i) THEN
     -- A failover lost the claim, and with it the time of the claim. Or another server's clock told it.
-    RETURN;
-  END IF;
-  SELECT c.* INTO v_clock FROM codemint.api_clock c;
-  IF v_agrees AND v_least <= v_clock.ahead_at_least_us AND v_most >= v_clock.ahead_at_most_us THEN
     RETURN;
   END IF;
   -- The account is locked here. Nobody waits for another lock meanwhile: the next answer shows the
@@ -326,7 +320,7 @@ BEGIN
     WHERE h.reason = 'held_call' AND h.next_listing_at > clock_timestamp()
     FOR NO KEY UPDATE SKIP LOCKED);
   IF FOUND THEN
-    PERFORM pg_notify('codemint_control', '');
+    PERFORM codemint.wake('codemint_control', '');
   END IF;
 END
 $$;
@@ -334,10 +328,11 @@ $$;
 -- Microseconds by which two clocks can have drifted apart since p_from: one in a thousand.
 CREATE OR REPLACE FUNCTION codemint.clock_drift(p_from timestamptz, p_to timestamptz)
 RETURNS bigint
-LANGUAGE sql IMMUTABLE STRICT
-SET search_path = pg_catalog, pg_temp
+LANGUAGE plpgsql IMMUTABLE STRICT
 AS $$
-  SELECT greatest(codemint.microseconds(p_from, p_to), 0) / 1000
+BEGIN
+  RETURN greatest(codemint.microseconds(p_from, p_to), 0) / 1000;
+END
 $$;
 
 -- How far the API's clock is ahead of the database's, in microseconds. The older the measurement,
@@ -358,6 +353,7 @@ $$;
 CREATE OR REPLACE FUNCTION codemint.record_difference(p_place text, p_words text) RETURNS void
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
+SET lock_timeout = '2s'
 AS $$
 BEGIN
   IF (SELECT count(*) FROM codemint.observed_facts f

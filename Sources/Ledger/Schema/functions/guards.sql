@@ -3,28 +3,44 @@
 
 -- The API that calls go to.
 
--- Whether an API is a stand-in: requests over plain HTTP do not leave this machine, since codemint accepts it
--- only for loopback addresses. What a stand-in makes is worth nothing.
-CREATE OR REPLACE FUNCTION codemint.is_stand_in(p_api text) RETURNS boolean
-LANGUAGE sql IMMUTABLE
-SET search_path = pg_catalog, pg_temp
+-- Whether requests stay on this machine: codemint accepts plain HTTP only for loopback addresses. Whatever
+-- answers there is a stand-in, and costs nothing.
+CREATE OR REPLACE FUNCTION codemint.stays_here(p_api text) RETURNS boolean
+LANGUAGE plpgsql IMMUTABLE
 AS $$
-  SELECT starts_with(p_api, 'http://')
+BEGIN
+  RETURN starts_with(p_api, 'http://');
+END
 $$;
 
--- Whether two base URLs are those of one API. Stand-ins are one, whatever their ports; null if an URL is.
-CREATE OR REPLACE FUNCTION codemint.same_api(p_one text, p_other text) RETURNS boolean
-LANGUAGE sql IMMUTABLE
+-- Whether an API is a stand-in, whose codes are worth nothing: it is on this machine, or its answers have said so,
+-- wherever it is. Nothing but what people are shown follows from this: what an answer says of itself is no leave
+-- to buy codes (api_question).
+CREATE OR REPLACE FUNCTION codemint.is_stand_in(p_api text) RETURNS boolean
+LANGUAGE sql STABLE
+SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $$
-  SELECT p_one = p_other OR codemint.is_stand_in(p_one) AND codemint.is_stand_in(p_other)
+  SELECT codemint.stays_here(p_api) OR EXISTS (SELECT FROM codemint.stand_ins s WHERE s.api = p_api)
+$$;
+COMMENT ON FUNCTION codemint.is_stand_in(text) IS
+  'Whether the API with this base URL is a stand-in, so that its codes are worth nothing.';
+
+-- Whether two base URLs are those of one API. Those of this machine are one, whatever their ports; null if an
+-- URL is.
+CREATE OR REPLACE FUNCTION codemint.same_api(p_one text, p_other text) RETURNS boolean
+LANGUAGE plpgsql IMMUTABLE
+AS $$
+BEGIN
+  RETURN p_one = p_other OR codemint.stays_here(p_one) AND codemint.stays_here(p_other);
+END
 $$;
 
 -- Why calls may not go to p_api before an operator says so, and what would be bought there; null if they
 -- may, or if the asker sends nothing. A queue that was filled while somebody tried things out is not to be
 -- bought because a key was set. So a ledger that no answer of the API has ever reached sends one small job
--- by itself, and asks for everything else. A stand-in is used without a word. And codes of two APIs in one ledger would be mistaken for each
--- other, and calls of one cannot be listed at the other.
+-- by itself, and asks for everything else. What stays on this machine is used without a word. And codes of two
+-- APIs in one ledger would be mistaken for each other, and calls of one cannot be listed at the other.
 CREATE OR REPLACE FUNCTION codemint.api_question(p_account codemint.account, p_api text) RETURNS text
 LANGUAGE plpgsql STABLE
 AS $$
@@ -32,7 +48,7 @@ DECLARE
   c_small constant integer := 500;
   v_open  record;
 BEGIN
-  IF p_api IS NULL OR codemint.is_stand_in(coalesce(p_account.api, p_api)) AND codemint.is_stand_in(p_api)
+  IF p_api IS NULL OR codemint.stays_here(coalesce(p_account.api, p_api)) AND codemint.stays_here(p_api)
      OR p_account.api = p_api AND p_account.api_accepted_at IS NOT NULL THEN
     RETURN NULL;
   END IF;
@@ -108,7 +124,7 @@ BEGIN
             HINT = 'Run a daemon with that URL until codemint.doubts is empty, or decide its held calls.';
   END IF;
   INSERT INTO codemint.api_acceptances (url, note) VALUES (v_url, nullif(btrim(p_note), ''));
-  PERFORM pg_notify('codemint_control', '');
+  PERFORM codemint.wake('codemint_control', '');
   RETURN format('calls may go to %s from the next sign of life of a daemon on', v_url);
 END
 $$;
@@ -130,7 +146,7 @@ BEGIN
   IF v_wanted.id IS NULL OR v_account.api = v_wanted.url AND v_account.api_accepted_at IS NOT NULL THEN
     RETURN;
   END IF;
-  PERFORM FROM codemint.claim_turn t FOR NO KEY UPDATE;
+  PERFORM FROM codemint.turns t WHERE t.turn = 'claims' FOR NO KEY UPDATE;
   SELECT * INTO v_account FROM codemint.account a;
   IF v_account.api <> v_wanted.url THEN
     IF codemint.has_open_calls() THEN
@@ -140,7 +156,7 @@ BEGIN
     END IF;
   END IF;
   UPDATE codemint.account a SET api = v_wanted.url, api_accepted_at = v_wanted.accepted_at;
-  PERFORM pg_notify('codemint_jobs', '');
+  PERFORM codemint.wake('codemint_jobs', '');
 END
 $$;
 
@@ -187,7 +203,7 @@ BEGIN
   IF p_account.api IS NOT NULL AND p_account.api_accepted_at IS NULL THEN
     p_account.api_accepted_at := p_now;
     INSERT INTO codemint.api_acceptances (url, note) VALUES (p_account.api, 'its first answer');
-    PERFORM pg_notify('codemint_jobs', '');
+    PERFORM codemint.wake('codemint_jobs', '');
   END IF;
   RETURN p_account;
 END
@@ -323,10 +339,11 @@ BEGIN
     SELECT s.id FROM codemint.jobs s
     WHERE s.created_by = p_job.created_by AND s.id IN (
       (SELECT n.id FROM codemint.jobs n WHERE n.reward_id = p_job.reward_id AND n.is_new
-       ORDER BY n.priority, n.next_call_at, n.id LIMIT 1000)
+       ORDER BY n.priority, n.queue_position, n.id LIMIT 1000)
       UNION ALL
-      (SELECT q.id FROM codemint.jobs q WHERE q.reward_id = p_job.reward_id AND q.queue_position IS NOT NULL
-       ORDER BY q.priority, q.queue_position LIMIT 1000))
+      (SELECT q.id FROM codemint.jobs q
+       WHERE q.reward_id = p_job.reward_id AND q.queue_position IS NOT NULL AND NOT q.is_new
+       ORDER BY q.priority, q.queue_position, q.id LIMIT 1000))
     FOR NO KEY UPDATE SKIP LOCKED));
   PERFORM codemint.count_for_producer(p_job.created_by, 0, p_now);
   PERFORM codemint.refresh_queue(p_job.reward_id);
@@ -369,7 +386,31 @@ BEGIN
 END
 $$;
 
--- Says whose codes of the day were asked for.
+-- Who set a limit, when and why, in words that follow the limit; null if nobody is known.
+CREATE OR REPLACE FUNCTION codemint.setter_words(p_by text, p_at timestamptz, p_note text) RETURNS text
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+  SELECT ', as ' || p_by || ' set it at ' || date_trunc('second', p_at) || coalesce(' (' || p_note || ')', '')
+$$;
+
+-- The guard rail of this name as it was at a time, with who set it to that. Each row of guards repeats what the
+-- others had said, so this is the first of the rows that have had the same ever since.
+CREATE OR REPLACE FUNCTION codemint.guard_at(p_name text, p_at timestamptz) RETURNS codemint.guards
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+  WITH known AS (
+    SELECT g AS guard, g.id, to_jsonb(g) -> p_name AS value FROM codemint.guards g WHERE g.set_at <= p_at
+  ), latest AS (
+    SELECT k.value FROM known k ORDER BY k.id DESC LIMIT 1
+  )
+  SELECT (k.guard).* FROM known k
+  WHERE k.id > (SELECT coalesce(max(o.id), 0) FROM known o, latest l WHERE o.value <> l.value)
+  ORDER BY k.id LIMIT 1
+$$;
+
+-- Says whose codes of the day were asked for, and who set the limit.
 CREATE OR REPLACE FUNCTION codemint.describe_day(
   p_job codemint.jobs, p_account codemint.account, p_now timestamptz
 ) RETURNS text
@@ -377,10 +418,27 @@ LANGUAGE sql STABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
   SELECT CASE WHEN codemint.codes_left(p_account, p_now) <= 0
-              THEN format('the %s codes that may be asked for in a day (UTC) were asked for',
-                          p_account.codes_per_day)
-              ELSE format('the codes that may be asked for in a day (UTC) for jobs of %s were asked for',
-                          p_job.created_by) END
+              THEN format('the %s codes that may be asked for in a day (UTC) were asked for%s',
+                          p_account.codes_per_day,
+                          (SELECT codemint.setter_words(g.set_by, g.set_at, g.note)
+                           FROM codemint.guard_at('codes_per_day', p_now) g))
+              ELSE (
+                SELECT format('the %scodes that may be asked for in a day (UTC) for jobs of %s were asked for%s',
+                              max(q.codes_per_day) || ' ', p_job.created_by,
+                              max(codemint.setter_words(q.set_by, q.set_at, q.note)))
+                FROM (SELECT * FROM codemint.quotas n WHERE n.producer = p_job.created_by
+                      ORDER BY n.id DESC LIMIT 1) q) END
+$$;
+
+-- Says why a job waits for an approval: the limit when it was inserted, and for whoever may know it, who had set it.
+CREATE OR REPLACE FUNCTION codemint.describe_approval(p_job codemint.jobs, p_names boolean) RETURNS text
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+  SELECT format('it asks for %s codes, which an operator has to approve', p_job.count)
+    || coalesce(': jobs of more than ' || g.approve_above || ' wait'
+                || CASE WHEN p_names THEN codemint.setter_words(g.set_by, g.set_at, g.note) ELSE '' END, '')
+  FROM codemint.guard_at('approve_above', p_job.created_at) g
 $$;
 
 CREATE OR REPLACE FUNCTION codemint.set_codes_per_day(p_codes integer, p_note text DEFAULT NULL) RETURNS text
@@ -391,7 +449,7 @@ AS $$
 BEGIN
   INSERT INTO codemint.guards (codes_per_day, approve_above, note)
   VALUES (p_codes, codemint.approve_above(), nullif(btrim(p_note), ''));
-  PERFORM pg_notify('codemint_control', '');
+  PERFORM codemint.wake('codemint_control', '');
   RETURN 'from the next sign of life of a daemon on: '
     || coalesce(p_codes || ' codes a day (UTC) at most', 'any number of codes a day');
 END
@@ -442,8 +500,11 @@ BEGIN
     RETURN codemint.describe_job(v_job) || ': nothing was done, because it does not wait for an approval';
   END IF;
   UPDATE codemint.jobs j SET awaits_approval = false WHERE j.id = p_job;
+  IF NOT FOUND THEN
+    PERFORM codemint.refuse_silence('jobs');
+  END IF;
   v_job.awaits_approval := false;
-  RETURN codemint.steer_job(v_job, 'approve', p_note);
+  RETURN 'approved: ' || codemint.steer_job(v_job, 'approve', p_note);
 END
 $$;
 COMMENT ON FUNCTION codemint.approve_job(bigint, text) IS

@@ -23,6 +23,13 @@ BEGIN
     WHERE (s.checked_at BETWEEN v_now - interval '10 seconds' AND v_now) IS NOT TRUE
     FOR NO KEY UPDATE SKIP LOCKED);
   IF NOT FOUND THEN
+    PERFORM FROM codemint.healing h
+    WHERE (h.checked_at BETWEEN v_now - interval '10 seconds' AND v_now) IS NOT TRUE
+    FOR NO KEY UPDATE SKIP LOCKED;
+    IF FOUND THEN
+      -- Nothing would ever be mended.
+      PERFORM codemint.refuse_silence('healing');
+    END IF;
     RETURN '{}';
   END IF;
   v_mended := codemint.cut_future(v_now) || codemint.heal_jobs() || codemint.heal_places()
@@ -36,15 +43,15 @@ BEGIN
   IF cardinality(v_mended) > 0 THEN
     UPDATE codemint.healing h
     SET mended_at = v_now, mended = array_to_string(v_mended[:10], '; ');
-    PERFORM pg_notify('codemint_jobs', '');
+    PERFORM codemint.wake('codemint_jobs', '');
   END IF;
   RETURN v_mended;
 END
 $$;
 
--- Puts back the row of each table that has one row, if somebody has deleted it: without it nothing is
--- claimed, or healed. The daemon's role may not insert there, so this runs with its owner's rights.
-CREATE OR REPLACE FUNCTION codemint.restore_single_rows() RETURNS text[]
+-- Puts back the row of each table that has one row, and the rows of turns, if somebody has deleted them: without
+-- them nothing is claimed, or healed. The daemon's role may not insert there, so this runs with its owner's rights.
+CREATE OR REPLACE FUNCTION codemint.restore_rows() RETURNS text[]
 LANGUAGE plpgsql
 SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
@@ -56,9 +63,7 @@ BEGIN
   FOR v_table IN
     SELECT t.name
     FROM (VALUES ('account', (SELECT count(*) FROM codemint.account)),
-                 ('operator_limits', (SELECT count(*) FROM codemint.operator_limits)),
                  ('healing', (SELECT count(*) FROM codemint.healing)),
-                 ('claim_turn', (SELECT count(*) FROM codemint.claim_turn)),
                  ('api_clock', (SELECT count(*) FROM codemint.api_clock)),
                  ('cluster_identity', (SELECT count(*) FROM codemint.cluster_identity)),
                  ('retention_progress', (SELECT count(*) FROM codemint.retention_progress)))
@@ -67,12 +72,26 @@ BEGIN
   LOOP
     EXECUTE format('INSERT INTO codemint.%I DEFAULT VALUES ON CONFLICT DO NOTHING', v_table);
     v_mended := v_mended || format('the row of %s was gone', v_table);
+    IF v_table = 'account' THEN
+      -- A job that comes now stands behind the first that waits, not ahead of all.
+      UPDATE codemint.account a
+      SET turns = ARRAY(
+        SELECT coalesce(w.first - 1, 0)
+        FROM generate_series(1, 20) AS t (turn)
+        LEFT JOIN (SELECT codemint.turn_of(j.priority, j.is_new) AS turn, min(j.queue_position) AS first
+                   FROM codemint.jobs j WHERE j.queue_position IS NOT NULL GROUP BY 1) w ON w.turn = t.turn
+        ORDER BY t.turn);
+    END IF;
   END LOOP;
+  INSERT INTO codemint.turns SELECT unnest(enum_range(NULL::codemint.turn)) ON CONFLICT DO NOTHING;
+  IF FOUND THEN
+    v_mended := v_mended || 'rows of turns were gone'::text;
+  END IF;
   RETURN v_mended;
 END
 $$;
-COMMENT ON FUNCTION codemint.restore_single_rows() IS
-  'For the daemon: puts back the row of each table that has one row, if it is gone.';
+COMMENT ON FUNCTION codemint.restore_rows() IS
+  'For the daemon: puts back what a table always has, the row of those that have one row and the rows of turns.';
 
 -- Calls of a reward may await a listing that nobody plans, because its watch was deleted. The watch
 -- begins anew: what matters was made since the ledger's last sign of life before it was restored.
@@ -216,10 +235,13 @@ DECLARE
 BEGIN
   FOR v_next IN
     SELECT j.id, j.reward_id, j.state <> 'completed' AND j.started_at IS NOT NULL AS matters,
-           j.issued, j.surplus
+           j.issued, j.surplus, j.finished_at IS NOT NULL AND j.sync_done_at IS NULL AS may_be_synced
     FROM codemint.jobs j WHERE j.id > v_after ORDER BY j.id LIMIT 1000
   LOOP
     v_last := v_next.id;
+    IF v_next.may_be_synced AND codemint.heal_sync(v_next.id, v_next.reward_id) THEN
+      v_mended := v_mended || format('job %s: nobody was told that its codes wait for no other system', v_next.id);
+    END IF;
     CONTINUE WHEN NOT v_next.matters;
     v_read := v_read + v_next.issued + v_next.surplus;
     IF (v_next.issued, v_next.surplus) IS DISTINCT FROM codemint.count_codes(v_next.id) THEN
@@ -241,6 +263,36 @@ BEGIN
 END
 $$;
 
+-- Records that no code of a job that has ended waits for another system, if that is so and nobody has said it: as
+-- when the trigger that does was disabled. A row that cannot be written stays as it is. Returns whether it was
+-- written.
+CREATE OR REPLACE FUNCTION codemint.heal_sync(p_job bigint, p_reward uuid) RETURNS boolean
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+  v_job codemint.jobs;
+BEGIN
+  IF NOT codemint.is_sync_final(p_job, p_reward) THEN
+    RETURN false;
+  END IF;
+  v_job := codemint.lock_to_heal(p_job, p_reward);
+  IF v_job.finished_at IS NULL OR v_job.sync_done_at IS NOT NULL THEN
+    RETURN false;
+  END IF;
+  UPDATE codemint.jobs j SET sync_done_at = clock_timestamp(), updated_at = clock_timestamp() WHERE j.id = p_job;
+  PERFORM codemint.check_now();
+  PERFORM codemint.wake('codemint_sync_done', p_job::text);
+  RETURN true;
+EXCEPTION
+  WHEN OTHERS THEN
+    IF codemint.concerns_all(SQLSTATE) THEN
+      RAISE;
+    END IF;
+    RETURN false;
+END
+$$;
+
 -- Closes rewards that have a call in doubt and are open: nobody would list them, and codes would be asked
 -- for that may exist. (A reward that is closed without a doubt is opened by who takes it, take_doubt.)
 CREATE OR REPLACE FUNCTION codemint.heal_doubts() RETURNS text[]
@@ -253,13 +305,13 @@ DECLARE
 BEGIN
   FOR v_wrong IN
     SELECT DISTINCT c.reward_id
-    FROM codemint.calls c JOIN codemint.rewards r ON r.reward_id = c.reward_id
+    FROM codemint.calls c LEFT JOIN codemint.rewards r ON r.reward_id = c.reward_id
     WHERE c.state = 'in_doubt' AND c.held_at IS NULL AND r.closed_at IS NULL
     ORDER BY c.reward_id
     LIMIT 1000
   LOOP
-    PERFORM FROM codemint.rewards r WHERE r.reward_id = v_wrong FOR NO KEY UPDATE SKIP LOCKED;
-    CONTINUE WHEN NOT FOUND;
+    -- Somebody may have deleted the row: it is made again.
+    CONTINUE WHEN (codemint.try_reward(v_wrong)).reward_id IS NULL;
     UPDATE codemint.rewards r SET closed_at = clock_timestamp(), reconcile_at = NULL
     WHERE r.reward_id = v_wrong AND r.closed_at IS NULL AND codemint.has_open_doubt(v_wrong);
     IF FOUND THEN
@@ -359,11 +411,11 @@ BEGIN
     FROM new n WHERE n.reward_id IS NOT NULL
   ), placed (reward_id) AS (
     (SELECT j.reward_id FROM codemint.jobs j
-     WHERE j.queue_position IS NOT NULL AND j.reward_id > v_after
+     WHERE j.queue_position IS NOT NULL AND NOT j.is_new AND j.reward_id > v_after
      ORDER BY j.reward_id LIMIT 1)
     UNION ALL
     SELECT (SELECT j.reward_id FROM codemint.jobs j
-            WHERE j.queue_position IS NOT NULL AND j.reward_id > p.reward_id
+            WHERE j.queue_position IS NOT NULL AND NOT j.is_new AND j.reward_id > p.reward_id
             ORDER BY j.reward_id LIMIT 1)
     FROM placed p WHERE p.reward_id IS NOT NULL
   )
@@ -386,7 +438,7 @@ BEGIN
       ORDER BY j.priority LIMIT 1) n ON true
     LEFT JOIN LATERAL (
       SELECT j.priority FROM codemint.jobs j
-      WHERE j.reward_id = s.reward_id AND j.queue_position IS NOT NULL
+      WHERE j.reward_id = s.reward_id AND j.queue_position IS NOT NULL AND NOT j.is_new
       ORDER BY j.priority LIMIT 1) q ON true
     WHERE (r.queue_priority IS DISTINCT FROM least(n.priority, q.priority)
            OR (r.new_job IS NULL) = (n.priority = least(n.priority, q.priority)) IS TRUE

@@ -15,7 +15,7 @@ CREATE OR REPLACE FUNCTION codemint.heartbeat(
   p_draining boolean, p_code text, p_api text DEFAULT NULL,
   OUT call_id uuid, OUT job_id bigint, OUT reward_id uuid,
   OUT action text, OUT done_by text, OUT state_before text, OUT state_after text, OUT next_us bigint,
-  OUT block_code text, OUT block_message text, OUT probe_now boolean,
+  OUT block_code text, OUT block_message text, OUT probe_now boolean, OUT jobs_waiting boolean,
   OUT reconciling_due boolean, OUT api_failing boolean, OUT max_in_flight integer,
   OUT mended text[], OUT stall text
 ) RETURNS SETOF record
@@ -27,7 +27,8 @@ DECLARE
   v_mended text[];
 BEGIN
   PERFORM codemint.require_code(p_code);
-  v_mended := codemint.restore_single_rows();
+  PERFORM codemint.require_sight();
+  v_mended := codemint.restore_rows();
   PERFORM codemint.check_cluster();
   PERFORM codemint.apply_limits();
   PERFORM codemint.apply_api();
@@ -55,6 +56,8 @@ BEGIN
   action := NULL;
   SELECT b.code, b.message, b.probe_now INTO block_code, block_message, probe_now
   FROM codemint.account_block(p_api) b;
+  jobs_waiting := EXISTS (SELECT FROM codemint.jobs j WHERE j.queue_position IS NOT NULL)
+    OR EXISTS (SELECT FROM codemint.pending_placements p);
   reconciling_due := codemint.is_reconciling_due();
   SELECT a.breaker IS NOT NULL, a.max_in_flight INTO api_failing, max_in_flight
   FROM codemint.account a;
@@ -95,7 +98,9 @@ BEGIN
       listing_gap = p_lengths.listing_gap, api = p_site.api
   WHERE w.id IN (SELECT o.id FROM codemint.workers o
                  WHERE o.id = p_worker FOR NO KEY UPDATE SKIP LOCKED);
-  IF NOT FOUND AND NOT EXISTS (SELECT FROM codemint.workers w WHERE w.id = p_worker) THEN
+  IF FOUND THEN
+    RETURN;
+  ELSIF NOT EXISTS (SELECT FROM codemint.workers w WHERE w.id = p_worker) THEN
     INSERT INTO codemint.workers AS w
       (id, host, process, version, draining, requests_per_second, burst, max_in_flight,
        max_in_flight_per_reward, lease, api_timeout, listing_gap, expires_at, api)
@@ -104,6 +109,14 @@ BEGIN
        p_max_in_flight, p_max_in_flight_per_reward, p_lengths.lease, p_lengths.api_timeout,
        p_lengths.listing_gap, clock_timestamp() + p_lifetime, p_site.api)
     ON CONFLICT DO NOTHING;
+    IF FOUND THEN
+      RETURN;
+    END IF;
+  END IF;
+  PERFORM FROM codemint.workers w WHERE w.id = p_worker FOR NO KEY UPDATE SKIP LOCKED;
+  IF FOUND OR NOT EXISTS (SELECT FROM codemint.workers w WHERE w.id = p_worker) THEN
+    -- Nobody has locked it, and yet it was not written.
+    PERFORM codemint.refuse_silence('workers');
   END IF;
 END
 $$;
@@ -122,14 +135,18 @@ AS $$
     SELECT o.id FROM codemint.workers o WHERE o.id = p_worker FOR NO KEY UPDATE SKIP LOCKED)
 $$;
 
--- Removes a worker that has stopped, so that its limits no longer count.
+-- Removes a worker that has stopped, so that its limits no longer count. What it did until now is no sign that one
+-- still works (worked_at).
 CREATE OR REPLACE FUNCTION codemint.retire_worker(p_worker uuid) RETURNS void
 LANGUAGE sql
 SET search_path = pg_catalog, pg_temp
+SET lock_timeout = '2s'
 AS $$
   DELETE FROM codemint.workers w
   WHERE w.id IN (SELECT o.id FROM codemint.workers o WHERE o.id = p_worker FOR UPDATE SKIP LOCKED);
-  SELECT pg_notify('codemint_jobs', '');
+  UPDATE codemint.healing h SET retired_at = clock_timestamp()
+  WHERE h.only_row IN (SELECT s.only_row FROM codemint.healing s FOR NO KEY UPDATE SKIP LOCKED);
+  SELECT codemint.wake('codemint_jobs', '');
 $$;
 
 -- Puts calls whose lease has run out in doubt, and closes their rewards. Rewards are locked one at
@@ -146,14 +163,15 @@ DECLARE
   v_calls   uuid[];
   v_jobs    bigint[];
   v_total   integer := 0;
+  v_context text;
 BEGIN
   FOR v_reward IN
     SELECT DISTINCT c.reward_id FROM codemint.calls c
     WHERE c.state = 'sending' AND c.lease_expires_at < v_now
     ORDER BY c.reward_id
   LOOP
-    PERFORM FROM codemint.rewards r WHERE r.reward_id = v_reward FOR NO KEY UPDATE SKIP LOCKED;
-    CONTINUE WHEN NOT FOUND;
+    -- Somebody may have deleted the row: it is made again.
+    CONTINUE WHEN (codemint.try_reward(v_reward)).reward_id IS NULL;
     BEGIN
       WITH expired AS (
         UPDATE codemint.calls c
@@ -167,16 +185,26 @@ BEGIN
         RETURNING c.id, c.job_id
       )
       SELECT array_agg(e.id), array_agg(e.job_id) INTO v_calls, v_jobs FROM expired e;
+      IF v_calls IS NULL THEN
+        PERFORM FROM codemint.calls s
+        WHERE s.reward_id = v_reward AND s.state = 'sending' AND s.lease_expires_at < v_now
+        FOR NO KEY UPDATE SKIP LOCKED;
+        IF FOUND THEN
+          PERFORM codemint.refuse_silence('calls');
+        END IF;
+      END IF;
       UPDATE codemint.rewards r
       SET in_flight = greatest(r.in_flight - cardinality(v_calls), 0),
           closed_at = coalesce(r.closed_at, v_now), reconcile_at = NULL
       WHERE r.reward_id = v_reward AND cardinality(v_calls) > 0;
+      IF NOT FOUND AND cardinality(v_calls) > 0 THEN
+        PERFORM codemint.refuse_silence('rewards');
+      END IF;
     EXCEPTION
       WHEN OTHERS THEN
         -- Somebody's trigger or constraint refuses the rows: that must not end the whole heartbeat.
-        IF codemint.concerns_all(SQLSTATE) THEN
-          RAISE;
-        END IF;
+        GET STACKED DIAGNOSTICS v_context = PG_EXCEPTION_CONTEXT;
+        PERFORM codemint.note_caught(v_reward, 'doubt', NULL, SQLSTATE, SQLERRM, v_context);
         CONTINUE;
     END;
     v_total := v_total + coalesce(cardinality(v_calls), 0);
@@ -187,6 +215,9 @@ BEGIN
   END LOOP;
   IF v_total > 0 THEN
     UPDATE codemint.account a SET in_flight = greatest(a.in_flight - v_total, 0);
+    IF NOT FOUND THEN
+      PERFORM codemint.refuse_silence('account');
+    END IF;
   END IF;
 END
 $$;
@@ -211,18 +242,20 @@ DECLARE
   v_now      timestamptz := clock_timestamp();
   v_account  codemint.account;
   v_identity codemint.cluster_identity;
+  v_question text;
 BEGIN
   SELECT * INTO v_account FROM codemint.account a;
   SELECT * INTO v_identity FROM codemint.cluster_identity i;
+  v_question := codemint.api_question(v_account, p_api);
   IF v_identity.suspended_at IS NOT NULL THEN
     code := 'other_cluster';
     message := v_identity.suspended_reason || '; if no other database is in use, run '
       'SELECT codemint.accept_cluster(''why'')';
     probe_now := false;
     RETURN;
-  ELSIF codemint.api_question(v_account, p_api) IS NOT NULL THEN
+  ELSIF v_question IS NOT NULL THEN
     code := 'api_not_accepted';
-    message := codemint.api_question(v_account, p_api);
+    message := v_question;
     probe_now := false;
     RETURN;
   ELSIF v_account.blocked_at IS NOT NULL THEN
@@ -234,14 +267,19 @@ BEGIN
   ELSE
     RETURN;
   END IF;
-  probe_now := v_account.probe_at <= v_now;
+  -- Somebody may have blocked the account, and not said when to ask.
+  probe_now := coalesce(v_account.probe_at, v_now) <= v_now;
   IF probe_now THEN
     UPDATE codemint.account a
     SET probe_at = codemint.next_probe(v_now),
         next_slot_at = (codemint.next_slot(a, v_now)).following,
         next_slot_for = (codemint.next_slot(a, v_now)).following - v_now
-    WHERE a.probe_at <= v_now;
+    WHERE coalesce(a.probe_at, v_now) <= v_now;
     probe_now := FOUND;
+    -- Else another worker was faster.
+    IF NOT FOUND AND (SELECT coalesce(a.probe_at, v_now) <= v_now FROM codemint.account a) THEN
+      PERFORM codemint.refuse_silence('account');
+    END IF;
   END IF;
 END
 $$;
@@ -254,13 +292,15 @@ AS $$
   SELECT p_account.failures || ' failures in a row; GET /v1/team is asked until it answers'
 $$;
 
--- Records what a probe showed. If the API accepts the key, the account is no longer blocked. Any
--- answer puts an open breaker on trial: one call goes out at a time until one is clean.
+-- Records what a probe showed, also that the API could not be asked (p_code is null), and why. If the API accepts
+-- the key, the account is no longer blocked. Any answer puts an open breaker on trial: one call goes out at a time
+-- until one is clean.
 CREATE OR REPLACE FUNCTION codemint.record_probe(
   p_accepted boolean, p_code text, p_message text
 ) RETURNS void
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
+SET lock_timeout = '2s'
 AS $$
 DECLARE
   v_now     timestamptz := clock_timestamp();
@@ -271,6 +311,12 @@ BEGIN
     RETURN;
   END IF;
   v_account.probe_at := codemint.next_probe(v_now);
+  UPDATE codemint.account a
+  SET probe_failed_at = CASE WHEN NOT p_accepted AND p_code IS NULL THEN v_now END,
+      probe_error = CASE WHEN NOT p_accepted AND p_code IS NULL THEN left(p_message, 2000) END;
+  IF NOT FOUND THEN
+    PERFORM codemint.refuse_silence('account');
+  END IF;
   IF p_accepted OR p_code IS NOT NULL THEN
     IF v_account.breaker = 'open' THEN
       v_account.breaker := 'trial';
@@ -285,7 +331,7 @@ BEGIN
     v_account.blocked_message := p_message;
     IF p_accepted THEN
       v_account.probe_at := NULL;
-      PERFORM pg_notify('codemint_jobs', '');
+      PERFORM codemint.wake('codemint_jobs', '');
     END IF;
   END IF;
   PERFORM codemint.save_account(v_account);

@@ -1,5 +1,5 @@
--- What an INSERT of jobs does beside inserting: it places each job, writes its first event, and wakes the
--- daemons.
+-- What an INSERT of jobs does beside inserting: it places each job, applies quotas, writes the job's first
+-- event, and wakes the daemons.
 --
 -- Nobody may execute the function of a trigger. Otherwise a role could put the trigger on a table
 -- of its own, and have the function write what the role likes.
@@ -28,6 +28,8 @@ BEGIN
       IF NOT NEW.is_new AND NEW.queue_position IS NULL AND NEW.next_call_at IS NULL
          AND NEW.count BETWEEN 1 AND 1000000 THEN
         NEW := codemint.place_job(NEW, interval '0');
+        -- Its turn is that of the priority that its producer may have (take_turn).
+        NEW.queue_position := NULL;
       END IF;
       RETURN NEW;
     END IF;
@@ -61,11 +63,40 @@ CREATE OR REPLACE TRIGGER place_new_job BEFORE INSERT ON codemint.jobs
 COMMENT ON TRIGGER place_new_job ON codemint.jobs IS
   'Puts a new job into the queue, or among the waiting if it is not due.';
 
--- Applies the quotas of the producers of these jobs, which were just inserted. A job that asks to go ahead
--- of what its producer may have goes as far ahead as it may; too many open jobs are refused. The inserts of
--- one producer write to a row before they count, so they count one after the other, and a transaction that
--- sees an older state of the ledger (REPEATABLE READ) fails. A producer without a quota locks nothing.
-CREATE OR REPLACE FUNCTION codemint.apply_quotas(p_producers text[], p_jobs bigint[]) RETURNS void
+-- Gives a new job its turn: a priority that its producer may have, and a place behind the producer's last
+-- one. A job that asks for so many codes that an operator has to approve them has no place until then. A
+-- trigger of its own, after place_new_job by its name: it reads what producers may not read.
+CREATE OR REPLACE FUNCTION codemint.take_turn() RETURNS trigger
+LANGUAGE plpgsql
+SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+  NEW.priority := greatest(
+    NEW.priority,
+    (SELECT q.best_priority FROM codemint.quotas q
+     WHERE q.producer = NEW.created_by ORDER BY q.id DESC LIMIT 1));
+  IF NEW.state = 'queued' AND NEW.count > codemint.approve_above() THEN
+    NEW.awaits_approval := true;
+    NEW.is_new := false;
+    NEW.queue_position := NULL;
+    NEW.next_call_at := NULL;
+  ELSIF NEW.is_new AND NEW.queue_position IS NULL THEN
+    NEW.queue_position := codemint.next_turn(NEW.created_by, NEW.priority, true);
+  END IF;
+  RETURN NEW;
+END
+$$;
+
+CREATE OR REPLACE TRIGGER take_turn BEFORE INSERT ON codemint.jobs
+  FOR EACH ROW EXECUTE FUNCTION codemint.take_turn();
+COMMENT ON TRIGGER take_turn ON codemint.jobs IS
+  'Gives a new job its place in the queue, among the jobs of its producer.';
+
+-- Refuses too many open jobs of these producers. The inserts of one producer write to a row before they
+-- count, so they count one after the other, and a transaction that sees an older state of the ledger
+-- (REPEATABLE READ) fails. A producer without a quota locks nothing.
+CREATE OR REPLACE FUNCTION codemint.apply_quotas(p_producers text[]) RETURNS void
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
 AS $$
@@ -87,52 +118,51 @@ BEGIN
                 HINT = 'Insert more when some have ended. An operator sets the number: codemint.set_quota.';
       END IF;
     END IF;
-    IF v_quota.best_priority > 0 THEN
-      UPDATE codemint.jobs j SET priority = v_quota.best_priority
-      WHERE j.id = ANY (p_jobs) AND j.created_by = v_producer AND j.priority < v_quota.best_priority;
-    END IF;
   END LOOP;
 END
 $$;
 
--- Lets jobs wait that ask for so many codes that an operator has to approve them. Adds one pending placement
--- for each reward, and sends one notification for each INSERT, however many rows the INSERT has. Writes an
--- event for each job (events.sql).
+-- Refuses what a login inserts under another name (SET ROLE) if it has a quota of its own: jobs count
+-- for the role that inserts them, so the quota would not bind. Whoever has logged in cannot change
+-- session_user.
+CREATE OR REPLACE FUNCTION codemint.require_own_name(p_producers text[]) RETURNS void
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+  IF NOT p_producers <@ ARRAY[session_user::text]
+     AND (SELECT num_nonnulls(q.best_priority, q.open_jobs, q.codes_per_day) FROM codemint.quotas q
+          WHERE q.producer = session_user ORDER BY q.id DESC LIMIT 1) > 0 THEN
+    RAISE EXCEPTION '% has a quota, and inserts jobs under its own name only', session_user
+      USING ERRCODE = 'insufficient_privilege', HINT = 'RESET ROLE, and insert again.';
+  END IF;
+END
+$$;
+
+-- Adds one pending placement for each reward, and sends one notification for each INSERT, however
+-- many rows the INSERT has. Writes an event for each job (events.sql).
 CREATE OR REPLACE FUNCTION codemint.wake_workers() RETURNS trigger
 LANGUAGE plpgsql
 SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-  v_limited text[];
-  v_above   integer := codemint.approve_above();
+  v_producers text[];
 BEGIN
-  IF v_above IS NOT NULL THEN
-    UPDATE codemint.jobs j SET awaits_approval = true, is_new = false, queue_position = NULL, next_call_at = NULL
-    WHERE j.id IN (SELECT i.id FROM inserted i WHERE i.count > v_above AND i.state = 'queued');
-  END IF;
   IF EXISTS (SELECT FROM codemint.quotas) THEN
-    v_limited := ARRAY(SELECT DISTINCT i.created_by FROM inserted i
-                       WHERE i.created_by IN (SELECT q.producer FROM codemint.quotas q) ORDER BY 1);
+    v_producers := ARRAY(SELECT DISTINCT i.created_by FROM inserted i ORDER BY 1);
+    PERFORM codemint.require_own_name(v_producers);
+    PERFORM codemint.apply_quotas(v_producers);
   END IF;
-  IF cardinality(v_limited) > 0 THEN
-    PERFORM codemint.apply_quotas(v_limited, ARRAY(SELECT i.id FROM inserted i));
-  END IF;
-  INSERT INTO codemint.pending_placements (reward_id, priority, due_at, job_id)
-  SELECT DISTINCT ON (i.reward_id) i.reward_id, i.priority, i.next_call_at, i.id
-  FROM inserted n
-  CROSS JOIN LATERAL (
-    -- Not as they were inserted, if they have another priority by now.
-    SELECT n.reward_id, n.next_call_at, n.id, n.is_new, n.queue_position,
-           CASE WHEN cardinality(v_limited) > 0
-                THEN (SELECT j.priority FROM codemint.jobs j WHERE j.id = n.id)
-                ELSE n.priority END AS priority) i
-  WHERE (i.is_new OR i.queue_position IS NOT NULL) AND (n.count > v_above AND n.state = 'queued') IS NOT TRUE
-  ORDER BY i.reward_id, i.priority, i.next_call_at, i.id;
+  INSERT INTO codemint.pending_placements (reward_id, priority, position, job_id)
+  SELECT DISTINCT ON (i.reward_id) i.reward_id, i.priority, i.queue_position, i.id
+  FROM inserted i
+  WHERE i.queue_position IS NOT NULL
+  ORDER BY i.reward_id, i.priority, i.queue_position, i.id;
   INSERT INTO codemint.unnumbered_events (job_id, kind, created_by, detail)
-  SELECT n.id, 'queued', n.created_by, jsonb_build_object('count', n.count)
-  FROM inserted n WHERE n.state = 'queued' ORDER BY n.id;
-  PERFORM pg_notify('codemint_jobs', '');
+  SELECT i.id, 'queued', i.created_by, jsonb_build_object('count', i.count)
+  FROM inserted i WHERE i.state = 'queued' ORDER BY i.id;
+  PERFORM codemint.wake('codemint_jobs', '');
   RETURN NULL;
 END
 $$;

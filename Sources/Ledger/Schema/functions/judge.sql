@@ -19,6 +19,29 @@ AS $$
               ELSE p_count || ' ' || p_many END
 $$;
 
+-- That no daemon lives, or that those which work cannot show it.
+CREATE OR REPLACE FUNCTION codemint.daemon_needs() RETURNS SETOF codemint.need
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+  SELECT CASE WHEN d.worked_at IS NULL THEN 20 ELSE 61 END,
+         CASE WHEN d.worked_at IS NULL THEN 'daemon' ELSE 'silent' END, 'the daemons',
+         NULL::bigint, NULL::uuid, NULL::uuid, d.seen_at,
+         CASE WHEN d.worked_at IS NOT NULL THEN concat_ws(': ', 'daemons work, but cannot show that they live',
+                coalesce(h.words, 'their rows in codemint.workers are not written; their logs say why'))
+              WHEN d.live THEN 'all daemons are stopping'
+              ELSE concat_ws('; ', 'no daemon has given a sign of life lately', h.words) END,
+         coalesce(h.what_helps,
+                  CASE WHEN d.worked_at IS NULL THEN 'start one; if one runs, see its log and codemint doctor'
+                       ELSE 'see the daemons'' logs, and codemint doctor' END),
+         CASE WHEN d.worked_at IS NULL THEN 'systemctl start codemint' ELSE 'codemint doctor' END
+  FROM (SELECT max(w.seen_at) AS seen_at, bool_or(w.expires_at >= clock_timestamp()) AS live,
+               codemint.worked_at() AS worked_at
+        FROM codemint.workers w
+        HAVING bool_or(w.expires_at >= clock_timestamp() AND NOT w.draining) IS NOT TRUE) d
+  CROSS JOIN LATERAL codemint.worker_holders() h
+$$;
+
 -- What stops all jobs and needs a person, and daemons that cannot claim.
 CREATE OR REPLACE FUNCTION codemint.fleet_needs() RETURNS SETOF codemint.need
 LANGUAGE sql STABLE
@@ -29,12 +52,21 @@ AS $$
          'let the daemons connect to the primary, or make the database writable', 'codemint doctor'
   WHERE pg_is_in_recovery() OR current_setting('transaction_read_only')::boolean
   UNION ALL
-  SELECT 20, 'daemon', 'the daemons', NULL, NULL, NULL, max(w.seen_at),
-         CASE WHEN bool_or(w.expires_at >= clock_timestamp()) THEN 'all daemons are stopping'
-              ELSE 'no daemon has given a sign of life lately' END,
-         'start one; if one runs, see its log and codemint doctor', 'systemctl start codemint'
-  FROM codemint.workers w
-  HAVING bool_or(w.expires_at >= clock_timestamp() AND NOT w.draining) IS NOT TRUE
+  SELECT 15, 'standby', 'the database', NULL, NULL, NULL, NULL,
+         'every commit waits for a synchronous standby, and none is connected',
+         'bring a standby back, or empty synchronous_standby_names and run SELECT pg_reload_conf();', 'codemint doctor'
+  WHERE codemint.lacks_standby()
+  UNION ALL
+  SELECT * FROM codemint.daemon_needs()
+  UNION ALL
+  SELECT 25, 'hidden', 'the table ' || h.name, NULL, NULL, NULL, NULL,
+         'row security hides rows of codemint.' || h.name || ' from the daemons',
+         codemint.sight_remedy(h.name), CASE h.name WHEN 'jobs' THEN 'codemint migrate' ELSE 'codemint doctor' END
+  FROM unnest(codemint.hidden_tables()) AS h (name)
+  UNION ALL
+  SELECT 26, 'silenced', 'the table ' || s.relation, NULL, NULL, NULL, NULL,
+         s.what || ' keeps rows out in silence', s.what_helps, 'codemint doctor'
+  FROM codemint.silencers() s WHERE s.kind <> 'trigger'
   UNION ALL
   SELECT 30, 'suspended', 'the ledger', NULL, NULL, NULL, i.suspended_at, i.suspended_reason,
          'SELECT codemint.accept_cluster(''why''); -- only if no daemon works on another copy of this database',
@@ -62,6 +94,21 @@ AS $$
    FROM codemint.workers w
    WHERE w.claim_error IS NOT NULL AND w.expires_at >= clock_timestamp()
    ORDER BY w.claim_failed_at LIMIT 20)
+  UNION ALL
+  SELECT 62, 'locked', l.what, NULL, NULL, NULL, l.since, 'it is locked by ' || l.holder, l.what_helps, 'codemint doctor'
+  FROM codemint.locked_tables('5 seconds') l
+  UNION ALL
+  SELECT 65, 'events', 'the events', NULL, NULL, NULL, u.since,
+         'events get no numbers, so nobody who follows them is told anything; the daemons'' logs say why',
+         'see the daemons'' logs, and codemint doctor', 'codemint doctor'
+  FROM (SELECT codemint.unnumbered_since() AS since) u WHERE u.since < clock_timestamp() - interval '1 minute'
+  UNION ALL
+  SELECT 66, 'notifications', 'the server''s notifications', NULL, NULL, NULL, h.since, h.words, h.what_helps,
+         'codemint doctor'
+  FROM codemint.unread_holders() h
+  UNION ALL
+  SELECT 67, 'old_rows', 'the row of the account', NULL, NULL, NULL, h.since, h.words, h.what_helps, 'codemint doctor'
+  FROM codemint.old_row_holders() h
 $$;
 
 -- Jobs and calls that need a person.
@@ -71,6 +118,8 @@ SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
   v_jobs bigint[] := codemint.suspected_jobs(ARRAY['unclaimable', 'unknown'], true, 50)
+    || ARRAY(SELECT j.id FROM codemint.jobs j WHERE j.unclaimable_since IS NOT NULL AND j.finished_at IS NULL
+             ORDER BY j.id LIMIT 50)
     || ARRAY(SELECT j.id FROM codemint.jobs j WHERE j.held ORDER BY j.id LIMIT 50)
     || ARRAY(SELECT j.id FROM codemint.jobs j WHERE j.awaits_approval AND j.state = 'queued' ORDER BY j.id LIMIT 50)
     || ARRAY(SELECT s.job_id FROM codemint.refused_settlements s ORDER BY s.job_id LIMIT 50);
@@ -78,8 +127,8 @@ BEGIN
   RETURN QUERY
   SELECT 70, 'decision', 'job ' || c.job_id, c.job_id, c.reward_id, c.id, c.held_at,
          'codemint cannot tell whether call ' || c.id || ' made its codes: ' || x.seen,
-         format('SELECT codemint.resolve_call(%L, ''adopt'', ''why''); -- or ''absent''', c.id),
-         format('codemint resolve %s adopt --note ''why''  # or absent', c.id)
+         format('SELECT codemint.resolve_call(%L, %L, ''why''); -- %s', c.id, x.decision, x.remark),
+         format('codemint resolve %s %s --note ''why''  # %s', c.id, x.decision, x.remark)
   FROM (SELECT h.id, h.job_id, h.reward_id, h.held_at FROM codemint.calls h
         WHERE h.state = 'in_doubt' AND h.held_at IS NOT NULL ORDER BY h.held_at, h.id LIMIT 50) c
   CROSS JOIN LATERAL codemint.explain_doubt(c.id) x;
@@ -88,7 +137,7 @@ BEGIN
   END IF;
   RETURN QUERY
   SELECT 80, w.reason, 'job ' || w.job_id, w.job_id, w.reward_id, NULL::uuid, w.since, w.why, w.what_to_do,
-         CASE w.reason WHEN 'held' THEN format('codemint retry %s --note ''why''', w.job_id)
+         CASE w.reason WHEN 'held' THEN format('codemint retry %s --note ''why''  # when the cause has been mended', w.job_id)
                        WHEN 'approval' THEN format('codemint approve %s --note ''why''  # or cancel', w.job_id)
                        ELSE format('codemint why %s', w.job_id) END
   FROM codemint.waits w
@@ -104,8 +153,10 @@ AS $$
   SELECT 90, s.kind, 'reward ' || s.reward_id, NULL::bigint, s.reward_id, NULL::uuid, s.since, s.why,
          CASE s.kind WHEN 'sync' THEN
                 format('SELECT codemint.track_sync(%L); -- when that has been mended', s.reward_id)
+              WHEN 'unsettled' THEN 'mend or drop what refuses it; then it proceeds by itself'
               ELSE format('codemint audit %s, once its codes can be listed again', s.reward_id) END,
          CASE s.kind WHEN 'sync' THEN format('codemint follow-sync %s  # when that has been mended', s.reward_id)
+              WHEN 'unsettled' THEN 'codemint status  # once what refuses it is gone'
               ELSE format('codemint audit %s  # once its codes can be listed again', s.reward_id) END
   FROM (
     (SELECT 'sync' AS kind, r.reward_id, r.given_up_at AS since,
@@ -123,7 +174,36 @@ AS $$
     UNION ALL
     (SELECT 'watch', w.reward_id, w.failing_since,
             concat_ws(': ', 'the reward could not be listed for too long', w.error_message)
-     FROM codemint.reward_watches w WHERE w.ended = 'unlistable' ORDER BY w.reward_id LIMIT 20)) s
+     FROM codemint.reward_watches w WHERE w.ended = 'unlistable' ORDER BY w.reward_id LIMIT 20)
+    UNION ALL
+    (SELECT 'unsettled', r.reward_id, r.since, codemint.describe_refused(r)
+     FROM codemint.refused_work w
+     CROSS JOIN LATERAL codemint.refused_lately(w.reward_id, ARRAY[w.work], clock_timestamp()) r
+     ORDER BY r.since, r.reward_id, r.work LIMIT 20)) s
+$$;
+
+-- Webhooks with dead letters, and those that have taken nothing for an hour.
+CREATE OR REPLACE FUNCTION codemint.webhook_needs() RETURNS SETOF codemint.need
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+  SELECT 95, 'webhook', 'webhook ' || w.name, NULL::bigint, NULL::uuid, NULL::uuid,
+         coalesce(d.since, w.failing_since),
+         CASE WHEN d.dead > 0
+              THEN format('%s not delivered to %s: %s',
+                          codemint.count_words(d.dead, 'event was', 'events were'), w.host, d.error)
+              ELSE format('%s has taken nothing since %s: %s; codemint tries again by itself',
+                          w.host, codemint.time_words(w.failing_since), w.last_error) END,
+         CASE WHEN d.dead > 0 THEN format('SELECT codemint.resend_webhook(%L); -- when the receiver answers', w.name)
+              ELSE 'mend the receiver, or take it out of the settings' END,
+         CASE WHEN d.dead > 0 THEN format('codemint webhook resend %s  # when it answers', w.name)
+              ELSE format('codemint webhook test %s', w.name) END
+  FROM codemint.webhooks w
+  CROSS JOIN LATERAL (
+    SELECT count(*) AS dead, min(o.died_at) AS since, (array_agg(o.error ORDER BY o.died_at DESC))[1] AS error
+    FROM (SELECT k.died_at, k.error FROM codemint.webhook_deliveries k
+          WHERE k.webhook = w.name AND k.died_at IS NOT NULL ORDER BY k.died_at LIMIT 1001) o) d
+  WHERE d.dead > 0 OR w.failing_since < clock_timestamp() - interval '1 hour'
 $$;
 
 -- All that needs a person, the most urgent first.
@@ -133,7 +213,8 @@ SET search_path = pg_catalog, pg_temp
 AS $$
   SELECT n.* FROM (SELECT * FROM codemint.fleet_needs()
                    UNION ALL SELECT * FROM codemint.job_needs()
-                   UNION ALL SELECT * FROM codemint.reward_needs()) n
+                   UNION ALL SELECT * FROM codemint.reward_needs()
+                   UNION ALL SELECT * FROM codemint.webhook_needs()) n
   ORDER BY n.rank, n.since NULLS LAST, n.job_id, n.reward_id, n.call_id
 $$;
 
@@ -146,7 +227,7 @@ SET search_path = pg_catalog, pg_temp
 AS $$
   -- The order has each read off an index, where a LIMIT alone would have the table read.
   SELECT (SELECT count(*) FROM (SELECT FROM codemint.jobs j WHERE j.held ORDER BY j.id LIMIT 1001) h),
-         (SELECT count(*) FROM (SELECT FROM codemint.jobs j WHERE j.state IN ('running', 'ending')
+         (SELECT count(*) FROM (SELECT FROM codemint.jobs j WHERE j.state IN ('running', 'ending') AND NOT j.paused
                                 ORDER BY j.id LIMIT 1001) r),
          (SELECT count(*) FROM (SELECT FROM codemint.jobs j
                                 WHERE j.paused AND j.state IN ('queued', 'running', 'ending')
@@ -174,10 +255,51 @@ AS $$
              || ', until ' || to_char(p_account.paused_until, 'HH24:MI:SS') || '; nothing to do'
            WHEN p_account.failures > 0
            THEN 'the API failed' || coalesce(' at ' || codemint.time_words(p_account.failed_at), '')
-             || ': one call at a time until one is clean; nothing to do' END,
+             || ': one call at a time until one is clean; nothing to do'
+           WHEN codemint.codes_left(p_account, clock_timestamp()) <= 0
+           THEN 'the codes of today were asked for; it goes on at midnight UTC, or when an operator raises the limit'
+           ELSE codemint.trouble_of_some() END,
          CASE WHEN p_account.breaker = 'open' OR p_account.failures > 0 THEN p_account.failed_at
               WHEN p_account.paused_until > clock_timestamp()
               THEN p_account.paused_until - p_account.paused_for END
+$$;
+
+-- What keeps jobs of some rewards waiting, or a webhook, and may pass by itself; null if nothing does. A refusal or
+-- two, or a listing that failed once, is not worth a word.
+CREATE OR REPLACE FUNCTION codemint.trouble_of_some() RETURNS text
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+  SELECT string_agg(t.words || '; codemint tries again by itself', '; ' ORDER BY t.place)
+  FROM (
+    SELECT 1 AS place, 'the API refuses ' || codemint.count_words(count(*), 'reward', 'rewards') AS words
+    FROM (SELECT FROM codemint.rewards r
+          -- A volatile function is no condition for an index.
+          WHERE r.paused_until > (SELECT clock_timestamp()) AND r.closed_at IS NULL AND r.failures >= 3
+          ORDER BY r.paused_until LIMIT 1001) f
+    HAVING count(*) > 0
+    UNION ALL
+    SELECT 2, 'calls in doubt wait for the list of ' || codemint.count_words(count(*), 'reward', 'rewards')
+              || ', which fails or differs each time'
+    FROM (SELECT FROM codemint.rewards r
+          WHERE r.closed_at IS NOT NULL AND r.undecided_since < clock_timestamp() - interval '30 seconds'
+          LIMIT 1001) d
+    HAVING count(*) > 0
+    UNION ALL
+    SELECT 3, codemint.count_words(count(*), 'webhook takes', 'webhooks take') || ' nothing'
+    FROM codemint.webhooks w WHERE w.rest_until IS NOT NULL
+    HAVING count(*) > 0) t
+$$;
+
+-- How many of the latest thousand jobs that have ended failed within a day.
+CREATE OR REPLACE FUNCTION codemint.count_failed() RETURNS bigint
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+  SELECT count(*)
+  FROM (SELECT j.state FROM codemint.jobs j
+        WHERE j.finished_at > clock_timestamp() - interval '1 day' ORDER BY j.finished_at DESC LIMIT 1000) e
+  WHERE e.state = 'failed'
 $$;
 
 -- The verdict, by what needs a person and by what passes by itself.
@@ -194,10 +316,13 @@ DECLARE
   v_others  bigint := (SELECT count(*) FROM unnest(v_needs) n WHERE n.job_id IS NULL AND n.rank > 50);
   v_whom    text := concat_ws(' and ',
     CASE WHEN v_jobs > 0 THEN codemint.count_words(v_jobs, 'job', 'jobs') END,
-    CASE WHEN v_others > 0 THEN codemint.count_words(v_others, 'other thing', 'other things') END)
+    CASE WHEN v_others > 0 AND v_jobs > 0 THEN codemint.count_words(v_others, 'other thing', 'other things')
+         WHEN v_others > 0 THEN codemint.count_words(v_others, 'thing', 'things') END)
     || CASE WHEN v_jobs + v_others = 1 THEN ' needs you' ELSE ' need you' END;
   v_passing text;
   v_counts  record;
+  v_waiting bigint;
+  v_failed  bigint;
 BEGIN
   needs := cardinality(v_needs);
   IF v_first.rank <= 50 THEN
@@ -205,8 +330,14 @@ BEGIN
     since := v_first.since;
     words := CASE v_first.kind
         WHEN 'database' THEN 'THE DATABASE TAKES NO WRITES'
+        WHEN 'standby' THEN 'COMMITS WAIT FOR A STANDBY'
         WHEN 'daemon' THEN 'NO DAEMON RUNNING'
+        WHEN 'hidden' THEN 'ROWS ARE HIDDEN FROM THE DAEMONS'
+        WHEN 'silenced' THEN 'ROWS ARE KEPT OUT OF THE LEDGER'
         WHEN 'suspended' THEN 'SUSPENDED: THIS DATABASE MAY BE A COPY'
+        WHEN 'api' THEN coalesce(
+          (SELECT upper(codemint.count_words(c.open, 'job waits', 'jobs wait'))
+           FROM codemint.count_jobs() c WHERE c.open > 0), 'EVERYTHING WAITS') || ' UNTIL SOMEBODY ACCEPTS THE API'
         WHEN 'blocked' THEN 'THE API REFUSES THE KEY'
         ELSE 'NOTHING IS CLAIMED ALTHOUGH JOBS ARE DUE' END
       || coalesce(' since ' || codemint.time_words(since), '')
@@ -224,14 +355,19 @@ BEGIN
     words := v_passing;
   ELSE
     SELECT * INTO v_counts FROM codemint.count_jobs();
+    v_waiting := CASE WHEN v_counts.open > 1000 THEN v_counts.open
+                      ELSE v_counts.open - v_counts.running - v_counts.paused END;
+    v_failed := codemint.count_failed();
     level := 'well';
     words := 'all well: ' || CASE
       WHEN v_counts.open = 0 THEN 'no open jobs'
-      ELSE codemint.count_words(v_counts.running, 'job runs', 'jobs run')
-        || CASE WHEN v_counts.open > v_counts.running THEN ', '
-             || codemint.count_words(CASE WHEN v_counts.open > 1000 THEN v_counts.open
-                                          ELSE v_counts.open - v_counts.running END, 'waits', 'wait')
-                ELSE '' END END;
+      ELSE concat_ws(', ',
+        CASE WHEN v_counts.running > 0 THEN codemint.count_words(v_counts.running, 'job runs', 'jobs run') END,
+        CASE WHEN v_waiting > 0 THEN codemint.count_words(v_waiting, 'job waits', 'jobs wait') END,
+        CASE WHEN v_counts.paused > 0
+             THEN codemint.count_words(v_counts.paused, 'job is paused', 'jobs are paused') END) END
+      || CASE WHEN v_failed > 0 THEN '; ' || codemint.count_words(v_failed, 'job has', 'jobs have')
+                || ' failed within a day' ELSE '' END;
   END IF;
 END
 $$;

@@ -93,6 +93,7 @@ $$;
 CREATE OR REPLACE FUNCTION codemint.move_slot(p_call uuid, p_worker uuid, OUT slot_us bigint)
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
+SET lock_timeout = '2s'
 AS $$
 DECLARE
   v_now     timestamptz;
@@ -118,6 +119,9 @@ BEGIN
   SET next_slot_at = greatest(v_next.following, v_next.slot + v_next.leeway + v_next.spacing),
       next_slot_for = greatest(v_next.following, v_next.slot + v_next.leeway + v_next.spacing)
                       - v_now;
+  IF NOT FOUND THEN
+    PERFORM codemint.refuse_silence('account');
+  END IF;
   slot_us := codemint.microseconds(clock_timestamp(), v_next.slot);
 END
 $$;
@@ -130,6 +134,7 @@ $$;
 CREATE OR REPLACE FUNCTION codemint.reserve_slot(OUT slot_us bigint)
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
+SET lock_timeout = '2s'
 AS $$
 DECLARE
   v_now     timestamptz;
@@ -147,6 +152,9 @@ BEGIN
   v_next := codemint.next_slot(v_account, v_now);
   UPDATE codemint.account a
   SET next_slot_at = v_next.following, next_slot_for = v_next.following - v_now;
+  IF NOT FOUND THEN
+    PERFORM codemint.refuse_silence('account');
+  END IF;
   slot_us := codemint.microseconds(clock_timestamp(), v_next.slot);
 END
 $$;
@@ -189,7 +197,6 @@ CREATE OR REPLACE FUNCTION codemint.set_limits(
 LANGUAGE plpgsql
 SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
-SET lock_timeout = '2s'
 AS $$
 #variable_conflict use_column
 DECLARE
@@ -205,17 +212,12 @@ BEGIN
     RAISE EXCEPTION 'max_in_flight and max_in_flight_per_reward must be from 1 to 1000'
       USING ERRCODE = 'invalid_parameter_value';
   END IF;
-  UPDATE codemint.operator_limits o
-  SET requests_per_second = set_limits.requests_per_second,
-      burst = set_limits.burst,
-      max_in_flight = set_limits.max_in_flight,
-      max_in_flight_per_reward = set_limits.max_in_flight_per_reward,
-      set_by = CASE WHEN num_nonnulls(set_limits.requests_per_second, set_limits.burst,
-                                      set_limits.max_in_flight,
-                                      set_limits.max_in_flight_per_reward) > 0
-                    THEN session_user END,
-      set_at = clock_timestamp();
-  PERFORM pg_notify('codemint_control', '');
+  INSERT INTO codemint.operator_limits
+    (requests_per_second, burst, max_in_flight, max_in_flight_per_reward)
+  VALUES
+    (set_limits.requests_per_second, set_limits.burst, set_limits.max_in_flight,
+     set_limits.max_in_flight_per_reward);
+  PERFORM codemint.wake('codemint_control', '');
   SELECT * INTO v_limits FROM codemint.limits_in_force() l;
   IF num_nulls(v_limits.requests_per_second, v_limits.burst, v_limits.max_in_flight,
                v_limits.max_in_flight_per_reward) > 0 THEN
@@ -246,7 +248,7 @@ AS $$
          coalesce(o.max_in_flight_per_reward, l.max_in_flight_per_reward,
                   a.max_in_flight_per_reward)
   FROM codemint.account a
-  LEFT JOIN codemint.operator_limits o ON true
+  LEFT JOIN (SELECT * FROM codemint.operator_limits ORDER BY id DESC LIMIT 1) o ON true
   CROSS JOIN (
     SELECT min(w.requests_per_second) AS requests_per_second, min(w.burst) AS burst,
            min(w.max_in_flight) AS max_in_flight,
@@ -254,12 +256,55 @@ AS $$
     FROM codemint.workers w WHERE w.expires_at >= clock_timestamp()) l
 $$;
 
+-- How fast requests are sent now, and who has set that: one slow daemon slows down the whole fleet.
+CREATE OR REPLACE FUNCTION codemint.describe_pace(p_account codemint.account, p_now timestamptz) RETURNS text
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+  SELECT round(codemint.current_pace(p_account, p_now)::numeric, 3) || ' requests a second'
+    || CASE WHEN codemint.current_pace(p_account, p_now) < p_account.requests_per_second
+            THEN coalesce(' (' || p_account.pace_reason || ')', '')
+            ELSE coalesce(
+              (SELECT ', set by ' || o.set_by
+               FROM (SELECT * FROM codemint.operator_limits ORDER BY id DESC LIMIT 1) o
+               WHERE o.requests_per_second IS NOT NULL),
+              (SELECT ', by the settings of the daemon on ' || w.host
+               FROM codemint.workers w
+               WHERE w.expires_at >= p_now AND w.requests_per_second = p_account.requests_per_second
+               ORDER BY w.host LIMIT 1), '') END
+$$;
+
+-- How far ahead the next slot is when the pace has risen; null if the slot is not ahead. As many requests
+-- are ahead as were before, at the new pace. Otherwise the slots that were taken at a pace of one request
+-- in a thousand seconds would keep back who may send a hundred a second by now.
+CREATE OR REPLACE FUNCTION codemint.rescale_slot(
+  p_account codemint.account, p_old codemint.slot, p_now timestamptz
+) RETURNS interval
+LANGUAGE plpgsql IMMUTABLE
+AS $$
+DECLARE
+  v_at  timestamptz := codemint.as_planned(p_account.next_slot_at, p_account.next_slot_for, p_now);
+  v_new interval    := (codemint.next_slot(p_account, p_now)).spacing;
+BEGIN
+  RETURN CASE WHEN v_at > p_now AND v_new < p_old.spacing THEN
+    interval '1 microsecond'
+      * div(extract(epoch FROM v_at - p_now)::numeric * extract(epoch FROM v_new)::numeric * 1000000,
+            extract(epoch FROM p_old.spacing)::numeric)::bigint END;
+END
+$$;
+
 -- Puts the limits in force. If that changes a limit, every worker is notified.
 CREATE OR REPLACE FUNCTION codemint.apply_limits() RETURNS void
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
 AS $$
+DECLARE
+  v_now     timestamptz := clock_timestamp();
+  v_old     codemint.slot;
+  v_account codemint.account;
+  v_ahead   interval;
 BEGIN
+  v_old := codemint.next_slot(a, v_now) FROM codemint.account a;
   UPDATE codemint.account a
   SET requests_per_second = n.requests_per_second, burst = n.burst,
       max_in_flight = n.max_in_flight, max_in_flight_per_reward = n.max_in_flight_per_reward
@@ -270,13 +315,18 @@ BEGIN
         IS DISTINCT FROM
         (n.requests_per_second, n.burst, n.max_in_flight, n.max_in_flight_per_reward);
   IF FOUND THEN
-    PERFORM pg_notify('codemint_control', '');
+    SELECT * INTO v_account FROM codemint.account a;
+    v_ahead := codemint.rescale_slot(v_account, v_old, v_now);
+    IF v_ahead IS NOT NULL THEN
+      UPDATE codemint.account a SET next_slot_at = v_now + v_ahead, next_slot_for = v_ahead;
+    END IF;
+    PERFORM codemint.wake('codemint_control', '');
   END IF;
   UPDATE codemint.account a SET codes_per_day = g.codes_per_day
   FROM (SELECT (SELECT n.codes_per_day FROM codemint.guards n ORDER BY n.id DESC LIMIT 1) AS codes_per_day) g
   WHERE a.codes_per_day IS DISTINCT FROM g.codes_per_day;
   IF FOUND THEN
-    PERFORM pg_notify('codemint_jobs', '');
+    PERFORM codemint.wake('codemint_jobs', '');
   END IF;
 END
 $$;
@@ -473,6 +523,7 @@ CREATE OR REPLACE FUNCTION codemint.apply_feedback(
 ) RETURNS void
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
+SET lock_timeout = '2s'
 AS $$
 DECLARE
   v_now     timestamptz := clock_timestamp();
@@ -502,5 +553,8 @@ BEGIN
       pause_reason = p_account.pause_reason,
       blocked_at = p_account.blocked_at, blocked_code = p_account.blocked_code,
       blocked_message = p_account.blocked_message, probe_at = p_account.probe_at;
+  IF NOT FOUND THEN
+    PERFORM codemint.refuse_silence('account');
+  END IF;
 END
 $$;

@@ -1,11 +1,15 @@
 -- The queue: whose call is next.
 --
--- Fairness. Priority goes first. Within a priority, new jobs and jobs with a place alternate if
--- there are both. A job is new while it has had no call since it became due; the new job that has
--- waited longest goes first. After each call a job takes a new place at the end (queue_position),
--- so the jobs with a place get one call each in turn. So a single new job waits for two calls at
--- most, however many jobs have a place. However many new jobs come, every other call goes to a job
--- with a place.
+-- Fairness. Priority goes first. Within a priority, new jobs and others alternate if there are both. A
+-- job is new while it has had no call since it became due. So however many new jobs come, every other
+-- call goes to a job that is not new, and the other way round.
+--
+-- Among the new jobs, and among the others, producers take turns, and then the jobs of each. A job takes
+-- its place (queue_position) when it joins the queue, and a new one after each call. Its place is the one
+-- behind its producer's last (next_turn), or behind what has been served if that is further on. So a
+-- thousand jobs of one producer have a thousand places in a row, and the first job of another producer
+-- has the place that is served next: start-time fair queuing, where each call weighs the same. Jobs with
+-- the same place go in the order of their numbers.
 --
 -- Each reward has a queue of its own (the indexes jobs_new and jobs_queue), and the reward's row
 -- holds the heads of that queue. A claim compares the heads of open rewards. Rewards that are
@@ -75,32 +79,33 @@ BEGIN
     END LOOP;
   END IF;
   IF v_number > 0 THEN
-    PERFORM pg_notify('codemint_jobs', '');
+    PERFORM codemint.wake('codemint_jobs', '');
   END IF;
   RETURN v_number;
 END
 $$;
 
--- Puts these jobs, which are due and locked, into the queue, and returns how many; null if one of the rows
--- cannot be written.
+-- Puts these jobs, which are due and locked, into the queue one behind the other, and returns how many; null
+-- if one of the rows cannot be written.
 CREATE OR REPLACE FUNCTION codemint.try_to_place(p_jobs bigint[]) RETURNS integer
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-  v_number integer;
+  v_job    bigint;
+  v_number integer := 0;
 BEGIN
-  WITH placed AS (
-    UPDATE codemint.jobs j SET is_new = true
-    WHERE j.id = ANY (p_jobs)
-    RETURNING j.id, j.reward_id, j.priority, j.next_call_at
-  ), pending AS (
-    INSERT INTO codemint.pending_placements (reward_id, priority, due_at, job_id)
-    SELECT DISTINCT ON (p.reward_id) p.reward_id, p.priority, p.next_call_at, p.id
-    FROM placed p
-    ORDER BY p.reward_id, p.priority, p.next_call_at, p.id
-  )
-  SELECT count(*) INTO v_number FROM placed;
+  FOREACH v_job IN ARRAY p_jobs LOOP
+    UPDATE codemint.jobs j
+    SET is_new = true, queue_position = codemint.next_turn(j.created_by, j.priority, true)
+    WHERE j.id = v_job;
+    v_number := v_number + CASE WHEN FOUND THEN 1 ELSE 0 END;
+  END LOOP;
+  INSERT INTO codemint.pending_placements (reward_id, priority, position, job_id)
+  SELECT DISTINCT ON (j.reward_id) j.reward_id, j.priority, j.queue_position, j.id
+  FROM codemint.jobs j
+  WHERE j.id = ANY (p_jobs) AND j.is_new
+  ORDER BY j.reward_id, j.priority, j.queue_position, j.id;
   PERFORM codemint.check_now();
   RETURN v_number;
 EXCEPTION
@@ -109,6 +114,38 @@ EXCEPTION
       RAISE;
     END IF;
     RETURN NULL;
+END
+$$;
+
+-- Where account.turns has how far the queue has been served.
+CREATE OR REPLACE FUNCTION codemint.turn_of(p_priority smallint, p_is_new boolean) RETURNS integer
+LANGUAGE plpgsql IMMUTABLE
+AS $$
+BEGIN
+  RETURN p_priority + CASE WHEN p_is_new THEN 1 ELSE 11 END;
+END
+$$;
+
+-- The place of a job of this producer that joins the queue now. No lock is taken, because an INSERT waits
+-- for nobody: transactions that insert jobs of one producer at the same time do not see each other, and
+-- give the same places. What has been served bounds the search, so that it steps over no job that is gone.
+-- Without sorting, the one index with this order is left. Each setting costs time in every claim.
+CREATE OR REPLACE FUNCTION codemint.next_turn(p_producer text, p_priority smallint, p_is_new boolean)
+RETURNS bigint
+LANGUAGE plpgsql
+SET enable_sort = off
+AS $$
+DECLARE
+  v_served bigint := coalesce(
+    (SELECT a.turns[codemint.turn_of(p_priority, p_is_new)] FROM codemint.account a WHERE a.only_row), 0);
+BEGIN
+  RETURN 1 + coalesce(
+    (SELECT j.queue_position FROM codemint.jobs j
+     WHERE j.created_by = p_producer AND j.priority = p_priority AND j.is_new = p_is_new
+       AND j.queue_position > v_served
+     -- Not by is_new as well: where it is a constant, Postgres would sort by it.
+     ORDER BY j.queue_position DESC
+     LIMIT 1), v_served);
 END
 $$;
 
@@ -135,29 +172,35 @@ BEGIN
   WHERE p.ctid = ANY (ARRAY(
     SELECT s.ctid FROM codemint.pending_placements s WHERE s.reward_id = p_reward LIMIT 10000
     FOR UPDATE SKIP LOCKED));
-  SELECT j.priority, j.next_call_at, j.id INTO v_new
+  SELECT j.priority, j.queue_position, j.id INTO v_new
   FROM codemint.jobs j
   WHERE j.reward_id = p_reward AND j.is_new
-  ORDER BY j.priority, j.next_call_at, j.id
+  ORDER BY j.priority, j.queue_position, j.id
   LIMIT 1;
-  SELECT j.priority, j.queue_position INTO v_next
+  SELECT j.priority, j.queue_position, j.id INTO v_next
   FROM codemint.jobs j
-  WHERE j.reward_id = p_reward AND j.queue_position IS NOT NULL
-  ORDER BY j.priority, j.queue_position
+  WHERE j.reward_id = p_reward AND j.queue_position IS NOT NULL AND NOT j.is_new
+  ORDER BY j.priority, j.queue_position, j.id
   LIMIT 1;
   v_priority := least(v_new.priority, v_next.priority);
   UPDATE codemint.rewards r
   SET in_flight = r.in_flight + p_claimed,
       queue_priority = v_priority,
-      new_since = CASE WHEN v_new.priority = v_priority THEN v_new.next_call_at END,
+      new_position = CASE WHEN v_new.priority = v_priority THEN v_new.queue_position END,
       new_job = CASE WHEN v_new.priority = v_priority THEN v_new.id END,
-      queue_head = CASE WHEN v_next.priority = v_priority THEN v_next.queue_position END
+      queue_head = CASE WHEN v_next.priority = v_priority THEN v_next.queue_position END,
+      queue_job = CASE WHEN v_next.priority = v_priority THEN v_next.id END
   WHERE r.reward_id = p_reward
     AND (p_claimed <> 0
-         OR (r.queue_priority, r.new_since, r.new_job, r.queue_head) IS DISTINCT FROM
-            (v_priority, CASE WHEN v_new.priority = v_priority THEN v_new.next_call_at END,
+         OR (r.queue_priority, r.new_position, r.new_job, r.queue_head, r.queue_job)
+            IS DISTINCT FROM
+            (v_priority, CASE WHEN v_new.priority = v_priority THEN v_new.queue_position END,
              CASE WHEN v_new.priority = v_priority THEN v_new.id END,
-             CASE WHEN v_next.priority = v_priority THEN v_next.queue_position END));
+             CASE WHEN v_next.priority = v_priority THEN v_next.queue_position END,
+             CASE WHEN v_next.priority = v_priority THEN v_next.id END));
+  IF p_claimed <> 0 AND NOT FOUND THEN
+    PERFORM codemint.refuse_silence('rewards');
+  END IF;
 END
 $$;
 
@@ -177,46 +220,49 @@ AS $$
 DECLARE
   v_limit   integer := p_account.max_in_flight_per_reward;
   v_seen    integer;
-  v_pending record;
+  v_pending codemint.pending_placements;
   v_new     record;
   v_queued  record;
   v_next    codemint.candidate;
 BEGIN
-  SELECT p.* INTO v_pending
-  FROM (SELECT * FROM codemint.pending_placements f
-        ORDER BY f.priority, f.due_at, f.job_id LIMIT 100) p
-  -- LIMIT 1 keeps the subquery apart. The planner then looks up the reward of each placement by its
-  -- key, in the placements' order. A plain join could read all rewards.
-  LEFT JOIN LATERAL (
-    SELECT o.* FROM codemint.rewards o WHERE o.reward_id = p.reward_id LIMIT 1) r ON true
-  WHERE r.closed_at IS NULL AND coalesce(r.in_flight, 0) < v_limit
-    AND r.awaits_listing IS NOT TRUE AND coalesce(r.paused_until, '-infinity') <= p_now
-    AND coalesce(r.passed_over_until, '-infinity') <= p_now
-    AND p.reward_id <> ALL (p_passed) AND p.reward_id <> ALL (p_headless)
-  ORDER BY p.priority, p.due_at, p.job_id
-  LIMIT 1;
-  IF NOT FOUND THEN
-    SELECT count(*) INTO v_seen FROM (SELECT FROM codemint.pending_placements LIMIT 100) p;
+  IF EXISTS (SELECT FROM codemint.pending_placements) THEN
+    SELECT p.* INTO v_pending
+    FROM (SELECT * FROM codemint.pending_placements f
+          ORDER BY f.priority, f.position, f.job_id LIMIT 100) p
+    -- LIMIT 1 keeps the subquery apart. The planner then looks up the reward of each placement by its
+    -- key, in the placements' order. A plain join could read all rewards.
+    LEFT JOIN LATERAL (
+      SELECT o.* FROM codemint.rewards o WHERE o.reward_id = p.reward_id LIMIT 1) r ON true
+    WHERE r.closed_at IS NULL AND coalesce(r.in_flight, 0) < v_limit
+      AND r.awaits_listing IS NOT TRUE AND coalesce(r.paused_until, '-infinity') <= p_now
+      AND coalesce(r.passed_over_until, '-infinity') <= p_now
+      AND p.reward_id <> ALL (p_passed) AND p.reward_id <> ALL (p_headless)
+    ORDER BY p.priority, p.position, p.job_id
+    LIMIT 1;
+    IF NOT FOUND THEN
+      SELECT count(*) INTO v_seen FROM (SELECT FROM codemint.pending_placements LIMIT 100) p;
+    END IF;
   END IF;
-  SELECT r.reward_id, r.queue_priority AS priority, r.new_since AS due_at, r.new_job AS job_id
+  SELECT r.reward_id, r.queue_priority AS priority, r.new_position AS position, r.new_job AS job_id
     INTO v_new
   FROM codemint.rewards r
   WHERE r.new_job IS NOT NULL AND r.closed_at IS NULL AND NOT r.awaits_listing
     AND r.in_flight < v_limit AND coalesce(r.paused_until, '-infinity') <= p_now
     AND coalesce(r.passed_over_until, '-infinity') <= p_now AND r.reward_id <> ALL (p_passed)
-  ORDER BY r.queue_priority, r.new_since, r.new_job
+  ORDER BY r.queue_priority, r.new_position, r.new_job
   LIMIT 1;
-  SELECT r.reward_id, r.queue_priority AS priority, r.queue_head AS position INTO v_queued
+  SELECT r.reward_id, r.queue_priority AS priority, r.queue_head AS position, r.queue_job AS job_id
+    INTO v_queued
   FROM codemint.rewards r
   WHERE r.queue_head IS NOT NULL AND r.closed_at IS NULL AND NOT r.awaits_listing
     AND r.in_flight < v_limit AND coalesce(r.paused_until, '-infinity') <= p_now
     AND coalesce(r.passed_over_until, '-infinity') <= p_now AND r.reward_id <> ALL (p_passed)
-  ORDER BY r.queue_priority, r.queue_head
+  ORDER BY r.queue_priority, r.queue_head, r.queue_job
   LIMIT 1;
 
-  IF v_new.job_id IS NULL OR (v_pending.priority, v_pending.due_at, v_pending.job_id)
-                           < (v_new.priority, v_new.due_at, v_new.job_id) THEN
-    SELECT v_pending.reward_id, v_pending.priority, v_pending.due_at, v_pending.job_id
+  IF v_new.job_id IS NULL OR (v_pending.priority, v_pending.position, v_pending.job_id)
+                           < (v_new.priority, v_new.position, v_new.job_id) THEN
+    SELECT v_pending.reward_id, v_pending.priority, v_pending.position, v_pending.job_id
       INTO v_new;
   END IF;
   v_next.is_crowded := coalesce(v_seen = 100, false);
@@ -225,14 +271,12 @@ BEGIN
     v_next.job_id := v_new.job_id;
     v_next.reward_id := v_new.reward_id;
     v_next.is_new := true;
+    v_next.queue_position := v_new.position;
   ELSE
+    v_next.job_id := v_queued.job_id;
     v_next.reward_id := v_queued.reward_id;
     v_next.is_new := false;
     v_next.queue_position := v_queued.position;
-    SELECT j.id INTO v_next.job_id
-    FROM codemint.jobs j
-    WHERE j.reward_id = v_queued.reward_id AND j.priority = v_queued.priority
-      AND j.queue_position = v_queued.position;
   END IF;
   RETURN v_next;
 END
@@ -276,38 +320,37 @@ BEGIN
   SELECT * INTO v_fresh FROM codemint.pending_placements p
   WHERE p.reward_id <> ALL (p_passed)
     AND NOT EXISTS (SELECT FROM codemint.rewards r WHERE r.reward_id = p.reward_id)
-  ORDER BY p.priority, p.due_at, p.job_id
+  ORDER BY p.priority, p.position, p.job_id
   LIMIT 1;
   SELECT * INTO v_reward FROM codemint.rewards r
   WHERE r.new_job IS NOT NULL AND r.closed_at IS NULL AND NOT r.awaits_listing
     AND r.in_flight < v_limit AND coalesce(r.paused_until, '-infinity') <= p_now
     AND coalesce(r.passed_over_until, '-infinity') <= p_now AND r.reward_id <> ALL (p_passed)
-  ORDER BY r.queue_priority, r.new_since, r.new_job
+  ORDER BY r.queue_priority, r.new_position, r.new_job
   LIMIT 1 FOR NO KEY UPDATE SKIP LOCKED;
   SELECT * INTO v_queued FROM codemint.rewards r
   WHERE r.queue_head IS NOT NULL AND r.closed_at IS NULL AND NOT r.awaits_listing
     AND r.in_flight < v_limit AND coalesce(r.paused_until, '-infinity') <= p_now
     AND coalesce(r.passed_over_until, '-infinity') <= p_now AND r.reward_id <> ALL (p_passed)
-  ORDER BY r.queue_priority, r.queue_head
+  ORDER BY r.queue_priority, r.queue_head, r.queue_job
   LIMIT 1 FOR NO KEY UPDATE SKIP LOCKED;
   IF v_fresh.priority <= least(v_reward.queue_priority, v_queued.queue_priority)
      OR num_nonnulls(v_reward.reward_id, v_queued.reward_id) = 0 THEN
     v_next.reward_id := v_fresh.reward_id;
     v_next.job_id := v_fresh.job_id;
     v_next.is_new := true;
+    v_next.queue_position := v_fresh.position;
   ELSIF v_queued.queue_priority < v_reward.queue_priority OR v_reward.reward_id IS NULL
      OR v_queued.queue_priority = v_reward.queue_priority AND p_account.new_job_last THEN
     v_next.reward_id := v_queued.reward_id;
+    v_next.job_id := v_queued.queue_job;
     v_next.is_new := false;
     v_next.queue_position := v_queued.queue_head;
-    SELECT j.id INTO v_next.job_id
-    FROM codemint.jobs j
-    WHERE j.reward_id = v_queued.reward_id AND j.priority = v_queued.queue_priority
-      AND j.queue_position = v_queued.queue_head;
   ELSE
     v_next.reward_id := v_reward.reward_id;
     v_next.job_id := v_reward.new_job;
     v_next.is_new := true;
+    v_next.queue_position := v_reward.new_position;
   END IF;
   RETURN v_next;
 END
@@ -327,7 +370,7 @@ BEGIN
   FOR v_reward IN
     SELECT DISTINCT p.reward_id
     FROM (SELECT f.reward_id FROM codemint.pending_placements f
-          ORDER BY f.priority, f.due_at, f.job_id LIMIT 100) p
+          ORDER BY f.priority, f.position, f.job_id LIMIT 100) p
     ORDER BY p.reward_id
   LOOP
     PERFORM FROM codemint.rewards r WHERE r.reward_id = v_reward FOR NO KEY UPDATE SKIP LOCKED;
@@ -357,11 +400,12 @@ BEGIN
     p_job.is_new := false;
     p_job.queue_position := NULL;
     p_job.next_call_at := greatest(p_job.next_call_at, v_now + p_pause);
-  ELSIF NOT p_job.is_new AND p_job.queue_position IS NULL THEN
+  ELSIF p_job.queue_position IS NULL THEN
     -- The job was paused, was held or had ended. Its run_at may still be ahead.
     p_job.next_call_at := coalesce(p_job.next_call_at, p_job.run_at);
     IF p_job.next_call_at <= v_now THEN
       p_job.is_new := true;
+      p_job.queue_position := codemint.next_turn(p_job.created_by, p_job.priority, true);
       p_job.next_call_at := v_now;
     END IF;
   END IF;
@@ -397,28 +441,32 @@ BEGIN
     p_job.finished_at := clock_timestamp();
     -- No person has to decide anything about the job any more.
     p_job.held := false;
-    PERFORM pg_notify('codemint_job_done', p_job.id::text);
+    PERFORM codemint.wake('codemint_job_done', p_job.id::text);
   END IF;
   RETURN p_job;
 END
 $$;
 
--- Writes the columns of a job that codemint's functions can change; the reward is locked. p_moved
--- says whether the job may have joined, left or moved in the queue.
+-- Writes the columns of a job that the daemon can change; the reward is locked. p_moved says whether the
+-- job may have joined, left or moved in the queue.
 CREATE OR REPLACE FUNCTION codemint.save_job(p_job codemint.jobs, p_moved boolean DEFAULT true)
 RETURNS void
 LANGUAGE plpgsql
 AS $$
 BEGIN
   UPDATE codemint.jobs j
-  SET state = p_job.state, paused = p_job.paused, held = p_job.held, issued = p_job.issued,
+  SET state = p_job.state, held = p_job.held, issued = p_job.issued,
       outstanding = p_job.outstanding, surplus = p_job.surplus, error_code = p_job.error_code,
-      error_message = p_job.error_message, next_call_at = p_job.next_call_at,
+      error_message = p_job.error_message,
+      unclaimable_since = CASE WHEN p_job.error_code = 'unclaimable' THEN j.unclaimable_since END,
+      next_call_at = p_job.next_call_at,
       started_at = p_job.started_at, finished_at = p_job.finished_at, ends_as = p_job.ends_as,
       answers_without_progress = p_job.answers_without_progress, is_new = p_job.is_new,
-      queue_position = p_job.queue_position, priority = p_job.priority,
-      updated_at = clock_timestamp()
+      queue_position = p_job.queue_position, updated_at = clock_timestamp()
   WHERE j.id = p_job.id;
+  IF NOT FOUND THEN
+    PERFORM codemint.refuse_silence('jobs');
+  END IF;
   IF p_moved THEN
     PERFORM codemint.refresh_queue(p_job.reward_id);
   END IF;

@@ -101,16 +101,18 @@ SET search_path = pg_catalog, pg_temp
 AS $$
   SELECT codemint.may_list() AND (EXISTS (
     SELECT FROM codemint.rewards r
-    WHERE r.closed_at IS NOT NULL AND codemint.is_doubt_due(r, clock_timestamp()))
+    WHERE r.closed_at IS NOT NULL AND codemint.is_doubt_due(r, clock_timestamp())
+      AND NOT codemint.is_refused(r.reward_id, 'doubt', clock_timestamp()))
   OR EXISTS (
     SELECT FROM codemint.reward_watches w
     JOIN codemint.rewards r ON r.reward_id = w.reward_id
     WHERE w.next_listing_at <= clock_timestamp() AND r.closed_at IS NULL
-      AND codemint.is_free(r, clock_timestamp())))
+      AND codemint.is_free(r, clock_timestamp())
+      AND NOT codemint.is_refused(r.reward_id, 'watch', clock_timestamp())))
 $$;
 
 -- Whether a listing that is due since p_due_at judges a held call of the reward anew: the call was
--- held without a whole listing, and not since the listing is due.
+-- held without a whole listing, and not judged since the listing is due.
 CREATE OR REPLACE FUNCTION codemint.judges_anew(p_reward uuid, p_due_at timestamptz)
 RETURNS boolean
 LANGUAGE sql STABLE
@@ -118,31 +120,51 @@ SET search_path = pg_catalog, pg_temp
 AS $$
   SELECT EXISTS (
     SELECT FROM codemint.calls c
-    WHERE c.reward_id = p_reward AND c.state = 'in_doubt' AND c.held_at < p_due_at
+    WHERE c.reward_id = p_reward AND c.state = 'in_doubt' AND c.held_at IS NOT NULL
+      AND coalesce(c.judged_at, c.held_at) < p_due_at
       AND codemint.is_in_doubt(c))
 $$;
 
 -- Closes each watched reward whose listing is due and judges a held call anew. So its listing is
 -- that of a doubt, and no call is in flight meanwhile.
-CREATE OR REPLACE FUNCTION codemint.close_to_judge_anew() RETURNS void
-LANGUAGE sql
+CREATE OR REPLACE FUNCTION codemint.close_to_judge_anew(p_worker uuid) RETURNS void
+LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
 AS $$
-  UPDATE codemint.rewards r SET closed_at = clock_timestamp()
-  WHERE r.reward_id IN (
+DECLARE
+  v_reward  uuid;
+  v_context text;
+BEGIN
+  FOR v_reward IN
     SELECT o.reward_id
     FROM codemint.reward_watches w JOIN codemint.rewards o ON o.reward_id = w.reward_id
     WHERE w.next_listing_at <= clock_timestamp() AND o.closed_at IS NULL
       AND codemint.is_free(o, clock_timestamp())
       AND codemint.judges_anew(o.reward_id, w.next_listing_at)
-    FOR NO KEY UPDATE OF o SKIP LOCKED)
+      AND NOT codemint.is_refused(o.reward_id, 'watch', clock_timestamp())
+    FOR NO KEY UPDATE OF o SKIP LOCKED
+  LOOP
+    BEGIN
+      UPDATE codemint.rewards r SET closed_at = clock_timestamp() WHERE r.reward_id = v_reward;
+      IF NOT FOUND THEN
+        PERFORM codemint.refuse_silence('rewards');
+      END IF;
+      PERFORM codemint.check_now();
+    EXCEPTION
+      WHEN OTHERS THEN
+        GET STACKED DIAGNOSTICS v_context = PG_EXCEPTION_CONTEXT;
+        PERFORM codemint.note_caught(v_reward, 'watch', p_worker, SQLSTATE, SQLERRM, v_context);
+    END;
+  END LOOP;
+END
 $$;
 
 -- Gives a closed reward to a worker that will reconcile it: no call of the reward is sending, and
 -- no other worker has it. The worker has the reward for p_lease, and may extend that. p_code is the
 -- checksum of the functions that the worker was built with (require_code).
 --
--- Returns one row for each call in doubt. What a short answer lacks is in doubt too.
+-- Returns one row for each call in doubt. What a short answer lacks is in doubt too. A reward whose row
+-- cannot be written is left alone for a while: the next is taken.
 CREATE OR REPLACE FUNCTION codemint.take_doubt(
   p_worker uuid, p_lease interval, p_code text,
   OUT lent codemint.lent_reward, OUT doubt codemint.doubtful_call, OUT undecided_us bigint,
@@ -150,6 +172,7 @@ CREATE OR REPLACE FUNCTION codemint.take_doubt(
 ) RETURNS SETOF record
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
+SET lock_timeout = '2s'
 AS $$
 DECLARE
   v_reward codemint.rewards;
@@ -158,16 +181,19 @@ BEGIN
   IF NOT codemint.may_list() OR NOT codemint.speaks_to_api(p_worker) THEN
     RETURN;
   END IF;
-  PERFORM codemint.close_to_judge_anew();
-  SELECT * INTO v_reward FROM codemint.rewards r
-  WHERE r.closed_at IS NOT NULL AND codemint.is_doubt_due(r, clock_timestamp())
-  ORDER BY r.closed_at, r.reward_id
-  LIMIT 1
-  FOR NO KEY UPDATE SKIP LOCKED;
-  IF NOT FOUND THEN
-    RETURN;
-  END IF;
-  lent := codemint.lend_reward(v_reward, p_worker, p_lease);
+  PERFORM codemint.close_to_judge_anew(p_worker);
+  WHILE lent.reward_id IS NULL LOOP
+    SELECT * INTO v_reward FROM codemint.rewards r
+    WHERE r.closed_at IS NOT NULL AND codemint.is_doubt_due(r, clock_timestamp())
+      AND NOT codemint.is_refused(r.reward_id, 'doubt', clock_timestamp())
+    ORDER BY r.closed_at, r.reward_id
+    LIMIT 1
+    FOR NO KEY UPDATE SKIP LOCKED;
+    IF NOT FOUND THEN
+      RETURN;
+    END IF;
+    lent := codemint.try_lend(v_reward, 'doubt', p_worker, p_lease);
+  END LOOP;
   undecided_us := extract(epoch FROM v_reward.undecided_for) * 1000000;
   is_restored := v_reward.awaits_listing;
   FOR doubt IN
@@ -181,6 +207,7 @@ BEGIN
   END LOOP;
   IF NOT FOUND THEN
     -- Every call was settled or held meanwhile.
+    PERFORM codemint.forget_refused_work(v_reward.reward_id, '{doubt}');
     PERFORM codemint.give_back_reward(v_reward.reward_id);
     UPDATE codemint.rewards r SET closed_at = NULL, reconcile_at = NULL
     WHERE r.reward_id = v_reward.reward_id;
@@ -235,6 +262,9 @@ BEGIN
   SET reconciler = p_worker, reconciler_until = v_lent.now + p_lease,
       reconciler_for = p_lease, listing = NULL
   WHERE r.reward_id = p_reward.reward_id;
+  IF NOT FOUND THEN
+    PERFORM codemint.refuse_silence('rewards');
+  END IF;
   v_lent.reward_id := p_reward.reward_id;
   v_lent.must_show := ARRAY(
     SELECT k.id FROM codemint.codes k
@@ -249,6 +279,29 @@ BEGIN
 END
 $$;
 
+-- Gives a locked reward to a worker; all fields are null if the row cannot be written, and then it is left
+-- alone for a while.
+CREATE OR REPLACE FUNCTION codemint.try_lend(
+  p_reward codemint.rewards, p_work text, p_worker uuid, p_lease interval
+) RETURNS codemint.lent_reward
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+  v_lent    codemint.lent_reward;
+  v_context text;
+BEGIN
+  v_lent := codemint.lend_reward(p_reward, p_worker, p_lease);
+  PERFORM codemint.check_now();
+  RETURN v_lent;
+EXCEPTION
+  WHEN OTHERS THEN
+    GET STACKED DIAGNOSTICS v_context = PG_EXCEPTION_CONTEXT;
+    PERFORM codemint.note_caught(p_reward.reward_id, p_work, p_worker, SQLSTATE, SQLERRM, v_context);
+    RETURN NULL;
+END
+$$;
+
 -- The reward whose list gives evidence where this reward's own has none: the one with the account's
 -- newest clean answer. It has none to give once every code that an answer of it brought was purged.
 CREATE OR REPLACE FUNCTION codemint.reference_for(p_reward uuid) RETURNS uuid
@@ -260,7 +313,7 @@ BEGIN
     SELECT a.proven_reward FROM codemint.account a
     WHERE a.proven_reward <> p_reward AND EXISTS (
       SELECT FROM codemint.jobs j JOIN codemint.codes k ON k.job_id = j.id
-      WHERE j.reward_id = a.proven_reward AND j.issued + j.surplus > 0 AND k.from_answer));
+      WHERE j.reward_id = a.proven_reward AND j.has_codes AND k.from_answer));
 END
 $$;
 
@@ -281,6 +334,7 @@ CREATE OR REPLACE FUNCTION codemint.keep_reward(p_reward uuid, p_worker uuid, p_
 RETURNS boolean
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
+SET lock_timeout = '2s'
 AS $$
 BEGIN
   UPDATE codemint.rewards r
@@ -299,6 +353,7 @@ CREATE OR REPLACE FUNCTION codemint.leave_reward(
 ) RETURNS void
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
+SET lock_timeout = '2s'
 AS $$
 DECLARE
   v_now timestamptz := clock_timestamp();
@@ -337,6 +392,7 @@ CREATE OR REPLACE FUNCTION codemint.weigh_page(
 )
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
+SET lock_timeout = '2s'
 AS $$
 DECLARE
   v_staged  boolean;
@@ -420,6 +476,7 @@ CREATE OR REPLACE FUNCTION codemint.set_aside_listed(
 ) RETURNS boolean
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
+SET lock_timeout = '2s'
 AS $$
 BEGIN
   IF NOT codemint.has_reward(codemint.lock_reward(p_reward), p_worker) THEN
@@ -450,23 +507,30 @@ $$;
 -- Moves staged codes to those that are set aside, as codes of this call.
 CREATE OR REPLACE FUNCTION codemint.keep_for_held(p_call uuid, p_listing uuid, p_codes uuid[])
 RETURNS void
-LANGUAGE sql
+LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
 AS $$
+DECLARE
+  v_listed uuid[];
+BEGIN
   WITH listed AS (
     DELETE FROM codemint.listed_codes l
     WHERE l.listing = p_listing AND l.id = ANY (p_codes)
     RETURNING l.*
+  ), kept AS (
+    INSERT INTO codemint.unattributed_codes
+      (id, call_id, reward_id, code, status, sync_status, external_ids, created_at, expires_at,
+       updated_at, from_answer)
+    SELECT l.id, p_call, l.reward_id, l.code, l.status, l.sync_status, l.external_ids, l.created_at,
+           l.expires_at, l.updated_at, false
+    FROM listed l
+    WHERE NOT EXISTS (SELECT FROM codemint.codes k WHERE k.id = l.id)
+    ORDER BY l.id
+    ON CONFLICT (id) DO UPDATE SET call_id = excluded.call_id, found_at = excluded.found_at
   )
-  INSERT INTO codemint.unattributed_codes
-    (id, call_id, reward_id, code, status, sync_status, external_ids, created_at, expires_at,
-     updated_at, from_answer)
-  SELECT l.id, p_call, l.reward_id, l.code, l.status, l.sync_status, l.external_ids, l.created_at,
-         l.expires_at, l.updated_at, false
-  FROM listed l
-  WHERE NOT EXISTS (SELECT FROM codemint.codes k WHERE k.id = l.id)
-  ORDER BY l.id
-  ON CONFLICT (id) DO UPDATE SET call_id = excluded.call_id, found_at = excluded.found_at
+  SELECT array_agg(l.id) INTO v_listed FROM listed l;
+  PERFORM codemint.require_set_aside(v_listed);
+END
 $$;
 
 -- Records the decision on all doubtful calls of a reward: adopts them, declares them absent, or
@@ -482,6 +546,7 @@ CREATE OR REPLACE FUNCTION codemint.decide_doubt(
 )
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
+SET lock_timeout = '2s'
 AS $$
 DECLARE
   v_reward   codemint.rewards := codemint.lock_reward(p_reward);
@@ -512,7 +577,11 @@ BEGIN
   SET reconcile_at = NULL, undecided_since = NULL, undecided_for = '0',
       closed_at = CASE WHEN codemint.has_open_doubt(p_reward) THEN r.closed_at END
   WHERE r.reward_id = p_reward;
-  PERFORM pg_notify('codemint_jobs', '');
+  IF NOT FOUND THEN
+    PERFORM codemint.refuse_silence('rewards');
+  END IF;
+  PERFORM codemint.forget_refused_work(p_reward, '{doubt,watch}');
+  PERFORM codemint.wake('codemint_jobs', '');
   outcome := 'done';
 END
 $$;
@@ -573,6 +642,9 @@ BEGIN
       is_short = v_issued < v_call.outstanding,
       settled_at = clock_timestamp(), updated_at = clock_timestamp()
   WHERE c.id = p_call;
+  IF NOT FOUND THEN
+    PERFORM codemint.refuse_silence('calls');
+  END IF;
   IF v_issued < v_call.outstanding THEN
     PERFORM codemint.watch_reward(v_call.reward_id, p_call, 'partial_call');
   END IF;
@@ -599,10 +671,7 @@ BEGIN
   v_job.surplus := v_job.surplus + surplus;
   v_job.answers_without_progress :=
     CASE WHEN issued > 0 THEN 0 ELSE v_job.answers_without_progress END;
-  IF p_reserved > 0 AND p_call.hold_reason IS NOT NULL THEN
-    v_job := codemint.release_job(v_job, p_call.id);
-  END IF;
-  v_job := codemint.conclude_job(v_job, NULL, NULL);
+  v_job := codemint.conclude_job(codemint.release_job(v_job, p_call.id), NULL, NULL);
   PERFORM codemint.save_job(codemint.place_job(v_job, interval '0'));
 END
 $$;
@@ -620,6 +689,8 @@ DECLARE
   v_reward  uuid;
   v_tracked boolean;
   v_oldest  timestamptz;
+  v_listed  uuid[] := ARRAY(
+    SELECT l.id FROM codemint.listed_codes l WHERE l.listing = p_listing AND l.id = ANY (p_codes));
 BEGIN
   WITH listed AS (
     DELETE FROM codemint.listed_codes l
@@ -647,6 +718,7 @@ BEGIN
          CASE WHEN count(*) = count(s.created_at) THEN min(s.created_at) END
     INTO issued, surplus, v_reward, v_tracked, v_oldest
   FROM stored s;
+  PERFORM codemint.require_stored(v_listed);
   PERFORM codemint.forget_set_aside(p_codes);
   IF v_tracked THEN
     PERFORM codemint.track_codes(v_reward, v_oldest);
@@ -688,20 +760,20 @@ BEGIN
   SET state = CASE WHEN c.is_short THEN 'issued' ELSE 'absent' END, outstanding = 0,
       lease_expires_at = NULL, held_at = NULL, settled_at = v_now, updated_at = v_now
   WHERE c.id = p_call;
+  IF NOT FOUND THEN
+    PERFORM codemint.refuse_silence('calls');
+  END IF;
   PERFORM codemint.watch_reward(
     v_call.reward_id, p_call, CASE WHEN v_call.is_short THEN 'partial_call' ELSE 'absent_call' END);
   v_job.outstanding := v_job.outstanding - v_call.outstanding;
-  IF v_call.hold_reason IS NOT NULL THEN
-    v_job := codemint.release_job(v_job, p_call);
-  END IF;
-  v_job := codemint.conclude_job(v_job, NULL, NULL);
+  v_job := codemint.conclude_job(codemint.release_job(v_job, p_call), NULL, NULL);
   PERFORM codemint.save_job(codemint.place_job(v_job, interval '0'));
 END
 $$;
 
 -- Holds doubtful calls that cannot be decided, for a person. After a whole listing their jobs are
 -- held too. Otherwise only the calls are, and their reward is watched, so that its listings judge
--- them anew. A call that was held before is watched for already.
+-- them anew. A call that was held before is watched for already, and is held since then.
 CREATE OR REPLACE FUNCTION codemint.hold_calls(p_calls uuid[], p_reason text) RETURNS void
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
@@ -733,24 +805,27 @@ BEGIN
     ORDER BY c.created_at, c.id;
   END IF;
   UPDATE codemint.calls c
-  SET held_at = v_now, hold_reason = p_reason, held_with = p_calls[1], updated_at = v_now
+  SET held_at = coalesce(c.held_at, v_now), judged_at = v_now, hold_reason = p_reason, held_with = p_calls[1],
+      updated_at = v_now
   WHERE c.id = ANY (p_calls) AND c.state = 'in_doubt';
+  IF NOT FOUND AND EXISTS (SELECT FROM codemint.calls c WHERE c.id = ANY (p_calls) AND c.state = 'in_doubt') THEN
+    PERFORM codemint.refuse_silence('calls');
+  END IF;
 END
 $$;
 
--- A held call has got its outcome. Its job is no longer held, unless another call holds the job, or
--- the job is held for another reason.
+-- A call has got its outcome, or is judged anew. If it held its job, the job is no longer held, unless
+-- another call holds the job, or the job is held for something else.
 CREATE OR REPLACE FUNCTION codemint.release_job(p_job codemint.jobs, p_call uuid)
 RETURNS codemint.jobs
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-  v_reason text := (SELECT c.hold_reason FROM codemint.calls c WHERE c.id = p_call);
-  v_open   boolean := p_job.state IN ('queued', 'running');
+  v_open boolean := p_job.state IN ('queued', 'running');
 BEGIN
-  IF NOT p_job.held OR NOT codemint.has_seen_all(v_reason)
-     OR v_open AND p_job.error_code IS DISTINCT FROM v_reason OR EXISTS (
+  IF NOT p_job.held
+     OR v_open AND codemint.has_seen_all(p_job.error_code) IS NOT TRUE OR EXISTS (
        SELECT FROM codemint.calls c
        WHERE c.job_id = p_job.id AND c.id <> p_call AND c.held_at IS NOT NULL
          AND codemint.has_seen_all(c.hold_reason)) THEN

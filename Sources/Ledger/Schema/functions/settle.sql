@@ -20,6 +20,7 @@ LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
 -- Who has locked the job for long keeps this answer out, but no connection from other answers.
 SET lock_timeout = '2s'
+SET plan_cache_mode = force_generic_plan
 AS $$
 DECLARE
   v_reward   codemint.rewards;
@@ -41,8 +42,8 @@ BEGIN
     v_job := codemint.recount_job(v_job, coalesce(p_copied, 0));
   END IF;
   IF p_copied > 0
-     AND (v_call.state = 'sending' AND p_copied = v_call.size AND NOT v_is_mixed
-          AND v_job.issued + p_copied <= v_job.count) IS NOT TRUE THEN
+     AND (v_call.state = 'sending' AND NOT v_is_mixed AND v_job.issued + p_copied <= v_job.count)
+         IS NOT TRUE THEN
     RAISE EXCEPTION 'codes were copied that may not all be codes of this call'
       USING ERRCODE = 'object_not_in_prerequisite_state';
   ELSIF v_job.id IS NULL THEN
@@ -88,13 +89,7 @@ SET search_path = pg_catalog, pg_temp
 SET lock_timeout = '1s'
 AS $$
 DECLARE
-  v_is_kept   boolean := false;
-  v_raised_by text := coalesce(
-    (SELECT string_agg(format('trigger %I on %s', t.tgname, t.tgrelid::regclass), ', ')
-     FROM pg_trigger t
-     WHERE t.tgfoid = to_regprocedure(p_function) AND NOT t.tgisinternal
-       AND t.tgrelid IN (SELECT c.oid FROM pg_class c WHERE c.relnamespace = 'codemint'::regnamespace)),
-    p_function);
+  v_is_kept boolean := false;
 BEGIN
   IF p_answer IS NOT NULL THEN
     INSERT INTO codemint.answers (call_id, body) VALUES (p_call, p_answer) ON CONFLICT DO NOTHING;
@@ -102,7 +97,8 @@ BEGIN
   END IF;
   INSERT INTO codemint.refused_settlements AS r
     (call_id, job_id, reward_id, sqlstate, message, raised_by, has_evidence)
-  VALUES (p_call, p_job, p_reward, p_sqlstate, left(p_message, 1000), left(v_raised_by, 1000), v_is_kept)
+  VALUES (p_call, p_job, p_reward, p_sqlstate, left(p_message, 1000),
+          codemint.name_refuser(p_function), v_is_kept)
   ON CONFLICT (call_id) DO UPDATE
   SET failed_at = clock_timestamp(), failures = r.failures + 1, sqlstate = excluded.sqlstate,
       message = excluded.message, raised_by = excluded.raised_by,
@@ -116,6 +112,7 @@ CREATE OR REPLACE FUNCTION codemint.forget_refusal(p_call uuid) RETURNS void
 LANGUAGE plpgsql
 SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
+SET lock_timeout = '2s'
 AS $$
 BEGIN
   WITH gone AS (
@@ -187,6 +184,9 @@ DECLARE
 BEGIN
   IF p_raw IS NOT NULL THEN
     INSERT INTO codemint.answers (call_id, body) VALUES (p_call.id, p_raw) ON CONFLICT DO NOTHING;
+    IF NOT FOUND AND NOT EXISTS (SELECT FROM codemint.answers a WHERE a.call_id = p_call.id) THEN
+      PERFORM codemint.refuse_silence('answers');
+    END IF;
   END IF;
   v_others := ARRAY(
     SELECT s FROM unnest(p_codes) s
@@ -376,6 +376,9 @@ BEGIN
                         ELSE coalesce(c.settled_at, v_now) END,
       updated_at = v_now
   WHERE c.id = p_call.id;
+  IF NOT FOUND THEN
+    PERFORM codemint.refuse_silence('calls');
+  END IF;
 END
 $$;
 
@@ -403,10 +406,13 @@ BEGIN
   PERFORM codemint.apply_reward_effect(
     p_reward, v_landed,
     CASE WHEN v_alone THEN 'refused'
-         WHEN p_effects.reward = 'proven' AND NOT v_clean THEN 'none'
+         -- An ending that is repeated or late is older than what has happened meanwhile.
+         WHEN NOT v_landed OR p_effects.reward = 'proven' AND NOT v_clean THEN 'none'
          ELSE p_effects.reward END,
     p_ending, p_effects.jitter);
-  PERFORM codemint.watch_after(p_call, p_end, p_ending, p_empty);
+  IF p_call.outstanding = 0 THEN
+    PERFORM codemint.watch_after(p_call, p_end, p_ending, p_empty);
+  END IF;
   PERFORM codemint.apply_account_effect(
     v_landed, p_call.send_at, CASE WHEN v_alone THEN 'none' ELSE p_effects.account END, p_effects,
     CASE WHEN v_clean THEN p_call.reward_id END);
@@ -418,7 +424,7 @@ BEGIN
   END IF;
   IF p_call.outstanding > 0 AND p_ending.result = 'unsent' AND p_effects.account = 'none' THEN
     -- The worker is stopping, or was too late. The other workers need not wait for their next poll.
-    PERFORM pg_notify('codemint_jobs', '');
+    PERFORM codemint.wake('codemint_jobs', '');
   END IF;
 END
 $$;
@@ -432,9 +438,7 @@ CREATE OR REPLACE FUNCTION codemint.watch_after(
 LANGUAGE plpgsql
 AS $$
 BEGIN
-  IF p_call.outstanding > 0 THEN
-    RETURN;
-  ELSIF p_ending.result = 'in_doubt' AND p_call.state = 'absent' THEN
+  IF p_ending.result = 'in_doubt' AND p_call.state = 'absent' THEN
     PERFORM codemint.watch_reward(p_call.reward_id, p_call.id, 'late_doubt');
   ELSIF p_end.is_short AND NOT p_call.is_short THEN
     PERFORM codemint.watch_reward(p_call.reward_id, p_call.id, 'partial_call');
@@ -465,18 +469,16 @@ BEGIN
       USING ERRCODE = 'invalid_parameter_value';
   END IF;
   p_reward.in_flight := greatest(p_reward.in_flight - CASE WHEN p_landed THEN 1 ELSE 0 END, 0);
-  -- Only an ending that lands says how the reward is now. An ending that is repeated or late is
-  -- older than what has happened meanwhile.
-  IF p_effect = 'proven' AND p_landed THEN
+  IF p_effect = 'proven' THEN
     p_reward.failures := 0;
     p_reward.failing_since := NULL;
     p_reward.paused_until := NULL;
     p_reward.error_code := NULL;
     p_reward.error_message := NULL;
-  ELSIF p_effect = 'failed' AND p_landed THEN
+  ELSIF p_effect = 'failed' THEN
     p_reward.failures := p_reward.failures + 1;
     p_reward.failing_since := coalesce(p_reward.failing_since, v_now);
-  ELSIF p_effect = 'refused' AND p_landed THEN
+  ELSIF p_effect = 'refused' THEN
     p_reward.failures := p_reward.failures + 1;
     p_reward.paused_until := greatest(
       codemint.as_planned(p_reward.paused_until, p_reward.paused_for, v_now),
@@ -499,6 +501,9 @@ BEGIN
       error_code = p_reward.error_code, error_message = p_reward.error_message,
       newest_job = p_reward.newest_job, newest_call = p_reward.newest_call
   WHERE r.reward_id = p_reward.reward_id;
+  IF NOT FOUND THEN
+    PERFORM codemint.refuse_silence('rewards');
+  END IF;
 END
 $$;
 
@@ -557,6 +562,9 @@ BEGIN
      p_call.api_timeout, p_call.listing_gap, clock_timestamp(),
      clock_timestamp() + p_call.api_timeout + p_call.listing_gap)
   RETURNING * INTO v_call;
+  IF NOT FOUND THEN
+    PERFORM codemint.refuse_silence('calls');
+  END IF;
   RETURN v_call;
 END
 $$;
@@ -614,13 +622,46 @@ CREATE OR REPLACE FUNCTION codemint.store_new_codes(
 ) RETURNS boolean
 LANGUAGE plpgsql
 AS $$
+DECLARE
+  v_number integer;
 BEGIN
   INSERT INTO codemint.codes
   SELECT r.* FROM unnest(p_codes) s, LATERAL codemint.code_row(s, p_job, p_call, false) r;
+  GET DIAGNOSTICS v_number = ROW_COUNT;
+  IF v_number < cardinality(p_codes) THEN
+    PERFORM codemint.refuse_silence('codes');
+  END IF;
   RETURN true;
 EXCEPTION
   WHEN unique_violation THEN
     RETURN false;
+END
+$$;
+
+-- Rows were not written, and nobody said so: a trigger of somebody's own that returns NULL, or a rule. What was
+-- not written must not be taken for written. Without the row of the account nobody is held to a pace, so that
+-- concerns all jobs (concerns_all).
+CREATE OR REPLACE FUNCTION codemint.refuse_silence(p_table text) RETURNS void
+LANGUAGE plpgsql
+AS $$
+BEGIN
+  RAISE EXCEPTION 'a row of codemint.% was not written: % keeps rows out in silence', p_table,
+    coalesce((SELECT string_agg(s.what, ', ') FROM codemint.silencers() s WHERE s.relation = p_table),
+             'a trigger or a rule on that table')
+    USING ERRCODE = CASE WHEN p_table IN ('account', 'workers', 'healing') THEN '27CM1'
+                         ELSE 'triggered_data_change_violation' END;
+END
+$$;
+
+-- Makes sure that codes are there that were to be stored.
+CREATE OR REPLACE FUNCTION codemint.require_stored(p_codes uuid[]) RETURNS void
+LANGUAGE plpgsql
+AS $$
+BEGIN
+  IF EXISTS (SELECT FROM unnest(p_codes) AS u (id)
+             WHERE NOT EXISTS (SELECT FROM codemint.codes c WHERE c.id = u.id)) THEN
+    PERFORM codemint.refuse_silence('codes');
+  END IF;
 END
 $$;
 
@@ -662,6 +703,7 @@ BEGIN
   SELECT count(*) FILTER (WHERE NOT s.surplus), count(*) FILTER (WHERE s.surplus)
     INTO v_stored.issued, v_stored.surplus
   FROM stored s;
+  PERFORM codemint.require_stored(ARRAY(SELECT u.id FROM unnest(p_codes) u));
   v_stored.returned := codemint.take_back(
     p_job, p_call, p_reward, p_room - v_stored.issued, v_since, p_codes);
   PERFORM codemint.replace_listed(p_reward, p_codes);
@@ -697,6 +739,9 @@ BEGIN
     UPDATE codemint.codes c
     SET surplus = false, job_id = p_job, call_id = p_call
     WHERE c.id = ANY (v_returned);
+    IF NOT FOUND THEN
+      PERFORM codemint.refuse_silence('codes');
+    END IF;
   END IF;
   RETURN cardinality(v_returned);
 END
@@ -728,6 +773,30 @@ BEGIN
 END
 $$;
 
+-- What is known of a code stays so, whoever writes: a code that counts for a job stays with its job and
+-- call, and a text that an answer showed stays as it is. Only surplus may find a job later, only the text
+-- of a listing may be replaced by an answer's, and only a purge takes all of it (protocol, rule 6).
+CREATE OR REPLACE FUNCTION codemint.keep_code() RETURNS trigger
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+  RAISE EXCEPTION 'code % is known from an answer or counts for job %, and stays so', OLD.id, OLD.job_id
+    USING ERRCODE = 'integrity_constraint_violation';
+END
+$$;
+
+CREATE OR REPLACE TRIGGER keep_code
+  BEFORE UPDATE OF job_id, call_id, surplus, code, from_answer ON codemint.codes
+  FOR EACH ROW WHEN (
+    NEW.purged_at IS NULL
+    AND (NOT OLD.surplus AND (NEW.surplus OR (NEW.job_id, NEW.call_id)
+                                             IS DISTINCT FROM (OLD.job_id, OLD.call_id))
+         OR OLD.from_answer AND (NOT NEW.from_answer OR NEW.code <> OLD.code)))
+  EXECUTE FUNCTION codemint.keep_code();
+COMMENT ON TRIGGER keep_code ON codemint.codes IS
+  'Keeps a code with its job, and its text as an answer showed it.';
+
 -- Sets aside codes whose owner is not proven.
 CREATE OR REPLACE FUNCTION codemint.store_unattributed(
   p_call uuid, p_codes codemint.received_code[]
@@ -743,5 +812,19 @@ BEGIN
   FROM unnest(p_codes) s
   WHERE NOT EXISTS (SELECT FROM codemint.codes c WHERE c.id = s.id)
   ON CONFLICT (id) DO NOTHING;
+  PERFORM codemint.require_set_aside(ARRAY(SELECT s.id FROM unnest(p_codes) s));
+END
+$$;
+
+-- Makes sure that codes are known that were to be set aside.
+CREATE OR REPLACE FUNCTION codemint.require_set_aside(p_codes uuid[]) RETURNS void
+LANGUAGE plpgsql
+AS $$
+BEGIN
+  IF EXISTS (SELECT FROM unnest(p_codes) AS u (id)
+             WHERE NOT EXISTS (SELECT FROM codemint.codes c WHERE c.id = u.id)
+               AND NOT EXISTS (SELECT FROM codemint.unattributed_codes c WHERE c.id = u.id)) THEN
+    PERFORM codemint.refuse_silence('unattributed_codes');
+  END IF;
 END
 $$;

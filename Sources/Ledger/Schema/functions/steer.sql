@@ -1,6 +1,6 @@
--- Steering: what an operator does to a job, or decides about a call. An action takes effect with
--- the next claim, never in the middle of a call. A call that was claimed before is made, and its
--- codes count.
+-- Steering: what an operator does to a job, or a producer to its own (producers.sql), or decides about a call. An
+-- action takes effect with the next claim, never in the middle of a call. A call that was claimed before is made,
+-- and its codes count.
 --
 -- A function of an operator never waits for a lock for longer than two seconds, and never takes one
 -- that every claim needs: the operator's transaction may stay open for an hour. (accept_cluster locks every
@@ -21,16 +21,19 @@ SET search_path = pg_catalog, pg_temp
 SET lock_timeout = '2s'
 AS $$
 DECLARE
-  v_job codemint.jobs;
+  v_job   codemint.jobs;
+  v_table record;
 BEGIN
-  SELECT * INTO v_job FROM codemint.jobs j WHERE j.id = p_job;
   BEGIN
+    SELECT * INTO v_job FROM codemint.jobs j WHERE j.id = p_job;
     PERFORM FROM codemint.rewards r WHERE r.reward_id = v_job.reward_id FOR NO KEY UPDATE;
     PERFORM FROM codemint.jobs j WHERE j.id = p_job FOR NO KEY UPDATE;
     RAISE EXCEPTION USING ERRCODE = 'CM002';
   EXCEPTION
     WHEN lock_not_available THEN
-      PERFORM codemint.refuse_locked('job ' || p_job, codemint.job_holder(p_job));
+      SELECT h.what, h.holder INTO v_table FROM codemint.table_holders('0', true) h LIMIT 1;
+      PERFORM codemint.refuse_locked(coalesce(v_table.what, 'job ' || p_job),
+                                     coalesce(v_table.holder, codemint.job_holder(p_job)));
     WHEN SQLSTATE 'CM002' THEN
       NULL;
   END;
@@ -57,13 +60,19 @@ $$;
 
 -- Gives a job its place in the queue of its reward after an operator changed it; the job is locked and
 -- saved. If nobody has met the reward yet, or somebody is making its row, the first job of the reward
--- gets a pending placement as after an INSERT. A head of the queue that is out of date is corrected by
--- the next claim.
+-- gets a pending placement as after an INSERT. So does the job of a producer who steers it: the row of the
+-- reward is not the producer's to lock. A head of the queue that is out of date is corrected by the next claim.
 CREATE OR REPLACE FUNCTION codemint.requeue_job(p_job codemint.jobs) RETURNS void
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
+  IF NOT codemint.acts_for_all() THEN
+    INSERT INTO codemint.pending_placements (reward_id, priority, position, job_id)
+    SELECT j.reward_id, j.priority, j.queue_position, j.id
+    FROM codemint.jobs j WHERE j.id = p_job.id AND j.queue_position IS NOT NULL;
+    RETURN;
+  END IF;
   PERFORM FROM codemint.rewards r
   WHERE r.reward_id = p_job.reward_id FOR NO KEY UPDATE SKIP LOCKED;
   IF FOUND THEN
@@ -77,17 +86,18 @@ BEGIN
   WHERE p.id = ANY (ARRAY(
     SELECT s.id FROM codemint.pending_placements s WHERE s.reward_id = p_job.reward_id
     FOR UPDATE SKIP LOCKED));
-  INSERT INTO codemint.pending_placements (reward_id, priority, due_at, job_id)
-  SELECT j.reward_id, j.priority, j.next_call_at, j.id
+  INSERT INTO codemint.pending_placements (reward_id, priority, position, job_id)
+  SELECT j.reward_id, j.priority, j.queue_position, j.id
   FROM codemint.jobs j
   WHERE j.reward_id = p_job.reward_id AND j.is_new
-  ORDER BY j.priority, j.next_call_at, j.id
+  ORDER BY j.priority, j.queue_position, j.id
   LIMIT 1;
 END
 $$;
 
 -- Saves a steered job, in the place where it belongs now, and keeps the action. Returns a sentence
--- on how the job stands.
+-- on how the job stands. Whether a job is paused, and its priority, are the operators' to write: the daemon
+-- may not.
 CREATE OR REPLACE FUNCTION codemint.steer_job(
   p_job codemint.jobs, p_action text, p_note text
 ) RETURNS text
@@ -99,6 +109,9 @@ DECLARE
   v_job    codemint.jobs;
 BEGIN
   v_job := codemint.place_job(codemint.conclude_job(p_job, NULL, NULL), interval '0');
+  UPDATE codemint.jobs j
+  SET paused = v_job.paused, is_new = v_job.is_new, queue_position = v_job.queue_position
+  WHERE j.id = v_job.id AND j.paused <> v_job.paused;
   PERFORM codemint.save_job(v_job, false);
   PERFORM codemint.requeue_job(v_job);
   PERFORM codemint.keep_action(v_job, v_before, p_action, p_note);
@@ -106,8 +119,9 @@ BEGIN
 END
 $$;
 
--- Keeps an operator's action; the job has been saved. Wakes the workers, because there may be work
--- again and one of them writes the action to its log.
+-- Keeps an action; the job has been saved. Wakes the workers, because there may be work again and one of them
+-- writes the action to its log. A producer may pause and resume its job without end, so of what it did itself the
+-- latest hundred actions on a job stay. Operators' actions all stay.
 CREATE OR REPLACE FUNCTION codemint.keep_action(
   p_job codemint.jobs, p_before text, p_action text, p_note text
 ) RETURNS void
@@ -115,10 +129,14 @@ LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
-  INSERT INTO codemint.job_actions (job_id, action, note, state_before, state_after)
-  VALUES (p_job.id, p_action, nullif(btrim(p_note), ''), p_before, p_job.state);
-  PERFORM pg_notify('codemint_jobs', '');
-  PERFORM pg_notify('codemint_control', '');
+  INSERT INTO codemint.job_actions (job_id, action, note, state_before, state_after, by_producer)
+  VALUES (p_job.id, p_action, nullif(btrim(p_note), ''), p_before, p_job.state, NOT codemint.acts_for_all());
+  DELETE FROM codemint.job_actions a
+  WHERE a.job_id = p_job.id AND a.by_producer AND a.id <= (
+    SELECT o.id FROM codemint.job_actions o WHERE o.job_id = p_job.id AND o.by_producer
+    ORDER BY o.id DESC OFFSET 100 LIMIT 1);
+  PERFORM codemint.wake('codemint_jobs', '');
+  PERFORM codemint.wake('codemint_control', '');
 END
 $$;
 
@@ -173,7 +191,7 @@ SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-  v_job codemint.jobs := codemint.lock_job(p_job);
+  v_job codemint.jobs := codemint.lock_to_steer(p_job);
 BEGIN
   IF v_job.state = 'cancelled' OR v_job.ends_as = 'cancelled' THEN
     RETURN codemint.describe_job(v_job) || ': nothing was done, because it was cancelled before';
@@ -190,7 +208,7 @@ END
 $$;
 COMMENT ON FUNCTION codemint.cancel_job(bigint, text) IS
   'Stops a job for good. Codes already issued stay. The job ends when its last call has its '
-  'outcome.';
+  'outcome. Producers cancel their own jobs.';
 
 CREATE OR REPLACE FUNCTION codemint.pause_job(p_job bigint, p_note text DEFAULT NULL) RETURNS text
 LANGUAGE plpgsql
@@ -198,10 +216,14 @@ SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-  v_job codemint.jobs := codemint.lock_job(p_job);
+  v_job codemint.jobs := codemint.lock_to_steer(p_job);
 BEGIN
   IF v_job.state NOT IN ('queued', 'running') THEN
     PERFORM codemint.refuse(v_job, 'there is nothing to pause');
+  END IF;
+  IF v_job.paused AND codemint.acts_for_all() AND NOT codemint.is_paused_by_operator(v_job) THEN
+    PERFORM codemint.keep_action(v_job, v_job.state, 'pause', p_note);
+    RETURN codemint.describe_job(v_job) || ': its producer had paused it, and cannot resume it any more';
   END IF;
   IF v_job.paused THEN
     RETURN codemint.describe_job(v_job) || ': nothing was done, because it was paused before';
@@ -211,7 +233,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION codemint.pause_job(bigint, text) IS
-  'Pauses a job: it gets no new call until resume_job.';
+  'Pauses a job: it gets no new call until resume_job. Producers pause their own jobs.';
 
 CREATE OR REPLACE FUNCTION codemint.resume_job(p_job bigint, p_note text DEFAULT NULL) RETURNS text
 LANGUAGE plpgsql
@@ -219,7 +241,7 @@ SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-  v_job codemint.jobs := codemint.lock_job(p_job);
+  v_job codemint.jobs := codemint.lock_to_steer(p_job);
 BEGIN
   IF v_job.state NOT IN ('queued', 'running') THEN
     PERFORM codemint.refuse(v_job, 'there is nothing to resume');
@@ -227,12 +249,16 @@ BEGIN
   IF NOT v_job.paused THEN
     RETURN codemint.describe_job(v_job) || ': nothing was done, because it is not paused';
   END IF;
+  IF codemint.is_paused_by_operator(v_job) AND NOT codemint.acts_for_all() THEN
+    PERFORM codemint.refuse(v_job, 'an operator has paused it, and has to resume it');
+  END IF;
   v_job.paused := false;
   RETURN codemint.steer_job(v_job, 'resume', p_note);
 END
 $$;
 COMMENT ON FUNCTION codemint.resume_job(bigint, text) IS
-  'Lets a paused job proceed. A job that is held stays held: resuming resolves nothing.';
+  'Lets a paused job proceed. A job that is held stays held: resuming resolves nothing. Producers resume their own '
+  'jobs, if no operator has paused them.';
 
 -- Whether a surplus code can be one that the job asked for: it begins with the job's prefix, or the
 -- API is known not to take that prefix literally. A watch also finds codes of other jobs of the
@@ -306,8 +332,14 @@ BEGIN
   IF v_job.priority = p_priority THEN
     RETURN format('job %s has priority %s: nothing was done, because it had it before', p_job, p_priority);
   END IF;
-  v_job.priority := p_priority;
-  PERFORM codemint.save_job(v_job, false);
+  UPDATE codemint.jobs j
+  SET priority = p_priority, updated_at = clock_timestamp(),
+      queue_position = CASE WHEN j.queue_position IS NOT NULL
+                            THEN codemint.next_turn(j.created_by, p_priority::smallint, j.is_new) END
+  WHERE j.id = p_job;
+  IF NOT FOUND THEN
+    PERFORM codemint.refuse_silence('jobs');
+  END IF;
   PERFORM codemint.requeue_job(v_job);
   PERFORM codemint.keep_action(v_job, v_job.state, format('priority %s', p_priority), p_note);
   RETURN format('job %s has priority %s', p_job, p_priority);
@@ -330,7 +362,7 @@ BEGIN
   END IF;
   INSERT INTO codemint.quotas (producer, best_priority, open_jobs, codes_per_day, note)
   VALUES (p_producer, p_best_priority, p_open_jobs, p_codes_per_day, nullif(btrim(p_note), ''));
-  PERFORM pg_notify('codemint_control', '');
+  PERFORM codemint.wake('codemint_control', '');
   RETURN format('jobs that %s inserts from now on: %s, %s; for all its jobs %s', p_producer,
     coalesce('priority ' || p_best_priority || ' at best', 'any priority'),
     coalesce('at most ' || p_open_jobs || ' open at a time', 'any number'),
@@ -375,6 +407,9 @@ BEGIN
   SET resolved_by = session_user, resolved_at = clock_timestamp(), resolution = p_decision,
       resolution_note = p_note
   WHERE c.id = p_call;
+  IF NOT FOUND THEN
+    PERFORM codemint.refuse_silence('calls');
+  END IF;
   IF p_decision = 'absent' THEN
     PERFORM codemint.declare_absent(p_call);
   ELSE
@@ -382,8 +417,6 @@ BEGIN
     PERFORM codemint.adopt_call(p_call, p_call, v_found);
   END IF;
   SELECT * INTO v_job FROM codemint.jobs j WHERE j.id = v_call.job_id;
-  v_job := codemint.place_job(codemint.release_job(v_job, p_call), interval '0');
-  PERFORM codemint.save_job(v_job);
   PERFORM codemint.keep_action(v_job, v_state, 'resolve ' || p_decision, p_note);
   RETURN format('call %s is %s; job %s is %s with %s of %s codes', p_call,
     (SELECT c.state FROM codemint.calls c WHERE c.id = p_call), v_job.id, v_job.state, v_job.issued,
@@ -428,7 +461,7 @@ BEGIN
   PERFORM codemint.watch_reward(p_call.reward_id, p_call.id, 'held_call');
   UPDATE codemint.reward_watches w SET next_listing_at = clock_timestamp()
   WHERE w.reward_id = p_call.reward_id;
-  PERFORM pg_notify('codemint_jobs', '');
+  PERFORM codemint.wake('codemint_jobs', '');
   RETURN format('call %s is still held: no codes have been found for it so far. Its reward is listed '
     'again now; decide when codemint.doubts shows what was found', p_call.id);
 END
@@ -502,7 +535,7 @@ $$;
 -- not which. So this function runs with its owner's rights, and takes the id of a call and not a row
 -- that the caller makes up.
 CREATE OR REPLACE FUNCTION codemint.explain_doubt(p_call uuid, OUT codes_found bigint, OUT seen text,
-  OUT look_for text, OUT adopt_means text, OUT absent_means text)
+  OUT look_for text, OUT adopt_means text, OUT absent_means text, OUT decision text, OUT remark text)
 LANGUAGE plpgsql STABLE
 SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
@@ -523,11 +556,16 @@ BEGIN
                          WHEN v_call.http_status IS NULL THEN 'no answer came'
                          ELSE 'the answer had status ' || v_call.http_status END,
               v_call.error_code, v_call.error_message),
-    'the list ' || codemint.describe_hold(v_call.hold_reason));
+    'the list ' || codemint.describe_hold(v_call.hold_reason),
+    (SELECT 'the last listing failed: ' || r.listing_error FROM codemint.rewards r
+     WHERE r.reward_id = v_call.reward_id));
   IF v_call.held_at IS NULL THEN
     RETURN;
   END IF;
   codes_found := cardinality(codemint.unattributed_for(v_call));
+  -- Where nothing was set aside, and the list has shown all that it has, there is nothing to adopt.
+  decision := CASE WHEN codes_found = 0 AND codemint.has_seen_all(v_call.hold_reason) THEN 'absent' ELSE 'adopt' END;
+  remark := CASE decision WHEN 'absent' THEN 'if the vendor has none of its codes' ELSE 'or absent' END;
   look_for := format('codes of reward %s that were made between %s and %s%s and that codemint.codes '
     'does not have: %s', v_call.reward_id,
     to_char(v_call.created_at, 'YYYY-MM-DD HH24:MI:SS'),
@@ -551,7 +589,8 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION codemint.explain_doubt(uuid) IS
-  'Returns what is known of a call in doubt, in words, and how many codes adopt would take for it.';
+  'Returns what is known of a call in doubt, in words, and how many codes adopt would take for it. If the call is '
+  'held, decision is what the views propose, with a remark.';
 
 CREATE OR REPLACE FUNCTION codemint.track_sync(p_reward uuid) RETURNS text
 LANGUAGE plpgsql
@@ -574,7 +613,7 @@ BEGIN
   SELECT count(*) INTO v_codes
   FROM codemint.jobs j
   JOIN codemint.codes c ON c.job_id = j.id AND c.sync_status IN ('pending', 'error')
-  WHERE j.reward_id = p_reward AND j.issued + j.surplus > 0;
+  WHERE j.reward_id = p_reward AND j.has_codes;
   IF v_codes = 0 THEN
     RAISE EXCEPTION 'no code of reward % is pending or in error: there is nothing to track', p_reward
       USING ERRCODE = 'object_not_in_prerequisite_state';

@@ -41,6 +41,7 @@ CREATE OR REPLACE FUNCTION codemint.take_tracked(
 )
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
+SET lock_timeout = '2s'
 AS $$
 DECLARE
   v_now     timestamptz := clock_timestamp();
@@ -50,23 +51,27 @@ BEGIN
   IF NOT codemint.speaks_to_api(p_worker) THEN
     RETURN;
   END IF;
-  SELECT * INTO v_tracked FROM codemint.tracked_rewards t
-  WHERE t.next_pass_at <= v_now AND (t.passes > 0 OR t.next_pass_at <= v_now - p_first)
-    AND coalesce(t.worker_until, '-infinity') < v_now
-  ORDER BY t.next_pass_at, t.reward_id
-  LIMIT 1
-  FOR NO KEY UPDATE SKIP LOCKED;
-  IF NOT FOUND THEN
+  LOOP
+    SELECT * INTO v_tracked FROM codemint.tracked_rewards t
+    WHERE t.next_pass_at <= v_now AND (t.passes > 0 OR t.next_pass_at <= v_now - p_first)
+      AND coalesce(t.worker_until, '-infinity') < v_now
+      AND NOT codemint.is_refused(t.reward_id, 'sync', v_now)
+    ORDER BY t.next_pass_at, t.reward_id
+    LIMIT 1
+    FOR NO KEY UPDATE SKIP LOCKED;
+    EXIT WHEN NOT FOUND OR codemint.try_lend_tracked(v_tracked.reward_id, p_worker, v_now + p_lease);
+  END LOOP;
+  IF v_tracked.reward_id IS NULL THEN
     SELECT codemint.microseconds(v_now, min(greatest(
              t.next_pass_at + CASE WHEN t.passes = 0 THEN p_first ELSE interval '0' END,
-             t.worker_until)))
+             t.worker_until,
+             (SELECT r.retry_at FROM codemint.refused_work r
+              WHERE r.reward_id = t.reward_id AND r.work = 'sync'
+                AND codemint.is_refused(t.reward_id, 'sync', v_now)))))
       INTO wait_us
     FROM codemint.tracked_rewards t WHERE t.next_pass_at IS NOT NULL;
     RETURN;
   END IF;
-  UPDATE codemint.tracked_rewards t
-  SET worker = p_worker, worker_until = v_now + p_lease, passes = t.passes + 1
-  WHERE t.reward_id = v_tracked.reward_id;
   reward_id := v_tracked.reward_id;
   pass := v_tracked.passes + 1;
   failures := v_tracked.failures;
@@ -75,6 +80,32 @@ BEGIN
   scan_offset := v_tracked.scan_offset;
   scan_anchor := v_tracked.scan_anchor;
   scan_newest := v_tracked.scan_newest;
+END
+$$;
+
+-- Gives a tracked reward, which is locked, to a worker. Returns false if the row cannot be written; it is then
+-- left alone for a while.
+CREATE OR REPLACE FUNCTION codemint.try_lend_tracked(p_reward uuid, p_worker uuid, p_until timestamptz)
+RETURNS boolean
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+  v_context text;
+BEGIN
+  UPDATE codemint.tracked_rewards t
+  SET worker = p_worker, worker_until = p_until, passes = t.passes + 1
+  WHERE t.reward_id = p_reward;
+  IF NOT FOUND THEN
+    PERFORM codemint.refuse_silence('tracked_rewards');
+  END IF;
+  PERFORM codemint.check_now();
+  RETURN true;
+EXCEPTION
+  WHEN OTHERS THEN
+    GET STACKED DIAGNOSTICS v_context = PG_EXCEPTION_CONTEXT;
+    PERFORM codemint.note_caught(p_reward, 'sync', p_worker, SQLSTATE, SQLERRM, v_context);
+    RETURN false;
 END
 $$;
 
@@ -89,6 +120,7 @@ CREATE OR REPLACE FUNCTION codemint.sync_slot(
 )
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
+SET lock_timeout = '2s'
 AS $$
 DECLARE
   v_now  timestamptz := clock_timestamp();
@@ -100,8 +132,7 @@ BEGIN
     outcome := 'lost';
     RETURN;
   END IF;
-  IF EXISTS (SELECT FROM codemint.jobs j WHERE j.is_new)
-     OR EXISTS (SELECT FROM codemint.jobs j WHERE j.queue_position IS NOT NULL) THEN
+  IF EXISTS (SELECT FROM codemint.jobs j WHERE j.queue_position IS NOT NULL) THEN
     SELECT a.sync_slot_at + 10 * (codemint.next_slot(a, v_now)).spacing INTO v_next
     FROM codemint.account a;
     IF v_next > v_now THEN
@@ -146,6 +177,7 @@ CREATE OR REPLACE FUNCTION codemint.record_changes(
 )
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
+SET lock_timeout = '2s'
 AS $$
 DECLARE
   v_now    timestamptz := clock_timestamp();
@@ -268,6 +300,7 @@ CREATE OR REPLACE FUNCTION codemint.finish_sync_pass(
 )
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
+SET lock_timeout = '2s'
 AS $$
 DECLARE
   v_now     timestamptz := clock_timestamp();
@@ -308,6 +341,10 @@ BEGIN
       scan_newest = v_tracked.scan_newest, worker = NULL, worker_until = NULL,
       given_up_at = v_tracked.given_up_at
   WHERE t.reward_id = p_reward;
+  IF NOT FOUND THEN
+    PERFORM codemint.refuse_silence('tracked_rewards');
+  END IF;
+  PERFORM codemint.forget_refused_work(p_reward, '{sync}');
   PERFORM codemint.conclude_sync(p_reward);
 END
 $$;
@@ -336,7 +373,7 @@ BEGIN
   SELECT count(*), max(c.stored_at) INTO v_stored, v_newest
   FROM codemint.jobs j
   JOIN codemint.codes c ON c.job_id = j.id AND c.sync_status = 'pending'
-  WHERE j.reward_id = p_tracked.reward_id AND j.issued + j.surplus > 0;
+  WHERE j.reward_id = p_tracked.reward_id AND j.has_codes;
   IF v_resync.is_open THEN
     IF p_tracked.passes > 0 THEN
       next_pass_at := least(next_pass_at, v_resync.next_at,
@@ -371,7 +408,7 @@ BEGIN
   gave_up := false;
   IF NOT EXISTS (SELECT FROM codemint.jobs j
                  JOIN codemint.codes c ON c.job_id = j.id AND c.sync_status IN ('pending', 'error')
-                 WHERE j.reward_id = p_reward AND j.issued + j.surplus > 0) THEN
+                 WHERE j.reward_id = p_reward AND j.has_codes) THEN
     -- No code is pending or in error any more, so a later error has all its attempts again.
     DELETE FROM codemint.resyncs r WHERE r.reward_id = p_reward;
     RETURN;
@@ -380,7 +417,7 @@ BEGIN
     CONTINUE WHEN NOT EXISTS (
       SELECT FROM codemint.jobs j
       JOIN codemint.codes c ON c.job_id = j.id AND c.sync_status = 'error'
-      WHERE j.reward_id = p_reward AND j.issued + j.surplus > 0
+      WHERE j.reward_id = p_reward AND j.has_codes
         AND c.external_ids -> v_system ->> 'syncStatus' = 'error');
     INSERT INTO codemint.resyncs (reward_id, system, next_at) VALUES (p_reward, v_system, v_now)
     ON CONFLICT DO NOTHING;
@@ -414,6 +451,7 @@ CREATE OR REPLACE FUNCTION codemint.note_resync(
 ) RETURNS void
 LANGUAGE sql
 SET search_path = pg_catalog, pg_temp
+SET lock_timeout = '2s'
 AS $$
   UPDATE codemint.resyncs r
   SET error_message = p_failure,
@@ -452,7 +490,7 @@ DECLARE
 BEGIN
   FOR v_job IN
     SELECT j.id FROM codemint.jobs j
-    WHERE j.reward_id = p_reward AND j.issued + j.surplus > 0 AND j.sync_done_at IS NULL
+    WHERE j.reward_id = p_reward AND j.has_codes AND j.sync_done_at IS NULL
       AND j.finished_at IS NOT NULL
       AND codemint.is_sync_final(j.id, p_reward)
     ORDER BY j.id
@@ -461,7 +499,7 @@ BEGIN
     UPDATE codemint.jobs j SET sync_done_at = clock_timestamp(), updated_at = clock_timestamp()
     WHERE j.id = v_job AND j.sync_done_at IS NULL;
     IF FOUND THEN
-      PERFORM pg_notify('codemint_sync_done', v_job::text);
+      PERFORM codemint.wake('codemint_sync_done', v_job::text);
     END IF;
   END LOOP;
 END
@@ -477,7 +515,7 @@ BEGIN
     NEW.sync_done_at := NULL;
   ELSIF codemint.is_sync_final(NEW.id, NEW.reward_id) THEN
     NEW.sync_done_at := clock_timestamp();
-    PERFORM pg_notify('codemint_sync_done', NEW.id::text);
+    PERFORM codemint.wake('codemint_sync_done', NEW.id::text);
   END IF;
   RETURN NEW;
 END

@@ -3,8 +3,9 @@
 -- Who stands at the end of the queues in which these sessions wait for locks: they themselves if they wait
 -- for none. A session of codemint that has a row and waits for another is not who has to be asked to let go.
 -- The age of another login's transaction is known only to members of pg_read_all_stats; a transaction of
--- unknown age counts, else those count that have run for longer than p_least. p_prepared are transactions
--- that belong to no session any more (PREPARE TRANSACTION). what_helps is the statement that ends them.
+-- unknown age counts, else those count that have run for longer than p_least. A session that is seen to be
+-- idle has ended its transaction meanwhile. p_prepared are transactions that belong to no session any more
+-- (PREPARE TRANSACTION). what_helps is the statement that ends them.
 CREATE OR REPLACE FUNCTION codemint.root_holders(
   p_pids integer[], p_prepared xid[], p_least interval,
   OUT holder text, OUT since timestamptz, OUT what_helps text
@@ -37,12 +38,12 @@ AS $$
   )
   SELECT concat_ws(', ', coalesce(a.usename, a.backend_type), 'pid ' || s.pid,
                    nullif(a.application_name, ''), 'since ' || date_trunc('second', a.xact_start)),
-         a.xact_start, format('SELECT pg_terminate_backend(%s);', s.pid)
+         a.xact_start, format('SELECT pg_terminate_backend(%s); -- as its own login, or as a member of pg_signal_backend', s.pid)
   FROM (SELECT DISTINCT c.pid FROM chain c
         WHERE c.pid <> 0 AND NOT EXISTS (SELECT FROM chain d WHERE d.waiter = c.pid)) s
-  LEFT JOIN pg_stat_activity a ON a.pid = s.pid
+  JOIN pg_stat_activity a ON a.pid = s.pid
   WHERE s.pid <> pg_backend_pid()
-    AND coalesce(a.xact_start < statement_timestamp() - p_least, true)
+    AND coalesce(a.xact_start < statement_timestamp() - p_least, a.state IS DISTINCT FROM 'idle')
   UNION ALL
   SELECT format('the prepared transaction %L, %s, since %s', p.gid, p.owner,
                 date_trunc('second', p.prepared)),
@@ -142,11 +143,81 @@ $$;
 COMMENT ON FUNCTION codemint.lock_holders(xid, interval, bigint, uuid) IS
   'Who has locked a row, by the xmax of the row, since when, and the statement that ends it.';
 
--- Who has locked a table that claims and settlements write to, or waits for a lock that lets nobody pass:
--- LOCK TABLE, CREATE INDEX, an ALTER TABLE behind a long report. Nothing is read but the list of locks, so
--- this answers where the views wait as well.
-CREATE OR REPLACE FUNCTION codemint.table_holders(
-  p_least interval, OUT what text, OUT holder text, OUT since timestamptz, OUT what_helps text
+-- Whether policies let a role read and update every row of a table. A condition that is always true is told by what
+-- the catalogue has, and not by pg_get_expr: that may wait for the table.
+CREATE OR REPLACE FUNCTION codemint.is_shown_all(p_role oid, p_table oid) RETURNS boolean
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+  SELECT bool_and(EXISTS (
+    SELECT FROM pg_policy o
+    WHERE o.polrelid = p_table AND o.polpermissive AND o.polcmd IN ('*', k.command)
+      AND o.polqual::text LIKE '{CONST :consttype 16 %:constvalue 1 [%1%]}'
+      AND EXISTS (SELECT FROM unnest(o.polroles) AS m (role)
+                  WHERE m.role = 0 OR pg_has_role(p_role, m.role, 'USAGE'))))
+  FROM unnest('{r,w}'::"char"[]) AS k (command)
+$$;
+
+-- Tables of which the daemons do not see every row, because somebody has switched row security on. Where it hides
+-- the account nothing is claimed, and where it hides calls what is derived from them would be mended to nothing. The
+-- jobs have policies of codemint's own; if the daemons' is gone, a login of theirs that row security concerns sees no
+-- job.
+CREATE OR REPLACE FUNCTION codemint.hidden_tables() RETURNS text[]
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+  SELECT ARRAY(
+    SELECT c.relname::text
+    FROM pg_class c
+    LEFT JOIN pg_roles d ON d.rolname = 'codemint_worker'
+    WHERE c.relnamespace = 'codemint'::regnamespace AND c.relrowsecurity
+      AND CASE WHEN c.relname <> 'jobs' THEN true
+               WHEN d.oid IS NULL OR codemint.is_shown_all(d.oid, c.oid) THEN false
+               ELSE EXISTS (SELECT FROM pg_roles l
+                            WHERE l.rolcanlogin AND NOT l.rolsuper AND NOT l.rolbypassrls
+                              AND (l.oid <> c.relowner OR c.relforcerowsecurity)
+                              AND pg_has_role(l.oid, d.oid, 'USAGE') AND NOT codemint.is_shown_all(l.oid, c.oid)) END
+    ORDER BY 1)
+$$;
+
+-- What shows the daemons all rows of a hidden table again. Row security of jobs keeps producers from the jobs of
+-- others, so it stays on.
+CREATE OR REPLACE FUNCTION codemint.sight_remedy(p_table text) RETURNS text
+LANGUAGE sql IMMUTABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+  SELECT CASE p_table WHEN 'jobs' THEN 'run codemint migrate: it puts the policies of the jobs back'
+                      ELSE format('ALTER TABLE codemint.%I DISABLE ROW LEVEL SECURITY;', p_table) END
+$$;
+
+-- Refuses to work on what is not seen as it is, or cannot be written. A session that has planned a statement under a
+-- rule keeps the plan when the rule is gone, and it does nothing: workers open other sessions after this error.
+CREATE OR REPLACE FUNCTION codemint.require_sight() RETURNS void
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+  -- A daemon may have a login that the policies of the jobs do not concern.
+  v_hidden text[] := ARRAY(SELECT u.name FROM unnest(codemint.hidden_tables()) AS u (name)
+                           WHERE u.name <> 'jobs' OR row_security_active('codemint.jobs'));
+  v_rules  text := (SELECT string_agg(s.what, ', ') FROM codemint.silencers() s
+                    WHERE s.kind = 'rule' OR s.kind = 'policy' AND row_security_active('codemint.' || s.relation));
+BEGIN
+  IF cardinality(v_hidden) > 0 THEN
+    RAISE EXCEPTION 'row security is on for codemint.%, so rows are hidden', array_to_string(v_hidden, ', codemint.')
+      USING ERRCODE = 'insufficient_privilege';
+  ELSIF v_rules IS NOT NULL THEN
+    RAISE EXCEPTION '% keeps rows out in silence', v_rules USING ERRCODE = '27CM1';
+  END IF;
+END
+$$;
+
+-- Who has locked a table that INSERTs of producers, claims and settlements write to, or waits for a lock that lets
+-- nobody pass: LOCK TABLE, CREATE INDEX, an ALTER TABLE behind a long report; with p_all any table. Nothing is read
+-- but the list of locks, so this answers where the views wait as well.
+CREATE OR REPLACE FUNCTION codemint.locked_tables(
+  p_least interval, p_all boolean DEFAULT false,
+  OUT what text, OUT holder text, OUT since timestamptz, OUT what_helps text
 ) RETURNS SETOF record
 LANGUAGE sql VOLATILE
 ROWS 1
@@ -162,16 +233,46 @@ AS $$
           AND x.virtualtransaction = l.virtualtransaction
         WHERE l.locktype = 'relation' AND c.relnamespace = 'codemint'::regnamespace
           AND l.database = (SELECT d.oid FROM pg_database d WHERE d.datname = current_database())
-          AND (l.mode = 'AccessExclusiveLock' AND c.relname IN (
-                 'jobs', 'calls', 'codes', 'rewards', 'account', 'claim_turn', 'pending_placements',
-                 'cluster_identity', 'installed_code')
-               OR l.mode IN ('ShareLock', 'ShareRowExclusiveLock', 'ExclusiveLock') AND c.relname IN (
-                 'jobs', 'calls', 'codes', 'rewards', 'account', 'claim_turn', 'pending_placements'))
+          AND (l.mode IN ('AccessExclusiveLock', 'ExclusiveLock', 'ShareRowExclusiveLock', 'ShareLock')
+                 AND (p_all OR c.relname IN (
+                   'jobs', 'calls', 'codes', 'rewards', 'account', 'turns', 'pending_placements', 'unnumbered_events',
+                   'quotas', 'producer_days', 'answers', 'raw_codes', 'observed_facts'))
+               -- These are only read.
+               OR l.mode = 'AccessExclusiveLock' AND c.relname IN ('cluster_identity', 'installed_code', 'guards'))
         GROUP BY c.relname) t
   CROSS JOIN LATERAL codemint.root_holders(t.pids, t.prepared, p_least) h
 $$;
-COMMENT ON FUNCTION codemint.table_holders(interval) IS
-  'Who keeps codemint from its tables, since when, and the statement that ends it.';
+COMMENT ON FUNCTION codemint.locked_tables(interval, boolean) IS
+  'Who has locked tables that INSERTs of producers, claims and settlements need, or with p_all any, since when, and '
+  'the statement that ends it.';
+
+-- Who keeps claims and settlements from a table: whoever has locked it, or hides or keeps out its rows, or every
+-- commit.
+CREATE OR REPLACE FUNCTION codemint.table_holders(
+  p_least interval, p_all boolean DEFAULT false,
+  OUT what text, OUT holder text, OUT since timestamptz, OUT what_helps text
+) RETURNS SETOF record
+LANGUAGE sql VOLATILE
+ROWS 1
+SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $$
+  SELECT l.what, l.holder, l.since, l.what_helps FROM codemint.locked_tables(p_least, p_all) l
+  UNION ALL
+  SELECT 'the table ' || u.name, 'row security, which hides its rows', NULL,
+         codemint.sight_remedy(u.name)
+  FROM unnest(codemint.hidden_tables()) AS u (name)
+  UNION ALL
+  SELECT 'the table ' || s.relation, s.what || ', which keeps rows out in silence', NULL, s.what_helps
+  FROM codemint.silencers() s WHERE s.kind <> 'trigger'
+  UNION ALL
+  SELECT 'every commit', 'synchronous_standby_names, because no standby is connected', NULL,
+         'bring a standby back, or empty synchronous_standby_names and run SELECT pg_reload_conf();'
+  WHERE codemint.lacks_standby()
+$$;
+COMMENT ON FUNCTION codemint.table_holders(interval, boolean) IS
+  'Who keeps claims and settlements from their tables, or with p_all anybody from any, since when, and the '
+  'statement that ends it.';
 
 -- Who has locked what every claim needs: the row of the account, the row at which claims take turns, or a
 -- whole table.
@@ -187,12 +288,75 @@ AS $$
   FROM codemint.account a CROSS JOIN LATERAL codemint.lock_holders(a.xmax, p_least, NULL, NULL) h
   UNION ALL
   SELECT 'the row at which claims take turns', h.*
-  FROM codemint.claim_turn t CROSS JOIN LATERAL codemint.lock_holders(t.xmax, p_least, NULL, NULL) h
+  FROM codemint.turns t CROSS JOIN LATERAL codemint.lock_holders(t.xmax, p_least, NULL, NULL) h
+  WHERE t.turn = 'claims'
   UNION ALL
   SELECT h.what, h.holder, h.since, h.what_helps FROM codemint.table_holders(p_least) h
 $$;
 COMMENT ON FUNCTION codemint.shared_holders(interval) IS
   'Who has locked what every claim needs, since when, and the statement that ends it.';
+
+-- Who keeps the server from removing old versions of rows, once that makes claims slow: every claim writes the row
+-- of the account, and reads through all versions that somebody may still want to see. With 100,000 of them each read
+-- takes 10 ms and more, so that no claim of a fleet keeps its pace.
+CREATE OR REPLACE FUNCTION codemint.old_row_holders(
+  OUT words text, OUT since timestamptz, OUT what_helps text
+) RETURNS SETOF record
+LANGUAGE plpgsql VOLATILE
+ROWS 1
+SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+  v_dead bigint := pg_stat_get_dead_tuples('codemint.account'::regclass);
+BEGIN
+  IF v_dead < 10000 THEN
+    RETURN;
+  END IF;
+  RETURN QUERY
+  SELECT format('claims get slower, because %s old versions of the row of the account cannot be removed', v_dead)
+           || coalesce('; what keeps them longest is ' || min(h.holder), ''),
+         min(h.since), coalesce(min(h.ending), 'see whether autovacuum is on; VACUUM codemint.account;')
+  FROM (
+    SELECT o.* FROM (
+      SELECT concat_ws(', ', coalesce(a.usename, a.backend_type), 'pid ' || a.pid, nullif(a.application_name, ''),
+                       'database ' || a.datname, 'since ' || date_trunc('second', a.xact_start)) AS holder,
+             a.xact_start AS since, format('SELECT pg_terminate_backend(%s);', a.pid) AS ending,
+             age(a.backend_xmin) AS age
+      FROM pg_stat_activity a WHERE a.backend_xmin IS NOT NULL AND a.pid <> pg_backend_pid()
+      UNION ALL
+      SELECT format('the prepared transaction %L, %s, since %s', p.gid, p.owner, date_trunc('second', p.prepared)),
+             p.prepared, format('ROLLBACK PREPARED %L; -- or COMMIT PREPARED', p.gid), age(p.transaction)
+      FROM pg_prepared_xacts p
+      UNION ALL
+      SELECT format('the replication slot %I', s.slot_name), NULL,
+             format('SELECT pg_drop_replication_slot(%L); -- if nobody needs it', s.slot_name), age(s.xmin)
+      FROM pg_replication_slots s WHERE s.xmin IS NOT NULL) o
+    ORDER BY o.age DESC LIMIT 1) h;
+END
+$$;
+COMMENT ON FUNCTION codemint.old_row_holders() IS
+  'Who keeps old versions of rows from being removed, if that makes claims slow; else nothing.';
+
+-- The same in one sentence, for who has waited in vain; null if nobody has. It waits for nobody, whatever is locked.
+CREATE OR REPLACE FUNCTION codemint.name_holders() RETURNS text
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+SET lock_timeout = '100ms'
+AS $$
+DECLARE
+  v_words text := (
+    SELECT string_agg(DISTINCT format('%s is locked by %s; to end it: %s', h.what, h.holder, h.what_helps), ' ')
+    FROM codemint.table_holders('0', true) h);
+BEGIN
+  RETURN coalesce(v_words, (
+    SELECT string_agg(DISTINCT format('%s is locked by %s; to end it: %s', h.what, h.holder, h.what_helps), ' ')
+    FROM codemint.shared_holders('0') h));
+EXCEPTION
+  WHEN lock_not_available THEN
+    RETURN NULL;
+END
+$$;
 
 -- Whether a job or a reward is locked against codemint; true if neither is named. The lock that is
 -- taken to find out is given back at once. The whole table may be locked, and nobody waits for that here.
@@ -270,7 +434,7 @@ DECLARE
   -- A free worker claims a job that is due long before this has passed.
   c_moment       constant interval := interval '10 seconds';
   v_open         boolean := p_job.state IN ('queued', 'running');
-  v_is_queued    boolean := p_job.is_new OR p_job.queue_position IS NOT NULL;
+  v_is_queued    boolean := p_job.queue_position IS NOT NULL;
   -- A call that is held for lack of evidence holds only its own room. It is shown when nothing else
   -- of the job is left to do.
   v_has_held_call boolean := false;
@@ -284,6 +448,13 @@ BEGIN
   IF p_job.outstanding > 0 THEN
     v_is_unsettled := EXISTS (SELECT FROM codemint.unsettled(p_job.id, p_now));
   END IF;
+  -- A call whose lease has run out may not even get as far as being in doubt.
+  IF p_reward.closed_at IS NOT NULL OR p_reward.awaits_listing OR p_job.outstanding > 0 THEN
+    v_is_unsettled := v_is_unsettled OR EXISTS (
+      SELECT FROM codemint.refused_lately(
+        p_reward.reward_id, CASE WHEN p_reward.closed_at IS NULL AND NOT p_reward.awaits_listing
+                                 THEN '{doubt}' ELSE '{doubt,watch}'::text[] END, p_now));
+  END IF;
   RETURN CASE
     WHEN p_job.finished_at IS NOT NULL THEN 'sync'
     WHEN v_has_held_call THEN 'decision'
@@ -291,11 +462,12 @@ BEGIN
     WHEN v_open AND p_job.awaits_approval THEN 'approval'
     WHEN v_open AND p_job.paused THEN 'paused'
     WHEN v_open AND codemint.is_parked(p_job, p_now) THEN 'day'
-    WHEN v_open AND NOT v_is_queued AND p_job.next_call_at > p_now THEN 'time'
+    WHEN v_open AND NOT v_is_queued AND p_job.next_call_at > p_now THEN
+      CASE WHEN p_job.unclaimable_since IS NULL THEN 'time' ELSE 'unclaimable' END
     WHEN p_suspended THEN 'suspended'
     WHEN p_locked THEN 'locked'
-    WHEN NOT EXISTS (SELECT FROM codemint.workers w
-                     WHERE w.expires_at >= p_now AND NOT w.draining) THEN 'daemon'
+    WHEN NOT EXISTS (SELECT FROM codemint.workers w WHERE w.expires_at >= p_now AND NOT w.draining)
+         AND codemint.worked_at() IS NULL THEN 'daemon'
     WHEN v_is_unsettled THEN 'unsettled'
     WHEN p_asks THEN 'api'
     WHEN p_account.blocked_at IS NOT NULL THEN 'blocked'
@@ -313,8 +485,8 @@ BEGIN
     WHEN p_account.paused_until > p_now THEN 'pause'
     WHEN p_reward.in_flight >= p_account.max_in_flight_per_reward THEN 'reward'
     WHEN NOT codemint.may_send(p_account, p_now) THEN 'slots'
-    WHEN p_reward.passed_over_until > p_now AND p_reward.error_code = 'unclaimable'
-      THEN 'unclaimable'
+    WHEN p_job.unclaimable_since IS NOT NULL
+         OR p_reward.passed_over_until > p_now AND p_reward.error_code = 'unclaimable' THEN 'unclaimable'
     WHEN p_claimed_at > p_now - c_moment
          OR greatest(p_job.next_call_at, p_job.updated_at) > p_now - c_moment THEN 'turn'
     WHEN (codemint.next_slot(p_account, p_now)).slot > p_now THEN 'pace'
@@ -330,6 +502,61 @@ SET search_path = pg_catalog, pg_temp
 AS $$
   SELECT c.created_at FROM codemint.calls c
   WHERE c.created_at <= clock_timestamp() ORDER BY c.created_at DESC LIMIT 1
+$$;
+
+-- When a daemon last did something that its row in workers does not show: it claimed or settled a call, or renewed a
+-- lease, later than any row allows and than any daemon has stopped. Null if that is longer ago than a daemon is taken
+-- for alive without a sign. A daemon that cannot write its row works all the same.
+CREATE OR REPLACE FUNCTION codemint.worked_at() RETURNS timestamptz
+LANGUAGE sql STABLE
+SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $$
+  SELECT d.done_at
+  FROM (SELECT greatest(
+          codemint.last_claimed_at(),
+          (SELECT max(c.settled_at)
+           FROM (SELECT k.settled_at, k.resolution FROM codemint.calls k ORDER BY k.created_at DESC LIMIT 10) c
+           WHERE c.resolution IS NULL),
+          (SELECT max(c.lease_expires_at - c.lease) FROM codemint.calls c
+           WHERE c.state = 'sending' AND c.lease_expires_at > clock_timestamp())) AS done_at) d,
+       (SELECT max(w.expires_at) AS shown, coalesce(max(w.expires_at - w.seen_at), interval '15 seconds') AS lifetime
+        FROM codemint.workers w) w
+  WHERE d.done_at BETWEEN clock_timestamp() - w.lifetime AND clock_timestamp()
+    AND d.done_at > greatest(w.shown, (SELECT h.retired_at FROM codemint.healing h), '-infinity')
+$$;
+
+COMMENT ON FUNCTION codemint.worked_at() IS
+  'When a daemon whose row in workers does not show that it lives last worked, if that was lately; else null.';
+
+-- Who keeps daemons from writing their rows in workers, and the statement that ends it; nulls if nobody is known.
+CREATE OR REPLACE FUNCTION codemint.worker_holders(OUT words text, OUT what_helps text)
+LANGUAGE sql VOLATILE
+SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $$
+  SELECT string_agg(DISTINCT h.what || ' is locked by ' || h.holder, '; '), min(h.what_helps)
+  FROM (SELECT 'the row of a daemon' AS what, r.holder, r.what_helps
+        FROM codemint.workers w CROSS JOIN LATERAL codemint.lock_holders(w.xmax, '0', NULL, NULL) r
+        UNION ALL
+        SELECT t.what, t.holder, t.what_helps FROM codemint.locked_tables('0', true) t
+        WHERE t.what = 'the table workers') h
+$$;
+COMMENT ON FUNCTION codemint.worker_holders() IS
+  'Who keeps daemons from showing that they live, and the statement that ends it; nulls if nobody is known.';
+
+-- How the last request failed: the last call of all, or a probe that came after it; null if it did not. What kept
+-- calls from an answer need not be what keeps the probes from one.
+CREATE OR REPLACE FUNCTION codemint.last_failure() RETURNS text
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+  SELECT CASE WHEN a.probe_failed_at <= l.created_at THEN l.error_message
+              ELSE coalesce(a.probe_error, l.error_message) END
+  FROM codemint.account a
+  LEFT JOIN LATERAL (SELECT c.created_at, c.error_message FROM codemint.calls c
+                     WHERE c.created_at <= clock_timestamp() ORDER BY c.created_at DESC LIMIT 1) l ON true
+  LIMIT 1
 $$;
 
 -- What is known of claims if it is not known why none is made.
@@ -417,6 +644,21 @@ $$;
 COMMENT ON FUNCTION codemint.stalled_since() IS
   'Since when nothing is claimed although jobs could be, if that is a minute ago or more; else null.';
 
+-- Since when every answer that has codes is refused, if that is five seconds ago or more; else null. One of those that
+-- were settled meanwhile is among the latest calls.
+CREATE OR REPLACE FUNCTION codemint.unsettled_since() RETURNS timestamptz
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+  SELECT r.since
+  FROM (SELECT min(s.since) AS since FROM codemint.refused_settlements s
+        WHERE s.failed_at > clock_timestamp() - interval '2 minutes') r
+  WHERE r.since < clock_timestamp() - interval '5 seconds'
+    AND NOT EXISTS (SELECT FROM (SELECT k.state, k.settled_at FROM codemint.calls k
+                                 ORDER BY k.created_at DESC LIMIT 1000) c
+                    WHERE c.state = 'issued' AND c.settled_at > r.since)
+$$;
+
 -- Why nothing is done although there is work, in words for everybody; null if that is not so. The page and
 -- health checks ask this.
 CREATE OR REPLACE FUNCTION codemint.standstill() RETURNS text
@@ -432,14 +674,18 @@ AS $$
       (SELECT min(h.what || ' is locked by ' || h.holder) FROM codemint.table_holders('5 seconds') h),
       'nothing is claimed since ' || date_trunc('second', codemint.stalled_since())
         || ' although jobs are due; the daemons'' logs say more',
+      'the database refuses every answer that has codes since ' || date_trunc('second', codemint.unsettled_since())
+        || '; codemint status says why',
       codemint.fleet_question()) END
 $$;
 
--- Jobs that may stand still, up to so many, those that came first. The view waits is too much for every second,
--- so it is asked only for these. They are found by indexes however many jobs there are: jobs that run and have no
--- call out, jobs without a place, and while nobody claims anything the heads of the queues. Whatever stops all
--- jobs stops these. Of them those are returned that wait for one of the reasons, and if asked for those of which
--- somebody may have locked a row. Column rights do not reach xmax, so it runs with its owner's rights.
+-- Jobs that may stand still, up to so many, those that came first. The view waits is too much for every second, so
+-- it is asked only for these. They are found by indexes however many jobs there are: jobs that run and have no call
+-- out, jobs without a place, jobs of rewards that are closed for no doubt, and while nobody claims anything jobs
+-- whose time has come and that no heartbeat places, and the heads of the queues. Whatever stops all jobs stops
+-- these. Of them those are returned that wait for one of the reasons, and if asked for those of which somebody may
+-- have locked a row. While a transaction that has locked rows is old, ten thousand open jobs are looked at for that.
+-- Column rights do not reach xmax, so it runs with its owner's rights.
 CREATE OR REPLACE FUNCTION codemint.suspected_jobs(p_reasons text[], p_locked boolean, p_most integer)
 RETURNS bigint[]
 LANGUAGE plpgsql STABLE
@@ -448,8 +694,13 @@ SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
   v_claimed_at timestamptz := codemint.last_claimed_at();
+  v_overdue    timestamptz := clock_timestamp() - interval '10 seconds';
   v_is_idle    boolean := (v_claimed_at > clock_timestamp() - interval '10 seconds') IS NOT TRUE;
   v_asks       boolean := codemint.fleet_question() IS NOT NULL;
+  v_is_kept    boolean := p_locked AND EXISTS (
+    SELECT FROM pg_locks l JOIN pg_stat_activity a ON a.pid = l.pid
+    WHERE l.locktype = 'relation' AND l.relation IN ('codemint.jobs'::regclass, 'codemint.rewards'::regclass)
+      AND l.mode IN ('RowShareLock', 'RowExclusiveLock') AND a.xact_start < clock_timestamp() - interval '10 seconds');
   v_suspects   bigint[];
 BEGIN
   v_suspects := ARRAY(
@@ -464,14 +715,33 @@ BEGIN
        AND NOT j.is_new AND j.queue_position IS NULL AND j.next_call_at IS NULL
      LIMIT 100)
     UNION
+    (SELECT j.id FROM codemint.jobs j
+     WHERE v_is_idle AND NOT j.is_new AND j.queue_position IS NULL
+       AND j.next_call_at < v_overdue
+     ORDER BY j.next_call_at
+     LIMIT 100)
+    UNION
+    (SELECT j.id
+     FROM (SELECT w.reward_id FROM codemint.rewards w WHERE w.closed_at IS NOT NULL ORDER BY w.closed_at LIMIT 1000) r
+     JOIN codemint.jobs j ON j.reward_id = r.reward_id AND j.state IN ('queued', 'running', 'ending')
+     WHERE NOT EXISTS (SELECT FROM codemint.calls c WHERE c.reward_id = r.reward_id AND c.state = 'in_doubt')
+     LIMIT 100)
+    UNION
     (SELECT r.new_job FROM codemint.rewards r
      WHERE v_is_idle AND r.new_job IS NOT NULL AND r.closed_at IS NULL AND NOT r.awaits_listing
-     ORDER BY r.queue_priority, r.new_since, r.new_job
+     ORDER BY r.queue_priority, r.new_position, r.new_job
      LIMIT 100)
     UNION
     (SELECT p.job_id FROM codemint.pending_placements p
      WHERE v_is_idle AND p.job_id IS NOT NULL
-     ORDER BY p.priority, p.due_at, p.job_id
+     ORDER BY p.priority, p.position, p.job_id
+     LIMIT 100)
+    UNION
+    (SELECT o.id
+     FROM (SELECT j.id, j.reward_id, j.xmax AS lock FROM codemint.jobs j
+           WHERE v_is_kept AND j.state IN ('queued', 'running') LIMIT 10000) o
+     LEFT JOIN codemint.rewards r ON r.reward_id = o.reward_id
+     WHERE o.lock <> '0'::xid OR r.xmax <> '0'::xid
      LIMIT 100));
   RETURN ARRAY(
     SELECT j.id

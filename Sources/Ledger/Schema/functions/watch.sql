@@ -43,6 +43,9 @@ BEGIN
       failing_since = CASE WHEN NOT v_anew THEN w.failing_since END,
       error_message = CASE WHEN NOT v_anew THEN w.error_message END,
       ended = NULL;
+  IF NOT FOUND THEN
+    PERFORM codemint.refuse_silence('reward_watches');
+  END IF;
 END
 $$;
 
@@ -72,6 +75,7 @@ CREATE OR REPLACE FUNCTION codemint.take_watch(
 ) RETURNS SETOF record
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
+SET lock_timeout = '2s'
 AS $$
 DECLARE
   v_reward codemint.rewards;
@@ -80,18 +84,21 @@ BEGIN
   IF NOT codemint.may_list() OR NOT codemint.speaks_to_api(p_worker) THEN
     RETURN;
   END IF;
-  SELECT r.* INTO v_reward
-  FROM codemint.reward_watches w JOIN codemint.rewards r ON r.reward_id = w.reward_id
-  WHERE w.next_listing_at <= clock_timestamp() AND r.closed_at IS NULL
-    AND codemint.is_free(r, clock_timestamp())
-    AND NOT codemint.judges_anew(r.reward_id, w.next_listing_at)
-  ORDER BY w.next_listing_at, w.reward_id
-  LIMIT 1
-  FOR NO KEY UPDATE OF r SKIP LOCKED;
-  IF NOT FOUND THEN
-    RETURN;
-  END IF;
-  lent := codemint.lend_reward(v_reward, p_worker, p_lease);
+  WHILE lent.reward_id IS NULL LOOP
+    SELECT r.* INTO v_reward
+    FROM codemint.reward_watches w JOIN codemint.rewards r ON r.reward_id = w.reward_id
+    WHERE w.next_listing_at <= clock_timestamp() AND r.closed_at IS NULL
+      AND codemint.is_free(r, clock_timestamp())
+      AND NOT codemint.judges_anew(r.reward_id, w.next_listing_at)
+      AND NOT codemint.is_refused(r.reward_id, 'watch', clock_timestamp())
+    ORDER BY w.next_listing_at, w.reward_id
+    LIMIT 1
+    FOR NO KEY UPDATE OF r SKIP LOCKED;
+    IF NOT FOUND THEN
+      RETURN;
+    END IF;
+    lent := codemint.try_lend(v_reward, 'watch', p_worker, p_lease);
+  END LOOP;
   awaited := v_reward.awaits_listing;
   SELECT nullif(w.since, '-infinity'), w.next_listing_at, w.failures, w.failing_since
     INTO since, due_at, failures, failing_since
@@ -160,6 +167,7 @@ CREATE OR REPLACE FUNCTION codemint.put_off_watch(
 ) RETURNS void
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
+SET lock_timeout = '2s'
 AS $$
 DECLARE
   v_now      timestamptz := clock_timestamp();
@@ -185,6 +193,9 @@ BEGIN
       failing_since = coalesce(w.failing_since, v_now),
       error_message = p_error
   WHERE w.reward_id = p_reward;
+  IF NOT FOUND AND EXISTS (SELECT FROM codemint.reward_watches w WHERE w.reward_id = p_reward) THEN
+    PERFORM codemint.refuse_silence('reward_watches');
+  END IF;
 END
 $$;
 
@@ -206,6 +217,7 @@ CREATE OR REPLACE FUNCTION codemint.conclude_watch(
 )
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
+SET lock_timeout = '2s'
 AS $$
 DECLARE
   v_reward   codemint.rewards := codemint.lock_reward(p_reward);
@@ -248,7 +260,8 @@ BEGIN
   END IF;
   PERFORM codemint.store_raw_codes(p_reward, p_raw);
   PERFORM codemint.end_listing(v_reward);
-  PERFORM pg_notify('codemint_jobs', '');
+  PERFORM codemint.forget_refused_work(p_reward, '{watch}');
+  PERFORM codemint.wake('codemint_jobs', '');
   outcome := 'done';
 END
 $$;
@@ -338,6 +351,9 @@ BEGIN
         received = CASE c.state WHEN 'absent' THEN v_new.issued + v_new.surplus ELSE c.received END,
         is_short = v_lacks > v_new.issued + v_new.surplus, updated_at = clock_timestamp()
     WHERE c.id = v_call.id;
+    IF NOT FOUND THEN
+      PERFORM codemint.refuse_silence('calls');
+    END IF;
     issued := issued + v_new.issued;
     surplus := surplus + v_new.surplus;
     IF v_new.issued > 0 THEN
@@ -423,6 +439,9 @@ BEGIN
        least(cardinality(p_codes) - v_first + 1, 500), 'adopted', 0, p_worker, '0', '0', '0',
        clock_timestamp(), least(cardinality(p_codes) - v_first + 1, 500), clock_timestamp())
     RETURNING * INTO v_call;
+    IF NOT FOUND THEN
+      PERFORM codemint.refuse_silence('calls');
+    END IF;
     v_issued := v_issued + (
       SELECT c.issued
       FROM codemint.credit_call(
@@ -492,6 +511,11 @@ BEGIN
         FROM codemint.reward_watches o) n
   WHERE w.reward_id = p_reward.reward_id AND n.reward_id = w.reward_id
     AND w.next_listing_at IS NOT NULL;
+  IF NOT FOUND AND EXISTS (SELECT FROM codemint.reward_watches w
+                           WHERE w.reward_id = p_reward.reward_id AND w.next_listing_at IS NOT NULL) THEN
+    -- It would be listed again and again.
+    PERFORM codemint.refuse_silence('reward_watches');
+  END IF;
   UPDATE codemint.calls c SET is_short = false
   WHERE c.reward_id = p_reward.reward_id AND c.is_short AND c.state IN ('issued', 'adopted')
     AND EXISTS (SELECT FROM codemint.reward_watches w

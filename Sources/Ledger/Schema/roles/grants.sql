@@ -21,16 +21,21 @@ GRANT USAGE ON SCHEMA codemint
 -- in the rows of others (my_jobs).
 GRANT INSERT (reward_id, count, prefix, priority, run_at, dedupe_key, metadata), SELECT (id)
   ON codemint.jobs TO codemint_producer;
-GRANT SELECT ON codemint.my_jobs, codemint.my_codes, codemint.my_events, codemint.account_status
+GRANT SELECT ON codemint.my_jobs, codemint.my_codes, codemint.my_events, codemint.my_waits, codemint.account_status
+  TO codemint_producer;
+-- These know who calls them, and show a producer nothing of the jobs of others.
+GRANT EXECUTE
+  ON FUNCTION codemint.cancel_job(bigint, text), codemint.pause_job(bigint, text), codemint.resume_job(bigint, text),
+     codemint.own_waits(), codemint.check_job(uuid, integer, text, integer, text, timestamptz, jsonb)
   TO codemint_producer;
 -- Views call these functions. A function in a view runs with the rights of the role that reads the
 -- view.
 GRANT EXECUTE
   ON FUNCTION codemint.current_pace(codemint.account, timestamptz),
-     codemint.describe_failures(codemint.account), codemint.stalled_since(),
+     codemint.describe_failures(codemint.account), codemint.stalled_since(), codemint.worked_at(),
      codemint.codes_left(codemint.account, timestamptz), codemint.day_of(timestamptz),
-     codemint.fleet_question(), codemint.approve_above(),
-     codemint.time_until_done(smallint, boolean, timestamptz, bigint, integer, timestamptz)
+     codemint.fleet_question(), codemint.approve_above(), codemint.is_stand_in(text),
+     codemint.time_until_done(smallint, text, boolean, bigint, bigint, integer, timestamptz)
   TO codemint_producer, codemint_operator, codemint_reader, codemint_worker;
 GRANT EXECUTE
   ON FUNCTION codemint.error_class(text), codemint.may_send(codemint.account, timestamptz),
@@ -38,9 +43,15 @@ GRANT EXECUTE
                              boolean, timestamptz, timestamptz),
      codemint.is_parked(codemint.jobs, timestamptz), codemint.day_end(timestamptz),
      codemint.describe_day(codemint.jobs, codemint.account, timestamptz),
-     codemint.next_slot(codemint.account, timestamptz), codemint.last_claimed_at(),
+     codemint.describe_approval(codemint.jobs, boolean), codemint.guard_at(text, timestamptz),
+     codemint.setter_words(text, timestamptz, text),
+     codemint.next_slot(codemint.account, timestamptz), codemint.last_claimed_at(), codemint.last_failure(),
      codemint.as_planned(timestamptz, interval, timestamptz),
-     codemint.describe_claims(timestamptz), codemint.unsettled(bigint, timestamptz)
+     codemint.describe_claims(timestamptz), codemint.unsettled(bigint, timestamptz),
+     codemint.name_holders(), codemint.hidden_tables(), codemint.is_shown_all(oid, oid),
+     codemint.sight_remedy(text), codemint.silencers(), codemint.unnumbered_since(),
+     codemint.lacks_standby(), codemint.describe_pace(codemint.account, timestamptz),
+     codemint.refused_lately(uuid, text[], timestamptz), codemint.describe_refused(codemint.refused_work)
   TO codemint_operator;
 
 -- Readers: codes, and the jobs that they belong to.
@@ -58,18 +69,20 @@ GRANT INSERT
      codemint.unattributed_codes, codemint.answers, codemint.raw_codes,
      codemint.pending_placements, codemint.tracked_rewards, codemint.resyncs,
      codemint.listed_codes, codemint.observed_facts, codemint.refused_settlements,
-     codemint.producer_days, codemint.line_pace, codemint.line_classes, codemint.line_marks
+     codemint.refused_work, codemint.producer_days, codemint.line_pace, codemint.line_classes, codemint.line_marks,
+     codemint.webhooks, codemint.webhook_deliveries
   TO codemint_worker;
 GRANT INSERT (url, note) ON codemint.api_acceptances TO codemint_worker;
+GRANT INSERT (api) ON codemint.stand_ins TO codemint_worker;
 GRANT INSERT
   (id, job_id, reward_id, prefix, size, state, outstanding, worker, lease, api_timeout, listing_gap,
    lease_expires_at, effective_until, send_at, received, settled_at)
   ON codemint.calls TO codemint_worker;
 GRANT DELETE
   ON codemint.pending_placements, codemint.resyncs, codemint.workers, codemint.listed_codes,
-     codemint.observed_facts, codemint.line_pace, codemint.line_classes, codemint.line_marks
+     codemint.observed_facts, codemint.refused_work, codemint.line_pace, codemint.line_classes,
+     codemint.line_marks, codemint.webhooks, codemint.webhook_deliveries
   TO codemint_worker;
-GRANT USAGE ON SEQUENCE codemint.queue_positions TO codemint_worker;
 
 -- The daemon never changes what a producer asked for, or which code an id names. Nor does it change
 -- what an operator set, accepted or decided, and who that was. It may write the text of a code: an
@@ -86,8 +99,8 @@ BEGIN
     WHERE c.relnamespace = 'codemint'::regnamespace
       AND CASE c.relname
             WHEN 'jobs' THEN a.attname NOT IN (
-              'id', 'reward_id', 'count', 'prefix', 'run_at', 'dedupe_key', 'metadata',
-              'created_by', 'created_at', 'awaits_approval')
+              'id', 'reward_id', 'count', 'prefix', 'priority', 'run_at', 'dedupe_key', 'metadata',
+              'paused', 'created_by', 'created_at', 'awaits_approval')
             WHEN 'calls' THEN a.attname NOT IN (
               'id', 'job_id', 'reward_id', 'prefix', 'size', 'worker', 'api_timeout', 'listing_gap',
               'created_at', 'resolution', 'resolved_by', 'resolved_at', 'resolution_note')
@@ -95,18 +108,22 @@ BEGIN
               'id', 'reward_id', 'stored_at', 'purged_at')
             WHEN 'account' THEN a.attname <> 'only_row'
             WHEN 'api_clock' THEN a.attname <> 'only_row'
-            WHEN 'claim_turn' THEN a.attname = 'salt'
+            -- For locks; nothing is ever written.
+            WHEN 'turns' THEN true
             WHEN 'cluster_identity' THEN a.attname <> 'only_row' AND a.attname !~ '^accepted_'
             WHEN 'healing' THEN a.attname <> 'only_row'
             WHEN 'producer_days' THEN a.attname <> 'producer'
             -- For locks that skip what somebody else has locked; nothing is ever written.
-            WHEN 'pending_placements' THEN a.attname = 'due_at'
+            WHEN 'pending_placements' THEN a.attname = 'position'
             WHEN 'refused_settlements' THEN a.attname NOT IN ('call_id', 'job_id', 'reward_id', 'since')
+            WHEN 'refused_work' THEN a.attname NOT IN ('reward_id', 'work', 'since')
             WHEN 'retention_progress' THEN a.attname <> 'only_row'
             WHEN 'observed_facts' THEN a.attname NOT IN ('fact', 'subject')
             WHEN 'unattributed_codes' THEN a.attname IN ('call_id', 'found_at')
             WHEN 'job_actions' THEN a.attname = 'told_at'
             WHEN 'rewards' THEN a.attname <> 'reward_id'
+            WHEN 'webhooks' THEN a.attname NOT IN ('name', 'created_at')
+            WHEN 'webhook_deliveries' THEN a.attname NOT IN ('event_id', 'webhook', 'job_id')
             WHEN 'workers' THEN a.attname <> 'id'
             WHEN 'reward_watches' THEN a.attname <> 'reward_id'
             WHEN 'tracked_rewards' THEN a.attname <> 'reward_id'
@@ -120,7 +137,8 @@ END
 $$;
 
 -- Operators: everything except the codes themselves. These are in the columns `code`, in bodies
--- that are kept byte for byte, and in `external_ids`, where the errors of other systems quote them.
+-- that are kept byte for byte, and in `external_ids`, where the errors of other systems quote them. The
+-- `status` of a code is a text that the API chooses, and nobody knows what it writes there one day.
 DO $$
 DECLARE
   v_table   record;
@@ -129,7 +147,7 @@ BEGIN
   FOR v_table IN
     SELECT c.oid::regclass AS name, c.relkind = 'v' AS is_view,
            string_agg(quote_ident(a.attname), ', ' ORDER BY a.attnum)
-             FILTER (WHERE a.attname NOT IN ('code', 'external_ids')
+             FILTER (WHERE a.attname NOT IN ('code', 'status', 'external_ids')
                              AND a.atttypid <> 'bytea'::regtype) AS columns
     FROM pg_class c
     JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
@@ -142,7 +160,7 @@ BEGIN
     SELECT p.oid::regprocedure AS name,
            CASE WHEN p.prosecdef AND p.proname NOT IN
                   ('forget_calls', 'forget_events', 'forget_refusal', 'forget_set_aside', 'number_events',
-                   'restore_single_rows')
+                   'restore_rows', 'skip_event_numbers')
                 THEN 'codemint_operator' ELSE 'codemint_worker' END AS role
     FROM pg_proc p
     WHERE p.pronamespace = 'codemint'::regnamespace AND p.prorettype <> 'trigger'::regtype
@@ -153,31 +171,47 @@ END
 $$;
 GRANT EXECUTE
   ON FUNCTION codemint.time_words(timestamptz), codemint.count_words(bigint, text, text),
-     codemint.fleet_needs(), codemint.job_needs(), codemint.reward_needs(),
-     codemint.find_needs(), codemint.count_jobs(), codemint.passing_trouble(codemint.account), codemint.judge()
+     codemint.daemon_needs(), codemint.fleet_needs(), codemint.job_needs(), codemint.reward_needs(),
+     codemint.webhook_needs(), codemint.find_needs(), codemint.count_jobs(), codemint.passing_trouble(codemint.account),
+     codemint.trouble_of_some(), codemint.count_failed(), codemint.judge()
   TO codemint_operator;
 GRANT EXECUTE ON FUNCTION codemint.explain_doubt(uuid),
                           codemint.lock_holders(xid, interval, bigint, uuid),
                           codemint.root_holders(integer[], xid[], interval),
-                          codemint.table_holders(interval), codemint.shared_holders(interval),
-                          codemint.suspected_jobs(text[], boolean, integer), codemint.asked_purchase()
+                          codemint.table_holders(interval, boolean), codemint.shared_holders(interval),
+                          codemint.locked_tables(interval, boolean),
+                          codemint.suspected_jobs(text[], boolean, integer), codemint.asked_purchase(),
+                          codemint.unread_holders(), codemint.old_row_holders(), codemint.worker_holders()
   TO codemint_worker;
 
--- A producer sees its own rows of jobs; other roles that may read the table see all rows. This is
--- done only once, because it locks the table against all others.
+-- A producer sees its own rows of jobs; other roles that may read the table see all rows. A policy is made only if
+-- it is not there as it should be, because that locks the table against all others.
 DO $$
+DECLARE
+  v_policy record;
 BEGIN
-  IF EXISTS (SELECT FROM pg_policies p WHERE p.schemaname = 'codemint' AND p.tablename = 'jobs') THEN
-    RETURN;
+  FOR v_policy IN
+    SELECT w.*
+    FROM (VALUES
+      ('a producer inserts in its own name', 'INSERT', 'codemint_producer', NULL, '(created_by = CURRENT_USER)'),
+      ('a producer sees its own jobs', 'SELECT', 'codemint_producer', '(created_by = CURRENT_USER)', NULL),
+      ('operators and readers see every job', 'SELECT', 'codemint_operator, codemint_reader', 'true', NULL),
+      ('the daemon works on every job', 'ALL', 'codemint_worker', 'true', 'true'))
+      AS w (name, command, roles, shown, written)
+    WHERE NOT EXISTS (
+      SELECT FROM pg_policies p
+      WHERE p.schemaname = 'codemint' AND p.tablename = 'jobs' AND p.policyname = w.name
+        AND p.permissive = 'PERMISSIVE' AND p.cmd = w.command AND array_to_string(p.roles, ', ') = w.roles
+        AND (p.qual, p.with_check) IS NOT DISTINCT FROM (w.shown, w.written))
+  LOOP
+    IF EXISTS (SELECT FROM pg_policy o WHERE o.polrelid = 'codemint.jobs'::regclass AND o.polname = v_policy.name) THEN
+      EXECUTE format('DROP POLICY %I ON codemint.jobs', v_policy.name);
+    END IF;
+    EXECUTE format('CREATE POLICY %I ON codemint.jobs FOR %s TO %s', v_policy.name, v_policy.command, v_policy.roles)
+      || coalesce(' USING (' || v_policy.shown || ')', '') || coalesce(' WITH CHECK (' || v_policy.written || ')', '');
+  END LOOP;
+  IF NOT (SELECT c.relrowsecurity FROM pg_class c WHERE c.oid = 'codemint.jobs'::regclass) THEN
+    ALTER TABLE codemint.jobs ENABLE ROW LEVEL SECURITY;
   END IF;
-  CREATE POLICY "a producer inserts in its own name" ON codemint.jobs
-    FOR INSERT TO codemint_producer WITH CHECK (created_by = current_user);
-  CREATE POLICY "a producer sees its own jobs" ON codemint.jobs
-    FOR SELECT TO codemint_producer USING (created_by = current_user);
-  CREATE POLICY "operators and readers see every job" ON codemint.jobs
-    FOR SELECT TO codemint_operator, codemint_reader USING (true);
-  CREATE POLICY "the daemon works on every job" ON codemint.jobs
-    FOR ALL TO codemint_worker USING (true) WITH CHECK (true);
-  ALTER TABLE codemint.jobs ENABLE ROW LEVEL SECURITY;
 END
 $$;

@@ -6,10 +6,6 @@
 COMMENT ON SCHEMA codemint IS
   'codemint provisions reward codes in bulk: insert into jobs, read codes, watch job_status.';
 
-CREATE SEQUENCE codemint.queue_positions AS bigint;
-COMMENT ON SEQUENCE codemint.queue_positions IS
-  'Places in the queue: see codemint.jobs.queue_position.';
-
 CREATE TABLE codemint.jobs (
   id            bigint      GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
   reward_id     uuid        NOT NULL,
@@ -30,6 +26,7 @@ CREATE TABLE codemint.jobs (
   error_code    text,
   error_message text,
   next_call_at  timestamptz,
+  unclaimable_since timestamptz,
   created_by    text        NOT NULL DEFAULT current_user,
   created_at    timestamptz NOT NULL DEFAULT clock_timestamp(),
   started_at    timestamptz,
@@ -41,6 +38,7 @@ CREATE TABLE codemint.jobs (
   answers_without_progress integer NOT NULL DEFAULT 0,
   sync_done_at  timestamptz,
   api           text,
+  has_codes     boolean     NOT NULL GENERATED ALWAYS AS (issued + surplus > 0) STORED,
 
   CONSTRAINT "count must be from 1 to 1000000"
     CHECK (count BETWEEN 1 AND 1000000),
@@ -80,13 +78,19 @@ CREATE TABLE codemint.jobs (
     CHECK (NOT is_new AND queue_position IS NULL
            OR (state IN ('queued', 'running') AND NOT paused AND NOT held AND NOT awaits_approval
                AND issued + outstanding < count)),
-  CONSTRAINT "a job in the queue is new or has a place"
-    CHECK (NOT is_new OR queue_position IS NULL)
+  CONSTRAINT "a new job has a place in the queue"
+    CHECK (NOT is_new OR queue_position IS NOT NULL)
 );
 
+-- No index has a counter in it, not in its condition either: an answer changes the counters and, while
+-- its job goes on, nothing else. So Postgres writes no index entry for it (a heap-only tuple).
+
 -- The queue of each reward; functions/queue.sql says in what order it is served.
-CREATE INDEX jobs_new ON codemint.jobs (reward_id, priority, next_call_at, id) WHERE is_new;
-CREATE INDEX jobs_queue ON codemint.jobs (reward_id, priority, queue_position)
+CREATE INDEX jobs_new ON codemint.jobs (reward_id, priority, queue_position, id) WHERE is_new;
+CREATE INDEX jobs_queue ON codemint.jobs (reward_id, priority, queue_position, id)
+  WHERE queue_position IS NOT NULL AND NOT is_new;
+-- The last place of each producer (next_turn).
+CREATE INDEX jobs_turns ON codemint.jobs (created_by, priority, is_new, queue_position)
   WHERE queue_position IS NOT NULL;
 -- Jobs whose time has yet to come (run_at, a pause).
 CREATE INDEX jobs_waiting ON codemint.jobs (next_call_at)
@@ -94,11 +98,12 @@ CREATE INDEX jobs_waiting ON codemint.jobs (next_call_at)
 -- Jobs that wait although their run_at has come, because answers brought nothing.
 CREATE INDEX jobs_without_progress ON codemint.jobs (next_call_at)
   WHERE next_call_at > run_at AND NOT is_new AND queue_position IS NULL;
--- Jobs that could take a call and have no place. There are none, unless somebody wrote to the table.
+-- Open jobs without a place: those whose last codes have been asked for. One that could take a call is
+-- misplaced, and there is none, unless somebody wrote to the table.
 CREATE INDEX jobs_misplaced ON codemint.jobs (id)
   WHERE state IN ('queued', 'running') AND NOT paused AND NOT held AND NOT awaits_approval
-    AND issued + outstanding < count
     AND NOT is_new AND queue_position IS NULL AND next_call_at IS NULL;
+CREATE INDEX jobs_unclaimable ON codemint.jobs (id) WHERE unclaimable_since IS NOT NULL AND finished_at IS NULL;
 CREATE INDEX jobs_open_by_reward ON codemint.jobs (reward_id)
   WHERE state IN ('queued', 'running', 'ending');
 -- The open jobs of a producer are counted if the producer has a quota.
@@ -113,7 +118,7 @@ CREATE INDEX jobs_finished ON codemint.jobs (finished_at, id) WHERE finished_at 
 -- The codes of a reward are found by the reward's jobs (codes_by_job), so that storing a code needs
 -- no index entry more. A job enters this index with its first code: an index of all jobs would make
 -- an INSERT 5 % slower.
-CREATE INDEX jobs_with_codes ON codemint.jobs (reward_id) WHERE issued + surplus > 0;
+CREATE INDEX jobs_with_codes ON codemint.jobs (reward_id) WHERE has_codes;
 
 COMMENT ON SEQUENCE codemint.jobs_id_seq IS 'Numbers of jobs.';
 COMMENT ON TABLE codemint.jobs IS
@@ -133,7 +138,7 @@ COMMENT ON COLUMN codemint.jobs.metadata IS
 COMMENT ON COLUMN codemint.jobs.state IS
   'queued, running, ending (waits for outstanding calls), completed, failed or cancelled.';
 COMMENT ON COLUMN codemint.jobs.paused IS
-  'Whether an operator paused the job: it gets no new call.';
+  'Whether somebody paused the job, its producer or an operator: it gets no new call.';
 COMMENT ON COLUMN codemint.jobs.held IS
   'Whether the job waits for an operator''s decision; see codemint.waits.';
 COMMENT ON COLUMN codemint.jobs.awaits_approval IS
@@ -146,9 +151,11 @@ COMMENT ON COLUMN codemint.jobs.surplus IS
 COMMENT ON COLUMN codemint.jobs.error_code IS
   'Why the job failed, was cancelled or is held: the API''s own code, or codemint''s.';
 COMMENT ON COLUMN codemint.jobs.error_message IS
-  'The message that goes with error_code. (code) stands in place of what may be a code.';
+  'The message that goes with error_code. (hidden) stands in place of what could be a code.';
 COMMENT ON COLUMN codemint.jobs.next_call_at IS
   'When the next call may be claimed; null if the job needs no call.';
+COMMENT ON COLUMN codemint.jobs.unclaimable_since IS
+  'Since when the database refuses to make a call of the job; null if it does not.';
 COMMENT ON COLUMN codemint.jobs.created_by IS 'The role that inserted the job.';
 COMMENT ON COLUMN codemint.jobs.created_at IS 'When the job was inserted.';
 COMMENT ON COLUMN codemint.jobs.started_at IS 'When the first call of the job was claimed.';
@@ -158,16 +165,16 @@ COMMENT ON COLUMN codemint.jobs.updated_at IS 'When codemint last wrote to the r
 COMMENT ON COLUMN codemint.jobs.ends_as IS
   'The state that an ending job will have, failed or cancelled; else null.';
 COMMENT ON COLUMN codemint.jobs.is_new IS
-  'Whether the job is in the queue and has had no call since it became due. New jobs are served in '
-  'the order of next_call_at.';
+  'Whether the job is in the queue and has had no call since it became due.';
 COMMENT ON COLUMN codemint.jobs.queue_position IS
-  'The place in the queue that the job got with its last call; null if the job is new or not in '
-  'the queue.';
+  'The place in the queue, among the new jobs or among the others; null if the job is not in the queue. '
+  'The places of one producer follow each other, and those of another begin where the queue is served.';
 COMMENT ON COLUMN codemint.jobs.answers_without_progress IS
   'How many answers in a row had no new code.';
 COMMENT ON COLUMN codemint.jobs.sync_done_at IS
   'When the job had ended and none of its codes waited for another system any more.';
 
+COMMENT ON COLUMN codemint.jobs.has_codes IS 'Whether a code is stored that is the job''s, surplus or not.';
 COMMENT ON COLUMN codemint.jobs.api IS
   'The base URL of the API that the first call of the job was claimed for. All codes of the job are of it.';
 
@@ -195,6 +202,7 @@ CREATE TABLE codemint.calls (
   settled_at       timestamptz,
   updated_at       timestamptz NOT NULL DEFAULT clock_timestamp(),
   held_at          timestamptz,
+  judged_at        timestamptz,
   hold_reason      text,
   held_with        uuid,
   resolution       text,
@@ -262,8 +270,8 @@ COMMENT ON COLUMN codemint.calls.http_status IS
 COMMENT ON COLUMN codemint.calls.error_code IS
   'Why the call made no codes, or why its outcome is unknown: the API''s own code, or codemint''s.';
 COMMENT ON COLUMN codemint.calls.error_message IS
-  'The message that goes with error_code, at most 2000 characters. (code) stands in place of what '
-  'may be a code.';
+  'The message that goes with error_code, at most 2000 characters. (hidden) stands in place of what '
+  'could be a code.';
 COMMENT ON COLUMN codemint.calls.received IS
   'How many items the answer had, nulls and doubles included.';
 COMMENT ON COLUMN codemint.calls.duration_ms IS
@@ -273,7 +281,9 @@ COMMENT ON COLUMN codemint.calls.settled_at IS
   'When the outcome was recorded; null while the call is sending or in doubt.';
 COMMENT ON COLUMN codemint.calls.updated_at IS 'When codemint last wrote to the row.';
 COMMENT ON COLUMN codemint.calls.held_at IS
-  'Since when the call waits for a person, because listing could not decide what it did.';
+  'Since when the call waits for a person, because listing could not decide what it did; the same if it is judged '
+  'anew and held again.';
+COMMENT ON COLUMN codemint.calls.judged_at IS 'When the call was last judged, and held.';
 COMMENT ON COLUMN codemint.calls.hold_reason IS
   'Why listing could not decide the call; docs/sql.md explains each reason.';
 COMMENT ON COLUMN codemint.calls.held_with IS
@@ -355,9 +365,10 @@ CREATE TABLE codemint.rewards (
   awaits_listing        boolean     NOT NULL DEFAULT false,
   in_flight             integer     NOT NULL DEFAULT 0,
   queue_priority        smallint,
-  new_since             timestamptz,
+  new_position          bigint,
   new_job               bigint,
   queue_head            bigint,
+  queue_job             bigint,
   failures              integer     NOT NULL DEFAULT 0,
   failing_since         timestamptz,
   paused_until          timestamptz,
@@ -373,6 +384,7 @@ CREATE TABLE codemint.rewards (
   listing               uuid,
   undecided_since       timestamptz,
   undecided_for         interval    NOT NULL DEFAULT '0',
+  listing_error         text,
   newest_job            bigint,
   newest_call           uuid,
   created_at            timestamptz NOT NULL DEFAULT clock_timestamp(),
@@ -381,9 +393,9 @@ CREATE TABLE codemint.rewards (
 );
 
 -- The heads of the queues, in the order in which they are served.
-CREATE INDEX rewards_new ON codemint.rewards (queue_priority, new_since, new_job)
+CREATE INDEX rewards_new ON codemint.rewards (queue_priority, new_position, new_job)
   WHERE new_job IS NOT NULL AND closed_at IS NULL AND NOT awaits_listing;
-CREATE INDEX rewards_queue ON codemint.rewards (queue_priority, queue_head)
+CREATE INDEX rewards_queue ON codemint.rewards (queue_priority, queue_head, queue_job)
   WHERE queue_head IS NOT NULL AND closed_at IS NULL AND NOT awaits_listing;
 CREATE INDEX rewards_paused ON codemint.rewards (paused_until) WHERE closed_at IS NULL;
 CREATE INDEX rewards_passed_over ON codemint.rewards (passed_over_until)
@@ -399,11 +411,12 @@ COMMENT ON COLUMN codemint.rewards.awaits_listing IS
   'Whether no call is claimed before the reward has been listed: after a failover or a restore.';
 COMMENT ON COLUMN codemint.rewards.in_flight IS 'How many calls of the reward are sending.';
 COMMENT ON COLUMN codemint.rewards.queue_priority IS 'The best priority in the reward''s queue.';
-COMMENT ON COLUMN codemint.rewards.new_since IS
-  'Since when the first new job of that priority has waited.';
+COMMENT ON COLUMN codemint.rewards.new_position IS
+  'The place of the first new job of that priority.';
 COMMENT ON COLUMN codemint.rewards.new_job IS 'The first new job of that priority.';
 COMMENT ON COLUMN codemint.rewards.queue_head IS
-  'The first queue_position of that priority in the reward''s queue.';
+  'The first place of that priority among the jobs that are not new.';
+COMMENT ON COLUMN codemint.rewards.queue_job IS 'The job that has that place.';
 COMMENT ON COLUMN codemint.rewards.failures IS
   'How many calls of the reward in a row were refused (403) or failed (5xx).';
 COMMENT ON COLUMN codemint.rewards.failing_since IS
@@ -431,6 +444,8 @@ COMMENT ON COLUMN codemint.rewards.undecided_since IS
 COMMENT ON COLUMN codemint.rewards.undecided_for IS
   'How long that has lasted, without the time in which nobody could ask the API. After 15 minutes '
   'the calls are held.';
+COMMENT ON COLUMN codemint.rewards.listing_error IS
+  'Why the last listing of the reward failed; null if it did not, or if there was none.';
 COMMENT ON COLUMN codemint.rewards.newest_job IS
   'The job of newest_call.';
 COMMENT ON COLUMN codemint.rewards.newest_call IS
@@ -505,6 +520,7 @@ CREATE TABLE codemint.account (
   pace_at                  timestamptz,
   pace_reason              text,
   new_job_last             boolean          NOT NULL DEFAULT false,
+  turns                    bigint[]         NOT NULL DEFAULT array_fill(0::bigint, ARRAY[20]),
   failures                 integer          NOT NULL DEFAULT 0,
   failed_at                timestamptz,
   proven_at                timestamptz,
@@ -517,6 +533,8 @@ CREATE TABLE codemint.account (
   blocked_code             text,
   blocked_message          text,
   probe_at                 timestamptz,
+  probe_failed_at          timestamptz,
+  probe_error              text,
   upgrading_until          timestamptz,
   api                      text,
   api_accepted_at          timestamptz,
@@ -556,8 +574,10 @@ COMMENT ON COLUMN codemint.account.pace_reason IS
   'Why: throttled (a 429), announced (the API said how much is left) or recovering (after an '
   'outage).';
 COMMENT ON COLUMN codemint.account.new_job_last IS
-  'Whether the last call was for a new job. The next call is then for a job that has a '
-  'queue_position.';
+  'Whether the last call was for a new job. The next call is then for a job that is not new.';
+COMMENT ON COLUMN codemint.account.turns IS
+  'How far the queue has been served: the highest queue_position that a call was made for, of new jobs of '
+  'the priorities 0 to 9, then of the others.';
 COMMENT ON COLUMN codemint.account.failures IS
   'Failures of the API in a row. While there are any, one call goes out at a time.';
 COMMENT ON COLUMN codemint.account.failed_at IS
@@ -578,6 +598,9 @@ COMMENT ON COLUMN codemint.account.blocked_at IS
 COMMENT ON COLUMN codemint.account.blocked_code IS 'The API''s code for refusing the key.';
 COMMENT ON COLUMN codemint.account.blocked_message IS 'The message that goes with blocked_code.';
 COMMENT ON COLUMN codemint.account.probe_at IS 'When GET /v1/team is asked next.';
+COMMENT ON COLUMN codemint.account.probe_failed_at IS
+  'When GET /v1/team last could not be asked; null if the last time it was answered.';
+COMMENT ON COLUMN codemint.account.probe_error IS 'Why it could not be asked then.';
 COMMENT ON COLUMN codemint.account.upgrading_until IS
   'Until then no call is claimed: codemint migrate waits for calls in flight before it replaces '
   'the functions.';
@@ -593,34 +616,31 @@ COMMENT ON COLUMN codemint.account.day IS
 COMMENT ON COLUMN codemint.account.day_codes IS
   'How many codes calls asked for that were claimed that day, without calls that were unsent or rejected.';
 
--- A note of the operators, which heartbeats put in force. set_limits does not write to the account:
--- every claim needs that row, and an operator's transaction may stay open.
+-- Notes of the operators: heartbeats put the newest in force. set_limits does not write to the account:
+-- every claim needs that row, and an operator's transaction may stay open. Rows are added and never
+-- changed, so limits that were taken back leave a name too.
 CREATE TABLE codemint.operator_limits (
-  only_row                 boolean          PRIMARY KEY DEFAULT true,
+  id                       bigint           GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
   requests_per_second      double precision,
   burst                    integer,
   max_in_flight            integer,
   max_in_flight_per_reward integer,
-  set_by                   text,
-  set_at                   timestamptz,
-
-  CONSTRAINT "operators set limits for one account" CHECK (only_row)
+  set_by                   text             NOT NULL DEFAULT session_user,
+  set_at                   timestamptz      NOT NULL DEFAULT clock_timestamp()
 );
 
-INSERT INTO codemint.operator_limits DEFAULT VALUES;
-
+COMMENT ON SEQUENCE codemint.operator_limits_id_seq IS 'Numbers of what set_limits said.';
 COMMENT ON TABLE codemint.operator_limits IS
-  'What set_limits says. The next sign of life of a daemon puts it in force. One row.';
-COMMENT ON COLUMN codemint.operator_limits.only_row IS 'Always true: there is one row.';
+  'What set_limits said: the newest row holds. The next sign of life of a daemon puts it in force.';
+COMMENT ON COLUMN codemint.operator_limits.id IS 'The number: what was said later has a higher one.';
 COMMENT ON COLUMN codemint.operator_limits.requests_per_second IS
   'What set_limits says; else null.';
 COMMENT ON COLUMN codemint.operator_limits.burst IS 'What set_limits says; else null.';
 COMMENT ON COLUMN codemint.operator_limits.max_in_flight IS 'What set_limits says; else null.';
 COMMENT ON COLUMN codemint.operator_limits.max_in_flight_per_reward IS
   'What set_limits says; else null.';
-COMMENT ON COLUMN codemint.operator_limits.set_by IS 'Who set limits; null if nothing is set.';
-COMMENT ON COLUMN codemint.operator_limits.set_at IS
-  'When limits were last set or taken back.';
+COMMENT ON COLUMN codemint.operator_limits.set_by IS 'The login that set limits, or took them back.';
+COMMENT ON COLUMN codemint.operator_limits.set_at IS 'When it did.';
 
 -- Rows are added and their limits never changed: who limited whom, when and why. An INSERT of a producer
 -- that has a quota locks the newest row, and no operator ever waits for that.
@@ -732,6 +752,7 @@ CREATE TABLE codemint.healing (
   mended_at   timestamptz,
   mended      text,
   claimable_since timestamptz,
+  retired_at  timestamptz,
 
   CONSTRAINT "the ledger is healed as a whole" CHECK (only_row)
 );
@@ -753,22 +774,23 @@ COMMENT ON COLUMN codemint.healing.mended IS 'What was mended then.';
 COMMENT ON COLUMN codemint.healing.claimable_since IS
   'Since when heartbeats see that a job could be claimed and nobody claims anything; null if claims are '
   'made, or nothing could be claimed.';
+COMMENT ON COLUMN codemint.healing.retired_at IS
+  'When a daemon last said that it stops; null if none ever did.';
 
--- The row that claims lock to take turns. An advisory lock would do as well, but every login could
--- take it and never give it back. Nothing is stored here for a claim.
-CREATE TABLE codemint.claim_turn (
-  only_row boolean PRIMARY KEY DEFAULT true,
-  salt     bigint  NOT NULL DEFAULT (random() * 9223372036854774784)::bigint,
+-- What one transaction of the fleet does at a time.
+CREATE TYPE codemint.turn AS ENUM ('claims', 'events', 'facts', 'line');
 
-  CONSTRAINT "claims take turns at one row" CHECK (only_row)
+-- The rows that daemons lock to take turns. Nothing is ever stored in them. Advisory locks would do as well,
+-- but every login can see their keys in pg_locks, take them, and never give them back.
+CREATE TABLE codemint.turns (
+  turn codemint.turn PRIMARY KEY
 );
 
-INSERT INTO codemint.claim_turn DEFAULT VALUES;
+INSERT INTO codemint.turns SELECT unnest(enum_range(NULL::codemint.turn));
 
-COMMENT ON TABLE codemint.claim_turn IS 'The row that claims lock to take turns. One row.';
-COMMENT ON COLUMN codemint.claim_turn.only_row IS 'Always true: there is one row.';
-COMMENT ON COLUMN codemint.claim_turn.salt IS
-  'A random number. With it advisory keys are made that no login can guess.';
+COMMENT ON TABLE codemint.turns IS 'The rows that daemons lock to take turns. Never written.';
+COMMENT ON COLUMN codemint.turns.turn IS
+  'What is done by one at a time: claims are made, events are numbered, facts are written, the line is measured.';
 
 CREATE TABLE codemint.api_clock (
   only_row          boolean     PRIMARY KEY DEFAULT true,
@@ -990,6 +1012,36 @@ COMMENT ON COLUMN codemint.refused_settlements.raised_by IS
 COMMENT ON COLUMN codemint.refused_settlements.has_evidence IS
   'Whether answers has kept the answer of the call because of this.';
 
+CREATE TABLE codemint.refused_work (
+  reward_id  uuid        NOT NULL,
+  work       text        NOT NULL CONSTRAINT "work is doubt, watch or sync"
+                         CHECK (work IN ('doubt', 'watch', 'sync')),
+  since      timestamptz NOT NULL DEFAULT clock_timestamp(),
+  failed_at  timestamptz NOT NULL DEFAULT clock_timestamp(),
+  failures   integer     NOT NULL DEFAULT 1,
+  retry_at   timestamptz NOT NULL,
+  sqlstate   text        NOT NULL,
+  message    text        NOT NULL,
+  raised_by  text,
+  PRIMARY KEY (reward_id, work)
+);
+
+COMMENT ON TABLE codemint.refused_work IS
+  'What the database refuses to record of a reward, again and again: because of a trigger or a constraint of '
+  'somebody''s own, or a lock. A daemon tries until it succeeds, and then deletes the row.';
+COMMENT ON COLUMN codemint.refused_work.reward_id IS 'The reward.';
+COMMENT ON COLUMN codemint.refused_work.work IS
+  'doubt (what became of calls in doubt), watch (what one more listing showed) or sync (what a sync pass showed).';
+COMMENT ON COLUMN codemint.refused_work.since IS 'When it was refused first.';
+COMMENT ON COLUMN codemint.refused_work.failed_at IS 'When it was refused last.';
+COMMENT ON COLUMN codemint.refused_work.failures IS 'How often it was refused since.';
+COMMENT ON COLUMN codemint.refused_work.retry_at IS 'When it is tried again, up to a minute later.';
+COMMENT ON COLUMN codemint.refused_work.sqlstate IS 'The SQLSTATE of the last refusal.';
+COMMENT ON COLUMN codemint.refused_work.message IS
+  'The last refusal in the server''s words, unless these may quote a code.';
+COMMENT ON COLUMN codemint.refused_work.raised_by IS
+  'The trigger, or else the function, that refuses; null if it is none of somebody''s own.';
+
 CREATE TABLE codemint.raw_codes (
   id           uuid        PRIMARY KEY,
   reward_id    uuid        NOT NULL,
@@ -1052,6 +1104,16 @@ COMMENT ON COLUMN codemint.listed_codes.created_at IS 'The API''s createdAt.';
 COMMENT ON COLUMN codemint.listed_codes.expires_at IS 'The API''s expiresAt.';
 COMMENT ON COLUMN codemint.listed_codes.updated_at IS 'The API''s updatedAt.';
 
+CREATE TABLE codemint.stand_ins (
+  api     text        PRIMARY KEY,
+  seen_at timestamptz NOT NULL DEFAULT clock_timestamp()
+);
+
+COMMENT ON TABLE codemint.stand_ins IS
+  'APIs whose answers have said that they are stand-ins: no code of theirs is real.';
+COMMENT ON COLUMN codemint.stand_ins.api IS 'The base URL.';
+COMMENT ON COLUMN codemint.stand_ins.seen_at IS 'When an answer first said so.';
+
 CREATE TABLE codemint.observed_facts (
   fact            text        NOT NULL,
   subject         text        NOT NULL DEFAULT '',
@@ -1095,11 +1157,11 @@ CREATE TABLE codemint.pending_placements (
   id        bigint      GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
   reward_id uuid        NOT NULL,
   priority  smallint    NOT NULL,
-  due_at    timestamptz NOT NULL,
+  position  bigint      NOT NULL,
   job_id    bigint      NOT NULL
 );
 
-CREATE INDEX pending_placements_order ON codemint.pending_placements (priority, due_at, job_id);
+CREATE INDEX pending_placements_order ON codemint.pending_placements (priority, position, job_id);
 CREATE INDEX pending_placements_by_reward ON codemint.pending_placements (reward_id);
 
 COMMENT ON SEQUENCE codemint.pending_placements_id_seq IS 'Numbers of pending placements.';
@@ -1109,8 +1171,8 @@ COMMENT ON COLUMN codemint.pending_placements.id IS 'The placement''s number.';
 COMMENT ON COLUMN codemint.pending_placements.reward_id IS 'The reward of the new jobs.';
 COMMENT ON COLUMN codemint.pending_placements.priority IS
   'The priority of the first of the new jobs.';
-COMMENT ON COLUMN codemint.pending_placements.due_at IS
-  'Since when the first of the new jobs has waited.';
+COMMENT ON COLUMN codemint.pending_placements.position IS
+  'The place of the first of the new jobs.';
 COMMENT ON COLUMN codemint.pending_placements.job_id IS 'The first of the new jobs.';
 
 CREATE TABLE codemint.tracked_rewards (
@@ -1204,8 +1266,13 @@ CREATE TABLE codemint.job_actions (
   state_before text        NOT NULL,
   state_after  text        NOT NULL,
   told_at      timestamptz,
+  by_producer  boolean     NOT NULL DEFAULT false,
 
-  CONSTRAINT "a note has at most 2000 characters" CHECK (char_length(note) <= 2000)
+  CONSTRAINT "a note has at most 2000 characters" CHECK (char_length(note) <= 2000),
+  -- A daemon could not read another word, nor anything of its heartbeat.
+  CONSTRAINT "state_before and state_after are states of a job" CHECK (
+    state_before IN ('queued', 'running', 'ending', 'completed', 'failed', 'cancelled')
+    AND state_after IN ('queued', 'running', 'ending', 'completed', 'failed', 'cancelled'))
 );
 
 CREATE INDEX job_actions_by_job ON codemint.job_actions (job_id, id);
@@ -1213,15 +1280,18 @@ CREATE INDEX job_actions_untold ON codemint.job_actions (id) WHERE told_at IS NU
 
 COMMENT ON SEQUENCE codemint.job_actions_id_seq IS 'Numbers of operators'' actions.';
 COMMENT ON TABLE codemint.job_actions IS
-  'What operators did to jobs: who, when and why. It outlives a job that is purged.';
+  'What operators did to jobs, and producers to their own: who, when and why. It outlives a job that is purged. '
+  'Of what a producer did to a job the latest hundred actions are kept.';
 COMMENT ON COLUMN codemint.job_actions.id IS
   'The action''s number: later actions have higher ones.';
 COMMENT ON COLUMN codemint.job_actions.job_id IS 'The job.';
 COMMENT ON COLUMN codemint.job_actions.action IS
   'cancel, pause, resume, retry, approve, resolve adopt, resolve absent, or a priority.';
-COMMENT ON COLUMN codemint.job_actions.note IS 'The reason, in the operator''s words.';
-COMMENT ON COLUMN codemint.job_actions.done_by IS 'The operator''s login.';
-COMMENT ON COLUMN codemint.job_actions.done_at IS 'When the operator did it.';
+COMMENT ON COLUMN codemint.job_actions.note IS 'The reason, in the words of who did it.';
+COMMENT ON COLUMN codemint.job_actions.done_by IS 'The login of who did it.';
+COMMENT ON COLUMN codemint.job_actions.done_at IS 'When it was done.';
+COMMENT ON COLUMN codemint.job_actions.by_producer IS
+  'Whether the job''s producer did it. What an operator has paused, the producer cannot resume.';
 COMMENT ON COLUMN codemint.job_actions.state_before IS 'The job''s state before the action.';
 COMMENT ON COLUMN codemint.job_actions.state_after IS 'The job''s state after the action.';
 COMMENT ON COLUMN codemint.job_actions.told_at IS
@@ -1306,6 +1376,81 @@ COMMENT ON COLUMN codemint.events.created_by IS 'The role that inserted the job.
 COMMENT ON COLUMN codemint.events.detail IS
   'How the job stood then: count, issued, surplus, and error_code if it has one. Never a code.';
 
+CREATE TABLE codemint.webhooks (
+  name            text        PRIMARY KEY,
+  host            text        NOT NULL,
+  kinds           text[],
+  position        bigint      NOT NULL,
+  created_at      timestamptz NOT NULL DEFAULT clock_timestamp(),
+  named_at        timestamptz NOT NULL DEFAULT clock_timestamp(),
+  failures        integer     NOT NULL DEFAULT 0,
+  failing_since   timestamptz,
+  rest_until      timestamptz,
+  last_success_at timestamptz,
+  last_failure_at timestamptz,
+  last_error      text,
+
+  CONSTRAINT "a webhook fails since its first failure" CHECK ((failures > 0) = (failing_since IS NOT NULL)),
+  CONSTRAINT "the error of a webhook has at most 500 characters" CHECK (length(last_error) <= 500)
+);
+
+COMMENT ON TABLE codemint.webhooks IS
+  'Receivers of events, as the daemons'' settings name them; codemint.webhook_backlog says how they are.';
+COMMENT ON COLUMN codemint.webhooks.name IS 'The name in the settings.';
+COMMENT ON COLUMN codemint.webhooks.host IS 'Where events are sent, without a path: that may hold a token.';
+COMMENT ON COLUMN codemint.webhooks.kinds IS 'The kinds of events that are sent; null for all.';
+COMMENT ON COLUMN codemint.webhooks.position IS
+  'Events up to this number have become deliveries, or are of kinds that are not sent.';
+COMMENT ON COLUMN codemint.webhooks.created_at IS
+  'When a daemon first named it. What happened before is not sent.';
+COMMENT ON COLUMN codemint.webhooks.named_at IS
+  'When a daemon last named it. A day later it is removed, with all that was to be sent.';
+COMMENT ON COLUMN codemint.webhooks.failures IS 'Failures since the last success.';
+COMMENT ON COLUMN codemint.webhooks.failing_since IS 'The first of these failures; null if there is none.';
+COMMENT ON COLUMN codemint.webhooks.rest_until IS
+  'Nothing is sent before, and then one event at a time; null unless it failed three times in a row, or asked '
+  'for a pause.';
+COMMENT ON COLUMN codemint.webhooks.last_success_at IS 'The last success, to a second or so.';
+COMMENT ON COLUMN codemint.webhooks.last_failure_at IS 'The last failure.';
+COMMENT ON COLUMN codemint.webhooks.last_error IS 'What failed then.';
+
+CREATE TABLE codemint.webhook_deliveries (
+  event_id       bigint  NOT NULL,
+  webhook        text    NOT NULL REFERENCES codemint.webhooks ON DELETE CASCADE,
+  job_id         bigint  NOT NULL,
+  next_try_at    timestamptz,
+  attempts       integer NOT NULL DEFAULT 0,
+  first_tried_at timestamptz,
+  died_at        timestamptz,
+  error          text,
+
+  PRIMARY KEY (event_id, webhook),
+  CONSTRAINT "a dead letter is not tried" CHECK (died_at IS NULL OR next_try_at IS NULL),
+  CONSTRAINT "the error of a delivery has at most 500 characters" CHECK (length(error) <= 500)
+);
+
+CREATE INDEX webhook_deliveries_due ON codemint.webhook_deliveries (webhook, next_try_at, event_id)
+  WHERE next_try_at IS NOT NULL;
+CREATE INDEX webhook_deliveries_of_job ON codemint.webhook_deliveries (webhook, job_id, event_id)
+  WHERE died_at IS NULL;
+CREATE INDEX webhook_deliveries_open ON codemint.webhook_deliveries (event_id) WHERE died_at IS NULL;
+CREATE INDEX webhook_deliveries_dead ON codemint.webhook_deliveries (webhook, died_at)
+  WHERE died_at IS NOT NULL;
+
+COMMENT ON TABLE codemint.webhook_deliveries IS
+  'Events that a webhook has still to get, and dead letters. What was delivered is deleted.';
+COMMENT ON COLUMN codemint.webhook_deliveries.event_id IS 'The event; it stays as long as it is to be sent.';
+COMMENT ON COLUMN codemint.webhook_deliveries.webhook IS 'Who is to get it.';
+COMMENT ON COLUMN codemint.webhook_deliveries.job_id IS 'The job of the event.';
+COMMENT ON COLUMN codemint.webhook_deliveries.next_try_at IS
+  'When it may be sent; while it is being sent, when the sender counts as dead. Null while an earlier event of '
+  'the job has not been delivered, and of a dead letter.';
+COMMENT ON COLUMN codemint.webhook_deliveries.attempts IS 'How often it was sent.';
+COMMENT ON COLUMN codemint.webhook_deliveries.first_tried_at IS 'When it was first sent.';
+COMMENT ON COLUMN codemint.webhook_deliveries.died_at IS
+  'When it became a dead letter, which only codemint.resend_webhook sends again.';
+COMMENT ON COLUMN codemint.webhook_deliveries.error IS 'Why it was not delivered, the last time.';
+
 CREATE TABLE codemint.line_pace (
   only_row         boolean          PRIMARY KEY DEFAULT true,
   measured_at      timestamptz      NOT NULL,
@@ -1334,17 +1479,19 @@ COMMENT ON COLUMN codemint.line_pace.calls_per_second IS
 CREATE TABLE codemint.line_classes (
   priority   smallint NOT NULL,
   is_new     boolean  NOT NULL,
+  producer   text     NOT NULL,
   size_class integer  NOT NULL,
   jobs       bigint   NOT NULL,
   calls      bigint   NOT NULL,
 
-  PRIMARY KEY (priority, is_new, size_class)
+  PRIMARY KEY (priority, is_new, producer, size_class)
 );
 
 COMMENT ON TABLE codemint.line_classes IS
   'How many jobs waited when the line was measured, and how many calls they needed.';
 COMMENT ON COLUMN codemint.line_classes.priority IS 'The priority of the jobs.';
 COMMENT ON COLUMN codemint.line_classes.is_new IS 'Whether the jobs were new; see codemint.jobs.is_new.';
+COMMENT ON COLUMN codemint.line_classes.producer IS 'The role that inserted the jobs.';
 COMMENT ON COLUMN codemint.line_classes.size_class IS
   'The jobs needed 2 to the power of this many calls, and fewer than twice as many.';
 COMMENT ON COLUMN codemint.line_classes.jobs IS 'How many jobs.';
@@ -1352,18 +1499,18 @@ COMMENT ON COLUMN codemint.line_classes.calls IS 'How many calls these jobs need
 
 CREATE TABLE codemint.line_marks (
   priority    smallint    NOT NULL,
-  due_at      timestamptz NOT NULL,
+  position    bigint      NOT NULL,
   job_id      bigint      NOT NULL,
   jobs_ahead  bigint      NOT NULL,
   calls_ahead bigint      NOT NULL,
 
-  PRIMARY KEY (priority, due_at, job_id)
+  PRIMARY KEY (priority, position, job_id)
 );
 
 COMMENT ON TABLE codemint.line_marks IS
   'Places in the order of new jobs, as the line was measured: a job is found between two marks.';
 COMMENT ON COLUMN codemint.line_marks.priority IS 'The priority of the job.';
-COMMENT ON COLUMN codemint.line_marks.due_at IS 'Since when the job was due.';
+COMMENT ON COLUMN codemint.line_marks.position IS 'The job''s place in the queue.';
 COMMENT ON COLUMN codemint.line_marks.job_id IS 'The job at the mark.';
 COMMENT ON COLUMN codemint.line_marks.jobs_ahead IS
   'How many new jobs of the same priority were ahead of it.';
@@ -1382,6 +1529,9 @@ ALTER TABLE codemint.unnumbered_events SET (
   autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 2000);
 ALTER TABLE codemint.line_marks SET (
   autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 2000);
+ALTER TABLE codemint.webhook_deliveries SET (
+  autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 2000);
+ALTER TABLE codemint.webhooks SET (fillfactor = 50);
 ALTER TABLE codemint.account SET (fillfactor = 10);
 -- Every call is updated when it is settled. Every heartbeat steps over the dead entries in the
 -- small indexes of open calls.
@@ -1612,6 +1762,13 @@ CREATE TYPE codemint.need AS (
   command    text
 );
 
+-- Something that is known beforehand of a job that somebody may insert; verdict is refused, waits, doubtful or ok.
+CREATE TYPE codemint.job_finding AS (
+  verdict text,
+  about   text,
+  finding text
+);
+
 -- The planner looks at a column's statistics before it asks who may read the column, and a login may have
 -- it print its estimates: they would tell codes, and what other producers ask for. So no statistics are kept
 -- of what a role may not read.
@@ -1623,7 +1780,7 @@ BEGIN
     SELECT a.attrelid::regclass AS name, a.attname
     FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid
     WHERE c.relnamespace = 'codemint'::regnamespace AND c.relkind = 'r' AND NOT a.attisdropped
-      AND a.attname IN ('code', 'body', 'external_ids', 'prefix', 'dedupe_key', 'metadata',
+      AND a.attname IN ('code', 'status', 'body', 'external_ids', 'prefix', 'dedupe_key', 'metadata',
                         'note', 'resolution_note', 'resolved_by', 'done_by', 'error_message')
   LOOP
     EXECUTE format('ALTER TABLE %s ALTER COLUMN %I SET STATISTICS 0', v_column.name, v_column.attname);

@@ -3,8 +3,8 @@ SELECT a.requests_per_second,
        round(p.pace::numeric, 3)::double precision AS current_requests_per_second,
        CASE WHEN p.pace < a.requests_per_second THEN a.pace_reason END AS pace_reason,
        a.burst, a.max_in_flight, a.max_in_flight_per_reward,
-       CASE WHEN o.set_by IS NOT NULL THEN 'set_limits' ELSE 'settings' END AS limits_from,
-       o.set_by, a.in_flight,
+       CASE WHEN o.sets > 0 THEN 'set_limits' ELSE 'settings' END AS limits_from,
+       CASE WHEN o.sets > 0 THEN o.set_by END AS set_by, a.in_flight,
        CASE WHEN i.suspended_at IS NOT NULL THEN 'suspended'
             WHEN q.question IS NOT NULL THEN 'unaccepted'
             WHEN a.blocked_at IS NOT NULL THEN 'blocked'
@@ -39,7 +39,7 @@ SELECT a.requests_per_second,
               FROM codemint.observed_facts f
               WHERE f.contradicted_at > clock_timestamp() - interval '7 days'
               GROUP BY f.fact) c) AS api_contradictions,
-       a.api, a.api_accepted_at, a.codes_per_day,
+       a.api, codemint.is_stand_in(a.api) AS is_stand_in, a.api_accepted_at, a.codes_per_day,
        CASE WHEN a.codes_per_day IS NOT NULL
             THEN greatest(codemint.codes_left(a, clock_timestamp()), 0) END AS codes_left_today,
        codemint.approve_above() AS approve_above,
@@ -48,12 +48,15 @@ SELECT a.requests_per_second,
             WHEN q.question IS NOT NULL THEN 'codemint accept-api, if codes may be bought there'
             WHEN a.blocked_at IS NOT NULL THEN 'give the daemons a key that is valid, and restart them'
             WHEN NOT EXISTS (SELECT FROM codemint.workers w WHERE w.expires_at >= clock_timestamp())
+                 AND codemint.worked_at() IS NULL
             THEN 'start a daemon; if one runs, see its log and codemint doctor'
             WHEN codemint.stalled_since() IS NOT NULL THEN 'see the daemons'' logs, and codemint doctor'
             ELSE 'none: it proceeds by itself' END AS what_to_do
 FROM codemint.account a
 CROSS JOIN codemint.cluster_identity i
-LEFT JOIN codemint.operator_limits o ON true
+LEFT JOIN (SELECT l.set_by, num_nonnulls(l.requests_per_second, l.burst, l.max_in_flight,
+                                         l.max_in_flight_per_reward) AS sets
+           FROM codemint.operator_limits l ORDER BY l.id DESC LIMIT 1) o ON true
 LEFT JOIN codemint.healing h ON true
 CROSS JOIN LATERAL (SELECT codemint.fleet_question() AS question) q
 CROSS JOIN LATERAL (SELECT codemint.current_pace(a, clock_timestamp()) AS pace) p;
@@ -69,7 +72,7 @@ COMMENT ON COLUMN codemint.account_status.pace_reason IS
 COMMENT ON COLUMN codemint.account_status.limits_from IS
   'set_limits if an operator has set any limit, else the daemons'' settings.';
 COMMENT ON COLUMN codemint.account_status.set_by IS
-  'Who set limits; null if nothing is set.';
+  'Who set limits; null if nothing is set. operator_limits has what was set before.';
 COMMENT ON COLUMN codemint.account_status.state IS
   'open, trying (one call at a time after a failure), spent (the codes of the day were asked for), '
   'unaccepted (nobody has said that codes may be bought from that API), paused, upgrading (codemint migrate waits for '
@@ -87,6 +90,8 @@ COMMENT ON COLUMN codemint.account_status.stalled_since IS
   'Since when jobs could be claimed and nobody claims anything, if that is a minute ago or more; else '
   'null.';
 COMMENT ON COLUMN codemint.account_status.api IS 'The base URL of the API that calls go to.';
+COMMENT ON COLUMN codemint.account_status.is_stand_in IS
+  'Whether that API is a stand-in, on this machine or by what its answers say: no code of it is real.';
 COMMENT ON COLUMN codemint.account_status.codes_left_today IS
   'How many more codes may be asked for before midnight UTC; null for no limit.';
 COMMENT ON COLUMN codemint.account_status.approve_above IS

@@ -105,7 +105,7 @@ WITH shown AS (
    'codemint waits longer than that before it concludes anything from what a list lacks.', NULL),
   ('list_lag', 'long', true, 'A list was behind a clean answer by %s or more',
    'A listing that is behind counts for nothing. Codes may show up after their call was judged '
-   'absent: raise reconcile.listing_gap_seconds.', NULL),
+   'absent, because reconcile.listing_gap_seconds is too short for that.', NULL),
   ('documents', 'documents', true, 'Answers differ from the API''s documents, last: %s',
    'What codemint understands it takes over; the rest it leaves alone. See CodemintAPIDrift in '
    'docs/operations.md.', NULL),

@@ -2,10 +2,10 @@ CREATE OR REPLACE VIEW codemint.doubts AS
 SELECT c.id AS call_id, c.job_id, c.reward_id, c.prefix, c.size, c.outstanding AS lacks, c.send_at,
        c.lease_expires_at, c.effective_until,
        c.http_status, c.error_code, c.error_message, r.closed_at AS reward_closed_at,
-       clock_timestamp() - c.updated_at AS since, c.held_at, c.hold_reason,
+       clock_timestamp() - coalesce(c.held_at, c.updated_at) AS since, c.held_at, c.hold_reason,
        w.codes_found, w.seen, w.look_for, w.adopt_means, w.absent_means,
        CASE WHEN c.held_at IS NOT NULL
-            THEN format('SELECT codemint.resolve_call(%L, ''adopt'', ''why''); -- or ''absent''', c.id)
+            THEN format('SELECT codemint.resolve_call(%L, %L, ''why''); -- %s', c.id, w.decision, w.remark)
             ELSE 'none: codemint is finding out' END AS what_to_do
 FROM codemint.calls c
 JOIN codemint.rewards r ON r.reward_id = c.reward_id

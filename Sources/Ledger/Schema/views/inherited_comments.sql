@@ -8,9 +8,9 @@ BEGIN
     SELECT DISTINCT ON (t.oid, a.attnum) format('codemint.%I.%I', t.relname, a.attname) AS name,
            col_description(s.oid, b.attnum) AS words
     FROM unnest(ARRAY['job_status', 'my_jobs', 'my_jobs', 'my_codes', 'my_events', 'call_log', 'doubts', 'doubts',
-                      'account_status', 'watches', 'api_facts'],
+                      'account_status', 'watches', 'api_facts', 'webhook_backlog', 'webhook_problems'],
                 ARRAY['jobs', 'jobs', 'job_status', 'codes', 'events', 'calls', 'calls', 'rewards',
-                      'account', 'reward_watches', 'observed_facts'])
+                      'account', 'reward_watches', 'observed_facts', 'webhooks', 'webhook_deliveries'])
       WITH ORDINALITY AS p (target, source, place)
     JOIN pg_class t ON t.relnamespace = 'codemint'::regnamespace AND t.relname = p.target
     JOIN pg_class s ON s.relnamespace = 'codemint'::regnamespace AND s.relname = p.source

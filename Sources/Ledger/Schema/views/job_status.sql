@@ -14,15 +14,16 @@ DECLARE
 SELECT j.id, j.reward_id, j.state, j.count, j.issued, j.outstanding, j.surplus,
        round(100.0 * j.issued / j.count, 1) AS percent,
        round(j.issued / p.seconds, 1) AS codes_per_second,
-       -- By what is ahead in the line. A reward that is closed, and a held call, wait for something that
-       -- no line tells.
+       -- By what is ahead in the line. A reward that is closed or was refused, and a held call, wait for
+       -- something that no line tells.
        (SELECT date_trunc('second', codemint.time_until_done(
-                 j.priority, j.is_new, j.next_call_at, j.id,
+                 j.priority, j.created_by, j.is_new, j.queue_position, j.id,
                  (j.count - j.issued - j.outstanding + 499) / 500,
                  greatest(j.next_call_at, r.paused_until)))
         FROM (SELECT) AS one LEFT JOIN codemint.rewards r ON r.reward_id = j.reward_id
-        WHERE j.state IN ('queued', 'running') AND NOT j.paused AND NOT j.held
-          AND r.closed_at IS NULL AND r.awaits_listing IS NOT TRUE
+        WHERE j.state IN ('queued', 'running') AND NOT j.paused AND NOT j.held AND NOT j.awaits_approval
+          AND r.closed_at IS NULL AND r.awaits_listing IS NOT TRUE AND coalesce(r.failures, 0) = 0
+          AND r.passed_over_until IS NULL
           AND NOT EXISTS (SELECT FROM codemint.calls c
                           WHERE c.reward_id = j.reward_id AND c.state = 'in_doubt' AND c.job_id = j.id)
        ) AS time_left,
@@ -52,8 +53,8 @@ SELECT j.id, j.reward_id, j.state, j.count, j.issued, j.outstanding, j.surplus,
                     GROUP BY 1, 2) AS w
               GROUP BY w.system) AS s) AS sync_systems,
        j.sync_done_at,
-       j.paused, j.held, j.priority, j.prefix, j.next_call_at, j.error_code, j.error_message,
-       j.created_by, j.created_at, j.started_at, j.finished_at, j.run_at, j.dedupe_key, j.metadata
+       j.paused, j.held, j.awaits_approval, j.priority, j.prefix, j.next_call_at, j.error_code, j.error_message,
+       j.created_by, j.created_at, j.started_at, j.finished_at, j.run_at, j.dedupe_key, j.metadata, j.api
 FROM %JOBS% j
 CROSS JOIN LATERAL (
   -- greatest ignores nulls, so a job that has not started needs a null of its own.
@@ -84,7 +85,8 @@ COMMENT ON COLUMN codemint.job_status.codes_per_second IS
   'Codes per second from the first call until now, or until the end.';
 COMMENT ON COLUMN codemint.job_status.time_left IS
   'About how long it takes until the job has its codes: by what is ahead of it in the line, at the pace '
-  'now. Null if nobody can tell: the job is paused or held, one of its calls or its reward is in doubt, '
+  'now. Jobs of other producers that come later take turns with it. Null if nobody can tell: the job is paused, '
+  'held or awaits an approval, one of its calls or its reward is in doubt, its reward was refused or failed last, '
   'no daemon lives, or nothing is sent for now.';
 COMMENT ON COLUMN codemint.job_status.in_doubt IS
   'How many calls of the job may or may not have made codes; see codemint.doubts.';

@@ -6,10 +6,14 @@ COMMENT ON VIEW codemint.needs_you IS
   'What needs a person now, the most urgent first, and what helps. A job that an operator paused is not among '
   'it: that was a decision.';
 COMMENT ON COLUMN codemint.needs_you.kind IS
-  'What stops all jobs: database (takes no writes), daemon (none is alive), suspended, blocked (the key), stalled. '
-  'One daemon: claims. A job: decision (a held call), held, locked, unclaimable, unknown. A reward: sync (given '
-  'up), watch (it cannot be listed).';
-COMMENT ON COLUMN codemint.needs_you.subject IS 'Who needs it: job 39, reward ..., the daemons.';
+  'What stops all jobs: database (takes no writes), daemon (none is alive), hidden or silenced (row security, a '
+  'policy or a rule keeps rows from the daemons), standby (commits wait for one), suspended, blocked (the key), '
+  'stalled. One daemon: claims. All daemons: silent (they work, and cannot show that they live), events (they get '
+  'no numbers), notifications (nobody reads them), old_rows (they make claims slow), locked (a table). A job: '
+  'decision (a held call), '
+  'held, locked, unclaimable, unknown. A reward: sync (given up), watch (it cannot be listed). A webhook: webhook '
+  '(it takes nothing, or has dead letters).';
+COMMENT ON COLUMN codemint.needs_you.subject IS 'Who needs it: job 39, reward ..., webhook shop, the daemons.';
 COMMENT ON COLUMN codemint.needs_you.since IS 'Since when, as far as that is known.';
 COMMENT ON COLUMN codemint.needs_you.why IS 'What has happened, in words.';
 COMMENT ON COLUMN codemint.needs_you.what_to_do IS 'The statement that helps, or what else to do.';

@@ -32,7 +32,7 @@ FROM (
     SELECT CASE WHEN e.key IN ('shopify', 'stripe') THEN e.key ELSE 'other' END AS system,
            CASE WHEN e.value ->> 'syncStatus' IN ('none', 'pending', 'synced', 'error')
                 THEN e.value ->> 'syncStatus' ELSE 'other' END AS sync_status) AS s
-  WHERE j.issued + j.surplus > 0 AND jsonb_typeof(e.value) = 'object' AND e.value ? 'syncStatus'
+  WHERE j.has_codes AND jsonb_typeof(e.value) = 'object' AND e.value ? 'syncStatus'
   GROUP BY j.reward_id, s.system, s.sync_status) AS p
 LEFT JOIN codemint.tracked_rewards t ON t.reward_id = p.reward_id
 LEFT JOIN codemint.resyncs r ON r.reward_id = p.reward_id AND r.system = p.system

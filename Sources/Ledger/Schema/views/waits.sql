@@ -2,7 +2,8 @@ CREATE OR REPLACE VIEW codemint.waits AS
 -- What is the same for all jobs. LIMIT tells the planner that this is one row; statistics of tables
 -- with one row come late, and without them the view would be compiled for hundreds of thousands.
 WITH ledger AS MATERIALIZED (
-  SELECT o.account, o.identity, codemint.last_claimed_at() AS claimed_at, h.what, h.holder, h.since,
+  SELECT o.account, o.identity, codemint.last_claimed_at() AS claimed_at, codemint.last_failure() AS failure,
+         h.what, h.holder, h.since,
          h.what_helps, i.holder AS acceptor, i.what_helps AS accepting, codemint.asked_purchase() AS question,
          (SELECT min(w.api) FROM codemint.workers w WHERE w.expires_at >= clock_timestamp()) AS asked_api,
          -- Until when the rows can be as they are read. The clock goes on while a long query runs, and
@@ -23,13 +24,13 @@ WITH ledger AS MATERIALIZED (
 SELECT (s.job).id AS job_id, (s.job).reward_id, (s.job).state, w.reason,
        CASE w.reason
          WHEN 'decision' THEN 'codemint cannot tell what ' || d.number || ' of its calls did: '
-           || d.hold_reason
+           || d.hold_reason || coalesce('; the last listing failed: ' || r.listing_error, '')
          WHEN 'held' THEN concat_ws(': ', (s.job).error_code, (s.job).error_message)
          WHEN 'paused' THEN coalesce('paused by ' || p.done_by || ': ' || p.note,
                                      'paused by ' || p.done_by, 'paused')
          WHEN 'time' THEN CASE WHEN (s.job).run_at > clock_timestamp() THEN 'its run_at has not come'
            ELSE 'its last ' || (s.job).answers_without_progress || ' answer(s) held no new code' END
-         WHEN 'approval' THEN 'it asks for ' || (s.job).count || ' codes, which an operator has to approve'
+         WHEN 'approval' THEN codemint.describe_approval(s.job, true)
          WHEN 'api' THEN l.question
          WHEN 'day' THEN codemint.describe_day(s.job, l.account, l.asked_at)
          WHEN 'suspended' THEN (l.identity).suspended_reason
@@ -37,7 +38,8 @@ SELECT (s.job).id AS job_id, (s.job).reward_id, (s.job).state, w.reason,
          WHEN 'daemon' THEN 'no daemon has given a sign of life lately, or all of them are stopping'
          WHEN 'blocked' THEN 'the API refuses the key: ' || concat_ws(': ', (l.account).blocked_code,
                                                                       (l.account).blocked_message)
-         WHEN 'failing' THEN 'the API has failed ' || (l.account).failures || ' times in a row'
+         WHEN 'failing' THEN concat_ws(': ', 'the API has failed ' || (l.account).failures || ' times in a row',
+                                       l.failure)
          WHEN 'doubt' THEN
            CASE WHEN d.doubts > 0 THEN 'one of its calls is in doubt'
                 ELSE 'a call of another job of its reward is in doubt' END
@@ -45,6 +47,7 @@ SELECT (s.job).id AS job_id, (s.job).reward_id, (s.job).state, w.reason,
                    THEN ', and listings of its reward fail or disagree since ' || r.undecided_since
                    WHEN r.in_flight > 0 THEN '; ' || r.in_flight || ' call(s) have to end first'
                    ELSE '' END
+           || coalesce('; the last listing failed: ' || r.listing_error, '')
          WHEN 'upgrade'
          THEN 'codemint migrate waits for calls in flight, and then replaces the functions'
          WHEN 'answers' THEN 'calls for its last ' || (s.job).outstanding || ' codes are out'
@@ -65,35 +68,43 @@ SELECT (s.job).id AS job_id, (s.job).reward_id, (s.job).state, w.reason,
            || CASE WHEN (l.account).failures > 0 THEN ' after a failure' ELSE '' END
          WHEN 'sync' THEN CASE
            WHEN f.given_up_at IS NOT NULL THEN 'other systems have not taken its codes'
+           WHEN v.words IS NOT NULL THEN v.words
            WHEN f.failures > 0 THEN 'its codes cannot be listed: ' || f.error_message
            ELSE 'other systems have yet to take its codes' END
          WHEN 'locked' THEN k.what || ' is locked by ' || k.holder
-         WHEN 'unclaimable' THEN 'it cannot be claimed: ' || r.error_message
-         WHEN 'unsettled' THEN 'the outcome of ' || u.number || ' of its calls cannot be recorded: ' || u.message
-           || coalesce(' (' || u.raised_by || ')', '')
-           || CASE WHEN u.has_evidence THEN '; the answer is kept' ELSE '' END
-         WHEN 'pace' THEN 'the next slot of the pace has not come'
+         WHEN 'unclaimable' THEN 'it cannot be claimed: '
+           || CASE WHEN (s.job).unclaimable_since IS NULL THEN r.error_message ELSE (s.job).error_message END
+         WHEN 'unsettled' THEN CASE
+           WHEN u.number > 0 THEN 'the outcome of ' || u.number || ' of its calls cannot be recorded: ' || u.message
+             || coalesce(' (' || u.raised_by || ')', '')
+             || CASE WHEN u.has_evidence THEN '; the answer is kept' ELSE '' END
+           ELSE v.words END
+         WHEN 'pace' THEN 'the next slot of the pace has not come: ' || codemint.describe_pace(l.account, l.asked_at)
          WHEN 'turn' THEN CASE WHEN (s.job).outstanding > 0 THEN 'it runs'
                                ELSE 'it is due, and other jobs go first' END
          ELSE 'codemint cannot tell; ' || codemint.describe_claims(l.claimed_at)
        END AS why,
-       CASE w.reason
-         WHEN 'time' THEN (s.job).next_call_at
-         WHEN 'day' THEN codemint.day_end(l.asked_at)
-         WHEN 'blocked' THEN (l.account).probe_at
-         WHEN 'failing' THEN (l.account).probe_at
-         WHEN 'doubt' THEN r.reconcile_at
-         WHEN 'listing' THEN greatest(h.next_listing_at, r.reconcile_at)
-         WHEN 'refused' THEN r.paused_until
-         WHEN 'pause' THEN (l.account).paused_until
-         WHEN 'upgrade' THEN (l.account).upgrading_until
-         WHEN 'unclaimable' THEN r.passed_over_until
-         WHEN 'pace' THEN (l.account).next_slot_at
-         WHEN 'sync' THEN f.next_pass_at
-       END AS until,
+       nullif(greatest(
+         CASE w.reason
+           WHEN 'time' THEN (s.job).next_call_at
+           WHEN 'day' THEN codemint.day_end(l.asked_at)
+           WHEN 'blocked' THEN (l.account).probe_at
+           WHEN 'failing' THEN (l.account).probe_at
+           WHEN 'doubt' THEN r.reconcile_at
+           WHEN 'listing' THEN greatest(h.next_listing_at, r.reconcile_at)
+           WHEN 'refused' THEN r.paused_until
+           WHEN 'pause' THEN (l.account).paused_until
+           WHEN 'upgrade' THEN (l.account).upgrading_until
+           WHEN 'unclaimable' THEN CASE WHEN (s.job).unclaimable_since IS NULL THEN r.passed_over_until
+                                        ELSE (s.job).next_call_at END
+           WHEN 'pace' THEN (l.account).next_slot_at
+           WHEN 'sync' THEN coalesce(v.retry_at, f.next_pass_at)
+           WHEN 'unsettled' THEN v.retry_at
+         END, l.asked_at), l.asked_at) AS until,
        CASE w.reason
          WHEN 'decision' THEN
-           format('SELECT codemint.resolve_call(%L, ''adopt'', ''why''); -- or ''absent''', d.call_id)
+           (SELECT format('SELECT codemint.resolve_call(%L, %L, ''why''); -- %s', d.call_id, x.decision, x.remark)
+            FROM codemint.explain_doubt(d.call_id) x)
          WHEN 'held' THEN
            format('SELECT codemint.retry_job(%s, ''why''); -- when that has been mended', (s.job).id)
          WHEN 'paused' THEN format('SELECT codemint.resume_job(%s)', (s.job).id)
@@ -110,6 +121,7 @@ SELECT (s.job).id AS job_id, (s.job).reward_id, (s.job).state, w.reason,
          WHEN 'sync' THEN CASE
            WHEN f.given_up_at IS NOT NULL
            THEN format('SELECT codemint.track_sync(%L); -- when that has been mended', (s.job).reward_id)
+           WHEN v.words IS NOT NULL THEN 'mend or drop what refuses it; then it proceeds by itself'
            ELSE 'none: codemint lists the reward again' END
          WHEN 'turn' THEN format('none, or SELECT codemint.set_priority(%s, 0)', (s.job).id)
          WHEN 'locked' THEN k.what_helps
@@ -120,10 +132,16 @@ SELECT (s.job).id AS job_id, (s.job).reward_id, (s.job).state, w.reason,
        END AS what_to_do,
        CASE w.reason
          WHEN 'decision' THEN d.held_at
+         -- The row of a job that is held is written again by the calls that are still out.
+         WHEN 'held' THEN coalesce((SELECT e.at FROM codemint.events e
+                                    WHERE e.job_id = (s.job).id AND e.kind = 'held' ORDER BY e.id DESC LIMIT 1),
+                                   (s.job).updated_at)
+         WHEN 'approval' THEN (s.job).created_at
          WHEN 'paused' THEN coalesce(p.done_at, (s.job).updated_at)
          WHEN 'suspended' THEN (l.identity).suspended_at
          WHEN 'locked' THEN k.since
-         WHEN 'unsettled' THEN u.since
+         WHEN 'unclaimable' THEN coalesce((s.job).unclaimable_since, (s.job).updated_at)
+         WHEN 'unsettled' THEN coalesce(u.since, v.since)
          WHEN 'daemon' THEN (SELECT max(w.seen_at) FROM codemint.workers w)
          WHEN 'blocked' THEN (l.account).blocked_at
          WHEN 'failing' THEN (l.account).failed_at
@@ -186,6 +204,12 @@ LEFT JOIN LATERAL (
   FROM codemint.unsettled((s.job).id, l.asked_at) n
 ) u ON w.reason = 'unsettled'
 LEFT JOIN LATERAL (
+  SELECT codemint.describe_refused(n) AS words, n.since, n.retry_at
+  FROM codemint.refused_lately((s.job).reward_id, CASE w.reason WHEN 'sync' THEN '{sync}'::text[]
+                                                  ELSE '{doubt,watch}' END, l.asked_at) n
+  ORDER BY n.failed_at DESC LIMIT 1
+) v ON w.reason IN ('unsettled', 'sync')
+LEFT JOIN LATERAL (
   SELECT x.done_by, x.note, x.done_at FROM codemint.job_actions x
   WHERE x.job_id = (s.job).id AND x.action = 'pause' ORDER BY x.id DESC LIMIT 1
 ) p ON w.reason = 'paused';
@@ -199,14 +223,14 @@ COMMENT ON COLUMN codemint.waits.state IS 'The job''s state.';
 COMMENT ON COLUMN codemint.waits.reason IS
   'A person has to act: decision (a held call), held, approval, api (no word yet that codes may be bought '
   'there), paused, suspended, locked (a transaction keeps a row or a table), daemon (none is alive), unsettled '
-  '(the outcome of a call is refused), blocked (the key), unclaimable (the row is refused), unknown. The job '
+  '(the database refuses an outcome), blocked (the key), unclaimable (the row is refused), unknown. The job '
   'proceeds by itself: time (not yet due), day (the codes of the day were asked for), failing (the breaker), '
   'doubt, answers (calls are out), '
   'upgrade, listing, refused (the reward backs off), pause (all workers wait), reward or slots (enough '
   'calls are out), pace (no slot yet), sync, turn (it runs, or others go first).';
 COMMENT ON COLUMN codemint.waits.why IS 'The reason in words.';
 COMMENT ON COLUMN codemint.waits.until IS
-  'When the job proceeds, or is tried again; null if that is not known.';
+  'When the job proceeds, or is tried again; null if that is not known, or is now.';
 COMMENT ON COLUMN codemint.waits.what_to_do IS
   'The statement that helps, or what else to do; none if the job proceeds by itself.';
 COMMENT ON COLUMN codemint.waits.since IS 'Since when, as far as that is known.';

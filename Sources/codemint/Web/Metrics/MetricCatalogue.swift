@@ -94,6 +94,26 @@ enum MetricCatalogue {
     "codemint_jobs_unexplained",
     "Jobs of which codemint cannot tell why they wait; at most 20 are counted."
   )
+  static let unnumbered = gauge(
+    "codemint_events_unnumbered_seconds",
+    "Seconds since the oldest event that has no number yet; 0 if there is none."
+  )
+  static let unread = gauge(
+    "codemint_notifications_unread_ratio",
+    "How full the server's queue of notifications is, because somebody listens and does not read; from 1 on none are sent."
+  )
+  static let webhookBacklog = gauge(
+    "codemint_webhook_backlog",
+    "Events that webhooks have still to get; over 10000 for one webhook are not counted."
+  )
+  static let deadLetters = gauge(
+    "codemint_webhook_dead_letters",
+    "Events that webhooks did not take and that are not sent again by themselves."
+  )
+  static let webhookFailing = gauge(
+    "codemint_webhook_failing_seconds",
+    "Seconds since the webhook that has failed the longest took an event; 0 if none fails."
+  )
   static let account = gauge(
     "codemint_account_state",
     "1 for the present state of the API account, else 0."
@@ -129,6 +149,11 @@ enum MetricCatalogue {
     text.single(contradictedFacts, Double(gauges.contradictedFacts))
     text.single(stalled, gauges.stalledSeconds)
     text.single(unexplained, Double(gauges.unexplained))
+    text.single(unnumbered, gauges.unnumberedSeconds)
+    text.single(unread, gauges.unreadShare)
+    text.single(webhookBacklog, Double(gauges.webhookBacklog))
+    text.single(deadLetters, Double(gauges.deadLetters))
+    text.single(webhookFailing, gauges.webhookFailingSeconds)
     text.begin(account)
     for state in AccountStatus.states {
       text.sample(account.name, [("state", state)], state == gauges.accountState ? 1 : 0)

@@ -1,37 +1,38 @@
-/// The page of one job: why it waits, its calls, actions and sync.
+/// The page of one job: why it waits, its calls, actions, events and sync.
 struct JobPage {
   let facts: LedgerReport.Explanation
 
   private var job: LedgerReport.Job { facts.job }
 
-  private var isStuck: Bool { job.isStuck || !facts.needsYou.isEmpty }
+  /// Whether it must not look green.
+  private var isBad: Bool { facts.isStuck || job.state == "failed" }
 
   /// The document.
   var document: HTML {
     let states = job.states.joined(separator: ", ")
     return StatusPage.document(
       title: "job \(job.id): \(states) - codemint",
-      level: isStuck ? "needs you" : "well",
+      level: isBad ? "needs you" : "well",
       root: "../",
       body: """
         <header><h1>Job \(job.id)</h1>\(StatusPage.asOf(facts.asOf))<p><a href="../">All jobs</a></p></header>\
-        <main id="main" tabindex="-1"><p class="verdict \(isStuck ? "needs-you" : "well")">\(states), \(job.issued) \
-        of \(job.count) codes</p>\(why)\(doubts)\(about)\(sync)\(calls)\(actions)</main>
+        <main id="main" tabindex="-1"><p class="verdict \(isBad ? "needs-you" : "well")">\(states), \(job.issued) \
+        of \(job.count) codes</p>\(why)\(doubts)\(about)\(sync)\(calls)\(actions)\
+        \(events)</main>
         """
     )
   }
 
   private var why: HTML {
-    let error = [job.errorCode, job.errorMessage].compactMap(\.self).joined(separator: ": ")
-    let help = HTML(facts.needsYou.map { HTML.command($0.command) })
+    let help = HTML(facts.commands.map { HTML.command($0) })
     return HTML.section(
       "why",
       "Why",
       """
       \(HTML.facts([
-        ("Reason", "\(facts.waits.map { "\($0.reason): \($0.why)" } ?? "nothing is waited for")"),
-        ("Since", facts.waits?.since.map(HTML.time)), ("Until", facts.waits?.until.map(HTML.time)),
-        ("Last error", error.isEmpty ? nil : "\(error)"),
+        ("Reason", "\(facts.reason)"), ("Since", facts.since.map(HTML.time)),
+        ("Until", facts.waits?.until.map(HTML.time)),
+        ("Last error", facts.lastError.map { "\($0)" }),
         ("What helps", facts.waits.map { "\($0.whatToDo)" }),
       ]))\(help)
       """
@@ -113,6 +114,21 @@ struct JobPage {
             HTML.time(action.doneAt), "\(action.action)", "\(action.doneBy)",
             "\(action.stateBefore)", "\(action.stateAfter)", "\(action.note ?? "")",
           ]
+        }
+      )
+    )
+  }
+
+  private var events: HTML {
+    guard !facts.events.isEmpty else { return .nothing }
+    return HTML.section(
+      "events",
+      "Latest events",
+      HTML.table(
+        "Latest events",
+        heads: ["At", "Event", "The job then", "Number"],
+        rows: facts.events.map { event in
+          [HTML.time(event.at), "\(event.kind)", "\(event.words)", "\(event.id)"]
         }
       )
     )

@@ -10,6 +10,7 @@ extension LedgerReport {
     let doubts: [PageDoubt]
     let sync: [SyncProblem]
     let api: [Fact]
+    let webhooks: [Webhook]
     let workers: [Worker]
   }
 

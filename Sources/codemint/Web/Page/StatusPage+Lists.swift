@@ -42,7 +42,7 @@ extension StatusPage {
     let look = job.look
     let tags = HTML(job.states.map { HTML.tag($0, look) })
     let numbers = [
-      job.secondsLeft.map { "about \(Self.duration($0)) left" },
+      job.timeLeft.map { "about \($0) left" },
       job.outstanding > 0 ? "\(job.outstanding) requested" : nil,
       job.surplus > 0 ? "\(job.surplus) surplus" : nil,
       job.syncErrors.flatMap {
@@ -160,6 +160,23 @@ extension StatusPage {
     return "<ul class=\"cards\">\(HTML(items))</ul>"
   }
 
+  var webhooks: HTML {
+    guard !facts.webhooks.isEmpty else { return .nothing }
+    let table = HTML.table(
+      "Webhooks",
+      heads: ["Name", "State", "Waiting", "Oldest", "Dead letters", "Last taken", "Host", "Error"],
+      rows: facts.webhooks.map { webhook in
+        [
+          "\(webhook.webhook)", HTML.tag(webhook.state, webhook.look), "\(webhook.waiting)",
+          webhook.oldestEventAt.map(HTML.time) ?? .nothing, "\(webhook.dead)",
+          webhook.lastSuccessAt.map(HTML.time) ?? "never", "\(webhook.host)",
+          "\(webhook.trouble ?? "")",
+        ]
+      }
+    )
+    return HTML.section("webhooks", "Webhooks", table)
+  }
+
   var workers: HTML {
     let items = facts.workers.map { worker -> HTML in
       """
@@ -186,6 +203,16 @@ extension LedgerReport.Job {
   /// Held jobs come first, then those that run, then those that wait.
   fileprivate var rank: Int {
     held || isStuck ? 0 : state == "queued" ? 2 : 1
+  }
+}
+
+extension LedgerReport.Webhook {
+  fileprivate var look: HTML.Look {
+    switch state {
+    case "well", "sending": .good
+    case "failing": .wait
+    default: .bad
+    }
   }
 }
 

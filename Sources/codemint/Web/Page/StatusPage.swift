@@ -75,10 +75,15 @@ struct StatusPage {
     let level = facts.verdict.level
     return """
       <main id="main" tabindex="-1" data-title="\(title)" data-level="\(level.slug)">\
-      <p class="soft">database \(facts.database), API \(api), \(daemons)</p>\
+      <p class="soft">database \(facts.database), API \(api), \(daemons)\(sandbox)</p>\
       <p id="verdict" class="verdict \(level.slug)" role="status">\(facts.verdict.words)</p>\
-      \(needs)\(numbers)\(jobs)\(doubts)\(sync)\(contradictions)\(workers)\(apiFacts)</main>
+      \(needs)\(numbers)\(jobs)\(doubts)\(sync)\(contradictions)\(webhooks)\(workers)\(apiFacts)</main>
       """
+  }
+
+  /// Nobody shall take a stand-in's codes for real ones.
+  private var sandbox: HTML {
+    facts.account?.isStandIn == true ? " \(HTML.tag("SANDBOX", .wait))" : .nothing
   }
 
   private var daemons: String {
@@ -138,18 +143,23 @@ struct StatusPage {
     return "\(Setting.plain((now * 100).rounded() / 100)) of \(text)"
   }
 
-  /// Codes per minute. The present minute is not full, so it is not drawn.
+  /// Codes per minute. The present minute is not over, so its piece of the line is a dashed one.
   private var sparkline: HTML {
-    let full = minutes.dropLast()
-    guard let last = full.last, let most = full.max(), full.count > 1 else { return .nothing }
-    let points = full.enumerated().map { place, codes in
-      "\(place * 300 / (full.count - 1)),\(38 - codes * 36 / max(1, most))"
-    }.joined(separator: " ")
-    let words =
-      "Codes per minute in the last half hour: \(last) in the last minute, \(most) at most"
+    guard minutes.count > 2, let most = minutes.max(), let present = minutes.last else {
+      return .nothing
+    }
+    let last = minutes[minutes.count - 2]
+    let points = minutes.enumerated().map { place, codes in
+      "\(place * 300 / (minutes.count - 1)),\(38 - codes * 36 / max(1, most))"
+    }
+    let words = """
+      Codes per minute in the last half hour: \(last) in the last full minute, \(present) so far in this one, \
+      \(most) at most
+      """
     return """
       <figure class="spark"><svg viewBox="0 0 300 40" role="img" aria-label="\(words)" \
-      preserveAspectRatio="none"><polyline points="\(points)"></polyline></svg>\
+      preserveAspectRatio="none"><polyline points="\(points.dropLast().joined(separator: " "))"></polyline>\
+      <polyline class="present" points="\(points.suffix(2).joined(separator: " "))"></polyline></svg>\
       <figcaption class="soft">\(words)</figcaption></figure>
       """
   }
