@@ -8,7 +8,7 @@ struct EventTests {
   func killed() async throws {
     try await Stage.play { stage in
       let settings = [
-        "CODEMINT_LEASE_SECONDS": "5", "CODEMINT_API_TIMEOUT_SECONDS": "2",
+        "CODEMINT_LEASE_SECONDS": "5", "CODEMINT_API_TIMEOUT_SECONDS": "5",
         "CODEMINT_RECONCILE_LISTING_GAP_SECONDS": "1",
       ]
       let first = try stage.daemon(settings)

@@ -76,7 +76,7 @@ struct HeldCallTests {
     let api = SandboxConfiguration(faults: FaultPlan(rules: [part]))
     try await Stage.play(api: api) { stage in
       let daemon = try stage.daemon([
-        "CODEMINT_API_TIMEOUT_SECONDS": "2", "CODEMINT_RECONCILE_LISTING_GAP_SECONDS": "1",
+        "CODEMINT_API_TIMEOUT_SECONDS": "5", "CODEMINT_RECONCILE_LISTING_GAP_SECONDS": "1",
         "CODEMINT_POLL_SECONDS": "0.2",
       ])
       try await stage.database.insert(Job(Reward.first, 50))

@@ -111,7 +111,7 @@ struct AlertTrial {
 extension AlertTrial {
   /// A daemon that lists early and often.
   static let hasty: [String: String?] = [
-    "CODEMINT_API_TIMEOUT_SECONDS": "2", "CODEMINT_RECONCILE_LISTING_GAP_SECONDS": "1",
+    "CODEMINT_API_TIMEOUT_SECONDS": "5", "CODEMINT_RECONCILE_LISTING_GAP_SECONDS": "1",
     "CODEMINT_POLL_SECONDS": "0.2",
   ]
 
