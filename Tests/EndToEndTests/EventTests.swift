@@ -37,27 +37,28 @@ struct EventTests {
   @Test("the time that is left was right: a job behind others is told how long it takes")
   func timeLeft() async throws {
     try await Stage.play { stage in
-      _ = try stage.daemon(["CODEMINT_LIMITS_REQUESTS_PER_SECOND": "10"])
-      try await stage.database.insert((0..<150).map { Job(Reward.numbered($0 % 20), 20) })
+      // So slow that a busy machine keeps the pace.
+      _ = try stage.daemon(["CODEMINT_LIMITS_REQUESTS_PER_SECOND": "3"])
+      try await stage.database.insert((0..<60).map { Job(Reward.numbered($0 % 20), 20) })
       try await Patience.until {
         try await stage.database.holds(
-          "(SELECT time_left > '8 s' FROM codemint.job_status WHERE id = 150) IS TRUE"
+          "(SELECT time_left > '8 s' FROM codemint.job_status WHERE id = 60) IS TRUE"
         )
       }
       try await stage.database.run(
         """
         CREATE TABLE public.told AS SELECT clock_timestamp() + time_left AS at
-        FROM codemint.job_status WHERE id = 150
+        FROM codemint.job_status WHERE id = 60
         """
       )
       try await stage.database.allEnded()
       let off = try await stage.database.number(
         """
         SELECT abs(extract(epoch FROM t.at - j.finished_at))
-        FROM public.told t, codemint.jobs j WHERE j.id = 150
+        FROM public.told t, codemint.jobs j WHERE j.id = 60
         """
       )
-      #expect(off <= 5, "told wrong by \(off) s of about 15")
+      #expect(off <= 10, "told wrong by \(off) s of about 20")
     }
   }
 }
