@@ -26,6 +26,8 @@ public struct AccountStatus: Hashable, Sendable {
   public let inFlight: Int
   /// Workers that live.
   public let workers: Int
+  /// Whether a daemon is at work, by what it says of itself or by what it does.
+  public let isDaemonAtWork: Bool
   /// The base URL of the API that calls go to; nil before the first call.
   public let api: String?
   /// How many more codes may be asked for before midnight UTC; nil for no limit.
@@ -38,7 +40,8 @@ extension AccountStatus {
   static let statement: Statement = """
     SELECT state, reason, message, paused_until::text, requests_per_second,
            current_requests_per_second, pace_reason, in_flight,
-           workers::integer, api, codes_left_today, api_contradictions
+           workers::integer, codemint.is_daemon_at_work(clock_timestamp()) AS is_daemon_at_work, api,
+           codes_left_today, api_contradictions
     FROM codemint.account_status
     """
 
@@ -53,6 +56,7 @@ extension AccountStatus {
       paceReason: try row.optionalText("pace_reason"),
       inFlight: try row.integer("in_flight"),
       workers: try row.integer("workers"),
+      isDaemonAtWork: try row.bool("is_daemon_at_work"),
       api: try row.optionalText("api"),
       codesLeftToday: try row.optionalInt64("codes_left_today").map(Int.init),
       apiContradictions: try row.optionalText("api_contradictions")

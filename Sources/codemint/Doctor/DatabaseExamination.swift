@@ -268,7 +268,7 @@ struct DatabaseExamination {
     let seen = ([account.state] + words).joined(separator: ": ")
     let subject = "account"
     switch account.state {
-    case "open" where account.workers == 0:
+    case "open" where !account.isDaemonAtWork:
       return .warning(subject, "open, no daemon is alive", "systemctl start codemint")
     case "open": return .ok(subject, "open, \(account.workers) daemon(s) alive")
     case "upgrading":

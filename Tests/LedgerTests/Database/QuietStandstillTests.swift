@@ -116,6 +116,18 @@ struct QuietStandstillTests {
       )
       let waits = try await ledger.bystander.query("SELECT reason FROM codemint.waits").one()
       #expect(try waits.text("reason") != "daemon")
+      // One answer wherever it is asked.
+      try await ledger.bystander.script("SELECT codemint.measure_line()")
+      let elsewhere = try await ledger.bystander.query(
+        """
+        SELECT s.time_left IS NULL OR EXISTS (
+                 SELECT FROM codemint.check_job(s.reward_id, 10) c WHERE c.about = 'daemon') AS is_dead,
+               a.what_to_do
+        FROM codemint.job_status s, codemint.account_status a
+        """
+      ).one()
+      #expect(try !elsewhere.bool("is_dead"))
+      #expect(try elsewhere.text("what_to_do") == "none: it proceeds by itself")
       // It has stopped, and what it did is no sign of life any more.
       try await ledger.store.retire(Samples.worker(1))
       #expect(try await ledger.bystander.query(kinds).one().text("kind") == "daemon")

@@ -245,7 +245,7 @@ BEGIN
   IF v_line.measured_at IS NULL OR v_account.blocked_at IS NOT NULL OR v_account.breaker = 'open'
      OR codemint.is_suspended() OR codemint.asked_purchase() IS NOT NULL
      OR codemint.codes_left(v_account, v_now) <= greatest(p_calls - 1, 0) * 500
-     OR NOT EXISTS (SELECT FROM codemint.workers w WHERE w.expires_at >= v_now AND NOT w.draining) THEN
+     OR NOT codemint.is_daemon_at_work(v_now) THEN
     RETURN NULL;
   END IF;
   v_answer := greatest(coalesce(v_line.call_seconds, 0), 0.001);

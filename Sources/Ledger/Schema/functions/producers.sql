@@ -249,7 +249,7 @@ BEGIN
        ELSE 'for a moment: the API has asked for a pause, or has failed' END,
      v_state.state NOT IN ('open', 'trying', 'spent')),
     ('waits', 'daemon', 'no daemon is at work',
-     NOT EXISTS (SELECT FROM codemint.workers w WHERE w.expires_at >= v_now AND NOT w.draining))
+     NOT codemint.is_daemon_at_work(v_now))
   ) AS f (verdict, about, finding, applies)
   WHERE f.applies;
 END

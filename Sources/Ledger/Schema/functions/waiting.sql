@@ -466,8 +466,7 @@ BEGIN
       CASE WHEN p_job.unclaimable_since IS NULL THEN 'time' ELSE 'unclaimable' END
     WHEN p_suspended THEN 'suspended'
     WHEN p_locked THEN 'locked'
-    WHEN NOT EXISTS (SELECT FROM codemint.workers w WHERE w.expires_at >= p_now AND NOT w.draining)
-         AND codemint.worked_at() IS NULL THEN 'daemon'
+    WHEN NOT codemint.is_daemon_at_work(p_now) THEN 'daemon'
     WHEN v_is_unsettled THEN 'unsettled'
     WHEN p_asks THEN 'api'
     WHEN p_account.blocked_at IS NOT NULL THEN 'blocked'
@@ -528,6 +527,20 @@ $$;
 
 COMMENT ON FUNCTION codemint.worked_at() IS
   'When a daemon whose row in workers does not show that it lives last worked, if that was lately; else null.';
+
+-- Whether a daemon lives that is not stopping, or has worked lately although its row does not show that it lives.
+CREATE OR REPLACE FUNCTION codemint.is_daemon_at_work(p_now timestamptz) RETURNS boolean
+LANGUAGE plpgsql STABLE
+SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+  RETURN EXISTS (SELECT FROM codemint.workers w WHERE w.expires_at >= p_now AND NOT w.draining)
+         OR codemint.worked_at() IS NOT NULL;
+END
+$$;
+COMMENT ON FUNCTION codemint.is_daemon_at_work(timestamptz) IS
+  'Whether a daemon is at work, by what it says of itself or by what it does.';
 
 -- Who keeps daemons from writing their rows in workers, and the statement that ends it; nulls if nobody is known.
 CREATE OR REPLACE FUNCTION codemint.worker_holders(OUT words text, OUT what_helps text)

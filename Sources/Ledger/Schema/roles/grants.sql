@@ -33,6 +33,7 @@ GRANT EXECUTE
 GRANT EXECUTE
   ON FUNCTION codemint.current_pace(codemint.account, timestamptz),
      codemint.describe_failures(codemint.account), codemint.stalled_since(), codemint.worked_at(),
+     codemint.is_daemon_at_work(timestamptz),
      codemint.codes_left(codemint.account, timestamptz), codemint.day_of(timestamptz),
      codemint.fleet_question(), codemint.approve_above(), codemint.is_stand_in(text),
      codemint.time_until_done(smallint, text, boolean, bigint, bigint, integer, timestamptz)

@@ -47,8 +47,7 @@ SELECT a.requests_per_second,
             THEN 'SELECT codemint.accept_cluster(''why''); -- only if no daemon works on another copy of this database'
             WHEN q.question IS NOT NULL THEN 'codemint accept-api, if codes may be bought there'
             WHEN a.blocked_at IS NOT NULL THEN 'give the daemons a key that is valid, and restart them'
-            WHEN NOT EXISTS (SELECT FROM codemint.workers w WHERE w.expires_at >= clock_timestamp())
-                 AND codemint.worked_at() IS NULL
+            WHEN NOT codemint.is_daemon_at_work(clock_timestamp())
             THEN 'start a daemon; if one runs, see its log and codemint doctor'
             WHEN codemint.stalled_since() IS NOT NULL THEN 'see the daemons'' logs, and codemint doctor'
             ELSE 'none: it proceeds by itself' END AS what_to_do
