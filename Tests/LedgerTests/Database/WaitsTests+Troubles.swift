@@ -128,7 +128,62 @@ extension WaitsTests {
       why: "what became of calls in doubt cannot be recorded: no (public.f())",
       help: "mend or drop what refuses it"
     ),
+    Trouble(
+      reason: "unsettled",
+      setup: """
+        \(refused("LIMIT 4"))
+        UPDATE codemint.account SET in_flight = 4;
+        """,
+      why: "4 call(s) keep their slots, because their outcome cannot be recorded: no (public.f())",
+      help: "mend or drop what refuses it"
+    ),
+    Trouble(
+      reason: "unsettled",
+      setup: """
+        \(refused("LIMIT 2"))
+        UPDATE codemint.rewards SET in_flight = 2;
+        """,
+      why: "2 call(s) keep their slots, because their outcome cannot be recorded: no (public.f())",
+      help: "mend or drop what refuses it"
+    ),
+    Trouble(
+      reason: "slots",
+      setup: """
+        \(refused("LIMIT 3"))
+        UPDATE codemint.account SET in_flight = 4;
+        """,
+      why: """
+        4 call(s) are out, as many as there may be; 3 call(s) keep their slots, because their outcome cannot be \
+        recorded: no (public.f())
+        """,
+      help: "mend or drop what refuses them"
+    ),
+    Trouble(
+      reason: "reward",
+      setup: """
+        \(refused("LIMIT 1"))
+        UPDATE codemint.rewards SET in_flight = 2;
+        """,
+      why: """
+        its reward has 2 call(s) out, as many as it may; 1 call(s) keep their slots, because their outcome cannot be \
+        recorded: no (public.f())
+        """,
+      help: "mend or drop what refuses them"
+    ),
   ]
+
+  /// So many calls are out, those of another job of the reward, and the database refuses their outcome.
+  private static func refused(_ limit: String) -> String {
+    """
+    INSERT INTO codemint.calls
+      (id, job_id, reward_id, size, state, outstanding, worker, lease, api_timeout, listing_gap, lease_expires_at,
+       effective_until)
+    SELECT gen_random_uuid(), j.id, j.reward_id, 5, 'sending', 5, gen_random_uuid(), '1 min', '1 min', '10 s',
+           now() + interval '1 min', now()
+    FROM codemint.jobs j, generate_series(1, 4) \(limit);
+    SELECT codemint.note_refusal(c.id, 99, c.reward_id, 'P0001', 'no', 'public.f()', NULL) FROM codemint.calls c;
+    """
+  }
 
   /// What ends by itself.
   static let passing = [

@@ -416,6 +416,25 @@ AS $$
                 WHERE c.id = s.call_id AND c.state IN ('sending', 'in_doubt'))
 $$;
 
+-- The calls that are out, of a reward or of all, whose outcome the database refuses: each keeps its slot until that is
+-- mended, so jobs behind it wait for the same.
+CREATE OR REPLACE FUNCTION codemint.kept_slots(
+  p_reward uuid, p_now timestamptz, OUT calls bigint, OUT since timestamptz, OUT words text
+)
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+  SELECT count(*), min(s.since),
+         format('%s call(s) keep their slots, because their outcome cannot be recorded: ', count(*))
+           || (array_agg(s.message || coalesce(' (' || s.raised_by || ')', '') ORDER BY s.failed_at DESC))[1]
+    INTO calls, since, words
+  FROM codemint.refused_settlements s
+  JOIN codemint.calls c ON c.id = s.call_id AND c.state = 'sending'
+  WHERE s.failed_at > p_now - interval '2 minutes' AND (p_reward IS NULL OR s.reward_id = p_reward);
+END
+$$;
+
 -- Why a job waits; the view waits shows it. Reasons of the job that need a person come first. Then
 -- come the reasons that stop every job, then those of the reward, then those that pass by
 -- themselves. The conditions are those of codemint.may_take.
@@ -482,8 +501,12 @@ BEGIN
     WHEN p_reward.awaits_listing THEN 'listing'
     WHEN p_reward.paused_until > p_now THEN 'refused'
     WHEN p_account.paused_until > p_now THEN 'pause'
-    WHEN p_reward.in_flight >= p_account.max_in_flight_per_reward THEN 'reward'
-    WHEN NOT codemint.may_send(p_account, p_now) THEN 'slots'
+    WHEN p_reward.in_flight >= p_account.max_in_flight_per_reward THEN
+      CASE WHEN (codemint.kept_slots(p_reward.reward_id, p_now)).calls >= greatest(p_reward.in_flight, 1)
+           THEN 'unsettled' ELSE 'reward' END
+    WHEN NOT codemint.may_send(p_account, p_now) THEN
+      CASE WHEN (codemint.kept_slots(NULL, p_now)).calls >= greatest(p_account.in_flight, 1)
+           THEN 'unsettled' ELSE 'slots' END
     WHEN p_job.unclaimable_since IS NOT NULL
          OR p_reward.passed_over_until > p_now AND p_reward.error_code = 'unclaimable' THEN 'unclaimable'
     WHEN p_claimed_at > p_now - c_moment

@@ -49,6 +49,7 @@ GRANT EXECUTE
      codemint.next_slot(codemint.account, timestamptz), codemint.last_claimed_at(), codemint.last_failure(),
      codemint.as_planned(timestamptz, interval, timestamptz),
      codemint.describe_claims(timestamptz), codemint.unsettled(bigint, timestamptz),
+     codemint.kept_slots(uuid, timestamptz),
      codemint.name_holders(), codemint.hidden_tables(), codemint.is_shown_all(oid, oid),
      codemint.sight_remedy(text), codemint.silencers(), codemint.unnumbered_since(),
      codemint.lacks_standby(), codemint.describe_pace(codemint.account, timestamptz),

@@ -64,8 +64,9 @@ SELECT (s.job).id AS job_id, (s.job).reward_id, (s.job).state, w.reason,
            WHEN 'throttled' THEN 'the API has asked for a pause'
            ELSE concat_ws(': ', 'nothing is sent after a failure of the API', (l.account).pause_reason) END
          WHEN 'reward' THEN 'its reward has ' || r.in_flight || ' call(s) out, as many as it may'
+           || coalesce('; ' || e.words, '')
          WHEN 'slots' THEN (l.account).in_flight || ' call(s) are out, as many as there may be'
-           || CASE WHEN (l.account).failures > 0 THEN ' after a failure' ELSE '' END
+           || CASE WHEN (l.account).failures > 0 THEN ' after a failure' ELSE '' END || coalesce('; ' || e.words, '')
          WHEN 'sync' THEN CASE
            WHEN f.given_up_at IS NOT NULL THEN 'other systems have not taken its codes'
            WHEN v.words IS NOT NULL THEN v.words
@@ -78,7 +79,7 @@ SELECT (s.job).id AS job_id, (s.job).reward_id, (s.job).state, w.reason,
            WHEN u.number > 0 THEN 'the outcome of ' || u.number || ' of its calls cannot be recorded: ' || u.message
              || coalesce(' (' || u.raised_by || ')', '')
              || CASE WHEN u.has_evidence THEN '; the answer is kept' ELSE '' END
-           ELSE v.words END
+           ELSE coalesce(v.words, e.words) END
          WHEN 'pace' THEN 'the next slot of the pace has not come: ' || codemint.describe_pace(l.account, l.asked_at)
          WHEN 'turn' THEN CASE WHEN (s.job).outstanding > 0 THEN 'it runs'
                                ELSE 'it is due, and other jobs go first' END
@@ -128,7 +129,8 @@ SELECT (s.job).id AS job_id, (s.job).reward_id, (s.job).state, w.reason,
          WHEN 'unclaimable' THEN 'mend the row, or what refuses it; then it proceeds by itself'
          WHEN 'unsettled' THEN 'mend or drop what refuses it; then it proceeds by itself'
          WHEN 'unknown' THEN 'see the daemons'' logs, and codemint doctor'
-         ELSE 'none: it proceeds by itself'
+         ELSE CASE WHEN e.calls > 0 THEN 'mend or drop what refuses them; until then it proceeds in the other slots'
+                   ELSE 'none: it proceeds by itself' END
        END AS what_to_do,
        CASE w.reason
          WHEN 'decision' THEN d.held_at
@@ -141,7 +143,7 @@ SELECT (s.job).id AS job_id, (s.job).reward_id, (s.job).state, w.reason,
          WHEN 'suspended' THEN (l.identity).suspended_at
          WHEN 'locked' THEN k.since
          WHEN 'unclaimable' THEN coalesce((s.job).unclaimable_since, (s.job).updated_at)
-         WHEN 'unsettled' THEN coalesce(u.since, v.since)
+         WHEN 'unsettled' THEN coalesce(u.since, v.since, e.since)
          WHEN 'daemon' THEN (SELECT max(w.seen_at) FROM codemint.workers w)
          WHEN 'blocked' THEN (l.account).blocked_at
          WHEN 'failing' THEN (l.account).failed_at
@@ -209,6 +211,9 @@ LEFT JOIN LATERAL (
                                                   ELSE '{doubt,watch}' END, l.asked_at) n
   ORDER BY n.failed_at DESC LIMIT 1
 ) v ON w.reason IN ('unsettled', 'sync')
+LEFT JOIN LATERAL codemint.kept_slots(
+  CASE WHEN r.in_flight >= (l.account).max_in_flight_per_reward THEN r.reward_id END, l.asked_at
+) e ON w.reason IN ('unsettled', 'reward', 'slots')
 LEFT JOIN LATERAL (
   SELECT x.done_by, x.note, x.done_at FROM codemint.job_actions x
   WHERE x.job_id = (s.job).id AND x.action = 'pause' ORDER BY x.id DESC LIMIT 1
@@ -223,7 +228,8 @@ COMMENT ON COLUMN codemint.waits.state IS 'The job''s state.';
 COMMENT ON COLUMN codemint.waits.reason IS
   'A person has to act: decision (a held call), held, approval, api (no word yet that codes may be bought '
   'there), paused, suspended, locked (a transaction keeps a row or a table), daemon (none is alive), unsettled '
-  '(the database refuses an outcome), blocked (the key), unclaimable (the row is refused), unknown. The job '
+  '(the database refuses an outcome, of the job or of all calls whose slots it waits for), blocked (the key), '
+  'unclaimable (the row is refused), unknown. The job '
   'proceeds by itself: time (not yet due), day (the codes of the day were asked for), failing (the breaker), '
   'doubt, answers (calls are out), '
   'upgrade, listing, refused (the reward backs off), pause (all workers wait), reward or slots (enough '
