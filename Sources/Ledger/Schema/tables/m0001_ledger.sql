@@ -115,6 +115,7 @@ CREATE INDEX jobs_held ON codemint.jobs (id) WHERE held;
 CREATE INDEX jobs_unapproved ON codemint.jobs (id) WHERE awaits_approval AND state = 'queued';
 CREATE INDEX jobs_paused ON codemint.jobs (id) WHERE paused AND state IN ('queued', 'running', 'ending');
 CREATE INDEX jobs_finished ON codemint.jobs (finished_at, id) WHERE finished_at IS NOT NULL;
+CREATE INDEX jobs_failed ON codemint.jobs (finished_at) WHERE state = 'failed';
 -- The codes of a reward are found by the reward's jobs (codes_by_job), so that storing a code needs
 -- no index entry more. A job enters this index with its first code: an index of all jobs would make
 -- an INSERT 5 % slower.
