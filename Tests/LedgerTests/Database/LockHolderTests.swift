@@ -132,32 +132,6 @@ struct LockHolderTests {
     }
   }
 
-  @Test("while the database refuses every answer that has codes the daemon is not ready")
-  func refusedAnswers() async throws {
-    try await RealLedger.lend { ledger in
-      try await ledger.announce(Scene.fast)
-      _ = try await ledger.insert(500, of: Scene.reward)
-      guard case .call(let claimed) = try await ledger.claim() else {
-        Issue.record("nothing is claimed")
-        return
-      }
-      let queries = OverviewQueries(pool: ledger.pool)
-      try await ledger.bystander.script(
-        """
-        SELECT codemint.note_refusal('\(claimed.call.id)', 1, '\(Scene.reward)', 'P0001', 'no', NULL, 'kept');
-        UPDATE codemint.refused_settlements SET since = now() - interval '6 seconds';
-        """
-      )
-      #expect(
-        try await queries.standstill()?.hasPrefix("the database refuses every answer") == true
-      )
-      try await ledger.bystander.script(
-        "UPDATE codemint.refused_settlements SET failed_at = now() - interval '3 minutes'"
-      )
-      #expect(try await queries.standstill() == nil)
-    }
-  }
-
   @Test("a session whose transaction has just ended is not named, nor one that has just closed")
   func ended() async throws {
     try await Self.lend { ledger, person in

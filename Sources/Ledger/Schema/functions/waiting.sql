@@ -680,19 +680,27 @@ $$;
 COMMENT ON FUNCTION codemint.stalled_since() IS
   'Since when nothing is claimed although jobs could be, if that is a minute ago or more; else null.';
 
--- Since when every answer that has codes is refused, if that is five seconds ago or more; else null. One of those that
--- were settled meanwhile is among the latest calls.
+-- Since when every answer that has codes is refused, if that is five seconds ago or more; else null. One job that is
+-- refused stops that job alone, so answers of two jobs are refused and none was taken since: the last that was is among
+-- the latest calls. Or all calls that there may be are out, and refused.
 CREATE OR REPLACE FUNCTION codemint.unsettled_since() RETURNS timestamptz
 LANGUAGE sql STABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
-  SELECT r.since
-  FROM (SELECT min(s.since) AS since FROM codemint.refused_settlements s
-        WHERE s.failed_at > clock_timestamp() - interval '2 minutes') r
+  SELECT min(r.since)
+  FROM (SELECT min(s.since) AS since
+        FROM codemint.refused_settlements s
+        WHERE s.failed_at > clock_timestamp() - interval '2 minutes'
+          AND s.since > coalesce((SELECT max(c.settled_at)
+                                  FROM (SELECT k.state, k.settled_at FROM codemint.calls k
+                                        ORDER BY k.created_at DESC LIMIT 1000) c
+                                  WHERE c.state = 'issued'), '-infinity')
+        HAVING count(DISTINCT s.job_id) > 1
+        UNION ALL
+        SELECT k.since
+        FROM codemint.account a CROSS JOIN LATERAL codemint.kept_slots(NULL, clock_timestamp()) k
+        WHERE k.calls >= greatest(a.in_flight, 1) AND NOT codemint.may_send(a, clock_timestamp())) r
   WHERE r.since < clock_timestamp() - interval '5 seconds'
-    AND NOT EXISTS (SELECT FROM (SELECT k.state, k.settled_at FROM codemint.calls k
-                                 ORDER BY k.created_at DESC LIMIT 1000) c
-                    WHERE c.state = 'issued' AND c.settled_at > r.since)
 $$;
 
 -- Why nothing is done although there is work, in words for everybody; null if that is not so. The page and
