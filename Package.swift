@@ -116,6 +116,7 @@ let package = Package(
         .embedInCode("Schema/functions/reconcile.sql"),
         .embedInCode("Schema/functions/refusals.sql"),
         .embedInCode("Schema/functions/retention.sql"),
+        .embedInCode("Schema/functions/damage.sql"),
         .embedInCode("Schema/functions/settle.sql"),
         .embedInCode("Schema/functions/steer.sql"),
         .embedInCode("Schema/functions/sync.sql"),

@@ -101,6 +101,34 @@ extension Migrator {
       """
     )
 
+    /// Whether the function is there that knows what the tables consist of: it is one of those that follow them.
+    static let knowsParts: Statement = """
+      SELECT to_regprocedure('codemint.table_parts(boolean)') IS NOT NULL AS found
+      """
+
+    static let parts: Statement = "SELECT part FROM codemint.table_parts(false)"
+
+    /// Remembers what the tables consist of with the newest migration, by what they consisted of before. What was there
+    /// already and is in no migration is somebody's own. What was lost before stays known.
+    static let noteParts: Statement = """
+      WITH known AS (
+        SELECT p.key, p.value
+        FROM (SELECT m.parts FROM codemint.migrations m WHERE m.parts <> '{}' ORDER BY m.number DESC LIMIT 1) l
+        CROSS JOIN LATERAL jsonb_each(l.parts) p)
+      UPDATE codemint.migrations m
+      SET parts = (
+        SELECT coalesce(jsonb_object_agg(
+                 coalesce(k.key, n.part),
+                 CASE WHEN n.part IS NULL THEN k.value
+                      ELSE to_jsonb(n) - 'part' END), '{}')
+        FROM codemint.table_parts(true) n FULL JOIN known k ON k.key = n.part
+        WHERE CASE WHEN n.part IS NULL THEN k.key <> ALL ($1)
+                   ELSE k.key IS NOT NULL OR n.part <> ALL ($1) END)
+      WHERE m.number = (SELECT max(o.number) FROM codemint.migrations o)
+      """
+
+    static let damage: Statement = "SELECT what, what_helps FROM codemint.find_damage()"
+
     static let noteCode = Statement(
       """
       INSERT INTO codemint.installed_code AS i (checksum, version, objects, server)

@@ -98,7 +98,8 @@ public struct Migrator: Sendable {
   /// - Throws: `LedgerError` if it has to be left alone.
   private func needsChange(_ state: SchemaState) throws -> Bool {
     switch state {
-    case .current: false
+    // No migration can put back what was in a table.
+    case .current, .damaged: false
     case .ahead, .altered: throw LedgerError(.schema, state.remedy)
     case .behind, .otherCode, .drifted: true
     }
@@ -130,7 +131,12 @@ public struct Migrator: Sendable {
     let drifted = try await connection.query(Statements.drifted)
     var names: [String] = []
     for row in drifted { names.append(try row.text("name")) }
-    return names.isEmpty ? .current : .drifted(names)
+    guard names.isEmpty else { return .drifted(names) }
+    var damage: [String] = []
+    for row in try await connection.query(Statements.damage) {
+      damage.append("\(try row.text("what")): \(try row.text("what_helps"))")
+    }
+    return damage.isEmpty ? .current : .damaged(damage)
   }
 
   private func prepare() async throws(PostgresError) {
@@ -182,7 +188,7 @@ public struct Migrator: Sendable {
       (connection) throws(PostgresError) in
       let before = try await state(on: connection)
       switch before {
-      case .current, .ahead, .altered:
+      case .current, .damaged, .ahead, .altered:
         _ = try await connection.query(Statements.resumeClaims)
         return .refused(before)
       case .behind, .otherCode, .drifted: break
@@ -206,6 +212,7 @@ public struct Migrator: Sendable {
   ) async throws(PostgresError) -> [Step] {
     var steps: [Step] = []
     if case .behind(let missing) = before {
+      let parts = try await parts(on: connection)
       for migration in missing {
         try await connection.script(migration.sql)
         _ = try await connection.query(
@@ -217,10 +224,21 @@ public struct Migrator: Sendable {
         )
         steps.append(.applied(migration))
       }
+      try await replaceCode(on: connection)
+      _ = try await connection.query(Statements.noteParts, [.texts(parts)])
+    } else {
+      try await replaceCode(on: connection)
     }
-    try await replaceCode(on: connection)
     steps.append(.replacedCode)
     return steps
+  }
+
+  /// What the tables consist of; nothing before there are any.
+  private func parts(on connection: Connection) async throws(PostgresError) -> [String] {
+    guard try await connection.query(Statements.knowsParts).one().bool("found") else { return [] }
+    return try await connection.query(Statements.parts).map { (row) throws(PostgresError) in
+      try row.text("part")
+    }
   }
 
   private func replaceCode(on connection: Connection) async throws(PostgresError) {

@@ -58,7 +58,7 @@ public struct Schema: Sendable {
       PackageResources.guards_sql, PackageResources.claim_sql, PackageResources.queue_sql,
       PackageResources.pace_sql, PackageResources.settle_sql, PackageResources.facts_sql,
       PackageResources.refusals_sql, PackageResources.reconcile_sql, PackageResources.watch_sql,
-      PackageResources.heartbeat_sql, PackageResources.healing_sql,
+      PackageResources.heartbeat_sql, PackageResources.damage_sql, PackageResources.healing_sql,
       PackageResources.insert_sql, PackageResources.events_sql, PackageResources.line_sql,
       PackageResources.sync_sql, PackageResources.cluster_sql,
       PackageResources.steer_sql, PackageResources.retention_sql, PackageResources.waiting_sql,
@@ -127,6 +127,8 @@ public enum SchemaState: Hashable, Sendable {
   case otherCode(version: String?)
   /// Somebody has changed, dropped or added these functions, triggers and views by hand.
   case drifted([String])
+  /// Something of the tables is gone, disabled or spent: what it is, and the statement that helps.
+  case damaged([String])
 
   /// Tells what is the matter and what to do.
   public var remedy: String {
@@ -150,6 +152,8 @@ public enum SchemaState: Hashable, Sendable {
         + "one"
     case .drifted(let names):
       "changed by hand: \(names.joined(separator: ", ")); run `codemint migrate` to put them back"
+    case .damaged(let damage):
+      "damaged by hand: \(damage.joined(separator: " "))"
     }
   }
 }

@@ -10,7 +10,8 @@ struct MigrateCommand: AsyncParsableCommand {
     discussion: """
       It may run at any time, and on any number of hosts at once. Tables are migrated forward only. \
       Functions, views and privileges are replaced as a whole when they differ from those of this \
-      version, or when somebody has changed one by hand. Before that, daemons stop claiming, and calls \
+      version, or when somebody has changed one by hand. What is gone of the tables is named, with the \
+      statement that helps. Before that, daemons stop claiming, and calls \
       in flight are waited for; daemons of another version then end. All of it is one transaction. If \
       the login may not create roles, it prints the statements that an administrator has to run.
       """
@@ -70,11 +71,14 @@ struct MigrateCommand: AsyncParsableCommand {
       do throws(OutputError) { try output.line(step.sentence) } catch { lost = error }
     }
     let outcome = try await roles.apply()
+    let state = try await migrator.state()
     await connection.close()
     if let lost { throw lost }
-    let state = isChanged ? "the schema is up to date now" : SchemaState.current.remedy
-    try show(Report(state: state, current: true, applied: applied))
+    let isCurrent = state == .current
+    let words = isChanged && isCurrent ? "the schema is up to date now" : state.remedy
+    try show(Report(state: words, current: isCurrent, applied: applied))
     if let notice = outcome.notice { Complaint.say(notice) }
+    if !isCurrent { throw ExitCode(ExitStatus.failed.rawValue) }
   }
 
   private func show(_ report: Report) throws {

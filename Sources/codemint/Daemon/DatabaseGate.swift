@@ -57,7 +57,7 @@ struct DatabaseGate {
           let state = try await Migrator(connection).state()
           switch state {
           case .current: return nil
-          case .drifted:
+          case .drifted, .damaged:
             // Somebody may have had a reason, and nothing must stand still for that.
             logger.warning("the schema was changed by hand", metadata: ["error": "\(state.remedy)"])
             return nil

@@ -116,9 +116,12 @@ struct DatabaseExamination {
   }
 
   private func schema(_ state: SchemaState) -> Finding {
-    state == .current
-      ? .ok("schema", state.remedy)
-      : .failed("schema", state.remedy, "bring the schema and this version of codemint together")
+    switch state {
+    case .current: .ok("schema", state.remedy)
+    case .damaged: .failed("schema", state.remedy, "run the statements that it names")
+    case .behind, .ahead, .altered, .otherCode, .drifted:
+      .failed("schema", state.remedy, "bring the schema and this version of codemint together")
+    }
   }
 
   /// Leases and slots use only the database's clock, so a difference does no harm but is confusing.

@@ -99,10 +99,10 @@ struct FunctionRightTests {
   ]
 
   private static let operatorsFunctions = [
-    "accept_api", "accept_cluster", "approve_above", "approve_job", "asked_purchase", "cancel_job",
-    "check_job", "explain_doubt", "fleet_question", "forget_calls", "forget_events",
-    "forget_refusal", "forget_set_aside", "is_daemon_at_work", "is_stand_in", "lock_holders",
-    "locked_tables",
+    "accept_api", "accept_cluster", "approve_above", "approve_job", "asked_purchase",
+    "broken_sequences", "cancel_job", "check_job", "explain_doubt", "fleet_question",
+    "forget_calls", "forget_events", "forget_refusal", "forget_set_aside", "heal_sequences",
+    "is_daemon_at_work", "is_stand_in", "lock_holders", "locked_tables",
     "number_events", "old_row_holders", "own_waits", "pause_job", "purge_job", "resend_webhook",
     "resolve_call", "restore_rows", "resume_job", "retry_job", "root_holders", "set_approve_above",
     "set_codes_per_day", "set_limits", "set_priority", "set_quota", "shared_holders",

@@ -34,7 +34,7 @@ BEGIN
   END IF;
   v_mended := codemint.cut_future(v_now) || codemint.heal_jobs() || codemint.heal_places()
               || codemint.heal_queues() || codemint.heal_in_flight() || codemint.heal_doubts()
-              || codemint.heal_counts();
+              || codemint.heal_counts() || codemint.heal_sequences();
   IF v_before > v_now + interval '1 second' THEN
     v_mended := v_mended
       || codemint.shift_plans(least(v_before, v_now + interval '100 years') - v_now, v_now);

@@ -98,6 +98,10 @@ AS $$
   SELECT 62, 'locked', l.what, NULL, NULL, NULL, l.since, 'it is locked by ' || l.holder, l.what_helps, 'codemint doctor'
   FROM codemint.locked_tables('5 seconds') l
   UNION ALL
+  (SELECT 63, 'damaged', coalesce('the table ' || d.relation, 'the schema'), NULL, NULL, NULL, NULL, d.what, d.what_helps,
+          'codemint doctor'
+   FROM codemint.find_damage() d LIMIT 20)
+  UNION ALL
   SELECT 65, 'events', 'the events', NULL, NULL, NULL, u.since,
          'events get no numbers, so nobody who follows them is told anything; the daemons'' logs say why',
          'see the daemons'' logs, and codemint doctor', 'codemint doctor'

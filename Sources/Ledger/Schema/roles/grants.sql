@@ -53,7 +53,8 @@ GRANT EXECUTE
      codemint.name_holders(), codemint.hidden_tables(), codemint.is_shown_all(oid, oid),
      codemint.sight_remedy(text), codemint.silencers(), codemint.unnumbered_since(),
      codemint.lacks_standby(), codemint.describe_pace(codemint.account, timestamptz),
-     codemint.refused_lately(uuid, text[], timestamptz), codemint.describe_refused(codemint.refused_work)
+     codemint.refused_lately(uuid, text[], timestamptz), codemint.describe_refused(codemint.refused_work),
+     codemint.table_parts(boolean), codemint.lost_parts(), codemint.disabled_triggers(), codemint.find_damage()
   TO codemint_operator;
 
 -- Readers: codes, and the jobs that they belong to.
@@ -161,8 +162,8 @@ BEGIN
   FOR v_routine IN
     SELECT p.oid::regprocedure AS name,
            CASE WHEN p.prosecdef AND p.proname NOT IN
-                  ('forget_calls', 'forget_events', 'forget_refusal', 'forget_set_aside', 'number_events',
-                   'restore_rows', 'skip_event_numbers')
+                  ('forget_calls', 'forget_events', 'forget_refusal', 'forget_set_aside', 'heal_sequences',
+                   'number_events', 'restore_rows', 'skip_event_numbers')
                 THEN 'codemint_operator' ELSE 'codemint_worker' END AS role
     FROM pg_proc p
     WHERE p.pronamespace = 'codemint'::regnamespace AND p.prorettype <> 'trigger'::regtype
@@ -183,7 +184,8 @@ GRANT EXECUTE ON FUNCTION codemint.explain_doubt(uuid),
                           codemint.table_holders(interval, boolean), codemint.shared_holders(interval),
                           codemint.locked_tables(interval, boolean),
                           codemint.suspected_jobs(text[], boolean, integer), codemint.asked_purchase(),
-                          codemint.unread_holders(), codemint.old_row_holders(), codemint.worker_holders()
+                          codemint.unread_holders(), codemint.old_row_holders(), codemint.worker_holders(),
+                          codemint.broken_sequences()
   TO codemint_worker;
 
 -- A producer sees its own rows of jobs; other roles that may read the table see all rows. A policy is made only if

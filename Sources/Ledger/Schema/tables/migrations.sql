@@ -10,6 +10,7 @@ BEGIN
       number     integer     PRIMARY KEY,
       name       text        NOT NULL,
       checksum   text        NOT NULL,
+      parts      jsonb       NOT NULL DEFAULT '{}',
       applied_at timestamptz NOT NULL DEFAULT clock_timestamp(),
       applied_by text        NOT NULL DEFAULT current_user
     );
@@ -19,6 +20,8 @@ BEGIN
     COMMENT ON COLUMN codemint.migrations.name IS 'What the migration brought.';
     COMMENT ON COLUMN codemint.migrations.checksum IS
       'The checksum of the text. A codemint that has another text refuses to start.';
+    COMMENT ON COLUMN codemint.migrations.parts IS
+      'What the tables consisted of then, so that what is gone is noticed: columns, constraints, indexes.';
     COMMENT ON COLUMN codemint.migrations.applied_at IS 'When the migration was applied.';
     COMMENT ON COLUMN codemint.migrations.applied_by IS 'Who applied the migration.';
   END IF;

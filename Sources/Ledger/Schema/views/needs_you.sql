@@ -9,7 +9,8 @@ COMMENT ON COLUMN codemint.needs_you.kind IS
   'What stops all jobs: database (takes no writes), daemon (none is alive), hidden or silenced (row security, a '
   'policy or a rule keeps rows from the daemons), standby (commits wait for one), suspended, blocked (the key), '
   'stalled. One daemon: claims. All daemons: silent (they work, and cannot show that they live), events (they get '
-  'no numbers), notifications (nobody reads them), old_rows (they make claims slow), locked (a table). A job: '
+  'no numbers), notifications (nobody reads them), old_rows (they make claims slow), locked (a table), damaged (a table, '
+  'a trigger or a sequence is not as codemint made it). A job: '
   'decision (a held call), '
   'held, locked, unclaimable, unknown. A reward: sync (given up), watch (it cannot be listed). A webhook: webhook '
   '(it takes nothing, or has dead letters).';
