@@ -181,6 +181,32 @@ extension WebhookTests {
     }
   }
 
+  @Test("a dead letter that is just being sent again is kept with its event, however old it is")
+  func resendWhileForgetting() async throws {
+    try await Self.lend(kinds: [.queued, .cancelled]) { ledger, deliveries in
+      try await Self.happen(ledger)
+      for _ in 0..<2 {
+        for delivery in try await Self.claim(deliveries) {
+          try await Self.settle(delivery, .gone("no"), deliveries)
+        }
+      }
+      try await ledger.bystander.script(
+        "UPDATE codemint.events SET at = now() - interval '9 days'"
+      )
+      try await ledger.bystander.script(
+        "BEGIN; SELECT codemint.resend_webhook('shop', (SELECT min(id) FROM codemint.events))"
+      )
+      try await Housekeeping(pool: ledger.pool).forgetEvents(after: .seconds(86_400))
+      try await ledger.bystander.script("COMMIT")
+      #expect(
+        try await Self.claim(deliveries).map(Self.kind) == ["job.queued"]
+      )
+      #expect(
+        try await Self.number("SELECT count(*) FROM codemint.webhook_deliveries", ledger) == 1
+      )
+    }
+  }
+
   @Test("a webhook that no daemon has named for a day is removed with all that it was to get")
   func removed() async throws {
     try await Self.lend { ledger, deliveries in

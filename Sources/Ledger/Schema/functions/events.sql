@@ -104,7 +104,8 @@ COMMENT ON FUNCTION codemint.skip_event_numbers() IS
   'For the daemon: leaves numbers out that events which were lost may have had.';
 
 -- Deletes old events, at most p_limit, and returns how many. Nothing is deleted that is younger than a
--- day, as with calls (forget_calls), or that a webhook has still to get. Dead letters go with their events.
+-- day, as with calls (forget_calls), or that a webhook has still to get. Dead letters go first, and an event only when
+-- it has none: one that somebody sends again just now (resend_webhook) is locked, so it stays, and its event with it.
 CREATE OR REPLACE FUNCTION codemint.forget_events(p_age interval, p_limit integer) RETURNS integer
 LANGUAGE plpgsql
 SECURITY DEFINER
@@ -114,21 +115,25 @@ DECLARE
   v_before timestamptz := clock_timestamp() - greatest(p_age, interval '1 day');
   v_needed bigint;
   v_events bigint[];
+  v_number integer;
 BEGIN
   IF (SELECT e.at < v_before FROM codemint.events e ORDER BY e.id LIMIT 1) IS NOT TRUE THEN
     RETURN 0;
   END IF;
   v_needed := codemint.first_needed_event();
-  WITH gone AS (
-    DELETE FROM codemint.events e
-    WHERE e.id = ANY (ARRAY(
-      SELECT o.id FROM (SELECT f.id, f.at FROM codemint.events f ORDER BY f.id LIMIT p_limit) o
-      WHERE o.at < v_before AND (v_needed IS NULL OR o.id < v_needed)))
-    RETURNING e.id
-  )
-  SELECT coalesce(array_agg(g.id), '{}') INTO v_events FROM gone g;
-  DELETE FROM codemint.webhook_deliveries d WHERE d.event_id = ANY (v_events);
-  RETURN cardinality(v_events);
+  v_events := ARRAY(
+    SELECT o.id FROM (SELECT f.id, f.at FROM codemint.events f ORDER BY f.id LIMIT p_limit) o
+    WHERE o.at < v_before AND (v_needed IS NULL OR o.id < v_needed));
+  DELETE FROM codemint.webhook_deliveries d
+  WHERE (d.event_id, d.webhook) IN (
+    SELECT o.event_id, o.webhook FROM codemint.webhook_deliveries o
+    WHERE o.event_id = ANY (v_events) AND o.died_at IS NOT NULL
+    FOR UPDATE SKIP LOCKED);
+  DELETE FROM codemint.events e
+  WHERE e.id = ANY (v_events)
+    AND NOT EXISTS (SELECT FROM codemint.webhook_deliveries d WHERE d.event_id = e.id);
+  GET DIAGNOSTICS v_number = ROW_COUNT;
+  RETURN v_number;
 END
 $$;
 COMMENT ON FUNCTION codemint.forget_events(interval, integer) IS
