@@ -76,4 +76,22 @@ struct ProducerWritingTests {
       )
     }
   }
+
+  @Test("however often a producer pauses and resumes its job, one placement waits for a daemon")
+  func placements() async throws {
+    try await Logins.lend { logins in
+      let shop = try await logins.login(.producer)
+      let job = try await shop.query(
+        "INSERT INTO codemint.jobs (reward_id, count) VALUES (gen_random_uuid(), 5) RETURNING id"
+      ).one().int64(0)
+      for _ in 0..<20 {
+        try await shop.script("SELECT codemint.pause_job(\(job))")
+        try await shop.script("SELECT codemint.resume_job(\(job))")
+      }
+      let placements = try await logins.owner.query(
+        "SELECT count(*) FROM codemint.pending_placements"
+      )
+      #expect(try placements.one().int64(0) == 1)
+    }
+  }
 }

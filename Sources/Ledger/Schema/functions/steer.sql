@@ -61,16 +61,23 @@ $$;
 -- Gives a job its place in the queue of its reward after an operator changed it; the job is locked and
 -- saved. If nobody has met the reward yet, or somebody is making its row, the first job of the reward
 -- gets a pending placement as after an INSERT. So does the job of a producer who steers it: the row of the
--- reward is not the producer's to lock. A head of the queue that is out of date is corrected by the next claim.
+-- reward is not the producer's to lock. But one that the job has already, in no later place, is enough, however often
+-- the producer steers it: locked, it stays until the job is saved. A head of the queue that is out of date is
+-- corrected by the next claim.
 CREATE OR REPLACE FUNCTION codemint.requeue_job(p_job codemint.jobs) RETURNS void
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
   IF NOT codemint.acts_for_all() THEN
-    INSERT INTO codemint.pending_placements (reward_id, priority, position, job_id)
-    SELECT j.reward_id, j.priority, j.queue_position, j.id
-    FROM codemint.jobs j WHERE j.id = p_job.id AND j.queue_position IS NOT NULL;
+    PERFORM FROM codemint.pending_placements p
+    WHERE p.reward_id = p_job.reward_id AND p.job_id = p_job.id AND p.position <= p_job.queue_position
+    LIMIT 1 FOR UPDATE SKIP LOCKED;
+    IF NOT FOUND THEN
+      INSERT INTO codemint.pending_placements (reward_id, priority, position, job_id)
+      SELECT j.reward_id, j.priority, j.queue_position, j.id
+      FROM codemint.jobs j WHERE j.id = p_job.id AND j.queue_position IS NOT NULL;
+    END IF;
     RETURN;
   END IF;
   PERFORM FROM codemint.rewards r

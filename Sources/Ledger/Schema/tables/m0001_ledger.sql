@@ -1163,7 +1163,7 @@ CREATE TABLE codemint.pending_placements (
 );
 
 CREATE INDEX pending_placements_order ON codemint.pending_placements (priority, position, job_id);
-CREATE INDEX pending_placements_by_reward ON codemint.pending_placements (reward_id);
+CREATE INDEX pending_placements_by_reward ON codemint.pending_placements (reward_id, job_id);
 
 COMMENT ON SEQUENCE codemint.pending_placements_id_seq IS 'Numbers of pending placements.';
 COMMENT ON TABLE codemint.pending_placements IS
