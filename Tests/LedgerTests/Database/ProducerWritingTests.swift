@@ -94,4 +94,32 @@ struct ProducerWritingTests {
       #expect(try placements.one().int64(0) == 1)
     }
   }
+
+  @Test("texts of a hundred million characters are refused in words, not by the server's limits")
+  func hugeTexts() async throws {
+    try await Logins.lend { logins in
+      let shop = try await logins.login(.producer)
+      let job = try await shop.query(
+        "INSERT INTO codemint.jobs (reward_id, count) VALUES (gen_random_uuid(), 5) RETURNING id"
+      ).one().int64(0)
+      for function in ["pause_job", "cancel_job"] {
+        let error = await failure { () throws(PostgresError) in
+          try await shop.query(
+            Statement("SELECT codemint.\(function)(\(job), repeat('x', 140000000))"),
+            deadline: .seconds(300)
+          )
+        }
+        #expect(
+          error?.sqlState == "23514" && error?.message == "a note has at most 2000 characters"
+        )
+      }
+      let finding = try await shop.query(
+        """
+        SELECT finding FROM codemint.check_job(gen_random_uuid(), 5, repeat('x', 300000000)) WHERE about = 'prefix'
+        """,
+        deadline: .seconds(300)
+      )
+      #expect(try finding.map { try $0.text(0) } == ["prefix must have 1 to 32 characters"])
+    }
+  }
 }

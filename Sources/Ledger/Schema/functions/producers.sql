@@ -131,7 +131,8 @@ COMMENT ON FUNCTION codemint.own_waits() IS 'The rows of the view my_waits.';
 -- What is known beforehand of a job: a row for each thing that would refuse it, or have it wait. The parameters are
 -- the columns that producers write.
 --
--- What is known of the reward comes from jobs that the caller may see: producers see what their own have met.
+-- What is known of the reward comes from jobs that the caller may see: producers see what their own have met. Of texts
+-- no more is looked at than shows that they are too long: a regular expression cannot have all of a gigabyte.
 CREATE OR REPLACE FUNCTION codemint.check_job(
   p_reward uuid, p_count integer, p_prefix text DEFAULT NULL, p_priority integer DEFAULT NULL,
   p_dedupe_key text DEFAULT NULL, p_run_at timestamptz DEFAULT NULL, p_metadata jsonb DEFAULT NULL,
@@ -143,10 +144,11 @@ SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
   v_found codemint.job_finding[] :=
-    ARRAY(SELECT f FROM codemint.check_form(p_count, p_prefix, p_priority, p_dedupe_key, p_run_at, p_metadata) f)
-    || ARRAY(SELECT f FROM codemint.check_key(p_dedupe_key) f)
+    ARRAY(SELECT f FROM codemint.check_form(p_count, left(p_prefix, 33), p_priority, left(p_dedupe_key, 256), p_run_at,
+                                            p_metadata) f)
+    || ARRAY(SELECT f FROM codemint.check_key(left(p_dedupe_key, 256)) f)
     || ARRAY(SELECT f FROM codemint.check_limits(p_count, p_priority) f)
-    || ARRAY(SELECT f FROM codemint.check_reward(p_reward, p_prefix) f);
+    || ARRAY(SELECT f FROM codemint.check_reward(p_reward, left(p_prefix, 33)) f);
   v_worst text := coalesce((SELECT f.verdict FROM unnest(v_found) f
                             ORDER BY array_position('{refused,waits,doubtful,ok}', f.verdict) LIMIT 1), 'ok');
   v_time  interval := CASE WHEN v_worst <> 'refused' THEN codemint.time_for(p_count, p_priority) END;
@@ -191,7 +193,8 @@ AS $$
      NOT (p_run_at >= '1970-01-01 00:00+00' AND p_run_at < '10000-01-01 00:00+00')),
     ('waits', 'run_at', 'its run_at has not come', p_run_at > clock_timestamp()),
     ('refused', 'metadata', 'metadata must be a JSON object', jsonb_typeof(p_metadata) <> 'object'),
-    ('refused', 'metadata', 'metadata must have at most 16384 bytes as text', octet_length(p_metadata::text) > 16384)
+    ('refused', 'metadata', 'metadata must have at most 16384 bytes as text',
+     CASE WHEN pg_column_size(p_metadata) > 131072 THEN true ELSE octet_length(p_metadata::text) > 16384 END)
   ) AS f (verdict, about, finding, applies)
   WHERE f.applies
 $$;

@@ -126,6 +126,20 @@ BEGIN
 END
 $$;
 
+-- A note as it is kept; null for none. One that is too long is refused before anything is done with it: a text of a
+-- gigabyte cannot be trimmed.
+CREATE OR REPLACE FUNCTION codemint.tidy_note(p_note text) RETURNS text
+LANGUAGE plpgsql IMMUTABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+  IF char_length(p_note) > 2000 THEN
+    RAISE EXCEPTION 'a note has at most 2000 characters' USING ERRCODE = 'check_violation';
+  END IF;
+  RETURN nullif(btrim(p_note), '');
+END
+$$;
+
 -- Keeps an action; the job has been saved. Wakes the workers, because there may be work again and one of them
 -- writes the action to its log. A producer may pause and resume its job without end, so of what it did itself the
 -- latest hundred actions on a job stay. Operators' actions all stay.
@@ -137,7 +151,7 @@ SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
   INSERT INTO codemint.job_actions (job_id, action, note, state_before, state_after, by_producer)
-  VALUES (p_job.id, p_action, nullif(btrim(p_note), ''), p_before, p_job.state, NOT codemint.acts_for_all());
+  VALUES (p_job.id, p_action, codemint.tidy_note(p_note), p_before, p_job.state, NOT codemint.acts_for_all());
   DELETE FROM codemint.job_actions a
   WHERE a.job_id = p_job.id AND a.by_producer AND a.id <= (
     SELECT o.id FROM codemint.job_actions o WHERE o.job_id = p_job.id AND o.by_producer
@@ -209,7 +223,7 @@ BEGIN
   v_job.state := 'ending';
   v_job.ends_as := 'cancelled';
   v_job.error_code := 'cancelled';
-  v_job.error_message := coalesce(nullif(btrim(p_note), ''), 'cancelled by ' || session_user);
+  v_job.error_message := coalesce(codemint.tidy_note(p_note), 'cancelled by ' || session_user);
   RETURN codemint.steer_job(v_job, 'cancel', p_note);
 END
 $$;
