@@ -30,6 +30,8 @@ public struct ClaimedDelivery: Hashable, Sendable {
   public let messageID: String
   /// What is sent.
   public let body: String
+  /// The role that inserted the event's job.
+  public let producer: String
 }
 
 /// What became of an event that was sent.
@@ -53,7 +55,8 @@ public struct WebhookDeliveries: Sendable {
   private static let spread: Statement = "SELECT codemint.spread_events($1, $2) AS events"
 
   private static let claim: Statement = """
-    SELECT event_id, attempt, failures, message_id, body FROM codemint.claim_deliveries($1, $2, $3)
+    SELECT event_id, attempt, failures, message_id, body, created_by
+    FROM codemint.claim_deliveries($1, $2, $3, $4)
     """
 
   private static let until: Statement = """
@@ -106,16 +109,19 @@ public struct WebhookDeliveries: Sendable {
     }
   }
 
-  /// Takes events that may be sent to this webhook, at most `limit`.
-  /// - Parameter lease: How long nobody else sends them.
+  /// Takes events that may be sent to this webhook, at most `limit`, in the order in which producers take turns.
+  /// - Parameters:
+  ///   - lease: How long nobody else sends them.
+  ///   - producer: Who had the last turn.
   public func claim(
     _ webhook: String,
     limit: Int,
-    lease: Duration
+    lease: Duration,
+    after producer: String
   ) async throws(PostgresError) -> [ClaimedDelivery] {
     let rows = try await pool.query(
       Self.claim,
-      [.text(webhook), .int4(Int32(limit)), .interval(lease)],
+      [.text(webhook), .int4(Int32(limit)), .interval(lease), .text(producer)],
       deadline: Self.deadline
     )
     var deliveries: [ClaimedDelivery] = []
@@ -126,7 +132,8 @@ public struct WebhookDeliveries: Sendable {
           attempt: try row.integer("attempt"),
           failures: try row.integer("failures"),
           messageID: try row.text("message_id"),
-          body: try row.text("body")
+          body: try row.text("body"),
+          producer: try row.text("created_by")
         )
       )
     }

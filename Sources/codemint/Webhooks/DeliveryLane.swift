@@ -15,7 +15,7 @@ final class DeliveryLane: Sendable {
   private let logger: Logger
   private let wakes: AsyncStream<Void>
   private let bell: AsyncStream<Void>.Continuation
-  private let state = Mutex((inFlight: 0, isStopping: false))
+  private let state = Mutex((inFlight: 0, lastProducer: "", isStopping: false))
 
   static let mostInFlight = 4
 
@@ -71,12 +71,15 @@ final class DeliveryLane: Sendable {
 
   /// Claims as much as may be under way, and returns how long to wait for what comes then.
   private func fill(_ group: inout DiscardingTaskGroup) async -> Duration {
-    let free = Self.mostInFlight - state.withLock { $0.inFlight }
+    let (free, last) = state.withLock { (Self.mostInFlight - $0.inFlight, $0.lastProducer) }
     guard free > 0 else { return poll }
     do throws(PostgresError) {
       try await deliveries.spread(to: name)
-      let claimed = try await deliveries.claim(name, limit: free, lease: lease)
-      state.withLock { $0.inFlight += claimed.count }
+      let claimed = try await deliveries.claim(name, limit: free, lease: lease, after: last)
+      state.withLock {
+        $0.inFlight += claimed.count
+        $0.lastProducer = claimed.last?.producer ?? last
+      }
       for delivery in claimed {
         group.addTask {
           await self.deliver(delivery)

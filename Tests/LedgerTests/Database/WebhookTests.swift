@@ -48,10 +48,11 @@ struct WebhookTests {
     _ deliveries: WebhookDeliveries,
     _ limit: Int = 100,
     lease: Duration = lease,
-    from webhook: String = "shop"
+    from webhook: String = "shop",
+    after producer: String = ""
   ) async throws -> [ClaimedDelivery] {
     try await deliveries.spread(to: webhook)
-    return try await deliveries.claim(webhook, limit: limit, lease: lease)
+    return try await deliveries.claim(webhook, limit: limit, lease: lease, after: producer)
   }
 
   /// Does something again while somebody has the webhook's row for longer than it waits, as daemons do.
@@ -284,7 +285,7 @@ struct WebhookTests {
       try await daemon.script(
         """
         SELECT codemint.announce_webhooks('[{"name": "shop", "host": "h", "kinds": null}]', true);
-        SELECT codemint.spread_events('shop', 10); SELECT codemint.claim_deliveries('shop', 1, '1 s');
+        SELECT codemint.spread_events('shop', 10); SELECT codemint.claim_deliveries('shop', 1, '1 s', '');
         SELECT codemint.bury_deliveries('shop', '1 s', 1); SELECT codemint.until_delivery('shop');
         SELECT codemint.settle_delivery('shop', 1, 1, 'delivered', NULL, '1 s', '1 s', NULL, '1 s');
         """
@@ -307,7 +308,7 @@ struct WebhookTests {
         ("SELECT codemint.resend_webhook('shop')", daemon),
         ("DELETE FROM codemint.webhook_deliveries", person),
         ("DELETE FROM codemint.webhooks", person),
-        ("SELECT codemint.claim_deliveries('shop', 1, '1 s')", person),
+        ("SELECT codemint.claim_deliveries('shop', 1, '1 s', '')", person),
         ("UPDATE codemint.webhook_deliveries SET job_id = 1", daemon),
         ("UPDATE codemint.webhooks SET name = 'x'", daemon),
       ] {
@@ -325,9 +326,11 @@ struct WebhookTests {
         ALTER TABLE codemint.events SET (autovacuum_enabled = off);
         ALTER TABLE codemint.webhook_deliveries SET (autovacuum_enabled = off);
         INSERT INTO codemint.events (job_id, kind, at, created_by, detail)
-        SELECT n / 4, 'running', now(), 'x', '{}' FROM generate_series(1, 1000000) n;
-        INSERT INTO codemint.webhook_deliveries (event_id, webhook, job_id, next_try_at)
-        SELECT id, 'shop', job_id, CASE WHEN id % 4 = 1 THEN now() END FROM codemint.events WHERE id <= 500000;
+        SELECT n / 4, 'running', now(), CASE WHEN n % 10000 < 9990 THEN 'a' ELSE 'b' || n % 10 END, '{}'
+        FROM generate_series(1, 1000000) n;
+        INSERT INTO codemint.webhook_deliveries (event_id, webhook, job_id, created_by, next_try_at)
+        SELECT id, 'shop', job_id, created_by, CASE WHEN id % 4 = 1 THEN now() END
+        FROM codemint.events WHERE id <= 500000;
         UPDATE codemint.webhooks SET position = 500000;
         """,
         deadline: .seconds(300)
@@ -337,7 +340,7 @@ struct WebhookTests {
         deadline: .seconds(300)
       )
       for (statement, most) in [
-        ("SELECT * FROM codemint.claim_deliveries('shop', 4, '1 min')", 400),
+        ("SELECT * FROM codemint.claim_deliveries('shop', 4, '1 min', '')", 400),
         (
           "SELECT codemint.settle_delivery('shop', 1, 0, 'failed', 'no', '1 s', '1 s', NULL, '1 h')",
           200

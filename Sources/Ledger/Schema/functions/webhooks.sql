@@ -8,6 +8,9 @@
 -- Of the events of a job only the earliest may be due for a webhook; the others have no time at which they
 -- may be sent. Whoever takes an event of a job away, or adds one, holds the lock of the webhook's row. So
 -- the next one always gets its time (release_deliveries).
+--
+-- Producers take turns: each daemon goes round those that have something to send. So what one producer has to send
+-- keeps another one's waiting for a turn, however much it is.
 
 -- Names the webhooks of a daemon: an array of objects with name, host and kinds. Events before the first time
 -- are not sent. With p_forgets, a webhook that nobody has named for a day is removed, with all that it
@@ -64,8 +67,8 @@ BEGIN
   IF v_number = 0 THEN
     RETURN 0;
   END IF;
-  INSERT INTO codemint.webhook_deliveries (event_id, webhook, job_id, next_try_at)
-  SELECT e.id, p_webhook, e.job_id,
+  INSERT INTO codemint.webhook_deliveries (event_id, webhook, job_id, created_by, next_try_at)
+  SELECT e.id, p_webhook, e.job_id, e.created_by,
          CASE WHEN row_number() OVER (PARTITION BY e.job_id ORDER BY e.id) = 1
                AND NOT EXISTS (SELECT FROM codemint.webhook_deliveries d
                                WHERE d.webhook = p_webhook AND d.job_id = e.job_id AND d.died_at IS NULL)
@@ -91,14 +94,66 @@ AS $$
   FROM (SELECT p_event.job_id AS id) e LEFT JOIN codemint.jobs j ON j.id = e.id
 $$;
 
--- Takes deliveries that may be sent, at most p_limit. They are this daemon's for p_lease. A webhook that has
--- failed three times in a row gets one event at a time, and rests in between.
+-- The producers of deliveries that have a time, each with the earliest. The plan is pinned to the index that has them
+-- in this order, and reads a few entries for each producer, however many deliveries it has.
+CREATE OR REPLACE FUNCTION codemint.delivery_heads(
+  p_webhook text, OUT created_by text, OUT next_try_at timestamptz
+) RETURNS SETOF record
+LANGUAGE plpgsql STABLE ROWS 20
+SET search_path = pg_catalog, pg_temp
+SET enable_seqscan = off
+SET enable_bitmapscan = off
+SET enable_sort = off
+AS $$
+BEGIN
+  RETURN QUERY
+  WITH RECURSIVE heads AS (
+    (SELECT d.created_by, d.next_try_at FROM codemint.webhook_deliveries d
+     WHERE d.webhook = p_webhook AND d.next_try_at IS NOT NULL
+     ORDER BY d.created_by, d.next_try_at LIMIT 1)
+    UNION ALL
+    SELECT n.created_by, n.next_try_at
+    FROM heads h CROSS JOIN LATERAL (
+      SELECT d.created_by, d.next_try_at FROM codemint.webhook_deliveries d
+      WHERE d.webhook = p_webhook AND d.created_by > h.created_by AND d.next_try_at IS NOT NULL
+      ORDER BY d.created_by, d.next_try_at LIMIT 1) n
+  )
+  SELECT h.created_by, h.next_try_at FROM heads h;
+END
+$$;
+
+-- Ends deliveries whose events somebody has deleted: there is nothing to send. If somebody has the webhook's row, the
+-- next claim that meets them does it.
+CREATE OR REPLACE FUNCTION codemint.end_deliveries(p_webhook text, p_events bigint[]) RETURNS void
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+  v_jobs bigint[];
+BEGIN
+  PERFORM FROM codemint.webhooks w WHERE w.name = p_webhook FOR NO KEY UPDATE SKIP LOCKED;
+  IF FOUND THEN
+    WITH ended AS (
+      DELETE FROM codemint.webhook_deliveries d
+      WHERE d.webhook = p_webhook AND d.event_id = ANY (p_events)
+      RETURNING d.job_id
+    )
+    SELECT array_agg(e.job_id) INTO v_jobs FROM ended e;
+    PERFORM codemint.release_deliveries(p_webhook, v_jobs);
+  END IF;
+END
+$$;
+
+-- Takes deliveries that may be sent, at most p_limit, and returns them in the order in which producers take turns:
+-- from the one behind p_after on. They are this daemon's for p_lease. A webhook that has failed three times in a row
+-- gets one event at a time, and rests in between.
 --
--- Webhooks share connections, so this waits for no lock. The id stays the same however often an event is sent. It has the time of the event too: after the restore of
--- a backup a number may be given again, to another event.
+-- Webhooks share connections, so this waits for no lock. The id stays the same however often an event is sent. It has
+-- the time of the event too: after the restore of a backup a number may be given again, to another event.
 CREATE OR REPLACE FUNCTION codemint.claim_deliveries(
-  p_webhook text, p_limit integer, p_lease interval,
-  OUT event_id bigint, OUT attempt integer, OUT failures integer, OUT message_id text, OUT body text
+  p_webhook text, p_limit integer, p_lease interval, p_after text,
+  OUT event_id bigint, OUT attempt integer, OUT failures integer, OUT message_id text, OUT body text,
+  OUT created_by text
 ) RETURNS SETOF record
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
@@ -106,6 +161,9 @@ AS $$
 DECLARE
   v_webhook codemint.webhooks;
   v_now     timestamptz := clock_timestamp();
+  v_limit   integer := p_limit;
+  v_events  bigint[];
+  v_lost    bigint[];
 BEGIN
   SELECT * INTO v_webhook FROM codemint.webhooks w WHERE w.name = p_webhook;
   IF v_webhook.rest_until IS NOT NULL THEN
@@ -113,25 +171,40 @@ BEGIN
     IF v_webhook.rest_until > v_now THEN
       RETURN;
     END IF;
+    v_limit := 1;
+  END IF;
+  v_events := ARRAY(
+    SELECT o.event_id
+    FROM (SELECT h.created_by, h.created_by <= p_after AS is_later FROM codemint.delivery_heads(p_webhook) h
+          WHERE h.next_try_at <= v_now
+          ORDER BY is_later, h.created_by LIMIT v_limit) p
+    CROSS JOIN LATERAL (
+      SELECT l.event_id, row_number() OVER () AS turn
+      FROM (SELECT d.event_id FROM codemint.webhook_deliveries d
+            WHERE d.webhook = p_webhook AND d.created_by = p.created_by AND d.next_try_at <= v_now
+            ORDER BY d.next_try_at, d.event_id
+            LIMIT v_limit
+            FOR NO KEY UPDATE SKIP LOCKED) l) o
+    ORDER BY o.turn, p.is_later, p.created_by
+    LIMIT v_limit);
+  v_lost := ARRAY(
+    SELECT l.id FROM unnest(v_events) AS l (id) WHERE NOT EXISTS (SELECT FROM codemint.events e WHERE e.id = l.id));
+  IF cardinality(v_lost) > 0 THEN
+    PERFORM codemint.end_deliveries(p_webhook, v_lost);
   END IF;
   RETURN QUERY
   WITH taken AS (
     UPDATE codemint.webhook_deliveries d
     SET attempts = d.attempts + 1, first_tried_at = coalesce(d.first_tried_at, v_now),
         next_try_at = v_now + p_lease
-    WHERE d.webhook = p_webhook AND d.event_id = ANY (ARRAY(
-      SELECT o.event_id FROM codemint.webhook_deliveries o
-      WHERE o.webhook = p_webhook AND o.next_try_at <= v_now
-      ORDER BY o.next_try_at, o.event_id
-      LIMIT CASE WHEN v_webhook.rest_until IS NULL THEN p_limit ELSE 1 END
-      FOR NO KEY UPDATE SKIP LOCKED))
+    WHERE d.webhook = p_webhook AND d.event_id = ANY (v_events)
     RETURNING d.event_id, d.attempts
   )
   SELECT t.event_id, t.attempts, v_webhook.failures,
          format('evt_%s_%s', e.id, (extract(epoch FROM e.at) * 1000000)::bigint),
-         codemint.webhook_body(e)
+         codemint.webhook_body(e), e.created_by
   FROM taken t JOIN codemint.events e ON e.id = t.event_id
-  ORDER BY t.event_id;
+  ORDER BY array_position(v_events, t.event_id);
   IF FOUND AND v_webhook.rest_until IS NOT NULL THEN
     UPDATE codemint.webhooks w SET rest_until = v_now + p_lease WHERE w.name = p_webhook;
   END IF;
@@ -143,12 +216,10 @@ CREATE OR REPLACE FUNCTION codemint.until_delivery(p_webhook text) RETURNS inter
 LANGUAGE sql STABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
-  SELECT greatest(d.next_try_at, w.rest_until, clock_timestamp()) - clock_timestamp()
-  FROM codemint.webhooks w
-  CROSS JOIN LATERAL (
-    SELECT o.next_try_at FROM codemint.webhook_deliveries o
-    WHERE o.webhook = w.name AND o.next_try_at IS NOT NULL ORDER BY o.next_try_at LIMIT 1) d
+  SELECT greatest(min(h.next_try_at), w.rest_until, clock_timestamp()) - clock_timestamp()
+  FROM codemint.webhooks w CROSS JOIN codemint.delivery_heads(p_webhook) h
   WHERE w.name = p_webhook
+  GROUP BY w.name
 $$;
 
 -- Records how a delivery ended: delivered, failed or gone (the receiver wants no more). A failure counts only if
@@ -263,7 +334,8 @@ AS $$
 $$;
 
 -- Events that are sent again are tried as if they were new, and later events of their jobs wait for them. The
--- webhook does not rest any longer: whoever calls this has mended the receiver.
+-- webhook does not rest any longer: whoever calls this has mended the receiver. A dead letter goes whose event
+-- somebody has deleted.
 CREATE OR REPLACE FUNCTION codemint.resend_webhook(p_webhook text, p_event bigint DEFAULT NULL) RETURNS text
 LANGUAGE plpgsql
 SECURITY DEFINER
@@ -278,6 +350,9 @@ BEGIN
     RAISE EXCEPTION 'there is no webhook %, see codemint.webhook_backlog', p_webhook
       USING ERRCODE = 'no_data_found';
   END IF;
+  DELETE FROM codemint.webhook_deliveries d
+  WHERE d.webhook = p_webhook AND d.died_at IS NOT NULL AND (p_event IS NULL OR d.event_id = p_event)
+    AND NOT EXISTS (SELECT FROM codemint.events e WHERE e.id = d.event_id);
   WITH again AS (
     UPDATE codemint.webhook_deliveries d
     SET died_at = NULL, attempts = 0, first_tried_at = NULL, error = NULL

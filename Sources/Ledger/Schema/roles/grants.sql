@@ -126,7 +126,7 @@ BEGIN
             WHEN 'job_actions' THEN a.attname = 'told_at'
             WHEN 'rewards' THEN a.attname <> 'reward_id'
             WHEN 'webhooks' THEN a.attname NOT IN ('name', 'created_at')
-            WHEN 'webhook_deliveries' THEN a.attname NOT IN ('event_id', 'webhook', 'job_id')
+            WHEN 'webhook_deliveries' THEN a.attname NOT IN ('event_id', 'webhook', 'job_id', 'created_by')
             WHEN 'workers' THEN a.attname <> 'id'
             WHEN 'reward_watches' THEN a.attname <> 'reward_id'
             WHEN 'tracked_rewards' THEN a.attname <> 'reward_id'
@@ -176,7 +176,7 @@ GRANT EXECUTE
   ON FUNCTION codemint.time_words(timestamptz), codemint.count_words(bigint, text, text),
      codemint.daemon_needs(), codemint.fleet_needs(), codemint.job_needs(), codemint.reward_needs(),
      codemint.webhook_needs(), codemint.find_needs(), codemint.count_jobs(), codemint.passing_trouble(codemint.account),
-     codemint.trouble_of_some(), codemint.count_failed(), codemint.judge()
+     codemint.trouble_of_some(), codemint.count_failed(), codemint.judge(), codemint.delivery_heads(text)
   TO codemint_operator;
 GRANT EXECUTE ON FUNCTION codemint.explain_doubt(uuid),
                           codemint.lock_holders(xid, interval, bigint, uuid),

@@ -1421,6 +1421,7 @@ CREATE TABLE codemint.webhook_deliveries (
   event_id       bigint  NOT NULL,
   webhook        text    NOT NULL REFERENCES codemint.webhooks ON DELETE CASCADE,
   job_id         bigint  NOT NULL,
+  created_by     text    NOT NULL,
   next_try_at    timestamptz,
   attempts       integer NOT NULL DEFAULT 0,
   first_tried_at timestamptz,
@@ -1432,7 +1433,7 @@ CREATE TABLE codemint.webhook_deliveries (
   CONSTRAINT "the error of a delivery has at most 500 characters" CHECK (length(error) <= 500)
 );
 
-CREATE INDEX webhook_deliveries_due ON codemint.webhook_deliveries (webhook, next_try_at, event_id)
+CREATE INDEX webhook_deliveries_due ON codemint.webhook_deliveries (webhook, created_by, next_try_at, event_id)
   WHERE next_try_at IS NOT NULL;
 CREATE INDEX webhook_deliveries_of_job ON codemint.webhook_deliveries (webhook, job_id, event_id)
   WHERE died_at IS NULL;
@@ -1442,9 +1443,12 @@ CREATE INDEX webhook_deliveries_dead ON codemint.webhook_deliveries (webhook, di
 
 COMMENT ON TABLE codemint.webhook_deliveries IS
   'Events that a webhook has still to get, and dead letters. What was delivered is deleted.';
-COMMENT ON COLUMN codemint.webhook_deliveries.event_id IS 'The event; it stays as long as it is to be sent.';
+COMMENT ON COLUMN codemint.webhook_deliveries.event_id IS
+  'The event; it stays as long as it is to be sent. If somebody deletes it, the delivery ends.';
 COMMENT ON COLUMN codemint.webhook_deliveries.webhook IS 'Who is to get it.';
 COMMENT ON COLUMN codemint.webhook_deliveries.job_id IS 'The job of the event.';
+COMMENT ON COLUMN codemint.webhook_deliveries.created_by IS
+  'The role that inserted the job. These roles take turns.';
 COMMENT ON COLUMN codemint.webhook_deliveries.next_try_at IS
   'When it may be sent; while it is being sent, when the sender counts as dead. Null while an earlier event of '
   'the job has not been delivered, and of a dead letter.';

@@ -24,9 +24,13 @@ CROSS JOIN LATERAL (
 LEFT JOIN LATERAL (
   SELECT e.at FROM codemint.events e
   WHERE e.id = (SELECT min(t.event_id)
-                FROM (SELECT d.event_id FROM codemint.webhook_deliveries d
-                      WHERE d.webhook = w.name AND d.next_try_at IS NOT NULL
-                      ORDER BY d.next_try_at LIMIT 1000) t)) o ON true;
+                FROM codemint.delivery_heads(w.name) h
+                CROSS JOIN LATERAL (
+                  SELECT d.event_id FROM codemint.webhook_deliveries d
+                  WHERE d.webhook = w.name AND d.created_by = h.created_by AND d.next_try_at IS NOT NULL
+                  ORDER BY d.next_try_at LIMIT 100) t)
+  -- LIMIT keeps the planner from reading all events for one.
+  LIMIT 1) o ON true;
 
 COMMENT ON VIEW codemint.webhook_backlog IS 'How each webhook is, and how many events it has still to get.';
 COMMENT ON COLUMN codemint.webhook_backlog.webhook IS 'The name in the settings.';
