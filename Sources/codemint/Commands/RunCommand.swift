@@ -10,9 +10,9 @@ struct RunCommand: AsyncParsableCommand {
     commandName: "run",
     abstract: "Runs the daemon, which turns job rows into codes until it is stopped.",
     discussion: """
-      SIGHUP makes it read the limits and the log level again. SIGTERM and SIGINT drain it: it makes no \
-      new calls, settles the calls in flight, and ends with status 0 within the API's timeout plus 5 \
-      seconds. If the database cannot be reached in that time, it ends with 75 and names the calls \
+      SIGHUP makes it read the limits, the webhooks and the log level again. SIGTERM and SIGINT drain it: \
+      it makes no new calls, settles the calls in flight, and ends with status 0 within the API's timeout \
+      plus 5 seconds. If the database cannot be reached in that time, it ends with 75 and names the calls \
       that are not settled. A second signal ends it at once. A flag wins over the setting of the same \
       name; most settings have no flag.
       """

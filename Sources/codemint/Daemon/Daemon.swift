@@ -56,12 +56,12 @@ struct Daemon {
       logger: logger
     )
     let deliverer = Deliverer(
-      senders,
-      rules: settings.webhooks.rules,
       poll: settings.poll,
       pool: Pool(connection, limit: 2),
       logger: logger
     )
+    settings.warnOfUnusedSecrets(logger)
+    deliverer.deliver(to: senders, rules: settings.webhooks.rules)
     self.deliverer = deliverer
     worker = Worker(
       configuration: settings.workerConfiguration(
@@ -149,7 +149,7 @@ struct Daemon {
 
   /// The service that applies changed settings on SIGHUP.
   func reload(to sink: LogSink, load: @escaping @Sendable () throws -> Settings) -> any Service {
-    ReloadService(worker: worker, logger: logger, sink: sink, load: load)
+    ReloadService(worker: worker, deliverer: deliverer, logger: logger, sink: sink, load: load)
   }
 
   /// Closes all connections. Call it after the services have ended.

@@ -30,7 +30,7 @@ struct WakeService: Service {
   ) {
     listener = Listener(
       listening,
-      channels: ["codemint_jobs", "codemint_control"] + (deliverer.isNeeded ? [Self.events] : []),
+      channels: ["codemint_jobs", "codemint_control", Self.events],
       onlyLatest: true,
       notifier: { (channel) throws(PostgresError) in
         _ = try await pool.query(Self.call, [.text(channel)], deadline: .seconds(5))

@@ -35,7 +35,7 @@ struct SettingsExamination {
   }
 }
 
-/// Checks that each webhook has a secret, and may lead where it does.
+/// Checks that each webhook has a secret and each secret a webhook, and that they may lead where they do.
 struct WebhookExamination {
   let settings: Settings
 
@@ -45,6 +45,9 @@ struct WebhookExamination {
     }
     do {
       let names = try settings.webhookSenders().map(\.entry.name).joined(separator: ", ")
+      if let unused = settings.unusedSecrets {
+        return [.warning("webhooks", unused, "correct its name, or remove its line")]
+      }
       return [.ok("webhooks", "each has a secret: \(names)")]
     } catch {
       return [.failed("webhooks", "\(error)", "see docs/webhooks.md")]

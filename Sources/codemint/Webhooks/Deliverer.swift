@@ -3,13 +3,17 @@ import Logging
 import Postgres
 import Provisioning
 import ServiceLifecycle
+import Synchronization
 
 /// Sends events to the webhooks of the settings. Any daemon of the fleet may: the ledger says who sends what.
-struct Deliverer: Service {
-  private let lanes: [DeliveryLane]
-  private let webhooks: [NamedWebhook]
+final class Deliverer: Service, Sendable {
+  private let lanes = Mutex<[DeliveryLane]>([])
   private let pool: Pool
   private let deliveries: WebhookDeliveries
+  private let poll: Duration
+  private let logger: Logger
+  private let (begun, beginning) = AsyncStream<DeliveryLane>.makeStream()
+  private let (changes, bell) = AsyncStream<Void>.makeStream(bufferingPolicy: .bufferingNewest(1))
 
   /// How long messages that are under way may take when the daemon stops.
   private static let grace: Duration = .seconds(5)
@@ -20,32 +24,34 @@ struct Deliverer: Service {
   private static let patience: Duration = .seconds(3600)
 
   /// - Parameter pool: Connections of its own, so that no call waits for a webhook.
-  init(
-    _ senders: [WebhookSender],
-    rules: DeliveryRules,
-    poll: Duration,
-    pool: Pool,
-    logger: Logger
-  ) {
+  init(poll: Duration, pool: Pool, logger: Logger) {
+    self.poll = poll
     self.pool = pool
-    let deliveries = WebhookDeliveries(pool: pool)
-    self.deliveries = deliveries
-    webhooks = senders.map(\.named)
-    lanes = senders.map { DeliveryLane($0, deliveries, rules: rules, poll: poll, logger: logger) }
+    self.logger = logger
+    deliveries = WebhookDeliveries(pool: pool)
   }
 
-  /// Whether there is anything to send at all.
-  var isNeeded: Bool { !lanes.isEmpty }
+  /// Sends to these webhooks from now on, and to no others. What is under way ends as it began.
+  func deliver(to senders: [WebhookSender], rules: DeliveryRules) {
+    let new = senders.map { DeliveryLane($0, deliveries, rules: rules, poll: poll, logger: logger) }
+    let old = lanes.withLock { lanes in
+      defer { lanes = new }
+      return lanes
+    }
+    for lane in old { lane.stop() }
+    for lane in new { beginning.yield(lane) }
+    bell.yield()
+  }
 
   /// There are new events.
   func wake() {
-    for lane in lanes { lane.wake() }
+    for lane in lanes.withLock(\.self) { lane.wake() }
   }
 
   func run() async {
-    await withTaskGroup { group in
-      group.addTask { await cancelWhenGracefulShutdown { await keepNamed() } }
-      for lane in lanes { group.addTask { await run(lane) } }
+    await withDiscardingTaskGroup { group in
+      group.addTask { await cancelWhenGracefulShutdown { await self.keepNamed() } }
+      for await lane in begun.cancelOnGracefulShutdown() { group.addTask { await self.run(lane) } }
     }
     await pool.close()
   }
@@ -72,19 +78,25 @@ struct Deliverer: Service {
 
   private func keepNamed() async {
     let start = ContinuousClock.now
-    var isNamed = !isNeeded
+    var changes = changes.makeAsyncIterator()
     while !Task.isCancelled {
+      let lanes = lanes.withLock(\.self)
       let forgets = ContinuousClock.now - start >= Self.patience
-      if isNeeded || forgets { isNamed = await name(forgets: forgets) || isNamed }
-      let pause = isNeeded ? (isNamed ? Self.interval : .seconds(1)) : Self.patience
-      try? await Task.sleep(for: pause)
+      let isDone = lanes.isEmpty && !forgets ? true : await name(lanes, forgets: forgets)
+      let pause = lanes.isEmpty ? Self.patience : isDone ? Self.interval : .seconds(1)
+      let timer = Task { [bell] in
+        try await Task.sleep(for: pause)
+        bell.yield()
+      }
+      _ = await changes.next()
+      timer.cancel()
     }
   }
 
   /// Names the webhooks, and lets go what they did not take for too long. Returns whether that was done.
-  private func name(forgets: Bool) async -> Bool {
+  private func name(_ lanes: [DeliveryLane], forgets: Bool) async -> Bool {
     do throws(PostgresError) {
-      try await deliveries.announce(webhooks, forgets: forgets)
+      try await deliveries.announce(lanes.map(\.webhook), forgets: forgets)
       for lane in lanes {
         try await lane.bury()
         lane.wake()

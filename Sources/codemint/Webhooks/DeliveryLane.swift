@@ -23,6 +23,9 @@ final class DeliveryLane: Sendable {
   /// late then is not sent.
   private var lease: Duration { sender.timeout * 2 + .seconds(5) }
 
+  /// The webhook as the ledger knows it.
+  var webhook: NamedWebhook { sender.named }
+
   private var name: String { sender.entry.name }
 
   init(

@@ -1,3 +1,4 @@
+import Logging
 import OneOfNone
 import Provisioning
 import Yams
@@ -121,25 +122,30 @@ extension Settings {
     webhooks.caFile = reader.text(.webhookCAFile)
   }
 
+  /// Says that a secret has no webhook. That is a mistake in its name, or the secret of a webhook that is gone:
+  /// systemd keeps the secrets until codemint is started again.
+  var unusedSecrets: String? {
+    let names = Set(webhooks.secrets.keys).subtracting(webhooks.receivers.map(\.name)).sorted()
+    return names.isEmpty
+      ? nil : "there is a secret, but no webhook, of the name \(names.joined(separator: ", "))"
+  }
+
+  func warnOfUnusedSecrets(_ logger: Logger) {
+    if let unusedSecrets { logger.warning("\(unusedSecrets)") }
+  }
+
   /// What sends messages to each webhook.
   ///
-  /// - Throws: `SettingsError` if a webhook has no secret, or a secret no webhook.
+  /// - Throws: `SettingsError` if a webhook has no secret.
   func webhookSenders() throws -> [WebhookSender] {
-    for name in webhooks.secrets.keys.sorted()
-    where !webhooks.receivers.contains(where: { $0.name == name }) {
-      throw refusal(
-        of: .webhookSecrets,
-        because: "it has a secret for \(name), and there is no webhook of that name"
-      )
-    }
-    return try webhooks.receivers.map { entry in
+    try webhooks.receivers.map { entry in
       guard let secrets = webhooks.secrets[entry.name] else {
         throw refusal(
           of: .webhookSecrets,
           because: """
             the webhook \(entry.name) has no secret; put a line \(entry.name)=whsec_... into \
             \(Setting.webhookSecrets.environmentName), or if systemd starts codemint, into the file \
-            /etc/codemint/webhook-secrets
+            /etc/codemint/webhook-secrets, which systemd reads only when it starts codemint
             """
         )
       }

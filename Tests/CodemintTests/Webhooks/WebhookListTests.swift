@@ -86,21 +86,30 @@ struct WebhookListTests {
     #expect(problems.first?.rule == "has more than 20 webhooks")
   }
 
-  @Test("a daemon needs a secret for each webhook, and none for others")
+  @Test(
+    "a daemon needs a secret for each webhook, and warns of one for a webhook that it does not have"
+  )
   func secrets() throws {
     let list = "[{name: shop, url: 'https://shop.example/'}]"
-    func senders(_ secrets: String?) throws -> [WebhookSender] {
+    func settings(_ secrets: String?) throws -> Settings {
       var environment = ["CODEMINT_WEBHOOKS_RECEIVERS": list]
       environment["CODEMINT_WEBHOOKS_SECRETS"] = secrets
-      return try Loading.settings(environment: environment).webhookSenders()
+      return try Loading.settings(environment: environment)
+    }
+    func senders(_ secrets: String?) throws -> [WebhookSender] {
+      try settings(secrets).webhookSenders()
     }
     #expect(try senders("shop=\(Self.secret)").map(\.named.host) == ["shop.example"])
     let missing = #expect(throws: SettingsError.self) { try senders(nil) }
     #expect(missing?.description.contains("the webhook shop has no secret") == true)
-    let stranger = #expect(throws: SettingsError.self) {
-      try senders("shop=\(Self.secret) shap=\(Self.secret)")
-    }
-    #expect(stranger?.description.contains("there is no webhook of that name") == true)
+    #expect(try settings("shop=\(Self.secret)").unusedSecrets == nil)
+    let stranger = try settings("shop=\(Self.secret) shap=\(Self.secret)")
+    #expect(try stranger.webhookSenders().count == 1)
+    #expect(
+      stranger.unusedSecrets == "there is a secret, but no webhook, of the name shap"
+    )
+    let warned = try #require(WebhookExamination(settings: stranger).findings.first)
+    #expect(warned.verdict == .warning && warned.observation.contains("shap"))
     let wrong = #expect(throws: SettingsError.self) { try senders("shop=whsec_hush") }
     #expect(wrong?.description.contains("its value is wrong") == true)
     #expect(wrong?.description.contains("hush") == false)
