@@ -99,6 +99,8 @@ extension APIClient {
   private func failure(in reply: Reply, _ feedback: PaceFeedback?) -> ListingFailure {
     let said = ErrorBody(status: reply.status, body: reply.body, texts: texts)
     switch reply.status {
+    case 401:
+      return .keyRefused(code: said.code, message: said.message)
     case 403, 404, 410:
       return .refused(code: said.code, message: said.message, isMissing: reply.status == 404)
     default:

@@ -137,6 +137,22 @@ extension WorkerContext {
     return answer.value
   }
 
+  /// Asks for a page of a list. If the API refuses the key, nothing is sent until it takes it again, as after
+  /// a call that is refused so.
+  func askPage(
+    _ request: () async -> Paced<Result<ListedPage, ListingFailure>>
+  ) async -> Result<ListedPage, ListingFailure> {
+    let page = await ask(request)
+    guard case .failure(.keyRefused(let code, let message)) = page else { return page }
+    do throws(StoreError) {
+      try await store.recordProbe(.refused(code: code, message: message))
+    } catch {
+      // The next answer says it again.
+      _ = outage.failed(error, during: .pacing)
+    }
+    return page
+  }
+
   /// Extends the lease on a taken reward: by its usual length, and by what is waited for first.
   /// - Returns: False if the reward has been lost.
   func keep(_ reward: RewardID, waiting delay: Duration = .zero) async throws(StoreError) -> Bool {

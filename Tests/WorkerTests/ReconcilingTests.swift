@@ -198,6 +198,29 @@ struct ReconcilingTests {
     }
   }
 
+  @Test("rule 17: a list that is refused for its key blocks the account; no call is held for that")
+  func refusedKey() throws {
+    let script: @Sendable (Int, Call) -> Scene = { number, _ in
+      number == 1 ? Scene(ending: .outcome(.unknown(.timeout))) : Scene()
+    }
+    try Trial.run(.init(script: script)) { trial in
+      trial.issuer.startListing()
+      trial.issuer.failListing(.keyRefused(code: "unauthorized", message: "no"))
+      trial.issuer.teamSays(Array(repeating: .refused(code: "no", message: "key"), count: 1000))
+      trial.insert(10)
+      trial.worker.wake()
+      try await trial.until { $0.account.blockedAt != nil }
+      await trial.time.pass(.seconds(3600))
+      #expect(trial.memory.ledger.calls.values.allSatisfy { $0.heldAt == nil })
+      #expect(trial.memory.ledger.rewards.values.allSatisfy { $0.undecidedFor == 0 })
+      // With the right key all goes on.
+      trial.issuer.failListing(nil)
+      trial.issuer.teamSays([.accepted])
+      try await trial.untilAllCompleted()
+      #expect(trial.memory.ledger.account.blockedAt == nil)
+    }
+  }
+
   @Test(
     "rule 12: codes that somebody else makes all the time do not keep a call undecided for ever"
   )

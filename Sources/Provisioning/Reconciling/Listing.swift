@@ -48,6 +48,8 @@ public enum ListingFailure: Error, Hashable, Sendable {
   /// codemint did not ask: the account may not send now, the database does not answer, or the
   /// worker is stopping. Says nothing about the list.
   case notAsked(String)
+  /// The API refuses the key: a 401. Says nothing about the list.
+  case keyRefused(code: String, message: String)
   /// A page could not be had or read; later it may. The API may have said after how long to ask again.
   case failed(String, retryAfter: Duration? = nil)
   /// A cache answered, or codes that must be there are not.
@@ -61,7 +63,7 @@ public enum ListingFailure: Error, Hashable, Sendable {
   /// Whether the list failed, rather than codemint did not ask for it.
   public var isOfTheList: Bool {
     switch self {
-    case .notAsked: false
+    case .notAsked, .keyRefused: false
     case .refused, .failed, .stale, .unstable, .endless: true
     }
   }
@@ -70,7 +72,7 @@ public enum ListingFailure: Error, Hashable, Sendable {
   public var retryAfter: Duration? {
     switch self {
     case .failed(_, let retryAfter): retryAfter
-    case .notAsked, .refused, .stale, .unstable, .endless: nil
+    case .notAsked, .keyRefused, .refused, .stale, .unstable, .endless: nil
     }
   }
 
@@ -79,6 +81,7 @@ public enum ListingFailure: Error, Hashable, Sendable {
     switch self {
     case .refused(let code, let message, _): "the API does not list it: \(code): \(message)"
     case .notAsked(let cause): "it was not asked for: \(cause)"
+    case .keyRefused(let code, let message): "the API refuses the key: \(code): \(message)"
     case .failed(let cause, _): cause
     case .stale: "a cache answered, or codes that must be there were missing"
     case .unstable: "the pages did not fit together"

@@ -111,7 +111,7 @@ struct Lister: Sendable {
     await context.pause(for: delay)
     guard !context.isDraining else { return .failure(.notAsked("the worker is stopping")) }
     reading.askedAt = context.clock.now
-    let page = await context.ask {
+    let page = await context.askPage {
       await context.issuer.list(reward, offset: offset, limit: limit)
     }
     if case .success(let page) = page {

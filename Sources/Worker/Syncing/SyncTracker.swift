@@ -85,7 +85,7 @@ struct SyncPass: Sendable {
         return try await finish(.failed(message: failure.message, reader.unfinished), changed)
       case .fetch(let offset, let limit):
         switch try await page(offset: offset, limit: limit) {
-        case .failure(.notAsked):
+        case .failure(.notAsked), .failure(.keyRefused):
           return try await finish(.interrupted(reader.unfinished), changed)
         case .failure(let failure):
           return try await finish(.failed(message: failure.message, reader.unfinished), changed)
@@ -114,7 +114,7 @@ struct SyncPass: Sendable {
       case .slot(let delay):
         await context.pause(for: delay)
         guard !context.isDraining else { return .failure(.notAsked("the worker is stopping")) }
-        return await context.ask {
+        return await context.askPage {
           await context.issuer.listChanges(tracked.reward, offset: offset, limit: limit)
         }
       case .wait(let pause):

@@ -36,6 +36,7 @@ struct Audit {
     switch failure {
     case .refused(let code, let message, _):
       CommandError(.unavailable, "the API does not list this reward: \(code): \(message)")
+    case .keyRefused: CommandError(.noPermission, failure.message)
     case .failed(let cause, _), .notAsked(let cause):
       CommandError(.temporaryFailure, "the listing failed: \(cause)")
     case .stale:

@@ -185,6 +185,32 @@ struct BreakerTests {
   }
 
   @Test(
+    "rule 17: a key that is refused for a list blocks the account until a probe accepts it",
+    arguments: LedgerKind.allCases
+  )
+  func refusedForList(kind: LedgerKind) async throws {
+    try await Scene.lend(kind) { scene in
+      let store = scene.ledger.store
+      _ = try await scene.insert(10)
+      try await scene.heartbeat()
+      // That somebody could not ask, or was accepted, says nothing about an account that is open.
+      for answer in [TeamAnswer.unreachable("no"), .accepted] {
+        try await store.recordProbe(answer)
+      }
+      #expect(try await scene.heartbeat().block == nil)
+      try await store.recordProbe(.refused(code: "unauthorized", message: "no"))
+      let block = try #require(try await scene.heartbeat().block)
+      #expect(block.code == "unauthorized" && !block.probeNow)
+      #expect(try await scene.ask() == .nothing(wait: nil, due: nil))
+      try await scene.ledger.pass(.seconds(30))
+      #expect(try await scene.heartbeat().block?.probeNow == true)
+      try await store.recordProbe(.accepted)
+      #expect(try await scene.heartbeat().block == nil)
+      _ = try await scene.claim()
+    }
+  }
+
+  @Test(
     "rule 12: no reward is taken to be listed while the breaker is open or the key refused",
     arguments: LedgerKind.allCases
   )

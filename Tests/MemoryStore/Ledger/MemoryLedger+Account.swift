@@ -137,7 +137,11 @@ extension MemoryLedger {
 
   /// Records what a probe showed: `codemint.record_probe`.
   public mutating func recordProbe(_ answer: TeamAnswer, now: Int64) {
-    guard account.blockedAt != nil || account.breaker == .open else { return }
+    if case .refused = answer {
+      // A list that is refused for its key blocks an account that was open.
+    } else if account.blockedAt == nil, account.breaker != .open {
+      return
+    }
     account.probeAt = now + Self.probeEvery.microseconds
     switch answer {
     case .accepted:

@@ -57,7 +57,7 @@ struct ListingTests {
   @Test(
     "each status is a failure of its kind, and only a refused query ends the requests for an order",
     arguments: [
-      ("401 Unauthorized", .failed("no"), false),
+      ("401 Unauthorized", .keyRefused(code: "gone", message: "no"), false),
       ("403 Forbidden", .refused(code: "gone", message: "no"), false),
       ("404 Not Found", .refused(code: "gone", message: "no", isMissing: true), false),
       ("410 Gone", .refused(code: "gone", message: "no"), false),

@@ -294,7 +294,7 @@ $$;
 
 -- Records what a probe showed, also that the API could not be asked (p_code is null), and why. If the API accepts
 -- the key, the account is no longer blocked. Any answer puts an open breaker on trial: one call goes out at a time
--- until one is clean.
+-- until one is clean. A list that is refused for its key shows the same as a probe, and blocks the account.
 CREATE OR REPLACE FUNCTION codemint.record_probe(
   p_accepted boolean, p_code text, p_message text
 ) RETURNS void
@@ -307,7 +307,7 @@ DECLARE
   v_account codemint.account;
 BEGIN
   SELECT * INTO v_account FROM codemint.account a FOR NO KEY UPDATE;
-  IF v_account.blocked_at IS NULL AND v_account.breaker IS DISTINCT FROM 'open' THEN
+  IF p_code IS NULL AND v_account.blocked_at IS NULL AND v_account.breaker IS DISTINCT FROM 'open' THEN
     RETURN;
   END IF;
   v_account.probe_at := codemint.next_probe(v_now);
