@@ -35,7 +35,8 @@ public enum LoginRefusal: Sendable, CaseIterable {
     case .database: "create the database, or correct its name in the URL"
     case .password: "correct the user or the password in the URL"
     case .role: "create the role, let it log in (pg_hba.conf), or correct the user in the URL"
-    case .crowd: "raise max_connections, or the CONNECTION LIMIT of the role or the database"
+    case .crowd:
+      "end sessions that nobody needs, or raise max_connections or the CONNECTION LIMIT of the role or the database"
     }
   }
 

@@ -112,11 +112,12 @@ struct StatusText {
 
   private func need(_ need: LedgerReport.Need) -> [String] {
     let since = need.since.map { ", since \($0.asTime)" } ?? ""
+    // The command does what a statement of codemint does. Everything else is said besides.
+    let words = need.whatToDo.hasPrefix("SELECT codemint.") ? [] : [need.whatToDo]
     return [
       palette.paint("\(need.subject)\(since)", .bad) + ": "
-        + palette.paint(need.why, nil),
-      "  " + palette.paint(need.command, .strong),
-    ]
+        + palette.paint(need.why, nil)
+    ] + words.map { "  " + palette.paint($0, nil) } + ["  " + palette.paint(need.command, .strong)]
   }
 
   private var accountLine: String {

@@ -77,7 +77,12 @@ struct DatabaseExamination {
     guard let complaint = try await PrivilegeCheck(connection).complaint() else {
       return .ok("privileges", "the login may do everything that the daemon does")
     }
-    return .failed("privileges", complaint, "let an administrator grant the privilege")
+    return .failed(
+      "privileges",
+      complaint,
+      "run doctor as the daemon's login (docs/operations.md, \"Commands on this host\"); only if this is that "
+        + "login, let an administrator grant the privilege"
+    )
   }
 
   /// What is allowed on paper is also tried: the server may take no writes, and somebody's trigger or
@@ -94,7 +99,7 @@ struct DatabaseExamination {
           subject,
           refusal,
           "let database.url name every server and end with target_session_attrs=read-write; if this is "
-            + "the primary, take the setting back"
+            + "the primary, BEGIN READ WRITE; ALTER DATABASE ... RESET default_transaction_read_only; COMMIT;"
         )
       ]
     }
@@ -152,7 +157,11 @@ struct DatabaseExamination {
       min(settings.limits.maxInFlight, 8) + 6 + (settings.webhooks.receivers.isEmpty ? 0 : 2)
     let seen = "\(free) of \(most) connections are free, a daemon needs up to \(needed)"
     guard free >= needed else {
-      return .warning("connections", seen, "raise max_connections, or close other connections")
+      return .warning(
+        "connections",
+        seen,
+        "end sessions that nobody needs, or raise max_connections"
+      )
     }
     return .ok("connections", seen)
   }

@@ -19,6 +19,14 @@ AS $$
               ELSE p_count || ' ' || p_many END
 $$;
 
+-- What helps when the API refuses the key.
+CREATE OR REPLACE FUNCTION codemint.key_remedy() RETURNS text
+LANGUAGE sql IMMUTABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+  SELECT 'give the daemons a key that is valid (/etc/codemint/api-key if systemd starts them), and restart them'
+$$;
+
 -- That no daemon lives, or that those which work cannot show it.
 CREATE OR REPLACE FUNCTION codemint.daemon_needs() RETURNS SETOF codemint.need
 LANGUAGE sql STABLE
@@ -26,7 +34,8 @@ SET search_path = pg_catalog, pg_temp
 AS $$
   SELECT CASE WHEN d.worked_at IS NULL THEN 20 ELSE 61 END,
          CASE WHEN d.worked_at IS NULL THEN 'daemon' ELSE 'silent' END, 'the daemons',
-         NULL::bigint, NULL::uuid, NULL::uuid, d.seen_at,
+         NULL::bigint, NULL::uuid, NULL::uuid,
+         CASE WHEN d.worked_at IS NULL THEN codemint.last_sign_of_life() ELSE d.seen_at END,
          CASE WHEN d.worked_at IS NOT NULL THEN concat_ws(': ', 'daemons work, but cannot show that they live',
                 coalesce(h.words, 'their rows in codemint.workers are not written; their logs say why'))
               WHEN d.live THEN 'all daemons are stopping'
@@ -49,7 +58,10 @@ SET search_path = pg_catalog, pg_temp
 AS $$
   SELECT 10, 'database', 'the database', NULL::bigint, NULL::uuid, NULL::uuid, NULL::timestamptz,
          'the database takes no writes: it is a standby, or was made read-only',
-         'let the daemons connect to the primary, or make the database writable', 'codemint doctor'
+         'let the daemons connect to the primary; if this is it, '
+           || format('BEGIN READ WRITE; ALTER DATABASE %I RESET default_transaction_read_only; COMMIT;',
+                     current_database()),
+         'codemint doctor'
   WHERE pg_is_in_recovery() OR current_setting('transaction_read_only')::boolean
   UNION ALL
   SELECT 15, 'standby', 'the database', NULL, NULL, NULL, NULL,
@@ -80,7 +92,7 @@ AS $$
   UNION ALL
   SELECT 40, 'blocked', 'the API key', NULL, NULL, NULL, a.blocked_at,
          'the API refuses the key: ' || concat_ws(': ', a.blocked_code, a.blocked_message),
-         'give the daemons a key that is valid, and restart them',
+         codemint.key_remedy(),
          'systemctl restart codemint  # once the key is valid'
   FROM codemint.account a WHERE a.blocked_at IS NOT NULL
   UNION ALL
@@ -90,7 +102,9 @@ AS $$
   FROM (SELECT codemint.stalled_since() AS since) t WHERE t.since IS NOT NULL
   UNION ALL
   (SELECT 60, 'claims', 'the daemon on ' || w.host, NULL, NULL, NULL, w.claim_failed_at,
-          'its claims fail: ' || w.claim_error, 'see its log, and codemint doctor', 'codemint doctor'
+          'its claims fail: ' || split_part(w.claim_error, '; to end it: ', 1),
+          coalesce(nullif(split_part(w.claim_error, '; to end it: ', 2), ''), 'see its log, and codemint doctor'),
+          'codemint doctor'
    FROM codemint.workers w
    WHERE w.claim_error IS NOT NULL AND w.expires_at >= clock_timestamp()
    ORDER BY w.claim_failed_at LIMIT 20)
@@ -105,7 +119,10 @@ AS $$
   SELECT 65, 'events', 'the events', NULL, NULL, NULL, u.since,
          'events get no numbers, so nobody who follows them is told anything; the daemons'' logs say why',
          'see the daemons'' logs, and codemint doctor', 'codemint doctor'
-  FROM (SELECT codemint.unnumbered_since() AS since) u WHERE u.since < clock_timestamp() - interval '1 minute'
+  FROM (SELECT codemint.unnumbered_since() AS since) u
+  -- Without a daemon nobody numbers them, and that is said already.
+  WHERE u.since < clock_timestamp() - interval '1 minute'
+    AND EXISTS (SELECT FROM codemint.workers w WHERE w.expires_at >= clock_timestamp())
   UNION ALL
   SELECT 66, 'notifications', 'the server''s notifications', NULL, NULL, NULL, h.since, h.words, h.what_helps,
          'codemint doctor'
@@ -157,7 +174,7 @@ AS $$
   SELECT 90, s.kind, 'reward ' || s.reward_id, NULL::bigint, s.reward_id, NULL::uuid, s.since, s.why,
          CASE s.kind WHEN 'sync' THEN
                 format('SELECT codemint.track_sync(%L); -- when that has been mended', s.reward_id)
-              WHEN 'unsettled' THEN 'mend or drop what refuses it; then it proceeds by itself'
+              WHEN 'unsettled' THEN codemint.refuser_remedy(s.raised_by)
               ELSE format('codemint audit %s, once its codes can be listed again', s.reward_id) END,
          CASE s.kind WHEN 'sync' THEN format('codemint follow-sync %s  # when that has been mended', s.reward_id)
               WHEN 'unsettled' THEN 'codemint status  # once what refuses it is gone'
@@ -165,11 +182,11 @@ AS $$
   FROM (
     (SELECT 'sync' AS kind, r.reward_id, r.given_up_at AS since,
             concat_ws(': ', r.system || ' refuses codes of the reward and is not asked again',
-                      r.error_message) AS why
+                      r.error_message) AS why, NULL AS raised_by
      FROM codemint.resyncs r WHERE r.given_up_at IS NOT NULL ORDER BY r.given_up_at, r.reward_id, r.system LIMIT 20)
     UNION ALL
     (SELECT 'sync', t.reward_id, t.given_up_at,
-            concat_ws(': ', 'other systems have not taken all codes of the reward', t.error_message)
+            concat_ws(': ', 'other systems have not taken all codes of the reward', t.error_message), NULL
      FROM (SELECT * FROM codemint.tracked_rewards g WHERE g.given_up_at IS NOT NULL
            ORDER BY g.given_up_at, g.reward_id LIMIT 100) t
      WHERE NOT EXISTS (SELECT FROM codemint.resyncs r
@@ -177,10 +194,10 @@ AS $$
      ORDER BY t.given_up_at, t.reward_id LIMIT 20)
     UNION ALL
     (SELECT 'watch', w.reward_id, w.failing_since,
-            concat_ws(': ', 'the reward could not be listed for too long', w.error_message)
+            concat_ws(': ', 'the reward could not be listed for too long', w.error_message), NULL
      FROM codemint.reward_watches w WHERE w.ended = 'unlistable' ORDER BY w.reward_id LIMIT 20)
     UNION ALL
-    (SELECT 'unsettled', r.reward_id, r.since, codemint.describe_refused(r)
+    (SELECT 'unsettled', r.reward_id, r.since, codemint.describe_refused(r), r.raised_by
      FROM codemint.refused_work w
      CROSS JOIN LATERAL codemint.refused_lately(w.reward_id, ARRAY[w.work], clock_timestamp()) r
      ORDER BY r.since, r.reward_id, r.work LIMIT 20)) s
@@ -249,8 +266,11 @@ SET search_path = pg_catalog, pg_temp
 AS $$
   SELECT CASE
            WHEN p_account.breaker = 'open'
-           THEN 'API unreachable since ' || codemint.time_words(p_account.failed_at) || ', asked again '
-             || coalesce('at ' || to_char(p_account.probe_at, 'HH24:MI:SS'), 'soon') || '; nothing to do'
+           THEN 'API unreachable since ' || codemint.time_words(p_account.failed_at)
+             || coalesce((SELECT format(' (%s)', string_agg(DISTINCT w.api, ' and ')) FROM codemint.workers w
+                          WHERE w.expires_at >= clock_timestamp() HAVING count(w.api) > 0), '')
+             || ', asked again ' || coalesce('at ' || to_char(p_account.probe_at, 'HH24:MI:SS'), 'soon')
+             || '; nothing to do if that is the right address'
            WHEN p_account.upgrading_until > clock_timestamp()
            THEN 'codemint migrate waits for calls in flight; nothing to do'
            WHEN p_account.paused_until > clock_timestamp()

@@ -159,6 +159,17 @@ AS $$
   WHERE r.reward_id = p_reward AND r.work = ANY (p_works) AND r.failed_at > p_now - interval '5 minutes'
 $$;
 
+-- What helps against a trigger of somebody's own that refuses, as name_refuser names it, or against what else may.
+CREATE OR REPLACE FUNCTION codemint.refuser_remedy(p_refuser text) RETURNS text
+LANGUAGE sql IMMUTABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+  SELECT coalesce(
+    (SELECT format('ALTER TABLE %s DISABLE TRIGGER %s; -- or ', m[2], m[1])
+     FROM regexp_match(p_refuser, '^trigger ([^,]+) on (codemint\.[^,]+)$') m), '')
+    || 'mend or drop what refuses it; then it proceeds by itself'
+$$;
+
 -- What is refused, in words.
 CREATE OR REPLACE FUNCTION codemint.describe_refused(p_work codemint.refused_work) RETURNS text
 LANGUAGE sql STABLE

@@ -346,11 +346,11 @@ SET lock_timeout = '100ms'
 AS $$
 DECLARE
   v_words text := (
-    SELECT string_agg(DISTINCT format('%s is locked by %s; to end it: %s', h.what, h.holder, h.what_helps), ' ')
+    SELECT string_agg(DISTINCT format('%s is locked by %s; to end it: %s', h.what, h.holder, h.what_helps), '; and ')
     FROM codemint.table_holders('0', true) h);
 BEGIN
   RETURN coalesce(v_words, (
-    SELECT string_agg(DISTINCT format('%s is locked by %s; to end it: %s', h.what, h.holder, h.what_helps), ' ')
+    SELECT string_agg(DISTINCT format('%s is locked by %s; to end it: %s', h.what, h.holder, h.what_helps), '; and ')
     FROM codemint.shared_holders('0') h));
 EXCEPTION
   WHEN lock_not_available THEN

@@ -33,7 +33,7 @@ GRANT EXECUTE
 GRANT EXECUTE
   ON FUNCTION codemint.current_pace(codemint.account, timestamptz),
      codemint.describe_failures(codemint.account), codemint.stalled_since(), codemint.worked_at(),
-     codemint.is_daemon_at_work(timestamptz),
+     codemint.is_daemon_at_work(timestamptz), codemint.key_remedy(),
      codemint.codes_left(codemint.account, timestamptz), codemint.day_of(timestamptz),
      codemint.fleet_question(), codemint.approve_above(), codemint.is_stand_in(text),
      codemint.time_until_done(smallint, text, boolean, bigint, bigint, integer, timestamptz)
@@ -54,7 +54,8 @@ GRANT EXECUTE
      codemint.sight_remedy(text), codemint.silencers(), codemint.unnumbered_since(),
      codemint.lacks_standby(), codemint.describe_pace(codemint.account, timestamptz),
      codemint.refused_lately(uuid, text[], timestamptz), codemint.describe_refused(codemint.refused_work),
-     codemint.table_parts(boolean), codemint.lost_parts(), codemint.disabled_triggers(), codemint.find_damage()
+     codemint.table_parts(boolean), codemint.lost_parts(), codemint.disabled_triggers(), codemint.find_damage(),
+     codemint.refuser_remedy(text), codemint.last_sign_of_life()
   TO codemint_operator;
 
 -- Readers: codes, and the jobs that they belong to.

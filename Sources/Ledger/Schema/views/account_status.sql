@@ -46,7 +46,7 @@ SELECT a.requests_per_second,
        CASE WHEN i.suspended_at IS NOT NULL
             THEN 'SELECT codemint.accept_cluster(''why''); -- only if no daemon works on another copy of this database'
             WHEN q.question IS NOT NULL THEN 'codemint accept-api, if codes may be bought there'
-            WHEN a.blocked_at IS NOT NULL THEN 'give the daemons a key that is valid, and restart them'
+            WHEN a.blocked_at IS NOT NULL THEN codemint.key_remedy()
             WHEN NOT codemint.is_daemon_at_work(clock_timestamp())
             THEN 'start a daemon; if one runs, see its log and codemint doctor'
             WHEN codemint.stalled_since() IS NOT NULL THEN 'see the daemons'' logs, and codemint doctor'

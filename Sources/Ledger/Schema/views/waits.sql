@@ -44,7 +44,8 @@ SELECT (s.job).id AS job_id, (s.job).reward_id, (s.job).state, w.reason,
            CASE WHEN d.doubts > 0 THEN 'one of its calls is in doubt'
                 ELSE 'a call of another job of its reward is in doubt' END
            || CASE WHEN r.undecided_since IS NOT NULL
-                   THEN ', and listings of its reward fail or disagree since ' || r.undecided_since
+                   THEN ', and listings of its reward fail or disagree since '
+                        || codemint.time_words(r.undecided_since)
                    WHEN r.in_flight > 0 THEN '; ' || r.in_flight || ' call(s) have to end first'
                    ELSE '' END
            || coalesce('; the last listing failed: ' || r.listing_error, '')
@@ -72,7 +73,8 @@ SELECT (s.job).id AS job_id, (s.job).reward_id, (s.job).state, w.reason,
            WHEN v.words IS NOT NULL THEN v.words
            WHEN f.failures > 0 THEN 'its codes cannot be listed: ' || f.error_message
            ELSE 'other systems have yet to take its codes' END
-         WHEN 'locked' THEN k.what || ' is locked by ' || k.holder
+         WHEN 'locked' THEN k.what || CASE WHEN k.what LIKE '% and %' THEN ' are' ELSE ' is' END
+           || ' locked by ' || k.holder
          WHEN 'unclaimable' THEN 'it cannot be claimed: '
            || CASE WHEN (s.job).unclaimable_since IS NULL THEN r.error_message ELSE (s.job).error_message END
          WHEN 'unsettled' THEN CASE
@@ -113,21 +115,22 @@ SELECT (s.job).id AS job_id, (s.job).reward_id, (s.job).state, w.reason,
            format('SELECT codemint.approve_job(%s, ''why''); -- or codemint.cancel_job', (s.job).id)
          WHEN 'api' THEN format('SELECT codemint.accept_api(%L, ''why''); -- if codes may be bought there', l.asked_api)
          WHEN 'day' THEN
-           'none: it proceeds tomorrow, or when an operator raises the limit (set_codes_per_day, set_quota)'
+           'none: it proceeds tomorrow; SELECT codemint.set_codes_per_day(NUMBER); or set_quota raises the limit'
          WHEN 'suspended' THEN
            coalesce('COMMIT in that session, or ' || l.accepting,
              'SELECT codemint.accept_cluster(''why''); -- only if no daemon works on another copy of this database')
          WHEN 'daemon' THEN 'start one; if one runs, see its log and codemint doctor'
-         WHEN 'blocked' THEN 'give the daemons a key that is valid, and restart them'
+         WHEN 'blocked' THEN codemint.key_remedy()
+         WHEN 'failing' THEN 'none: it proceeds by itself; codemint doctor checks the address and the key'
          WHEN 'sync' THEN CASE
            WHEN f.given_up_at IS NOT NULL
            THEN format('SELECT codemint.track_sync(%L); -- when that has been mended', (s.job).reward_id)
-           WHEN v.words IS NOT NULL THEN 'mend or drop what refuses it; then it proceeds by itself'
+           WHEN v.words IS NOT NULL THEN codemint.refuser_remedy(v.raised_by)
            ELSE 'none: codemint lists the reward again' END
          WHEN 'turn' THEN format('none, or SELECT codemint.set_priority(%s, 0)', (s.job).id)
          WHEN 'locked' THEN k.what_helps
          WHEN 'unclaimable' THEN 'mend the row, or what refuses it; then it proceeds by itself'
-         WHEN 'unsettled' THEN 'mend or drop what refuses it; then it proceeds by itself'
+         WHEN 'unsettled' THEN codemint.refuser_remedy(coalesce(u.raised_by, v.raised_by))
          WHEN 'unknown' THEN 'see the daemons'' logs, and codemint doctor'
          ELSE CASE WHEN e.calls > 0 THEN 'mend or drop what refuses them; until then it proceeds in the other slots'
                    ELSE 'none: it proceeds by itself' END
@@ -144,7 +147,7 @@ SELECT (s.job).id AS job_id, (s.job).reward_id, (s.job).state, w.reason,
          WHEN 'locked' THEN k.since
          WHEN 'unclaimable' THEN coalesce((s.job).unclaimable_since, (s.job).updated_at)
          WHEN 'unsettled' THEN coalesce(u.since, v.since, e.since)
-         WHEN 'daemon' THEN (SELECT max(w.seen_at) FROM codemint.workers w)
+         WHEN 'daemon' THEN codemint.last_sign_of_life()
          WHEN 'blocked' THEN (l.account).blocked_at
          WHEN 'failing' THEN (l.account).failed_at
          WHEN 'doubt' THEN r.closed_at
@@ -206,7 +209,7 @@ LEFT JOIN LATERAL (
   FROM codemint.unsettled((s.job).id, l.asked_at) n
 ) u ON w.reason = 'unsettled'
 LEFT JOIN LATERAL (
-  SELECT codemint.describe_refused(n) AS words, n.since, n.retry_at
+  SELECT codemint.describe_refused(n) AS words, n.raised_by, n.since, n.retry_at
   FROM codemint.refused_lately((s.job).reward_id, CASE w.reason WHEN 'sync' THEN '{sync}'::text[]
                                                   ELSE '{doubt,watch}' END, l.asked_at) n
   ORDER BY n.failed_at DESC LIMIT 1
