@@ -94,25 +94,23 @@ public struct Attribution: Sendable {
     guard let made = finding.explanation else { return nil }
     let adopted = Set(made.map(\.call.id))
     let absent = finding.pool.calls.filter { !adopted.contains($0.call.id) }
-    // A call that takes effect later than it should have been able to is no reason to ask again.
-    if isLate(finding, absent) { return finding.held(.late) }
+    // A call whose codes seem to be of another time is no reason to ask again.
+    if isSurrounded(finding, absent) { return finding.held(.outOfTime) }
     if !made.isEmpty, listing.texts == .unwitnessed { return finding.held(.unwitnessed) }
     return .decided(adopted: made, absent: absent.map(\.call))
   }
 
-  /// Codes that could only be those of calls which are not found, had these taken effect too late. An
-  /// answered call had made its codes by then. After a restore, calls that the ledger lost have made
-  /// codes later (protocol, rule 18).
-  private func isLate(_ finding: PoolFinding, _ calls: [DoubtfulCall]) -> Bool {
-    guard !doubt.isRestored else { return false }
-    let unanswered = Set(calls.lazy.filter { !$0.isAnswered }.map(\.call.id))
-    return !finding.late.isDisjoint(with: unanswered)
+  /// Codes that could only be those of calls which are not found, had these taken effect too late, or had
+  /// the API's clock been another. After a restore, calls that the ledger lost have made codes later
+  /// (protocol, rule 18).
+  private func isSurrounded(_ finding: PoolFinding, _ calls: [DoubtfulCall]) -> Bool {
+    !doubt.isRestored && !finding.surrounded.isDisjoint(with: calls.lazy.map(\.call.id))
   }
 
   private func unexplained(_ finding: PoolFinding) -> Verdict {
     let calls = finding.pool.calls
     if doubt.isRestored { return restored(finding) }
-    if isLate(finding, calls) { return finding.held(.late) }
+    if isSurrounded(finding, calls) { return finding.held(.outOfTime) }
     // The prefix is what makes the codes this call's: every one of them has to have it.
     if calls.count == 1, let prefix = calls[0].call.prefix, finding.number < calls[0].lacks,
       finding.codes.allSatisfy({ $0.begins(with: prefix) })

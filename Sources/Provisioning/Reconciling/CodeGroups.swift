@@ -9,32 +9,38 @@ struct CodeGroups {
     let codes: [FoundCode]
     /// Calls in whose windows they were made, by their places.
     let inTime: [Int]
-    /// Calls after whose windows they were made. Such a call cannot have made them, by all that is
+    /// Calls around whose windows they were made. Such a call cannot have made them, by all that is
     /// known, and yet nobody else is known to have made them.
-    let late: [Int]
+    let around: [Int]
   }
 
   /// The groups, in an order that depends on the codes and the calls alone.
   let groups: [Group]
 
   private struct Key: Hashable, Comparable {
-    let begun: Int
-    let ended: Int
+    let window: Spans.Counts
+    let surroundings: Spans.Counts
     let prefix: String?
 
     static func < (left: Key, right: Key) -> Bool {
-      (left.begun, left.ended, left.prefix ?? "") < (right.begun, right.ended, right.prefix ?? "")
+      (left.window, left.surroundings, left.prefix ?? "")
+        < (right.window, right.surroundings, right.prefix ?? "")
     }
   }
 
   /// Sorts codes by the windows of calls and by what their texts exclude.
   init(_ codes: [FoundCode], calls: [DoubtfulCall], basis: TimeBasis, evidence: Evidence) {
-    let windows = Windows(calls, basis)
+    let windows = Spans(calls.map { basis.window(of: $0) })
+    let surroundings = Spans(calls.map { basis.surroundings(of: $0) })
     var places: [Key: [Int]] = [:]
     for (place, code) in codes.enumerated() {
-      let (begun, ended) = windows.counts(code.createdAt)
-      guard begun > 0 else { continue }
-      places[Key(begun: begun, ended: ended, prefix: code.prefix), default: []].append(place)
+      let key = Key(
+        window: windows.counts(code.createdAt),
+        surroundings: surroundings.counts(code.createdAt),
+        prefix: code.prefix
+      )
+      guard key.surroundings.begun > 0 else { continue }
+      places[key, default: []].append(place)
     }
     groups = places.sorted { $0.key < $1.key }.compactMap { key, places in
       let fitting = Set(
@@ -42,14 +48,15 @@ struct CodeGroups {
           codes[places[0]].begins(with: evidence.literalPrefix(of: calls[place].call))
         }
       )
-      let (inTime, late) = windows.calls(begun: key.begun, ended: key.ended)
+      let inTime = windows.calls(key.window)
+      let around = surroundings.calls(key.surroundings).subtracting(inTime)
       let group = Group(
         // Most often all codes are in one group; they are not copied then.
         codes: places.count == codes.count ? codes : places.map { codes[$0] },
-        inTime: inTime.filter(fitting.contains).sorted(),
-        late: late.filter(fitting.contains).sorted()
+        inTime: inTime.intersection(fitting).sorted(),
+        around: around.intersection(fitting).sorted()
       )
-      return group.inTime.isEmpty && group.late.isEmpty ? nil : group
+      return group.inTime.isEmpty && group.around.isEmpty ? nil : group
     }
   }
 }
@@ -65,36 +72,42 @@ extension Timestamp {
   fileprivate static let earliest = Timestamp(microseconds: .min)
 }
 
-/// The windows of calls, sorted by their beginnings and by their ends.
-private struct Windows {
+/// A span of time of each call, sorted by their beginnings and by their ends.
+private struct Spans {
   private let begins: [(time: Timestamp, call: Int)]
   private let ends: [(time: Timestamp, call: Int)]
 
-  init(_ calls: [DoubtfulCall], _ basis: TimeBasis) {
-    let windows = calls.enumerated().map { place, call in
-      (place, basis.window(from: call.earliest, until: call.effectiveUntil) ?? Self.always)
+  /// How many spans have begun and how many have ended.
+  struct Counts: Hashable, Comparable {
+    let begun: Int
+    let ended: Int
+
+    static func < (left: Counts, right: Counts) -> Bool {
+      (left.begun, left.ended) < (right.begun, right.ended)
     }
-    begins = windows.map { ($1.lowerBound, $0) }.sorted { $0 < $1 }
-    ends = windows.map { ($1.upperBound, $0) }.sorted { $0 < $1 }
+  }
+
+  /// The calls' spans, in the order of the calls; nil for one without beginning and end.
+  init(_ spans: [ClosedRange<Timestamp>?]) {
+    let spans = spans.enumerated().map { ($0, $1 ?? Self.always) }
+    begins = spans.map { ($1.lowerBound, $0) }.sorted { $0 < $1 }
+    ends = spans.map { ($1.upperBound, $0) }.sorted { $0 < $1 }
   }
 
   private static let always =
     Timestamp(microseconds: .min)...Timestamp(microseconds: .max)
 
-  /// How many windows have begun and how many have ended when a code was made; one that does not tell
-  /// was made in all of them.
-  func counts(_ time: Timestamp?) -> (begun: Int, ended: Int) {
-    guard let span = time?.span else { return (begins.count, 0) }
-    return (
-      begins.partitioningIndex { $0.time > span.upperBound },
-      ends.partitioningIndex { $0.time >= span.lowerBound }
+  /// What had begun and ended when a code was made; one that does not tell was made in all of them.
+  func counts(_ time: Timestamp?) -> Counts {
+    guard let span = time?.span else { return Counts(begun: begins.count, ended: 0) }
+    return Counts(
+      begun: begins.partitioningIndex { $0.time > span.upperBound },
+      ended: ends.partitioningIndex { $0.time >= span.lowerBound }
     )
   }
 
-  /// The calls whose windows have begun and not ended, and those whose windows have ended.
-  func calls(begun: Int, ended: Int) -> (inTime: [Int], late: [Int]) {
-    let late = ends.prefix(ended).map(\.call)
-    let over = Set(late)
-    return (begins.prefix(begun).map(\.call).filter { !over.contains($0) }, late)
+  /// The calls whose spans have begun and not ended.
+  func calls(_ counts: Counts) -> Set<Int> {
+    Set(begins.prefix(counts.begun).map(\.call)).subtracting(ends.prefix(counts.ended).map(\.call))
   }
 }

@@ -17,15 +17,19 @@ public struct ListingPlan: Hashable, Sendable {
   private let isClockDistrusted: Bool
   private let prefixes: [AskedPrefix]
 
-  /// A listing for calls in doubt: what was made since the first of them can have reached the API.
+  /// A listing for calls in doubt: what was made since the first of them can have reached the API, and
+  /// around that time.
   public init(_ doubt: DoubtCase) {
     reward = doubt.reward
     mustShow = doubt.mustShow
     reference = doubt.reference
     now = doubt.now
     mayBeMissing = doubt.isRestored
-    earliest = doubt.calls.map(\.earliest).min()
-    offset = doubt.offset?.asOf(doubt.calls.map(\.earliest).min(), measuredBy: doubt.now)
+    let first = doubt.calls.map(\.earliest).min()
+    earliest = first.map {
+      Timestamp(microseconds: $0.microseconds - TimeBasis.unsteadiness.microseconds)
+    }
+    offset = doubt.offset?.asOf(first, measuredBy: doubt.now)
     isClockDistrusted = doubt.isClockDistrusted
     prefixes = Self.prefixes(of: doubt.calls)
   }

@@ -3,10 +3,10 @@ struct PoolFinding {
   let pool: CallPool
   /// Codes that calls of the pool can have made, with the places of those calls in the pool.
   private let groups: [(codes: [FoundCode], fits: [Int])]
-  /// Codes that were made after the windows of calls of the pool, and in none.
-  private let lateCodes: [CodeID]
-  /// Calls after whose windows such codes were made.
-  let late: Set<CallID>
+  /// Codes that were made around the windows of calls of the pool, and in none.
+  private let codesAround: [CodeID]
+  /// Calls around whose windows such codes were made.
+  let surrounded: Set<CallID>
   /// How many codes the pool can have made.
   let number: Int
 
@@ -25,9 +25,9 @@ struct PoolFinding {
       let fits = own(group.inTime)
       return fits.isEmpty ? nil : (group.codes, fits)
     }
-    let late = found.groups.filter { $0.inTime.isEmpty && !own($0.late).isEmpty }
-    lateCodes = late.flatMap { $0.codes.map(\.id) }
-    self.late = Set(late.flatMap { own($0.late) }.map { pool.calls[$0].call.id })
+    let around = found.groups.filter { $0.inTime.isEmpty && !own($0.around).isEmpty }
+    codesAround = around.flatMap { $0.codes.map(\.id) }
+    surrounded = Set(around.flatMap { own($0.around) }.map { pool.calls[$0].call.id })
     number = groups.reduce(0) { $0 + $1.codes.count }
   }
 
@@ -42,9 +42,9 @@ struct PoolFinding {
   /// A verdict that leaves the pool to a person, with everything that could fit.
   func held(_ reason: HoldReason) -> Verdict {
     var unattributed: [CodeID] = []
-    unattributed.reserveCapacity(number + lateCodes.count)
+    unattributed.reserveCapacity(number + codesAround.count)
     for group in groups { unattributed.append(contentsOf: group.codes.lazy.map(\.id)) }
-    return .held(reason: reason, unattributed: unattributed + lateCodes)
+    return .held(reason: reason, unattributed: unattributed + codesAround)
   }
 
   /// Each call with all that it lacks, if that is what was found, each code in its call's window; nil if

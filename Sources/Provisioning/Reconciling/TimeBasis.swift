@@ -72,12 +72,26 @@ public enum TimeBasis: Hashable, Sendable {
     }
   }
 
-  /// When codes can have been made, by the API's clock, that were made between two moments of the
-  /// database's clock; nil if that excludes nothing.
-  func window(from first: Timestamp, until last: Timestamp) -> ClosedRange<Timestamp>? {
-    guard let start = start(of: first), let (offset, margin) = reckoning else { return nil }
-    let end = last.microseconds + offset.high + margin
+  /// When a call can have made codes, by the API's clock; nil if that excludes nothing.
+  func window(of call: DoubtfulCall) -> ClosedRange<Timestamp>? {
+    guard let start = start(of: call.earliest), let (offset, margin) = reckoning else { return nil }
+    let end = call.effectiveUntil.microseconds + offset.high + margin
     return start...max(start, Timestamp(microseconds: end))
+  }
+
+  /// How far the API's clock may be from what answers showed: somebody sets it, or another machine of the
+  /// API makes the codes.
+  static let unsteadiness = Duration.seconds(120)
+
+  /// The window of a call and what is around it. Whose codes were made there cannot be told if the API's
+  /// clock is not steady. A call without an answer may also have taken effect later than it should have
+  /// been able to.
+  func surroundings(of call: DoubtfulCall) -> ClosedRange<Timestamp>? {
+    guard let window = window(of: call) else { return nil }
+    let margin = Self.unsteadiness.microseconds
+    let start = Timestamp(microseconds: window.lowerBound.microseconds - margin)
+    let end = call.isAnswered ? window.upperBound.microseconds + margin : Int64.max
+    return start...Timestamp(microseconds: end)
   }
 
   /// The beginning of that window.

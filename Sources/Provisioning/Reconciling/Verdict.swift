@@ -57,8 +57,8 @@ public enum HoldReason: String, Hashable, Sendable, CaseIterable {
   /// made which cannot be told.
   case indistinct = "prefixes_indistinct"
   /// Codes that could be theirs were made after the last moment at which the calls should have been
-  /// able to take effect.
-  case late = "codes_made_late"
+  /// able to take effect, or shortly before the first.
+  case outOfTime = "codes_out_of_time"
   /// The listing has null items, each of which may be a code of the pool.
   case nulls = "listing_has_nulls"
   /// Witnesses show that the list has other texts than the answers, so that no text of it can be
@@ -79,7 +79,7 @@ extension HoldReason {
   /// `has_seen_all` in functions/reconcile.sql says the same of each reason.
   public var hasSeenAll: Bool {
     switch self {
-    case .unexplained, .indistinct, .late, .differs: true
+    case .unexplained, .indistinct, .outOfTime, .differs: true
     case .nulls, .unwitnessed, .unlistable, .disagreeing: false
     }
   }

@@ -85,7 +85,7 @@ struct AttributionTests {
         #expect(reason([unknown, other]) == unknown && reason([other, unknown]) == unknown)
       }
     }
-    #expect(reason([.late, .unexplained]) == reason([.unexplained, .late]))
+    #expect(reason([.outOfTime, .unexplained]) == reason([.unexplained, .outOfTime]))
   }
 
   @Test("rule 10: a null may be any pool's code, so nothing less than a person decides")

@@ -129,7 +129,7 @@ extension Stage {
     case .indistinct:
       miscounted.contains(reward) || veiled.contains(reward) || isForeign
         || nature.prefixForm(of: reward) != .literal
-    case .late: isForeign
+    case .outOfTime: isForeign
     case .nulls: unseen.contains(reward)
     case .differs: textsDiffer(in: reward) || referenceDiffers
     case .unwitnessed:

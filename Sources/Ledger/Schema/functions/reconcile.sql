@@ -14,7 +14,7 @@ LANGUAGE sql IMMUTABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
   SELECT p_reason IN
-    ('number_unexplained', 'prefixes_indistinct', 'codes_made_late', 'list_differs')
+    ('number_unexplained', 'prefixes_indistinct', 'codes_out_of_time', 'list_differs')
 $$;
 
 -- What the list has shown of a call that is held for this reason, in words that follow "the list".
@@ -25,7 +25,7 @@ AS $$
   SELECT CASE p_reason
     WHEN 'number_unexplained' THEN 'has a number of new codes that no choice of the calls in doubt explains'
     WHEN 'prefixes_indistinct' THEN 'has new codes that the prefixes of the calls in doubt do not tell apart'
-    WHEN 'codes_made_late' THEN 'has new codes that were made later than the call can have made them'
+    WHEN 'codes_out_of_time' THEN 'has new codes from shortly before the call, or from after it can have made any'
     WHEN 'list_differs' THEN 'shows known codes with other texts than their answers did, so none of its '
       'texts can be used'
     WHEN 'listing_has_nulls' THEN 'has null items, each of which may be a code of the call'
