@@ -124,6 +124,22 @@ struct ReconcilingTests {
     }
   }
 
+  @Test("rule 10: a list that also shows the codes of other rewards gives none of them away")
+  func otherRewards() throws {
+    try Trial.run(.init(script: losing([1: 1, 2: 1]))) { trial in
+      trial.issuer.startListing()
+      trial.issuer.listEverything()
+      let clean = trial.insert(10, of: 3)
+      trial.worker.wake()
+      try await untilIssued(trial, clean)
+      trial.insert(20, of: 1)
+      trial.insert(20, of: 2)
+      trial.worker.wake()
+      try await trial.untilAllCompleted()
+      #expect(trial.issuer.codesMade == 50)
+    }
+  }
+
   @Test("rule 8: one item that cannot be read leaves the others to be adopted by a person")
   func unreadable() throws {
     try Trial.run(.init(script: losing([1: 1]))) { trial in

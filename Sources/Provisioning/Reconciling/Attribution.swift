@@ -65,9 +65,9 @@ public struct Attribution: Sendable {
 
   /// All that was asked for, with texts that can be handed on.
   private func allFound(_ finding: PoolFinding) -> [Adoption]? {
-    guard finding.number == finding.pool.most, listing.nulls == 0, listing.texts == .true else {
-      return nil
-    }
+    guard finding.number == finding.pool.most, listing.nulls == 0,
+      listing.texts(of: finding) == .true
+    else { return nil }
     return finding.all
   }
 
@@ -75,7 +75,9 @@ public struct Attribution: Sendable {
     // Each null may be a code of the pool.
     guard listing.nulls == 0 else { return finding.held(.nulls) }
     // A text that the list changes cannot be handed on, nor tell whose a code is.
-    guard finding.number == 0 || listing.texts != .altered else { return finding.held(.differs) }
+    guard finding.number == 0 || listing.texts(of: finding) != .altered else {
+      return finding.held(.differs)
+    }
     return explained(finding) ?? unexplained(finding)
   }
 
@@ -96,7 +98,7 @@ public struct Attribution: Sendable {
     let absent = finding.pool.calls.filter { !adopted.contains($0.call.id) }
     // A call whose codes seem to be of another time is no reason to ask again.
     if isSurrounded(finding, absent) { return finding.held(.outOfTime) }
-    if !made.isEmpty, listing.texts == .unwitnessed { return finding.held(.unwitnessed) }
+    if !made.isEmpty, isUnwitnessed(finding) { return finding.held(.unwitnessed) }
     return .decided(adopted: made, absent: absent.map(\.call))
   }
 
@@ -115,11 +117,15 @@ public struct Attribution: Sendable {
     if calls.count == 1, let prefix = calls[0].call.prefix, finding.number < calls[0].lacks,
       finding.codes.allSatisfy({ $0.begins(with: prefix) })
     {
-      if listing.texts == .unwitnessed { return finding.held(.unwitnessed) }
+      if isUnwitnessed(finding) { return finding.held(.unwitnessed) }
       let part = Adoption(call: calls[0].call, codes: finding.codes.map(\.id))
       return .decided(adopted: [part], absent: [])
     }
     return finding.held(finding.isNumberExplained ? .indistinct : .unexplained)
+  }
+
+  private func isUnwitnessed(_ finding: PoolFinding) -> Bool {
+    listing.texts(of: finding) == .unwitnessed
   }
 
   /// After a restore codes of calls that the ledger lost lie beside those of the doubtful ones, so that
@@ -127,7 +133,7 @@ public struct Attribution: Sendable {
   /// that credits jobs (protocol, rule 18).
   private func restored(_ finding: PoolFinding) -> Verdict {
     let made = finding.oldest
-    if !made.isEmpty, listing.texts == .unwitnessed { return finding.held(.unwitnessed) }
+    if !made.isEmpty, isUnwitnessed(finding) { return finding.held(.unwitnessed) }
     let adopted = Set(made.map(\.call.id))
     return .decided(
       adopted: made,
@@ -212,5 +218,16 @@ extension Listing {
     let telling = evidence.witnesses > 0 ? evidence : reference ?? evidence
     guard telling.witnesses > 0 else { return .unwitnessed }
     return telling.textsDiffer == 0 ? .true : .altered
+  }
+
+  /// The same of the codes that a pool can have made. If they lack the prefix that was asked for, and no
+  /// witness has that prefix, nobody can tell whether the API or only its list leaves out or changes what
+  /// is in it: a hyphen, or small letters. (In a pool of different prefixes no call gets such codes.)
+  func texts(of finding: PoolFinding) -> ListedTexts {
+    guard texts == .true, !finding.pool.isMixed, let prefix = finding.pool.calls[0].call.prefix,
+      !evidence.knows(prefix), reference?.knows(prefix) != true,
+      !finding.codes.allSatisfy({ $0.begins(with: prefix) })
+    else { return texts }
+    return .unwitnessed
   }
 }

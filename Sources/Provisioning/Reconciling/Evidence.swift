@@ -31,6 +31,11 @@ public struct Evidence: Hashable, Sendable {
     self.alteredPrefixes = alteredPrefixes
   }
 
+  /// Whether a witness has this prefix, so that what becomes of it is seen.
+  func knows(_ prefix: String) -> Bool {
+    literalPrefixes.contains(prefix) || alteredPrefixes.contains(prefix)
+  }
+
   /// Adds what another page shows.
   public static func += (evidence: inout Evidence, other: Evidence) {
     evidence.witnesses += other.witnesses

@@ -114,7 +114,8 @@ extension WatchCase {
       evidence: listing.evidence
     )
     return CallPool.pools(of: lacking, listing.evidence).flatMap { pool in
-      PoolFinding(pool, of: lacking, codes).oldest
+      let finding = PoolFinding(pool, of: lacking, codes)
+      return listing.texts(of: finding) == .true ? finding.oldest : []
     }
   }
 }

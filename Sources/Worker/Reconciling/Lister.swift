@@ -120,13 +120,15 @@ struct Lister: Sendable {
     return page
   }
 
-  /// Compares what a page shows for the first time with the ledger.
+  /// Compares what a page shows for the first time with the ledger. A list that shows codes of other
+  /// rewards beside its own says whose they are.
   private func weigh(_ reader: inout ListingReader, _ reading: inout Reading)
     async throws(StoreError) -> [FoundCode]
   {
     guard !reader.gathered.isEmpty || !reader.unreadable.isEmpty else { return [] }
+    let own = reader.gathered.filter { $0.reward == reading.plan.reward }
     let weighed = try await context.store.weigh(
-      reader.gathered,
+      own,
       unreadable: reader.unreadable,
       of: reading.plan.reward,
       in: reading.listing,
@@ -136,7 +138,7 @@ struct Lister: Sendable {
     reader.recognized(weighed.recognized)
     reader.since = reading.since
     let unknown = Set(weighed.unknown)
-    let codes = reader.gathered.filter { unknown.contains($0.id) }
+    let codes = own.filter { unknown.contains($0.id) }
     reading.keep(codes, refused: weighed.refused)
     if let failure = memory.grow(&reading.share, to: reading.bytes(of: reader)) {
       reader.giveUp(failure)

@@ -312,7 +312,8 @@ extension CallRow {
     errorCode = outcome.isRepeated ? "answer_repeated" : settlement.errorCode
     errorMessage =
       outcome.isRepeated
-      ? "the answer held no new code: it may be that of another request" : settlement.errorMessage
+      ? "the answer held no new code of this reward: it may be that of another request"
+      : settlement.errorMessage
     received = settlement.received ?? received
     durationMilliseconds = settlement.duration.milliseconds
     settledAt = state == .inDoubt ? nil : settledAt ?? now

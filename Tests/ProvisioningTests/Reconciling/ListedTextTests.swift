@@ -31,6 +31,23 @@ struct ListedTextTests {
     #expect(listed.twice([]).absent.count == 1)
   }
 
+  @Test(
+    "rule 10: codes that lack a prefix which no witness has are not handed on, whoever dropped it"
+  )
+  func unseenPrefix() {
+    let listed = Scene.codes(0..<2).map { Scene.code(Int($0.id.id.bits) - 1000, "BLACKFRIDAY-7") }
+    var scene = Scene(Scene.call(0, size: 2, prefix: "BLACK-FRIDAY"))
+    scene.evidence = .literal(["SUMMER"])
+    #expect(scene.atOnce(listed).isEmpty)
+    #expect(scene.twice(listed).holdReason == .unwitnessed)
+    scene.evidence.alteredPrefixes = ["BLACK-FRIDAY"]
+    #expect(scene.atOnce(listed).given == [0: 2])
+    // What the list shows as it was asked for, it has not changed.
+    scene.evidence = .literal(["SUMMER"])
+    let asAsked = (0..<2).map { Scene.code($0, "BLACK-FRIDAY-7") }
+    #expect(scene.atOnce(asAsked).given == [0: 2])
+  }
+
   @Test("rule 10: one witness with another text is enough, and the reference does not outweigh it")
   func oneDiffers() {
     let one = Evidence(witnesses: 1000, textsDiffer: 1, timesAgree: 1000)

@@ -125,7 +125,8 @@ struct WindowTests {
     }
     #expect(decide(9_000_000).given == [0: 1] && decide(21_000_000).given == [0: 1])
     for (inTime, outOfTime) in [
-      (9_000_000, 8_000_000), (21_000_000, 22_000_000), (9_999_000, 9_998_000), (9_999_999, 9_999_998),
+      (9_000_000, 8_000_000), (21_000_000, 22_000_000), (9_999_000, 9_998_000),
+      (9_999_999, 9_999_998),
     ] as [(Int64, Int64)] {
       #expect(decide(inTime).given == [0: 1] && decide(outOfTime).holdReason == .outOfTime)
     }

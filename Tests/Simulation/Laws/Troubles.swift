@@ -134,7 +134,7 @@ extension Stage {
     case .differs: textsDiffer(in: reward) || referenceDiffers
     case .unwitnessed:
       store.ledger.account.provenReward == nil || troubles.listFailedLately(at: world.now)
-        || isAnythingPurged
+        || isAnythingPurged || nature.prefixForm(of: reward) != .literal
     case .unlistable: troubles.listFailedLately(at: world.now)
     case .disagreeing: troubles.listFailedLately(reward, at: world.now) || isForeign
     }

@@ -46,6 +46,7 @@ final class ScriptedIssuer: CodeIssuer {
     var hidden = 0
     var spoiled: Set<Int> = []
     var isListed = false
+    var listsEverything = false
     var listFailure: ListingFailure?
     var listDelays: [RewardID: Duration] = [:]
     var listed: [RewardID: Int] = [:]
@@ -111,12 +112,17 @@ final class ScriptedIssuer: CodeIssuer {
     state.withLock { $0.isListed = true }
   }
 
-  /// From now on lists do not show so many of the newest codes.
+  /// From now on every list shows the codes of all rewards.
+  func listEverything() {
+    state.withLock { $0.listsEverything = true }
+  }
+
   /// The items that were made at these places, the first at 0, cannot be read but for their ids.
   func spoil(_ places: Set<Int>) {
     state.withLock { $0.spoiled = places }
   }
 
+  /// From now on lists do not show so many of the newest codes.
   func hideNewest(_ number: Int) {
     state.withLock { $0.hidden = number }
   }
@@ -154,7 +160,11 @@ final class ScriptedIssuer: CodeIssuer {
     await time.pass(delay)
     if let failure { return Paced(.failure(failure)) }
     let made = state.withLock { state in
-      state.isListed ? (state.made[reward] ?? []).dropLast(state.hidden) : nil
+      let all = state.made.values.flatMap { $0 }.sorted {
+        ($0.createdAt?.microseconds ?? 0) < ($1.createdAt?.microseconds ?? 0)
+      }
+      let shown = state.listsEverything ? all : state.made[reward] ?? []
+      return state.isListed ? shown.dropLast(state.hidden) : nil
     }
     guard let made else { return Paced(.failure(.failed("nothing is listed here"))) }
     let spoiled = Set(state.withLock { $0.spoiled }.filter { $0 < made.count }.map { made[$0].id })

@@ -29,7 +29,8 @@ AS $$
     WHEN 'list_differs' THEN 'shows known codes with other texts than their answers did, so none of its '
       'texts can be used'
     WHEN 'listing_has_nulls' THEN 'has null items, each of which may be a code of the call'
-    WHEN 'no_witness' THEN 'cannot be checked: this account has no complete answer yet to compare it with'
+    WHEN 'no_witness' THEN 'cannot be checked: this account has no complete answer to compare it with yet, or none '
+      'with the prefix that was asked for'
     WHEN 'listing_failed' THEN 'cannot be read'
     WHEN 'listings_disagree' THEN 'was never the same twice in a row'
   END

@@ -367,7 +367,7 @@ BEGIN
       http_status = coalesce(p_ending.http_status, c.http_status),
       error_code = CASE WHEN v_repeated THEN 'answer_repeated' ELSE p_ending.error_code END,
       error_message = CASE WHEN v_repeated
-                           THEN 'the answer held no new code: it may be that of another request'
+                           THEN 'the answer held no new code of this reward: it may be that of another request'
                            ELSE p_ending.error_message END,
       received = coalesce(p_ending.received, c.received),
       duration_ms = coalesce(p_ending.duration_ms, c.duration_ms),

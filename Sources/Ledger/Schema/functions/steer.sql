@@ -565,9 +565,13 @@ AS $$
 DECLARE
   v_call codemint.calls;
   v_job  codemint.jobs;
+  -- Of its own answer, and of nobody yet: they name another reward, or lack its prefix.
+  v_own  bigint;
 BEGIN
   SELECT * INTO v_call FROM codemint.calls c WHERE c.id = p_call;
   SELECT * INTO v_job FROM codemint.jobs j WHERE j.id = v_call.job_id;
+  SELECT count(*) INTO v_own FROM codemint.unattributed_codes u
+  WHERE u.call_id = p_call AND u.from_answer AND NOT EXISTS (SELECT FROM codemint.codes k WHERE k.id = u.id);
   codes_found := 0;
   seen := concat_ws('; ',
     format('%s codes were asked for at %s', v_call.size,
@@ -577,6 +581,9 @@ BEGIN
                          WHEN v_call.http_status IS NULL THEN 'no answer came'
                          ELSE 'the answer had status ' || v_call.http_status END,
               v_call.error_code, v_call.error_message),
+    CASE WHEN v_own > 0 THEN
+      format('%s codes of the answer are set aside, because they name another reward or lack the prefix: they may be '
+             'what the call made (codemint.unattributed_codes)', v_own) END,
     'the list ' || codemint.describe_hold(v_call.hold_reason),
     (SELECT 'the last listing failed: ' || r.listing_error FROM codemint.rewards r
      WHERE r.reward_id = v_call.reward_id));
@@ -586,11 +593,16 @@ BEGIN
   codes_found := cardinality(codemint.unattributed_for(v_call));
   -- Where nothing was set aside, and the list has shown all that it has, there is nothing to adopt.
   decision := CASE WHEN codes_found = 0 AND codemint.has_seen_all(v_call.hold_reason) THEN 'absent' ELSE 'adopt' END;
-  remark := CASE decision WHEN 'absent' THEN 'if the vendor has none of its codes' ELSE 'or absent' END;
+  remark := CASE WHEN v_own > 0 THEN 'ask the vendor first whose the codes of the answer are'
+                 WHEN decision = 'absent' THEN 'if the vendor has none of its codes'
+                 WHEN v_call.hold_reason = 'list_differs' THEN 'only if customers can use the texts of the list; or absent'
+                 ELSE 'or absent' END;
   look_for := format('codes of reward %s that were made between %s and %s%s and that codemint.codes '
     'does not have: %s', v_call.reward_id,
-    to_char(v_call.created_at, 'YYYY-MM-DD HH24:MI:SS'),
-    to_char(v_call.effective_until, 'YYYY-MM-DD HH24:MI:SS "UTC"'),
+    -- Around its time, the API's clock may have been another (protocol, rule 12).
+    to_char(v_call.created_at - CASE v_call.hold_reason WHEN 'codes_out_of_time' THEN interval '2 min'
+                                ELSE interval '0' END, 'YYYY-MM-DD HH24:MI:SS'),
+    to_char(CASE v_call.hold_reason WHEN 'codes_out_of_time' THEN v_call.held_at ELSE v_call.effective_until END, 'YYYY-MM-DD HH24:MI:SS "UTC"'),
     coalesce(', with the prefix ' || v_call.prefix, ''),
     CASE WHEN v_call.is_short THEN 'any number up to ' || v_call.outstanding
          ELSE 'all ' || v_call.outstanding || ', or none' END);
@@ -600,6 +612,8 @@ BEGIN
       || CASE WHEN codes_found < v_call.outstanding AND v_job.state IN ('queued', 'running')
               THEN format(', and codemint asks for %s more', v_call.outstanding - codes_found) ELSE '' END
       || '. If somebody else made them, they are given out twice'
+      || CASE v_call.hold_reason WHEN 'list_differs'
+              THEN '. Their texts are those of the list, which differ from what answers showed' ELSE '' END
     WHEN codemint.has_seen_all(v_call.hold_reason) THEN 'nothing: no codes were found for the call'
     ELSE 'the reward is listed again at once; the call stays held until codes are found' END;
   absent_means := CASE
