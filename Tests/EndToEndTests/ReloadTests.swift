@@ -161,7 +161,7 @@ extension CodemintProcess {
 extension Receiver {
   /// Waits for the message that a job is completed.
   fileprivate func completed(_ job: String) async throws -> Message {
-    func find(_ messages: [Message]) -> Message? {
+    @Sendable func find(_ messages: [Message]) -> Message? {
       messages.first { $0.value("job") == job && $0.value("type") == "job.completed" && $0.isTaken }
     }
     try await until { find($0) != nil }
