@@ -47,7 +47,7 @@ struct AttributionTests {
     #expect(two.after(three, others).isEmpty && two.after([], three).isEmpty)
     #expect(two.after(three, three.reversed()).given == [0: 3])
     // What cannot be theirs is no reason to list once more.
-    let old = Scene.codes(10..<20, at: -100)
+    let old = Scene.codes(10..<20, at: -200)
     #expect(two.after(three, three + old).given == [0: 3])
   }
 

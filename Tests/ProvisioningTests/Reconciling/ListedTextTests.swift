@@ -86,19 +86,20 @@ struct ListedTextTests {
   }
 
   @Test(
-    "rule 10: it is read as far back as the clock is known, which its own Date may have to tell"
+    "rules 10 and 12: it is read as far back as the clock is known, which its Date may have to tell"
   )
   func since() {
     var scene = scene(Evidence())
     let second = { (seconds: Int64) in Timestamp(microseconds: seconds * 1_000_000) }
     let date = ClockOffset(low: 7_000_000, high: 9_000_000)
     let plan = ListingPlan(scene.doubt)
-    #expect(plan.since(evidence: .agreeing, reference: nil, date: date) == second(0))
-    #expect(plan.since(reference: .agreeing, date: date) == second(-120))
-    #expect(plan.since(reference: nil, date: date) == second(-26 * 3600))
+    #expect(plan.since(evidence: .agreeing, reference: nil, date: date) == second(-120))
+    #expect(plan.since(reference: .agreeing, date: date) == second(-240))
+    #expect(plan.since(reference: nil, date: date) == second(-26 * 3600 - 120))
     scene.offset = nil
-    #expect(ListingPlan(scene.doubt).since(reference: nil, date: nil) == second(-26 * 3600))
-    #expect(ListingPlan(scene.doubt).since(reference: nil, date: date) == second(7 - 26 * 3600))
+    #expect(ListingPlan(scene.doubt).since(reference: nil, date: nil) == second(-26 * 3600 - 120))
+    let byDate = ListingPlan(scene.doubt).since(reference: nil, date: date)
+    #expect(byDate == second(7 - 26 * 3600 - 120))
     scene.isClockDistrusted = true
     #expect(ListingPlan(scene.doubt).since(reference: nil, date: date) == nil)
   }
