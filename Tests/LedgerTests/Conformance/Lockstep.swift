@@ -264,9 +264,10 @@ struct Lockstep {
   }
 
   private mutating func probe() async throws -> String {
-    let answers: [TeamAnswer] = [
-      .accepted, .accepted, .refused(code: "no", message: "key"), .unreachable("gone"),
-    ]
+    // A refusal stops all claims until another probe.
+    let answers: [TeamAnswer] =
+      [.refused(code: "no", message: "key"), .unreachable("gone")]
+      + Array(repeating: .accepted, count: 5)
     let answer = answers.randomElement(using: &random) ?? .accepted
     try await memory.store.recordProbe(answer)
     try await postgres.store.recordProbe(answer)

@@ -28,7 +28,8 @@ struct WaitsTests {
         let seen: Statement = "SELECT * FROM codemint.waits"
         let row = try await person.query(seen).one()
         #expect(try row.text("reason") == trouble.reason)
-        #expect(try row.text("why") == trouble.why)
+        let why = try row.text("why")
+        #expect(why == trouble.why)
         let past: Statement = "SELECT FROM codemint.waits WHERE until <= statement_timestamp()"
         #expect(try await person.query(past).isEmpty, "\(trouble.why)")
         let help = try row.text("what_to_do")

@@ -166,7 +166,7 @@ SET search_path = pg_catalog, pg_temp
 AS $$
   SELECT coalesce(
     (SELECT format('ALTER TABLE %s DISABLE TRIGGER %s; -- or ', m[2], m[1])
-     FROM regexp_match(p_refuser, '^trigger ([^,]+) on (codemint\.[^,]+)$') m), '')
+     FROM regexp_match(p_refuser, '^trigger ([^,]+) on (codemint\.[^,]+)$') m WHERE m IS NOT NULL), '')
     || 'mend or drop what refuses it; then it proceeds by itself'
 $$;
 
