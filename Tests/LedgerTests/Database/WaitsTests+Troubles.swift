@@ -282,7 +282,7 @@ extension WaitsTests {
         """,
       why: """
         a call of another job of its reward is in doubt, and listings of its reward fail or disagree \
-        since 2030-01-01 00:00:00+00
+        since 2030-01-01 00:00
         """
     ),
     Trouble(
