@@ -87,6 +87,10 @@ struct ReloadTests {
       ])
       try await daemon.errors.line("ready")
       _ = try await job()
+      // Events are for those who are there when they are numbered.
+      try await Patience.until {
+        try await stage.database.holds("NOT EXISTS (SELECT FROM codemint.unnumbered_events)")
+      }
 
       try write(first.setting("shop"), "shop=\(old)\n")
       try await daemon.reload()
