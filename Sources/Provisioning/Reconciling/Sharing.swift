@@ -96,7 +96,8 @@ struct Sharing {
   }
 
   /// Gives calls the oldest codes that they can have made, as many as they lack; of several calls, the one
-  /// whose window ends first chooses first.
+  /// whose window ends first chooses first. A code that begins with the prefix of one call is not given
+  /// to another with a shorter one, or with none.
   static func oldest(
     of groups: [(codes: [FoundCode], fits: [Int])],
     for calls: [DoubtfulCall]
@@ -107,7 +108,9 @@ struct Sharing {
     let all = groups.flatMap { group in group.codes.map { ($0, group.fits) } }
     for (code, fits) in all.sorted(by: { FoundCode.isOlder($0.0, $1.0) }) {
       guard left > 0 else { break }
-      let open = fits.filter { room[$0] > 0 }
+      let lengths = fits.map { calls[$0].call.prefix?.utf8.count ?? 0 }
+      let longest = lengths.max()
+      let open = zip(fits, lengths).filter { $1 == longest && room[$0] > 0 }.map(\.0)
       guard
         let call = open.min(by: {
           (calls[$0].effectiveUntil, $0) < (calls[$1].effectiveUntil, $1)

@@ -154,6 +154,20 @@ struct AttributionTests {
     #expect(restored.twice(many).holdReason == .unwitnessed)
   }
 
+  @Test("rule 18: after a restore a code with a call's prefix is given to no call without it")
+  func restoredPrefixes() {
+    var restored = Scene(
+      Scene.call(0, size: 5),
+      Scene.call(1, size: 3, prefix: "VIP", until: 90),
+      Scene.call(2, size: 5, until: 95)
+    )
+    restored.isRestored = true
+    let vip = (0..<4).map { Scene.code($0, "VIP\($0)", at: 1) }
+    let others = Scene.codes(10..<17, at: 2)
+    let decision = restored.twice(vip + others)
+    #expect(decision.codes == [0: Set(10..<15), 1: [0, 1, 2], 2: [15, 16]])
+  }
+
   @Test("rule 13: any number of unknown codes is judged, and set aside for the held call")
   func many() {
     let number = 100_000
