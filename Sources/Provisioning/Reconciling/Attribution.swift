@@ -115,7 +115,7 @@ public struct Attribution: Sendable {
     if isSurrounded(finding, calls) { return finding.held(.outOfTime) }
     // The prefix is what makes the codes this call's: every one of them has to have it.
     if calls.count == 1, let prefix = calls[0].call.prefix, finding.number < calls[0].lacks,
-      finding.codes.allSatisfy({ $0.begins(with: prefix) })
+      finding.codesBegin(with: prefix)
     {
       if isUnwitnessed(finding) { return finding.held(.unwitnessed) }
       let part = Adoption(call: calls[0].call, codes: finding.codes.map(\.id))
@@ -226,7 +226,7 @@ extension Listing {
   func texts(of finding: PoolFinding) -> ListedTexts {
     guard texts == .true, !finding.pool.isMixed, let prefix = finding.pool.calls[0].call.prefix,
       !evidence.knows(prefix), reference?.knows(prefix) != true,
-      !finding.codes.allSatisfy({ $0.begins(with: prefix) })
+      !finding.codesBegin(with: prefix)
     else { return texts }
     return .unwitnessed
   }

@@ -34,6 +34,11 @@ struct PoolFinding {
   /// The codes that its calls can have made.
   var codes: [FoundCode] { groups.flatMap(\.codes) }
 
+  /// Whether all of them begin with a prefix that was asked for; those of a group do, or none does.
+  func codesBegin(with prefix: String) -> Bool {
+    groups.allSatisfy { $0.codes[0].begins(with: prefix) }
+  }
+
   /// What is compared with another listing.
   func sighting(nulls: Int) -> Sighting {
     Sighting(of: pool, nulls: nulls, groups.lazy.flatMap(\.codes))

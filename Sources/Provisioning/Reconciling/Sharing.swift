@@ -105,12 +105,14 @@ struct Sharing {
     var room = calls.map(\.lacks)
     var left = room.reduce(0, +)
     var codes: [Int: [CodeID]] = [:]
-    let all = groups.flatMap { group in group.codes.map { ($0, group.fits) } }
+    let all = groups.flatMap { group in
+      let lengths = group.fits.map { calls[$0].call.prefix?.utf8.count ?? 0 }
+      let fits = zip(group.fits, lengths).filter { $1 == lengths.max() }.map(\.0)
+      return group.codes.map { ($0, fits) }
+    }
     for (code, fits) in all.sorted(by: { FoundCode.isOlder($0.0, $1.0) }) {
       guard left > 0 else { break }
-      let lengths = fits.map { calls[$0].call.prefix?.utf8.count ?? 0 }
-      let longest = lengths.max()
-      let open = zip(fits, lengths).filter { $1 == longest && room[$0] > 0 }.map(\.0)
+      let open = fits.filter { room[$0] > 0 }
       guard
         let call = open.min(by: {
           (calls[$0].effectiveUntil, $0) < (calls[$1].effectiveUntil, $1)

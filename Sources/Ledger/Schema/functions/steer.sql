@@ -563,10 +563,12 @@ SET search_path = pg_catalog, pg_temp
 SET timezone = 'UTC'
 AS $$
 DECLARE
-  v_call codemint.calls;
-  v_job  codemint.jobs;
+  v_call  codemint.calls;
+  v_job   codemint.jobs;
   -- Of its own answer, and of nobody yet: they name another reward, or lack its prefix.
-  v_own  bigint;
+  v_own   bigint;
+  v_from  timestamptz;
+  v_until timestamptz;
 BEGIN
   SELECT * INTO v_call FROM codemint.calls c WHERE c.id = p_call;
   SELECT * INTO v_job FROM codemint.jobs j WHERE j.id = v_call.job_id;
@@ -597,12 +599,16 @@ BEGIN
                  WHEN decision = 'absent' THEN 'if the vendor has none of its codes'
                  WHEN v_call.hold_reason = 'list_differs' THEN 'only if customers can use the texts of the list; or absent'
                  ELSE 'or absent' END;
+  v_from := v_call.created_at;
+  v_until := v_call.effective_until;
+  IF v_call.hold_reason = 'codes_out_of_time' THEN
+    -- The API's clock may have been another (protocol, rule 12).
+    v_from := v_from - interval '2 minutes';
+    v_until := v_call.held_at;
+  END IF;
   look_for := format('codes of reward %s that were made between %s and %s%s and that codemint.codes '
     'does not have: %s', v_call.reward_id,
-    -- Around its time, the API's clock may have been another (protocol, rule 12).
-    to_char(v_call.created_at - CASE v_call.hold_reason WHEN 'codes_out_of_time' THEN interval '2 min'
-                                ELSE interval '0' END, 'YYYY-MM-DD HH24:MI:SS'),
-    to_char(CASE v_call.hold_reason WHEN 'codes_out_of_time' THEN v_call.held_at ELSE v_call.effective_until END, 'YYYY-MM-DD HH24:MI:SS "UTC"'),
+    to_char(v_from, 'YYYY-MM-DD HH24:MI:SS'), to_char(v_until, 'YYYY-MM-DD HH24:MI:SS "UTC"'),
     coalesce(', with the prefix ' || v_call.prefix, ''),
     CASE WHEN v_call.is_short THEN 'any number up to ' || v_call.outstanding
          ELSE 'all ' || v_call.outstanding || ', or none' END);
