@@ -118,6 +118,28 @@ struct ResolveTests {
     }
   }
 
+  @Test(
+    "a held call says that codes of its own answer are set aside, and sends nobody to pay again"
+  )
+  func ownAnswer() async throws {
+    try await Held.lend(reason: .indistinct, unattributed: []) { held in
+      let remark = "-- if the vendor has none of its codes"
+      #expect(try await held.explained("what_to_do").hasSuffix(remark))
+      try await held.connection.script(
+        """
+        INSERT INTO codemint.unattributed_codes
+          (id, call_id, reward_id, code, status, sync_status, external_ids)
+        SELECT gen_random_uuid(), c.id, gen_random_uuid(), 'X', 'available', 'none', '{}'
+        FROM codemint.calls c, generate_series(1, 7)
+        """
+      )
+      let words = "; 7 codes of the answer are set aside, because they name another reward"
+      #expect(try await held.explained("seen").contains(words))
+      let first = "-- ask the vendor first whose the codes of the answer are"
+      #expect(try await held.explained("what_to_do").hasSuffix(first))
+    }
+  }
+
   @Test("a held call and its job say why the last listing failed, until one does not")
   func listingError() async throws {
     try await Held.lend(reason: .unlistable, unattributed: []) { held in
