@@ -73,6 +73,9 @@ struct Codemint: AsyncParsableCommand {
     // By default each thread has its own heap, and no thread can use memory that another one freed.
     // This process has a dozen threads and almost no contention, so one heap is enough.
     mallopt(M_ARENA_MAX, 1)
+    // Large arrays go back to the system at once. By default the C library keeps blocks as large as the largest that
+    // was ever freed.
+    mallopt(M_MMAP_THRESHOLD, 1 << 20)
     FileDescriptor.openStandard()
     // If the reader of the output is gone, write(2) shall return an error instead of ending us.
     signal(SIGPIPE, SIG_IGN)

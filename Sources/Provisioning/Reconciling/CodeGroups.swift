@@ -6,7 +6,7 @@ struct CodeGroups {
   /// Codes that the same calls can have made.
   struct Group {
     /// The codes.
-    let codes: [FoundCode]
+    let codes: ChosenCodes
     /// Calls in whose windows they were made, by their places.
     let inTime: [Int]
     /// Calls around whose windows they were made. Such a call cannot have made them, by all that is
@@ -32,7 +32,7 @@ struct CodeGroups {
   init(_ codes: [FoundCode], calls: [DoubtfulCall], basis: TimeBasis, evidence: Evidence) {
     let windows = Spans(calls.map { basis.window(of: $0) })
     let surroundings = Spans(calls.map { basis.surroundings(of: $0) })
-    var places: [Key: [Int]] = [:]
+    var places: [Key: [Int32]] = [:]
     for (place, code) in codes.enumerated() {
       let key = Key(
         window: windows.counts(code.createdAt),
@@ -40,25 +40,42 @@ struct CodeGroups {
         prefix: code.prefix
       )
       guard key.surroundings.begun > 0 else { continue }
-      places[key, default: []].append(place)
+      places[key, default: []].append(Int32(place))
     }
     groups = places.sorted { $0.key < $1.key }.compactMap { key, places in
+      let chosen = ChosenCodes(of: codes, at: places)
       let fitting = Set(
         calls.indices.filter { place in
-          codes[places[0]].begins(with: evidence.literalPrefix(of: calls[place].call))
+          chosen[0].begins(with: evidence.literalPrefix(of: calls[place].call))
         }
       )
       let inTime = windows.calls(key.window)
       let around = surroundings.calls(key.surroundings).subtracting(inTime)
       let group = Group(
-        // Most often all codes are in one group; they are not copied then.
-        codes: places.count == codes.count ? codes : places.map { codes[$0] },
+        codes: chosen,
         inTime: inTime.intersection(fitting).sorted(),
         around: around.intersection(fitting).sorted()
       )
       return group.inTime.isEmpty && group.around.isEmpty ? nil : group
     }
   }
+}
+
+/// Some of a listing's codes, by their places in it: there can be millions, which are not copied.
+struct ChosenCodes: RandomAccessCollection, Sendable {
+  private let all: [FoundCode]
+  private let places: [Int32]
+
+  /// The codes that stand at these places.
+  init(of all: [FoundCode], at places: [Int32]) {
+    self.all = all
+    self.places = places
+  }
+
+  var startIndex: Int { 0 }
+  var endIndex: Int { places.count }
+
+  subscript(index: Int) -> FoundCode { all[Int(places[index])] }
 }
 
 extension FoundCode {

@@ -2,9 +2,9 @@
 struct PoolFinding {
   let pool: CallPool
   /// Codes that calls of the pool can have made, with the places of those calls in the pool.
-  private let groups: [(codes: [FoundCode], fits: [Int])]
+  private let groups: [(codes: ChosenCodes, fits: [Int])]
   /// Codes that were made around the windows of calls of the pool, and in none.
-  private let codesAround: [CodeID]
+  private let around: [ChosenCodes]
   /// Calls around whose windows such codes were made.
   let surrounded: Set<CallID>
   /// How many codes the pool can have made.
@@ -26,7 +26,7 @@ struct PoolFinding {
       return fits.isEmpty ? nil : (group.codes, fits)
     }
     let around = found.groups.filter { $0.inTime.isEmpty && !own($0.around).isEmpty }
-    codesAround = around.flatMap { $0.codes.map(\.id) }
+    self.around = around.map(\.codes)
     surrounded = Set(around.flatMap { own($0.around) }.map { pool.calls[$0].call.id })
     number = groups.reduce(0) { $0 + $1.codes.count }
   }
@@ -46,10 +46,11 @@ struct PoolFinding {
 
   /// A verdict that leaves the pool to a person, with everything that could fit.
   func held(_ reason: HoldReason) -> Verdict {
+    let fitting = groups.map(\.codes) + around
     var unattributed: [CodeID] = []
-    unattributed.reserveCapacity(number + codesAround.count)
-    for group in groups { unattributed.append(contentsOf: group.codes.lazy.map(\.id)) }
-    return .held(reason: reason, unattributed: unattributed + codesAround)
+    unattributed.reserveCapacity(fitting.reduce(0) { $0 + $1.count })
+    for codes in fitting { unattributed.append(contentsOf: codes.lazy.map(\.id)) }
+    return .held(reason: reason, unattributed: unattributed)
   }
 
   /// Each call with all that it lacks, if that is what was found, each code in its call's window; nil if
@@ -126,7 +127,7 @@ struct PoolFinding {
   }
 
   /// The groups, where prefixes differ with the calls whose prefix the codes begin with.
-  private var fitting: [(codes: [FoundCode], fits: [Int])] {
+  private var fitting: [(codes: ChosenCodes, fits: [Int])] {
     guard pool.isMixed else { return groups }
     return groups.map { group in
       (

@@ -1,7 +1,7 @@
 /// Shares codes out among calls that can have made them: an exact search for a flow from groups of codes
 /// to calls, so that neither windows nor prefixes nor their overlaps need rules of their own.
 struct Sharing {
-  private let groups: [(codes: [FoundCode], fits: [Int])]
+  private let groups: [(codes: ChosenCodes, fits: [Int])]
   private var given: [[Int: Int]]
   private var spare: [Int]
   private var room: [Int: Int] = [:]
@@ -9,7 +9,7 @@ struct Sharing {
   /// Nothing is given to any call yet.
   ///
   /// - Parameter groups: Codes with the places of the calls that they may go to.
-  init(_ groups: [(codes: [FoundCode], fits: [Int])]) {
+  init(_ groups: [(codes: ChosenCodes, fits: [Int])]) {
     self.groups = groups
     given = groups.map { _ in [:] }
     spare = groups.map(\.codes.count)
@@ -99,20 +99,19 @@ struct Sharing {
   /// whose window ends first chooses first. A code that begins with the prefix of one call is not given
   /// to another with a shorter one, or with none.
   static func oldest(
-    of groups: [(codes: [FoundCode], fits: [Int])],
+    of groups: [(codes: ChosenCodes, fits: [Int])],
     for calls: [DoubtfulCall]
   ) -> [Int: [CodeID]] {
     var room = calls.map(\.lacks)
     var left = room.reduce(0, +)
     var codes: [Int: [CodeID]] = [:]
-    let all = groups.flatMap { group in
+    let fits = groups.map { group in
       let lengths = group.fits.map { calls[$0].call.prefix?.utf8.count ?? 0 }
-      let fits = zip(group.fits, lengths).filter { $1 == lengths.max() }.map(\.0)
-      return group.codes.map { ($0, fits) }
+      return zip(group.fits, lengths).filter { $1 == lengths.max() }.map(\.0)
     }
-    for (code, fits) in all.sorted(by: { FoundCode.isOlder($0.0, $1.0) }) {
+    for (group, code) in byAge(groups.map(\.codes)) {
       guard left > 0 else { break }
-      let open = fits.filter { room[$0] > 0 }
+      let open = fits[group].filter { room[$0] > 0 }
       guard
         let call = open.min(by: {
           (calls[$0].effectiveUntil, $0) < (calls[$1].effectiveUntil, $1)
@@ -123,5 +122,21 @@ struct Sharing {
       codes[call, default: []].append(code.id)
     }
     return codes
+  }
+
+  /// The codes of all groups from the oldest on, each with its group, sorted without copies of them.
+  private static func byAge(
+    _ groups: [ChosenCodes]
+  ) -> some Sequence<(group: Int, code: FoundCode)> {
+    var places: [(group: Int32, place: Int32)] = []
+    places.reserveCapacity(groups.reduce(0) { $0 + $1.count })
+    for (group, codes) in groups.enumerated() {
+      places.append(contentsOf: codes.indices.lazy.map { (Int32(group), Int32($0)) })
+    }
+    func code(_ at: (group: Int32, place: Int32)) -> FoundCode {
+      groups[Int(at.group)][Int(at.place)]
+    }
+    places.sort { FoundCode.isOlder(code($0), code($1)) }
+    return places.lazy.map { (Int($0.group), code($0)) }
   }
 }
