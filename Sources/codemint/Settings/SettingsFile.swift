@@ -105,8 +105,19 @@ struct SettingsFile {
       let hint = Spelling.hint(for: name, among: Setting.allCases.map(\.rawValue))
       let shown =
         hint.isEmpty ? (parents + [YAMLComplaint.shown(word)]).joined(separator: ".") : name
-      note(shown, line, "there is no such setting" + hint)
+      let names = hint.isEmpty ? "; those here are \(names(under: parents))" : ""
+      note(shown, line, "there is no such setting" + hint + names)
     }
+  }
+
+  /// The settings of a section, or the sections, for a message.
+  private func names(under parents: [String]) -> String {
+    var names: [String] = []
+    for setting in Setting.allCases where setting.path.starts(with: parents) {
+      let name = setting.path[parents.count]
+      if !names.contains(name) { names.append(name) }
+    }
+    return names.joined(separator: ", ")
   }
 
   private mutating func check(

@@ -105,7 +105,7 @@ struct RefusalTests {
     )
   }
 
-  @Test("an unknown key in the file is refused, wherever it is")
+  @Test("an unknown key in the file is refused wherever it is, with the names that it could have")
   func unknownKey() throws {
     let problems = try Loading.problems(
       yaml: """
@@ -125,6 +125,9 @@ struct RefusalTests {
     )
     #expect(problems[1].rule == "there is no such setting; did you mean limits.burst?")
     #expect(problems[1].origin.description.hasSuffix("codemint.yaml, line 3"))
+    #expect(
+      problems[4].rule.hasPrefix("there is no such setting; those here are database, api, limits,")
+    )
   }
 
   @Test("a value instead of a section and a section instead of a value are refused")
