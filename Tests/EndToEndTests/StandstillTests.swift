@@ -70,6 +70,39 @@ struct StandstillTests {
     }
   }
 
+  @Test("a key that is refused, or a suspended ledger: not ready, in the verdict's words")
+  func noWork() async throws {
+    try await Stage.play { stage in
+      let web = try Web()
+      let place = ["CODEMINT_HTTP_LISTEN": web.address]
+      let refused = try stage.daemon(place.merging(["CODEMINT_API_KEY": "old"]) { $1 })
+      try await refused.errors.line("web server listens")
+      try await stage.database.insert(Job(Reward.first, 10))
+      try await Patience.until {
+        try await web.get("/readyz").body.hasPrefix("the API refuses the key since ")
+      }
+      #expect(try await web.get("/readyz").status == 503)
+      #expect(try await stage.verdict().hasPrefix("THE API REFUSES THE KEY since "))
+      refused.send(SIGTERM)
+      #expect(try await refused.end() == .status(0))
+      let daemon = try stage.daemon(place)
+      try await stage.database.allEnded()
+      try await Patience.until { try await web.get("/readyz").status == 200 }
+
+      try await stage.database.run(
+        "UPDATE codemint.cluster_identity SET suspended_at = now(), suspended_reason = 'another'"
+      )
+      let words = "suspended: this database may be a copy since "
+      try await Patience.until { try await web.get("/readyz").body.hasPrefix(words) }
+      #expect(try await web.get("/readyz").status == 503)
+      #expect(try await stage.verdict().hasPrefix("SUSPENDED: THIS DATABASE MAY BE A COPY since "))
+      try await stage.database.run("SELECT codemint.accept_cluster('no copy')")
+      try await Patience.until { try await web.get("/readyz").status == 200 }
+      daemon.send(SIGTERM)
+      #expect(try await daemon.end() == .status(0))
+    }
+  }
+
   @Test("doctor tries a claim, a settlement and a pause, as each role, and leaves nothing")
   func trial() async throws {
     try await Stage.play { stage in

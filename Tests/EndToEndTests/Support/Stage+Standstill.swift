@@ -47,6 +47,11 @@ extension Stage {
     }
   }
 
+  /// How it all is, in one line.
+  func verdict() async throws -> String {
+    try await database.texts("SELECT words FROM codemint.verdict")[0]
+  }
+
   /// Lets a session listen and read nothing while `body` runs, because its transaction stays open.
   func whileListening<Value>(_ body: () async throws -> Value) async throws -> Value {
     let other = try await Connection.open(ConnectionSettings(database.url))

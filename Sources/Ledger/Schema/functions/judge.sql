@@ -19,6 +19,22 @@ AS $$
               ELSE p_count || ' ' || p_many END
 $$;
 
+-- What stops all jobs, as the verdict begins, but for its capitals.
+CREATE OR REPLACE FUNCTION codemint.stop_words(p_kind text) RETURNS text
+LANGUAGE sql IMMUTABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+  SELECT CASE p_kind
+    WHEN 'database' THEN 'the database takes no writes'
+    WHEN 'standby' THEN 'commits wait for a standby'
+    WHEN 'daemon' THEN 'no daemon running'
+    WHEN 'hidden' THEN 'rows are hidden from the daemons'
+    WHEN 'silenced' THEN 'rows are kept out of the ledger'
+    WHEN 'suspended' THEN 'suspended: this database may be a copy'
+    WHEN 'blocked' THEN 'the API refuses the key'
+    ELSE 'nothing is claimed although jobs are due' END
+$$;
+
 -- What helps when the API refuses the key.
 CREATE OR REPLACE FUNCTION codemint.key_remedy() RETURNS text
 LANGUAGE sql IMMUTABLE
@@ -358,17 +374,10 @@ BEGIN
     level := 'stopped';
     since := v_first.since;
     words := CASE v_first.kind
-        WHEN 'database' THEN 'THE DATABASE TAKES NO WRITES'
-        WHEN 'standby' THEN 'COMMITS WAIT FOR A STANDBY'
-        WHEN 'daemon' THEN 'NO DAEMON RUNNING'
-        WHEN 'hidden' THEN 'ROWS ARE HIDDEN FROM THE DAEMONS'
-        WHEN 'silenced' THEN 'ROWS ARE KEPT OUT OF THE LEDGER'
-        WHEN 'suspended' THEN 'SUSPENDED: THIS DATABASE MAY BE A COPY'
         WHEN 'api' THEN coalesce(
           (SELECT upper(codemint.count_words(c.open, 'job waits', 'jobs wait'))
            FROM codemint.count_jobs() c WHERE c.open > 0), 'EVERYTHING WAITS') || ' UNTIL SOMEBODY ACCEPTS THE API'
-        WHEN 'blocked' THEN 'THE API REFUSES THE KEY'
-        ELSE 'NOTHING IS CLAIMED ALTHOUGH JOBS ARE DUE' END
+        ELSE upper(codemint.stop_words(v_first.kind)) END
       || coalesce(' since ' || codemint.time_words(since), '')
       || CASE WHEN v_jobs + v_others > 0 THEN '; ' || v_whom ELSE '' END;
     RETURN;

@@ -703,8 +703,8 @@ AS $$
   WHERE r.since < clock_timestamp() - interval '5 seconds'
 $$;
 
--- Why nothing is done although there is work, in words for everybody; null if that is not so. The page and
--- health checks ask this.
+-- Why nothing is done, or could be if there were work, in words for everybody; null if that is not so. The page
+-- and health checks ask this. It reads a few rows, however large the ledger is.
 CREATE OR REPLACE FUNCTION codemint.standstill() RETURNS text
 LANGUAGE sql VOLATILE
 SET search_path = pg_catalog, pg_temp
@@ -716,6 +716,11 @@ AS $$
     -- Before a table is read that may be locked.
     ELSE coalesce(
       (SELECT min(h.what || ' is locked by ' || h.holder) FROM codemint.table_holders('5 seconds') h),
+      (SELECT codemint.stop_words('suspended') || ' since ' || date_trunc('second', i.suspended_at)
+         || '; codemint status says why'
+       FROM codemint.cluster_identity i WHERE i.suspended_at IS NOT NULL),
+      (SELECT codemint.stop_words('blocked') || ' since ' || date_trunc('second', a.blocked_at)
+       FROM codemint.account a WHERE a.blocked_at IS NOT NULL),
       'nothing is claimed since ' || date_trunc('second', codemint.stalled_since())
         || ' although jobs are due; the daemons'' logs say more',
       'the database refuses every answer that has codes since ' || date_trunc('second', codemint.unsettled_since())

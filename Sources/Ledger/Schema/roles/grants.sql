@@ -175,9 +175,10 @@ END
 $$;
 GRANT EXECUTE
   ON FUNCTION codemint.time_words(timestamptz), codemint.count_words(bigint, text, text),
-     codemint.daemon_needs(), codemint.fleet_needs(), codemint.job_needs(), codemint.reward_needs(),
-     codemint.webhook_needs(), codemint.find_needs(), codemint.count_jobs(), codemint.passing_trouble(codemint.account),
-     codemint.trouble_of_some(), codemint.count_failed(), codemint.judge(), codemint.delivery_heads(text)
+     codemint.stop_words(text), codemint.daemon_needs(), codemint.fleet_needs(), codemint.job_needs(),
+     codemint.reward_needs(), codemint.webhook_needs(), codemint.find_needs(), codemint.count_jobs(),
+     codemint.passing_trouble(codemint.account), codemint.trouble_of_some(), codemint.count_failed(),
+     codemint.judge(), codemint.delivery_heads(text)
   TO codemint_operator;
 GRANT EXECUTE ON FUNCTION codemint.explain_doubt(uuid),
                           codemint.lock_holders(xid, interval, bigint, uuid),
