@@ -32,7 +32,7 @@ struct APIAlertTests {
   @Test("an API whose lists show codes as answers did, and then do not, until a week has passed")
   func contradicted() async throws {
     try await Stage.play { stage in
-      let (web, trial) = try await AlertTrial.begin(stage, AlertTrial.hasty)
+      let (web, trial) = try await AlertTrial.begin(stage, Stage.hasty)
       try await stage.firstAnswer()
       let lost = FaultRule(.generate, .reset(at: .beforeAnswer, made: .none), times: 1)
       try await stage.put([lost])

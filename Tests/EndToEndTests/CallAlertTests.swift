@@ -43,7 +43,7 @@ struct CallAlertTests {
   @Test("a call that no listing can decide, until a person does")
   func heldCall() async throws {
     try await Stage.play { stage in
-      let (web, trial) = try await AlertTrial.begin(stage, AlertTrial.hasty)
+      let (web, trial) = try await AlertTrial.begin(stage, Stage.hasty)
       let before = try await web.get("/metrics").body
       try await stage.put([FaultRule(.generate, .status(500, made: .part(20)), times: 1)])
       try await stage.database.insert(Job(Reward.first, 50))
@@ -68,7 +68,7 @@ struct CallAlertTests {
   @Test("a list that fails for half an hour, and then shows that the call made nothing")
   func undecided() async throws {
     try await Stage.play { stage in
-      let (web, trial) = try await AlertTrial.begin(stage, AlertTrial.hasty)
+      let (web, trial) = try await AlertTrial.begin(stage, Stage.hasty)
       try await stage.firstAnswer()
       let before = try await web.get("/metrics").body
       try await stage.put([

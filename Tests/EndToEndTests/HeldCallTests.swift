@@ -75,10 +75,7 @@ struct HeldCallTests {
     let part = FaultRule(.generate, .status(500, made: .part(20)), times: 1)
     let api = SandboxConfiguration(faults: FaultPlan(rules: [part]))
     try await Stage.play(api: api) { stage in
-      let daemon = try stage.daemon([
-        "CODEMINT_API_TIMEOUT_SECONDS": "5", "CODEMINT_RECONCILE_LISTING_GAP_SECONDS": "1",
-        "CODEMINT_POLL_SECONDS": "0.2",
-      ])
+      let daemon = try stage.daemon(Stage.hasty)
       try await stage.database.insert(Job(Reward.first, 50))
       try await stage.database.until("EXISTS (SELECT FROM codemint.calls WHERE state = 'in_doubt')")
       // The call may take effect for a minute yet; the test's clock is moved past that.

@@ -9,12 +9,6 @@ import Testing
   .timeLimit(Patience.limit)
 )
 struct RefusedWorkTests {
-  private static let hasty: [String: String?] = [
-    "CODEMINT_API_TIMEOUT_SECONDS": "5", "CODEMINT_RECONCILE_LISTING_GAP_SECONDS": "1",
-    "CODEMINT_POLL_SECONDS": "0.2", "CODEMINT_SYNC_FIRST_SECONDS": "1",
-    "CODEMINT_SYNC_LONGEST_SECONDS": "2",
-  ]
-
   /// What keeps a decision from being recorded, or the reward from being taken.
   private static let occasions = [
     ("BEFORE INSERT", "codemint.codes", "true"),
@@ -31,7 +25,7 @@ struct RefusedWorkTests {
       let database = stage.database
       let web = try Web()
       let daemon = try stage.daemon(
-        Self.hasty.merging(["CODEMINT_HTTP_LISTEN": web.address]) { $1 }
+        Stage.hasty.merging(["CODEMINT_HTTP_LISTEN": web.address]) { $1 }
       )
       try await stage.firstAnswer()
       let lost = FaultRule(.generate, .reset(at: .beforeAnswer, made: .all), times: 2)
@@ -81,7 +75,7 @@ struct RefusedWorkTests {
   func restore() async throws {
     try await Stage.play { stage in
       let database = stage.database
-      _ = try stage.daemon(Self.hasty)
+      _ = try stage.daemon(Stage.hasty)
       try await stage.firstAnswer()
       try await stage.refuse(
         "BEFORE UPDATE ON codemint.reward_watches",
@@ -111,7 +105,7 @@ struct RefusedWorkTests {
     let sync = SyncShape(systems: [.shopify], pendingShare: 1, pendingFor: .seconds(2))
     try await Stage.play(api: SandboxConfiguration(sync: sync)) { stage in
       let database = stage.database
-      let daemon = try stage.daemon(Self.hasty)
+      let daemon = try stage.daemon(Stage.hasty)
       try await stage.refuse("BEFORE UPDATE OF sync_status ON codemint.codes")
       try await database.insert(Job(Reward.first, 10))
       try await Patience.until {

@@ -109,12 +109,6 @@ struct AlertTrial {
 
 /// What trials of alerts begin with.
 extension AlertTrial {
-  /// A daemon that lists early and often.
-  static let hasty: [String: String?] = [
-    "CODEMINT_API_TIMEOUT_SECONDS": "5", "CODEMINT_RECONCILE_LISTING_GAP_SECONDS": "1",
-    "CODEMINT_POLL_SECONDS": "0.2",
-  ]
-
   static let isInDoubt = "EXISTS (SELECT FROM codemint.calls WHERE state = 'in_doubt')"
 
   /// Lets the time pass in which a lost call may still take effect.

@@ -152,6 +152,13 @@ final class Stage: Sendable {
     ]
   }
 
+  /// A daemon that lists early and often.
+  static let hasty: [String: String?] = [
+    "CODEMINT_API_TIMEOUT_SECONDS": "5", "CODEMINT_RECONCILE_LISTING_GAP_SECONDS": "1",
+    "CODEMINT_POLL_SECONDS": "0.2", "CODEMINT_SYNC_FIRST_SECONDS": "1",
+    "CODEMINT_SYNC_LONGEST_SECONDS": "2",
+  ]
+
   /// Starts the daemon.
   /// - Parameter settings: Names in the environment that differ; nil takes one away.
   func daemon(_ settings: [String: String?] = [:]) throws -> CodemintProcess {
