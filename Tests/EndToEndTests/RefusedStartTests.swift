@@ -86,6 +86,36 @@ struct RefusedStartTests {
     }
   }
 
+  @Test(
+    "what is wrong with other settings keeps nobody from the ledger: one line says it, the status is 0"
+  )
+  func ledgerAlone() async throws {
+    try await Stage.play { stage in
+      try await stage.database.insert(Job(Reward.first, 10))
+      let path = "\(stage.directory)/codemint.yaml"
+      try "limits:\n  burst: many\nwebhooks: 5\n".write(
+        toFile: path,
+        atomically: true,
+        encoding: .utf8
+      )
+      let place = ["CODEMINT_CONFIG": path]
+      for arguments in [
+        ["status"], ["status", "--json"], ["why", "1"], ["pause", "1"], ["resume", "1"], ["calls"],
+        ["limits"], ["webhook", "list"], ["enqueue", Reward.second, "10"],
+      ] {
+        let command = try stage.codemint(arguments, place)
+        #expect(try await command.end() == .status(0), "\(arguments)")
+        let said = try await command.errors.whole()
+        #expect(said.count == 1 && said[0].contains("no daemon starts with these settings"))
+        #expect(said[0].contains("webhooks") && said[0].contains("1 more, see codemint doctor"))
+      }
+      #expect(try await stage.codemint(["run"], place).end() == .status(78))
+      #expect(try await stage.codemint(["doctor"], place).end() == .status(1))
+      let elsewhere = ["CODEMINT_DATABSE_URL": stage.database.url]
+      #expect(try await stage.codemint(["pause", "1"], elsewhere).end() == .status(78))
+    }
+  }
+
   @Test("a database without the schema ends it with 78, and the message says what to do")
   func schemaMissing() async throws {
     try await Stage.play(.empty) { stage in

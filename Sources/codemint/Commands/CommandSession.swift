@@ -22,6 +22,21 @@ struct SettingsOptions: ParsableArguments {
     )
   }
 
+  /// The settings for a command that needs nothing but the database. What is wrong with others is said in one
+  /// line: who looks after a fleet at night need not mend them first.
+  func loadDatabase() throws(SettingsError) -> Settings {
+    let reading = read()
+    guard reading.knowsDatabase else { throw SettingsError(problems: reading.problems) }
+    if let first = reading.problems.first {
+      let others = reading.problems.count - 1
+      Complaint.say(
+        "codemint: no daemon starts with these settings: \(first)"
+          + (others > 0 ? "; and \(others) more, see codemint doctor" : "")
+      )
+    }
+    return reading.settings
+  }
+
   /// The settings as far as they can be read, and everything that is wrong with them.
   func read() -> SettingsReading {
     Settings.read(environment: ProcessInfo.processInfo.environment, configFile: configFile)

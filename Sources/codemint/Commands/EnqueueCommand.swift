@@ -55,7 +55,7 @@ struct EnqueueCommand: AsyncParsableCommand {
 
   func run() async throws {
     let reward = try UniqueID(argument: reward, of: "reward").description
-    let settings = try options.load()
+    let settings = try options.loadDatabase()
     let request = JobRequest(
       reward: reward,
       count: count,

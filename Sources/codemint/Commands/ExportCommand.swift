@@ -46,7 +46,7 @@ struct ExportCommand: AsyncParsableCommand {
   @OptionGroup var options: SettingsOptions
 
   func run() async throws {
-    var connection = try options.load().connectionSettings()
+    var connection = try options.loadDatabase().connectionSettings()
     // The reader of the output may pause for any time.
     connection.idleInTransactionTimeout = nil
     let pool = Pool(connection, limit: 1)

@@ -65,7 +65,7 @@ struct SentenceOptions: ParsableArguments {
   func say(_ act: (JobQueries) async throws -> String) async throws {
     let output = FileDescriptor.standardOutput
     do {
-      let sentence = try await JobSession.run(try options.load(), act)
+      let sentence = try await JobSession.run(try options.loadDatabase(), act)
       if json {
         try output.json(Outcome(done: true, outcome: sentence))
       } else {

@@ -27,7 +27,7 @@ struct RecordOptions: ParsableArguments {
     _ ask: (JobQueries) async throws -> String,
     as table: ([Record]) -> TextTable
   ) async throws {
-    let text = try await JobSession.run(try options.load(), ask)
+    let text = try await JobSession.run(try options.loadDatabase(), ask)
     let output = FileDescriptor.standardOutput
     if json { return try output.json(text: text) }
     let records: [Record] = try LedgerReport.read(text)

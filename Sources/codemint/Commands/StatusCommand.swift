@@ -54,7 +54,7 @@ struct StatusCommand: AsyncParsableCommand {
   }
 
   func run() async throws {
-    let settings = try options.load()
+    let settings = try options.loadDatabase()
     let filter = JobFilter(state: state, reward: reward, creator: creator, since: since)
     let text = try await JobSession.run(settings) { queries in
       // A number that does not exist is an error that names it.

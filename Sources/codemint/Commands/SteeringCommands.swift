@@ -22,7 +22,7 @@ struct SteeringOptions: ParsableArguments {
 
   /// The same with an action of any kind, which returns a sentence.
   func steer(_ act: (JobQueries, Int64) async throws -> String) async throws {
-    let settings = try options.load()
+    let settings = try options.loadDatabase()
     let outcomes = try await JobSession.run(settings) { queries in
       var outcomes: [Outcome] = []
       for job in jobs {
@@ -158,7 +158,7 @@ struct ResolveCommand: AsyncParsableCommand {
 
   func run() async throws {
     let call = try UniqueID(argument: call, of: "call").description
-    let settings = try options.load()
+    let settings = try options.loadDatabase()
     let outcome = try await JobSession.run(settings) { queries in
       do {
         let sentence = try await queries.resolve(call, adopts: decision == .adopt, note: note)

@@ -32,7 +32,7 @@ struct WatchCommand: AsyncParsableCommand {
   }
 
   func run() async throws {
-    let settings = try options.load()
+    let settings = try options.loadDatabase()
     try await JobSession.run(settings) { queries in
       let watch = JobWatch(
         queries: queries,

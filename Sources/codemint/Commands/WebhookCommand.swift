@@ -35,7 +35,7 @@ struct WebhookListCommand: AsyncParsableCommand {
   @OptionGroup var options: SettingsOptions
 
   func run() async throws {
-    let text = try await JobSession.run(try options.load()) { try await $0.webhooks() }
+    let text = try await JobSession.run(try options.loadDatabase()) { try await $0.webhooks() }
     let output = FileDescriptor.standardOutput
     if json { return try output.json(text: text) }
     let webhooks: [LedgerReport.Webhook] = try LedgerReport.read(text)
@@ -160,7 +160,7 @@ struct WebhookResendCommand: AsyncParsableCommand {
   @OptionGroup var options: SettingsOptions
 
   func run() async throws {
-    let outcome = try await JobSession.run(try options.load()) { queries in
+    let outcome = try await JobSession.run(try options.loadDatabase()) { queries in
       try await queries.resend(to: name, event: event)
     }
     let output = FileDescriptor.standardOutput

@@ -24,7 +24,7 @@ struct WhyCommand: AsyncParsableCommand {
   @OptionGroup var options: SettingsOptions
 
   func run() async throws {
-    let text = try await JobSession.run(try options.load()) { try await $0.explain(job) }
+    let text = try await JobSession.run(try options.loadDatabase()) { try await $0.explain(job) }
     if json { return try FileDescriptor.standardOutput.json(text: text) }
     let board = ExplanationText(facts: try LedgerReport.read(text), palette: colours.palette)
     try FileDescriptor.standardOutput.painted(board.lines)

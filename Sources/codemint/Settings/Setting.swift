@@ -46,6 +46,16 @@ enum Setting: String, CaseIterable, Sendable {
   case logLevel = "log.level"
   case logFormat = "log.format"
 
+  /// Whether a name, known or misspelt, of the file or of the environment is in a section that has nothing to do
+  /// with the database.
+  static func isApartFromDatabase(_ name: String) -> Bool {
+    let sections = Set(allCases.map { $0.path[0] }).subtracting(databaseURL.path.prefix(1))
+    return sections.contains { section in
+      name == section || name.hasPrefix("\(section).")
+        || name.hasPrefix("\(EnvironmentNames.prefix)\(section.uppercased())_")
+    }
+  }
+
   /// The kind of value that a setting takes.
   enum Kind: Sendable {
     /// Any text that is not empty and has no control characters.

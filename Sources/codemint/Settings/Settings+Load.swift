@@ -125,6 +125,12 @@ struct SettingsReading {
   /// The settings file if it could not be read at all.
   let unreadFile: String?
 
+  /// Whether it is known which database is meant, whatever else is wrong.
+  var knowsDatabase: Bool {
+    (unreadFile == nil || settings.origins[.databaseURL] != nil)
+      && problems.allSatisfy { $0.name == unreadFile || Setting.isApartFromDatabase($0.name) }
+  }
+
   /// Why the intended value of a setting is unknown; nil if it is known.
   func whyUnknown(_ setting: Setting) -> String? {
     if problems.contains(where: { $0.name == setting.rawValue }) {

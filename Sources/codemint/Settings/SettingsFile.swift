@@ -14,7 +14,9 @@ struct SettingsFile {
   private(set) var problems: [SettingsError.Problem] = []
   let path: String
   /// Whether the file could be read and parsed; single settings may be wrong.
-  var isRead: Bool { !problems.contains { $0.name == path } }
+  var isRead: Bool { !isUnreadable && !problems.contains { $0.name == path } }
+  /// Whether what is wrong with a setting keeps all from being read.
+  private var isUnreadable = false
 
   /// Reads a file.
   ///
@@ -66,6 +68,7 @@ struct SettingsFile {
         parsingOptions: .init(secretsSpecifier: .all)
       )
     else {
+      isUnreadable = true
       // Lists of lists and keys that are not texts have been noted as unknown above.
       if problems.isEmpty { note(path, nil, "the file contains something that is not a setting") }
       return
