@@ -107,6 +107,6 @@ struct FunctionRightTests {
     "resolve_call", "restore_rows", "resume_job", "retry_job", "root_holders", "set_approve_above",
     "set_codes_per_day", "set_limits", "set_priority", "set_quota", "shared_holders",
     "skip_event_numbers", "stalled_since", "suspected_jobs", "table_holders", "time_until_done",
-    "track_sync", "unread_holders", "worked_at", "worker_holders",
+    "track_sync", "unread_holders", "untaken_words", "worked_at", "worker_holders",
   ]
 }

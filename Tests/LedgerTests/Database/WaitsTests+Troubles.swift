@@ -373,5 +373,15 @@ extension WaitsTests {
       why: "other systems have not taken its codes",
       help: "SELECT codemint.track_sync("
     ),
+    Trouble(
+      reason: "sync",
+      setup: """
+        \(completed)
+        UPDATE codemint.codes SET external_ids = '{"stripe": {"syncStatus": "synced"}, "shopify": {"syncStatus": "pending"}}';
+        INSERT INTO codemint.tracked_rewards (reward_id, given_up_at) SELECT reward_id, now() FROM codemint.jobs
+        """,
+      why: "shopify has not taken its codes",
+      help: "SELECT codemint.track_sync("
+    ),
   ]
 }

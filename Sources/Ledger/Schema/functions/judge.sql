@@ -202,7 +202,9 @@ AS $$
      FROM codemint.resyncs r WHERE r.given_up_at IS NOT NULL ORDER BY r.given_up_at, r.reward_id, r.system LIMIT 20)
     UNION ALL
     (SELECT 'sync', t.reward_id, t.given_up_at,
-            concat_ws(': ', 'other systems have not taken all codes of the reward', t.error_message), NULL
+            concat_ws(': ', codemint.untaken_words(ARRAY(SELECT j.id FROM codemint.jobs j
+                                                         WHERE j.reward_id = t.reward_id AND j.has_codes LIMIT 500))
+                            || ' all codes of the reward', t.error_message), NULL
      FROM (SELECT * FROM codemint.tracked_rewards g WHERE g.given_up_at IS NOT NULL
            ORDER BY g.given_up_at, g.reward_id LIMIT 100) t
      WHERE NOT EXISTS (SELECT FROM codemint.resyncs r

@@ -546,3 +546,26 @@ BEGIN
     ELSE 'other' END;
 END
 $$;
+
+-- Which systems have not taken codes of these jobs, as a sentence begins: by the first hundred codes that are pending.
+-- Operators may not read external_ids, so it reads with its owner's rights; names that the API's documents do not
+-- have could quote a code.
+CREATE OR REPLACE FUNCTION codemint.untaken_words(p_jobs bigint[]) RETURNS text
+LANGUAGE sql STABLE
+SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $$
+  SELECT coalesce(string_agg(n.name, ' and ' ORDER BY n.name), 'other systems')
+         || CASE WHEN count(*) = 1 THEN ' has' ELSE ' have' END || ' not taken'
+  FROM (SELECT DISTINCT CASE WHEN e.key IN ('shopify', 'stripe') THEN e.key ELSE 'another system' END AS name
+        FROM (SELECT k.external_ids
+              FROM unnest(p_jobs) AS j (id)
+              CROSS JOIN LATERAL (SELECT c.external_ids FROM codemint.codes c
+                                  WHERE c.job_id = j.id AND c.sync_status = 'pending' LIMIT 100) k
+              LIMIT 100) c
+        CROSS JOIN LATERAL jsonb_each(CASE WHEN jsonb_typeof(c.external_ids) = 'object'
+                                           THEN c.external_ids ELSE '{}' END) AS e
+        WHERE e.value ->> 'syncStatus' = 'pending') n
+$$;
+COMMENT ON FUNCTION codemint.untaken_words(bigint[]) IS
+  'Which systems have not taken codes of these jobs, for the views waits and needs_you.';

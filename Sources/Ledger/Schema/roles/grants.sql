@@ -187,7 +187,7 @@ GRANT EXECUTE ON FUNCTION codemint.explain_doubt(uuid),
                           codemint.locked_tables(interval, boolean),
                           codemint.suspected_jobs(text[], boolean, integer), codemint.asked_purchase(),
                           codemint.unread_holders(), codemint.old_row_holders(), codemint.worker_holders(),
-                          codemint.broken_sequences()
+                          codemint.broken_sequences(), codemint.untaken_words(bigint[])
   TO codemint_worker;
 
 -- A producer sees its own rows of jobs; other roles that may read the table see all rows. A policy is made only if

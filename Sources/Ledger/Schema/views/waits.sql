@@ -69,7 +69,7 @@ SELECT (s.job).id AS job_id, (s.job).reward_id, (s.job).state, w.reason,
          WHEN 'slots' THEN (l.account).in_flight || ' call(s) are out, as many as there may be'
            || CASE WHEN (l.account).failures > 0 THEN ' after a failure' ELSE '' END || coalesce('; ' || e.words, '')
          WHEN 'sync' THEN CASE
-           WHEN f.given_up_at IS NOT NULL THEN 'other systems have not taken its codes'
+           WHEN f.given_up_at IS NOT NULL THEN codemint.untaken_words(ARRAY[(s.job).id]) || ' its codes'
            WHEN v.words IS NOT NULL THEN v.words
            WHEN f.failures > 0 THEN 'its codes cannot be listed: ' || f.error_message
            ELSE 'other systems have yet to take its codes' END
