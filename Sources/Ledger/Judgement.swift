@@ -66,20 +66,20 @@ extension JobQueries {
       """
     let reasons = waits.map {
       """
-      (SELECT job_id, reason, why, until, since, \(judges ? "what_to_do" : "NULL::text AS what_to_do") FROM \($0)
+      (SELECT job_id, reason, why, until, since, \(judges ? "what_to_do, command" : "NULL::text AS what_to_do, NULL::text AS command") FROM \($0)
        WHERE job_id = ANY (ARRAY(SELECT id FROM chosen)))
       """
     }
     let noReasons = """
       (SELECT NULL::bigint AS job_id, NULL::text AS reason, NULL::text AS why, NULL::timestamptz AS until,
-              NULL::timestamptz AS since, NULL::text AS what_to_do LIMIT 0)
+              NULL::timestamptz AS since, NULL::text AS what_to_do, NULL::text AS command LIMIT 0)
       """
     return Statement(
       """
       WITH chosen AS MATERIALIZED (
         SELECT * FROM (\(parts)) found ORDER BY rank, id DESC LIMIT $1
       ), jobs AS (
-        SELECT c.rank, j.*, w.reason, w.why, w.since, w.until, w.what_to_do
+        SELECT c.rank, j.*, w.reason, w.why, w.since, w.until, w.what_to_do, w.command
         FROM chosen c
         JOIN (SELECT \(listed) FROM \(view) WHERE id = ANY (ARRAY(SELECT id FROM chosen))) j USING (id)
         LEFT JOIN \(reasons ?? noReasons) w ON w.job_id = c.id
@@ -124,7 +124,7 @@ extension JobQueries {
     let waits =
       forProducer
       ? """
-      (SELECT to_jsonb(w) || jsonb_build_object('what_to_do', '') FROM codemint.my_waits w WHERE w.job_id = j.id)
+      (SELECT to_jsonb(w) || jsonb_build_object('what_to_do', '', 'command', NULL) FROM codemint.my_waits w WHERE w.job_id = j.id)
       """
       : "(SELECT to_jsonb(w) FROM codemint.waits w WHERE w.job_id = j.id)"
     return Statement(

@@ -219,6 +219,7 @@ enum LedgerReport {
     let since: String?
     let until: String?
     let whatToDo: String
+    let command: String?
   }
 
   /// Everything about one job.
@@ -261,18 +262,7 @@ enum LedgerReport {
       let retry =
         "codemint retry \(job.id) --note 'why'  # as an operator, when the cause has been mended"
       let known = needsYou.map(\.command) + (job.state == "failed" ? [retry] : [])
-      return known.isEmpty ? command(for: waits?.whatToDo ?? "").map { [$0] } ?? [] : known
-    }
-
-    /// The command that does what a statement does.
-    private func command(for statement: String) -> String? {
-      let commands = [
-        "resume_job(": "resume \(job.id)", "track_sync(": "follow-sync \(job.rewardId)",
-        "accept_cluster(": "accept-cluster --note 'why'", "accept_api(": "accept-api --note 'why'",
-      ]
-      let found = commands.first { statement.hasPrefix("SELECT codemint.\($0.key)") }
-      let remark = statement.firstRange(of: "-- ").map { "  # \(statement[$0.upperBound...])" }
-      return found.map { "codemint \($0.value)\(remark ?? "")" }
+      return known.isEmpty ? [waits?.command].compactMap(\.self) : known
     }
   }
 

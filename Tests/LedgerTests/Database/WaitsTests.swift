@@ -17,6 +17,12 @@ struct WaitsTests {
   /// What comes after what was done, where the job does not proceed at once.
   private static let next = ["sync": "sync", "suspended": "listing", "api": "api"]
 
+  /// The command that does what the statement does.
+  private static let commands = [
+    "decision": "resolve ", "held": "retry ", "paused": "resume ", "approval": "approve ",
+    "api": "accept-api ", "suspended": "accept-cluster ", "sync": "follow-sync ",
+  ]
+
   @Test("psql alone says what a job waits for and what helps")
   func tells() async throws {
     try await Logins.lend { logins in
@@ -34,6 +40,13 @@ struct WaitsTests {
         #expect(try await person.query(past).isEmpty, "\(trouble.why)")
         let help = try row.text("what_to_do")
         #expect(help.hasPrefix(trouble.help), "\(trouble.why)")
+        let command = try row.optionalText("command")
+        #expect(
+          help.hasPrefix("SELECT codemint.")
+            ? command?.hasPrefix("codemint \(try #require(Self.commands[trouble.reason]))") == true
+            : command == nil,
+          "\(help)"
+        )
         // What it says can be pasted, and helps.
         if help.hasPrefix("SELECT") {
           try await person.script(help.replacing("adopt", with: "absent"))

@@ -174,9 +174,7 @@ BEGIN
   END IF;
   RETURN QUERY
   SELECT 80, w.reason, 'job ' || w.job_id, w.job_id, w.reward_id, NULL::uuid, w.since, w.why, w.what_to_do,
-         CASE w.reason WHEN 'held' THEN format('codemint retry %s --note ''why''  # when the cause has been mended', w.job_id)
-                       WHEN 'approval' THEN format('codemint approve %s --note ''why''  # or cancel', w.job_id)
-                       ELSE format('codemint why %s', w.job_id) END
+         coalesce(w.command, format('codemint why %s', w.job_id))
   FROM codemint.waits w
   WHERE w.job_id = ANY (v_jobs) AND w.reason IN ('held', 'approval', 'locked', 'unsettled', 'unclaimable', 'unknown');
 END

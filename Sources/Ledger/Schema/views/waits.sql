@@ -136,6 +136,19 @@ SELECT (s.job).id AS job_id, (s.job).reward_id, (s.job).state, w.reason,
                    ELSE 'none: it proceeds by itself' END
        END AS what_to_do,
        CASE w.reason
+         WHEN 'decision' THEN
+           (SELECT format('codemint resolve %s %s --note ''why''  # %s', d.call_id, x.decision, x.remark)
+            FROM codemint.explain_doubt(d.call_id) x)
+         WHEN 'held' THEN format('codemint retry %s --note ''why''  # when the cause has been mended', (s.job).id)
+         WHEN 'paused' THEN format('codemint resume %s', (s.job).id)
+         WHEN 'approval' THEN format('codemint approve %s --note ''why''  # or cancel', (s.job).id)
+         WHEN 'api' THEN 'codemint accept-api --note ''why''  # if codes may be bought there'
+         WHEN 'suspended' THEN CASE WHEN l.acceptor IS NULL
+           THEN 'codemint accept-cluster --note ''why''  # only if no daemon works on another copy of this database' END
+         WHEN 'sync' THEN CASE WHEN f.given_up_at IS NOT NULL
+           THEN format('codemint follow-sync %s  # when that has been mended', (s.job).reward_id) END
+       END AS command,
+       CASE w.reason
          WHEN 'decision' THEN d.held_at
          -- The row of a job that is held is written again by the calls that are still out.
          WHEN 'held' THEN coalesce((SELECT e.at FROM codemint.events e
@@ -242,4 +255,6 @@ COMMENT ON COLUMN codemint.waits.until IS
   'When the job proceeds, or is tried again; null if that is not known, or is now.';
 COMMENT ON COLUMN codemint.waits.what_to_do IS
   'The statement that helps, or what else to do; none if the job proceeds by itself.';
+COMMENT ON COLUMN codemint.waits.command IS
+  'The command that does what the statement of codemint does, for a shell; null if there is none.';
 COMMENT ON COLUMN codemint.waits.since IS 'Since when, as far as that is known.';
