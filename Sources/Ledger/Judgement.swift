@@ -257,9 +257,10 @@ extension JobQueries {
   }
 
   /// The same for the page; nil if there is no such job.
-  static func explainInBrief(_ job: Int64, _ pool: Pool) async throws(PostgresError) -> String? {
-    try await pool.read(explainedInBrief, [.int8(job)], within: OverviewQueries.deadline).first?
-      .text("report")
+  static func explainInBrief(_ job: Int64, _ pool: Pool, within deadline: Duration)
+    async throws(PostgresError) -> String?
+  {
+    try await pool.read(explainedInBrief, [.int8(job)], within: deadline).first?.text("report")
   }
 
   /// The latest calls, newest first, as a JSON array.

@@ -202,8 +202,11 @@ public struct OverviewQueries: Sendable {
   }
 
   /// Everything about one job, as one JSON object; nil if there is no such job. The sync state looks at 5000 codes.
-  public func explain(_ job: Int64) async throws(PostgresError) -> String? {
-    try await JobQueries.explainInBrief(job, pool)
+  /// - Parameter deadline: For all of it.
+  public func explain(_ job: Int64, within deadline: Duration = Self.deadline)
+    async throws(PostgresError) -> String?
+  {
+    try await JobQueries.explainInBrief(job, pool, within: deadline)
   }
 
   /// The codes of each minute of the last half hour, as a JSON array.

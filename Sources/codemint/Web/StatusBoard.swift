@@ -25,12 +25,16 @@ struct StatusBoard: Sendable {
 
     init(_ words: String) { self.words = words }
 
+    /// No answer in the time that everybody has.
+    static let late = Unanswered(
+      "the database has not answered in \(OverviewQueries.deadline.components.seconds) seconds"
+    )
+
     init(_ error: PostgresError) {
       if let refusal = error.loginRefusal {
         words = "\(refusal.words); \(refusal.remedy)"
       } else if error.code == .deadlineExceeded {
-        words =
-          "the database has not answered in \(OverviewQueries.deadline.components.seconds) seconds"
+        words = Self.late.words
       } else if error.isConnectionLost {
         words = "the database does not answer"
       } else if error.sqlState == "55P03" {
@@ -49,8 +53,8 @@ struct StatusBoard: Sendable {
       let text = try? await queries.minutes()
       return text.flatMap { try? LedgerReport.read($0) } ?? []
     }
-    jobs = JobBoard { job in
-      await Self.answer { () throws(PostgresError) in try await queries.explain(job) }
+    jobs = JobBoard { job, left in
+      await Self.answer { () throws(PostgresError) in try await queries.explain(job, within: left) }
     }
     standstill = Shared {
       await Self.answer { () throws(PostgresError) in try await queries.standstill() }
@@ -107,23 +111,48 @@ actor Shared<Value: Sendable> {
 }
 
 /// Everything about single jobs. However many ask, one question is before the database at a time, so that health
-/// checks, which have the same connection, wait for one at most.
+/// checks, which have the same connection, wait for one at most. Who has waited for the turn as long as an answer may
+/// take gets none, and who comes when many wait gets none at once.
 actor JobBoard {
   typealias Answer = StatusBoard.Answer<String?>
 
-  private let fetch: @Sendable (Int64) async -> Answer
+  /// How many may wait.
+  static let most = 16
+
+  private let deadline: Duration
+  private let fetch: @Sendable (Int64, Duration) async -> Answer
   private var latest: (job: Int64, answer: Shared<Answer>)?
   private var running: Task<Void, Never>?
+  /// How many wait, whoever has the turn included.
+  private(set) var waiting = 0
 
-  init(_ fetch: @escaping @Sendable (Int64) async -> Answer) {
+  /// - Parameters:
+  ///   - deadline: For the turn and the answer.
+  ///   - fetch: Asks about a job, with what is left of the time.
+  init(
+    deadline: Duration = OverviewQueries.deadline,
+    _ fetch: @escaping @Sendable (Int64, Duration) async -> Answer
+  ) {
+    self.deadline = deadline
     self.fetch = fetch
   }
 
   /// What is known of the job; nil if there is no such job.
   func explain(_ job: Int64) async -> Answer {
+    guard waiting < Self.most else {
+      return .failure(.init("too many ask about jobs at once; try again in a few seconds"))
+    }
+    waiting += 1
+    defer { waiting -= 1 }
     let fetch = fetch
+    let end = ContinuousClock.now + deadline
     let answer = latest?.job == job ? latest?.answer : nil
-    let shared = answer ?? Shared { await fetch(job) }
+    let shared =
+      answer
+      ?? Shared {
+        let left = end - .now
+        return left > .zero ? await fetch(job, left) : .failure(.late)
+      }
     latest = (job, shared)
     let before = running
     let task = Task {

@@ -1,4 +1,5 @@
 import Foundation
+import HTTPTypes
 import Hummingbird
 import Ledger
 import NIOCore
@@ -269,19 +270,17 @@ struct WebRoutes: Sendable {
   private static func response(_ status: HTTPResponse.Status, _ type: String, _ body: ByteBuffer)
     -> Response
   {
-    Response(
-      status: status,
-      headers: [
-        .contentType: type,
-        .cacheControl: "no-store",
-        .xContentTypeOptions: "nosniff",
-        .contentSecurityPolicy: """
-        default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; img-src 'self'; \
-        base-uri 'none'; form-action 'none'; frame-ancestors 'none'
-        """,
-      ],
-      body: ResponseBody(byteBuffer: body)
-    )
+    var headers: HTTPFields = [
+      .contentType: type,
+      .cacheControl: "no-store",
+      .xContentTypeOptions: "nosniff",
+      .contentSecurityPolicy: """
+      default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; img-src 'self'; \
+      base-uri 'none'; form-action 'none'; frame-ancestors 'none'
+      """,
+    ]
+    if status == .serviceUnavailable { headers[.retryAfter] = "5" }
+    return Response(status: status, headers: headers, body: ResponseBody(byteBuffer: body))
   }
 }
 

@@ -9,6 +9,8 @@ struct Web {
   struct Answer: Equatable {
     let status: Int
     let body: String
+    /// In how many seconds to come again.
+    var retryAfter: String?
   }
 
   let address: String
@@ -28,7 +30,11 @@ struct Web {
     if let host { request.headers.replaceOrAdd(name: "Host", value: host) }
     let answer = try await HTTPClient.shared.execute(request, timeout: .seconds(30))
     let body = try await answer.body.collect(upTo: 1 << 20)
-    return Answer(status: Int(answer.status.code), body: String(buffer: body))
+    return Answer(
+      status: Int(answer.status.code),
+      body: String(buffer: body),
+      retryAfter: answer.headers.first(name: "Retry-After")
+    )
   }
 
   /// The status with which a request for the head alone is answered.
