@@ -207,7 +207,8 @@ END
 $$;
 
 -- Whether the login may know how many jobs of a producer wait: it can work as that producer, or may read
--- every job anyway.
+-- every job anyway. A role is looked up by a name, and not read from a text as to_regrole does: of a huge one that
+-- takes hours, and nobody can cancel it.
 CREATE OR REPLACE FUNCTION codemint.knows_producer(p_producer text) RETURNS boolean
 LANGUAGE sql STABLE
 SET search_path = pg_catalog, pg_temp
@@ -216,7 +217,8 @@ AS $$
     SELECT
     FROM unnest(ARRAY[p_producer, current_user::text, 'codemint_operator', 'codemint_reader',
                       'codemint_worker']) AS r (name)
-    WHERE pg_has_role(session_user, to_regrole(quote_ident(r.name))::oid, 'MEMBER'))
+    JOIN pg_roles o ON o.rolname = r.name::name
+    WHERE pg_has_role(session_user, o.oid, 'MEMBER'))
 $$;
 
 -- How long it takes until a job has its codes: what is ahead of it, at the pace now. Null if nobody can
