@@ -107,6 +107,22 @@ struct MigrateTests {
     }
   }
 
+  @Test("a table that somebody renamed: migrate says which, and what helps")
+  func renamed() async throws {
+    try await Stage.play { stage in
+      try await stage.database.run("ALTER TABLE codemint.jobs RENAME TO mine")
+      let words = "table jobs is gone: give it its name back"
+      let refused = try stage.codemint(["migrate"])
+      #expect(try await refused.end() == .status(78))
+      try await refused.errors.line(words)
+      let check = try stage.codemint(["migrate", "--check"])
+      #expect(try await check.end() == .status(1))
+      try await check.output.line(words)
+      try await stage.database.run("ALTER TABLE codemint.mine RENAME TO jobs")
+      #expect(try await stage.codemint(["migrate"]).end() == .status(0))
+    }
+  }
+
   @Test("who may not create a schema is told so, with status 77")
   func notPermitted() async throws {
     try await Stage.play(.empty) { stage in

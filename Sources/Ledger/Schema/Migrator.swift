@@ -90,7 +90,7 @@ public struct Migrator: Sendable {
       }
     } catch {
       _ = try? await connection.query(Statements.resumeClaims)
-      throw error
+      throw await explained(error)
     }
   }
 
@@ -132,11 +132,31 @@ public struct Migrator: Sendable {
     var names: [String] = []
     for row in drifted { names.append(try row.text("name")) }
     guard names.isEmpty else { return .drifted(names) }
-    var damage: [String] = []
-    for row in try await connection.query(Statements.damage) {
-      damage.append("\(try row.text("what")): \(try row.text("what_helps"))")
-    }
+    let damage = try await damage(on: connection)
     return damage.isEmpty ? .current : .damaged(damage)
+  }
+
+  private func damage(on connection: Connection) async throws(PostgresError) -> [String] {
+    try await connection.query(Statements.damage).map { (row) throws(PostgresError) in
+      "\(try row.text("what")): \(try row.text("what_helps"))"
+    }
+  }
+
+  /// What is the matter and what to do. Damage is said beside what else the matter is: functions of another version,
+  /// or changed ones, tell of it as far as they know.
+  public func remedy(of state: SchemaState) async -> String {
+    if case .damaged = state { return state.remedy }
+    guard let damage = try? await damage(on: connection), !damage.isEmpty else {
+      return state.remedy
+    }
+    return "\(state.remedy); \(SchemaState.damaged(damage).remedy)"
+  }
+
+  /// The error, or if something of the tables is gone, what it is and what helps.
+  public func explained(_ error: any Error) async -> any Error {
+    guard error is PostgresError, let damage = try? await damage(on: connection), !damage.isEmpty
+    else { return error }
+    return LedgerError(.schema, "\(SchemaState.damaged(damage).remedy) (\(error))")
   }
 
   private func prepare() async throws(PostgresError) {

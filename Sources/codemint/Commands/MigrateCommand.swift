@@ -54,8 +54,9 @@ struct MigrateCommand: AsyncParsableCommand {
     let migrator = Migrator(connection, version: Version.current)
     if check {
       let state = try await migrator.state()
+      let words = await migrator.remedy(of: state)
       await connection.close()
-      try show(Report(state: state.remedy, current: state == .current, applied: []))
+      try show(Report(state: words, current: state == .current, applied: []))
       if state != .current { throw ExitCode(ExitStatus.failed.rawValue) }
       return
     }
@@ -70,12 +71,14 @@ struct MigrateCommand: AsyncParsableCommand {
       // The migration matters more than its story.
       do throws(OutputError) { try output.line(step.sentence) } catch { lost = error }
     }
-    let outcome = try await roles.apply()
+    let outcome: RoleSetup.Outcome
+    do { outcome = try await roles.apply() } catch { throw await migrator.explained(error) }
     let state = try await migrator.state()
+    let remedy = await migrator.remedy(of: state)
     await connection.close()
     if let lost { throw lost }
     let isCurrent = state == .current
-    let words = isChanged && isCurrent ? "the schema is up to date now" : state.remedy
+    let words = isChanged && isCurrent ? "the schema is up to date now" : remedy
     try show(Report(state: words, current: isCurrent, applied: applied))
     if let notice = outcome.notice { Complaint.say(notice) }
     if !isCurrent { throw ExitCode(ExitStatus.failed.rawValue) }

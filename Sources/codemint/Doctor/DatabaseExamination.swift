@@ -40,7 +40,8 @@ struct DatabaseExamination {
     var findings = [server.finding]
     do {
       let state = try await Migrator(connection).state()
-      findings += [try await privileges(connection, for: state), schema(state)]
+      let remedy = await Migrator(connection).remedy(of: state)
+      findings += [try await privileges(connection, for: state), schema(state, remedy)]
       findings += [
         try await encoding(connection), try await clocks(connection),
         try await connections(connection),
@@ -120,12 +121,12 @@ struct DatabaseExamination {
     return .ok("encoding", "the database is UTF8")
   }
 
-  private func schema(_ state: SchemaState) -> Finding {
+  private func schema(_ state: SchemaState, _ remedy: String) -> Finding {
     switch state {
-    case .current: .ok("schema", state.remedy)
-    case .damaged: .failed("schema", state.remedy, "run the statements that it names")
+    case .current: .ok("schema", remedy)
+    case .damaged: .failed("schema", remedy, "run the statements that it names")
     case .behind, .ahead, .altered, .otherCode, .drifted:
-      .failed("schema", state.remedy, "bring the schema and this version of codemint together")
+      .failed("schema", remedy, "bring the schema and this version of codemint together")
     }
   }
 

@@ -114,6 +114,27 @@ struct DamageTests {
       let schema = Schema(
         migrations: Schema.current.migrations + [next],
         code: Schema.current.code,
+  @Test("damage is told beside functions that somebody changed, and says why migrate cannot go on")
+  func drifted() async throws {
+    try await TestServer.lend(.migrated) { settings in
+      let connection = try await Connection.open(settings)
+      try await connection.script(
+        "DROP INDEX codemint.jobs_held; DROP FUNCTION codemint.count_failed"
+      )
+      let migrator = Migrator(connection)
+      let lost = "index jobs_held is gone"
+      let told = await migrator.remedy(of: try await migrator.state())
+      #expect(told.contains("count_failed()") && told.contains(lost))
+      #expect(try await migrator.migrate())
+      try await connection.script(
+        "ALTER TABLE codemint.jobs RENAME TO mine; DROP FUNCTION codemint.count_failed"
+      )
+      let error = await #expect(throws: LedgerError.self) { try await migrator.migrate() }
+      #expect(error?.description.contains("table jobs is gone: give it its name back") == true)
+      await connection.close()
+    }
+  }
+
         grants: Schema.current.grants
       )
       #expect(try await Migrator(connection, schema: schema).migrate())
