@@ -28,6 +28,25 @@ struct DamageTests {
         "ALTER TABLE codemint.calls ADD CONSTRAINT calls_job_id_fkey FOREIGN KEY (job_id) REFERENCES codemint.jobs(id);"
     ),
     Damage(
+      done: """
+        DROP INDEX codemint.jobs_held; CREATE INDEX jobs_held ON codemint.jobs (id) WHERE NOT held
+        """,
+      what: "index jobs_held is not as codemint made it",
+      help:
+        "DROP INDEX codemint.jobs_held; CREATE INDEX jobs_held ON codemint.jobs USING btree (id) WHERE held;"
+    ),
+    Damage(
+      done: """
+        ALTER TABLE codemint.calls DROP CONSTRAINT calls_job_id_fkey,
+          ADD CONSTRAINT calls_job_id_fkey FOREIGN KEY (job_id) REFERENCES codemint.jobs (id) ON DELETE CASCADE
+        """,
+      what: "constraint calls_job_id_fkey of calls is not as codemint made it",
+      help: """
+        ALTER TABLE codemint.calls DROP CONSTRAINT calls_job_id_fkey; ALTER TABLE codemint.calls ADD CONSTRAINT \
+        calls_job_id_fkey FOREIGN KEY (job_id) REFERENCES codemint.jobs(id);
+        """
+    ),
+    Damage(
       done: "ALTER TABLE codemint.jobs ALTER COLUMN created_by DROP DEFAULT",
       what: "default of jobs.created_by is gone",
       help: "ALTER TABLE codemint.jobs ALTER COLUMN created_by SET DEFAULT CURRENT_USER;"
@@ -95,25 +114,6 @@ struct DamageTests {
     }
   }
 
-  @Test("what was gone before a migration stays known, and what is somebody's own may go")
-  func kept() async throws {
-    try await TestServer.lend(.migrated) { settings in
-      let connection = try await Connection.open(settings)
-      try await connection.script(
-        "DROP INDEX codemint.jobs_held; CREATE INDEX mine ON codemint.jobs (count)"
-      )
-      let next = Migration(
-        number: 2,
-        name: "colour",
-        sql: """
-          ALTER TABLE codemint.jobs ADD COLUMN colour text;
-          CREATE INDEX jobs_colour ON codemint.jobs (colour);
-          DROP INDEX codemint.jobs_finished;
-          """
-      )
-      let schema = Schema(
-        migrations: Schema.current.migrations + [next],
-        code: Schema.current.code,
   @Test("damage is told beside functions that somebody changed, and says why migrate cannot go on")
   func drifted() async throws {
     try await TestServer.lend(.migrated) { settings in
@@ -135,6 +135,25 @@ struct DamageTests {
     }
   }
 
+  @Test("what was gone before a migration stays known, and what is somebody's own may go")
+  func kept() async throws {
+    try await TestServer.lend(.migrated) { settings in
+      let connection = try await Connection.open(settings)
+      try await connection.script(
+        "DROP INDEX codemint.jobs_held; CREATE INDEX mine ON codemint.jobs (count)"
+      )
+      let next = Migration(
+        number: 2,
+        name: "colour",
+        sql: """
+          ALTER TABLE codemint.jobs ADD COLUMN colour text;
+          CREATE INDEX jobs_colour ON codemint.jobs (colour);
+          DROP INDEX codemint.jobs_finished;
+          """
+      )
+      let schema = Schema(
+        migrations: Schema.current.migrations + [next],
+        code: Schema.current.code,
         grants: Schema.current.grants
       )
       #expect(try await Migrator(connection, schema: schema).migrate())

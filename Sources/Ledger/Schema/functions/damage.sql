@@ -2,29 +2,47 @@
 -- codemint's own may be disabled, and a sequence may give numbers that are taken, or none. Whatever of that stops
 -- something says so only where it is met, so it is looked for.
 
+-- The names of a table's columns, in this order; an expression has none.
+CREATE OR REPLACE FUNCTION codemint.column_names(p_table oid, p_columns smallint[]) RETURNS text
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+  SELECT string_agg(coalesce(a.attname, ''), ',' ORDER BY c.place)
+  FROM unnest(p_columns) WITH ORDINALITY AS c (number, place)
+  LEFT JOIN pg_attribute a ON a.attrelid = p_table AND a.attnum = c.number
+$$;
+
 -- What the tables consist of: tables and types; columns, and what each has to have; constraints; indexes. Each with the
 -- statement that makes it again, if p_statements says so and a statement can, and with the part that it is gone with.
--- Without statements nothing is read but the catalogue, whatever is locked.
+-- Constraints and indexes have a mark of what the catalogue says of them, which another of the same name has not, and
+-- the statement that removes it. The mark has the major version of the server, since each writes conditions in its own
+-- way, and no numbers of objects, which a restored database has others of. Without statements nothing is read but the
+-- catalogue, whatever is locked.
 CREATE OR REPLACE FUNCTION codemint.table_parts(
-  p_statements boolean, OUT part text, OUT relation text, OUT within text, OUT statement text
+  p_statements boolean,
+  OUT part text, OUT relation text, OUT within text, OUT statement text, OUT removal text, OUT mark text
 ) RETURNS SETOF record
 LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
+DECLARE
+  c_numbers constant text := ':(location|varnosyn|varattnosyn) -?[0-9]+|:[a-z]+ [0-9]{5,}';
+  v_server  text := current_setting('server_version_num')::integer / 10000 || ':';
 BEGIN
   RETURN QUERY
   WITH tables AS (
     SELECT c.oid, c.relname::text AS name FROM pg_class c
     WHERE c.relnamespace = 'codemint'::regnamespace AND c.relkind = 'r'
   )
-  SELECT 'table ' || t.name, t.name, NULL, NULL FROM tables t
+  SELECT 'table ' || t.name, t.name, NULL, NULL, NULL, NULL FROM tables t
   UNION ALL
-  SELECT 'type ' || y.typname, NULL, NULL, NULL
+  SELECT 'type ' || y.typname, NULL, NULL, NULL, NULL, NULL
   FROM pg_type y LEFT JOIN pg_class c ON c.oid = y.typrelid
   WHERE y.typnamespace = 'codemint'::regnamespace AND (y.typtype = 'e' OR c.relkind = 'c')
   UNION ALL
   SELECT k.part, t.name, k.within,
-         CASE WHEN p_statements THEN format('ALTER TABLE codemint.%I ALTER COLUMN %I ', t.name, a.attname) || k.change END
+         CASE WHEN p_statements THEN format('ALTER TABLE codemint.%I ALTER COLUMN %I ', t.name, a.attname) || k.change END,
+         NULL, NULL
   FROM tables t
   JOIN pg_attribute a ON a.attrelid = t.oid AND a.attnum > 0 AND NOT a.attisdropped
   LEFT JOIN pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
@@ -42,12 +60,21 @@ BEGIN
   UNION ALL
   SELECT format('constraint %I of %s', o.conname, t.name), t.name, 'table ' || t.name,
          CASE WHEN p_statements THEN format('ALTER TABLE codemint.%I ADD CONSTRAINT %I %s', t.name, o.conname,
-                                            pg_get_constraintdef(o.oid)) END
+                                            pg_get_constraintdef(o.oid)) END,
+         format('ALTER TABLE codemint.%I DROP CONSTRAINT %I', t.name, o.conname),
+         v_server || md5(concat_ws(
+           '|', o.contype, o.condeferrable, o.condeferred, o.convalidated, codemint.column_names(o.conrelid, o.conkey),
+           (SELECT f.relname FROM pg_class f WHERE f.oid = o.confrelid), codemint.column_names(o.confrelid, o.confkey),
+           o.confupdtype, o.confdeltype, o.confmatchtype, regexp_replace(o.conbin::text, c_numbers, '', 'g')))
   FROM tables t JOIN pg_constraint o ON o.conrelid = t.oid
   -- Since PostgreSQL 18 a NOT NULL is a constraint too.
   WHERE o.contype IN ('c', 'f', 'p', 'u')
   UNION ALL
-  SELECT 'index ' || c.relname, t.name, 'table ' || t.name, CASE WHEN p_statements THEN pg_get_indexdef(i.indexrelid) END
+  SELECT 'index ' || c.relname, t.name, 'table ' || t.name, CASE WHEN p_statements THEN pg_get_indexdef(i.indexrelid) END,
+         format('DROP INDEX codemint.%I', c.relname),
+         v_server || md5(concat_ws(
+           '|', c.relam, i.indisunique, codemint.column_names(i.indrelid, i.indkey::smallint[]), i.indnkeyatts, i.indclass,
+           i.indoption, regexp_replace(concat_ws('|', i.indexprs::text, i.indpred::text), c_numbers, '', 'g')))
   FROM tables t
   JOIN pg_index i ON i.indrelid = t.oid AND i.indisvalid
   JOIN pg_class c ON c.oid = i.indexrelid
@@ -55,10 +82,10 @@ BEGIN
 END
 $$;
 
--- What the tables consisted of when codemint migrate made them, and consist of no more. Of a table or a column that is
--- gone nothing else is said.
+-- What the tables consisted of when codemint migrate made them, and consist of no more; or what is another than that.
+-- Of a table or a column that is gone nothing else is said.
 CREATE OR REPLACE FUNCTION codemint.lost_parts(
-  OUT part text, OUT relation text, OUT statement text
+  OUT part text, OUT relation text, OUT statement text, OUT is_changed boolean
 ) RETURNS SETOF record
 LANGUAGE plpgsql STABLE
 ROWS 1
@@ -66,12 +93,17 @@ SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
   RETURN QUERY
-  WITH present AS MATERIALIZED (SELECT t.part FROM codemint.table_parts(false) t)
-  SELECT k.key, k.value ->> 'relation', k.value ->> 'statement'
+  WITH present AS MATERIALIZED (SELECT t.part, t.mark FROM codemint.table_parts(false) t)
+  SELECT k.key, k.value ->> 'relation',
+         CASE WHEN n.part IS NULL THEN k.value ->> 'statement'
+              ELSE concat_ws('; ', k.value ->> 'removal', k.value ->> 'statement') END,
+         n.part IS NOT NULL
   FROM (SELECT m.parts FROM codemint.migrations m ORDER BY m.number DESC LIMIT 1) l
   CROSS JOIN LATERAL jsonb_each(l.parts) k
-  WHERE NOT EXISTS (SELECT FROM present p WHERE p.part = k.key)
-    AND (k.value ->> 'within' IS NULL OR EXISTS (SELECT FROM present p WHERE p.part = k.value ->> 'within'));
+  LEFT JOIN present n ON n.part = k.key
+  WHERE CASE WHEN n.part IS NOT NULL
+             THEN n.mark <> k.value ->> 'mark' AND split_part(n.mark, ':', 1) = split_part(k.value ->> 'mark', ':', 1)
+             ELSE k.value ->> 'within' IS NULL OR EXISTS (SELECT FROM present p WHERE p.part = k.value ->> 'within') END;
 END
 $$;
 
@@ -180,7 +212,7 @@ LANGUAGE sql STABLE
 ROWS 1
 SET search_path = pg_catalog, pg_temp
 AS $$
-  SELECT l.relation, l.part || ' is gone',
+  SELECT l.relation, l.part || CASE WHEN l.is_changed THEN ' is not as codemint made it' ELSE ' is gone' END,
          coalesce(l.statement || ';', 'give it its name back, or restore it from a backup')
   FROM codemint.lost_parts() l
   UNION ALL

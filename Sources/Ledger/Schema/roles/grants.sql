@@ -54,7 +54,8 @@ GRANT EXECUTE
      codemint.sight_remedy(text), codemint.silencers(), codemint.unnumbered_since(),
      codemint.lacks_standby(), codemint.describe_pace(codemint.account, timestamptz),
      codemint.refused_lately(uuid, text[], timestamptz), codemint.describe_refused(codemint.refused_work),
-     codemint.table_parts(boolean), codemint.lost_parts(), codemint.disabled_triggers(), codemint.find_damage(),
+     codemint.column_names(oid, smallint[]), codemint.table_parts(boolean), codemint.lost_parts(),
+     codemint.disabled_triggers(), codemint.find_damage(),
      codemint.refuser_remedy(text), codemint.last_sign_of_life()
   TO codemint_operator;
 

@@ -21,7 +21,8 @@ BEGIN
     COMMENT ON COLUMN codemint.migrations.checksum IS
       'The checksum of the text. A codemint that has another text refuses to start.';
     COMMENT ON COLUMN codemint.migrations.parts IS
-      'What the tables consisted of then, so that what is gone is noticed: columns, constraints, indexes.';
+      'What the tables consisted of then, so that what is gone or is another is noticed: columns, constraints, '
+      'indexes.';
     COMMENT ON COLUMN codemint.migrations.applied_at IS 'When the migration was applied.';
     COMMENT ON COLUMN codemint.migrations.applied_by IS 'Who applied the migration.';
   END IF;
