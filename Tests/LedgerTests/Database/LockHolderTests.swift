@@ -73,6 +73,25 @@ struct LockHolderTests {
     }
   }
 
+  @Test(
+    "a daemon whose claims fail needs a person, with the statement that ends the lock as long as there is one"
+  )
+  func claimsFail() async throws {
+    try await Self.lend { ledger, person in
+      try await ledger.bystander.script(
+        "UPDATE codemint.workers SET claim_error = 'no', claim_failed_at = now()"
+      )
+      let needs: Statement = "SELECT why, what_to_do FROM codemint.needs_you WHERE kind = 'claims'"
+      try await ledger.bystander.script("BEGIN; SELECT FROM codemint.account FOR SHARE")
+      let locked = try await person.query(needs).one()
+      #expect(try locked.text("why") == "its claims fail: no")
+      #expect(try locked.text("what_to_do").hasPrefix("SELECT pg_terminate_backend("))
+      try await ledger.bystander.script("ROLLBACK")
+      let help = try await person.query(needs).one().text("what_to_do")
+      #expect(help == "see its log, and codemint doctor")
+    }
+  }
+
   @Test("a claim that waits for a lock says so, and not that the database is slow")
   func claimSays() async throws {
     try await Self.lend { ledger, _ in

@@ -118,8 +118,8 @@ AS $$
   FROM (SELECT codemint.stalled_since() AS since) t WHERE t.since IS NOT NULL
   UNION ALL
   (SELECT 60, 'claims', 'the daemon on ' || w.host, NULL, NULL, NULL, w.claim_failed_at,
-          'its claims fail: ' || split_part(w.claim_error, '; to end it: ', 1),
-          coalesce(nullif(split_part(w.claim_error, '; to end it: ', 2), ''), 'see its log, and codemint doctor'),
+          'its claims fail: ' || w.claim_error,
+          coalesce((SELECT min(h.what_helps) FROM codemint.shared_holders('0') h), 'see its log, and codemint doctor'),
           'codemint doctor'
    FROM codemint.workers w
    WHERE w.claim_error IS NOT NULL AND w.expires_at >= clock_timestamp()
