@@ -41,7 +41,7 @@ struct LeastPrivilegeTests {
 
 extension Stage {
   /// Makes a login with this role, and says in the environment that it is to be used.
-  fileprivate func login(_ role: String?) async throws -> [String: String?] {
+  func login(_ role: String?) async throws -> [String: String?] {
     let name = "\(role ?? "nobody")_of_\(database.name)"
     try await database.run(
       "CREATE ROLE \(name) LOGIN" + (role.map { " IN ROLE \($0)" } ?? "")
