@@ -5,6 +5,32 @@ import Testing
 
 @Suite("An API that changes", .timeLimit(Patience.limit))
 struct ChangedAPITests {
+  @Test(
+    "lists that say nothing of other pages, and systems that are an empty list: a lost answer is adopted from them"
+  )
+  func otherShapes() async throws {
+    let api = SandboxConfiguration(sync: SyncShape(systems: []))
+    try await Stage.play(api: api) { stage in
+      _ = try stage.daemon(Stage.hasty)
+      try await stage.firstAnswer()
+      try await stage.put([
+        FaultRule(.generate, .withheld(.externalIds, as: .list)),
+        FaultRule(.list, .withheld(.externalIds, as: .list)),
+        FaultRule(.list, .withheld(.pagination, as: .missing)),
+        FaultRule(.generate, .reset(at: .beforeAnswer, made: .all), times: 1),
+      ])
+      try await stage.database.insert(Job(Reward.first, 1200))
+      try await stage.database.allEnded()
+      #expect(try await stage.database.unsound() == [])
+      #expect(try await stage.count() == Stage.Count(stored: 1201, distinct: 1201, made: 1201))
+      let adopted = "SELECT count(*) FROM codemint.calls WHERE state = 'adopted'"
+      #expect(try await stage.database.number(adopted) == 1)
+      try await stage.database.until(
+        "EXISTS (SELECT FROM codemint.observed_facts WHERE value LIKE '%list: pagination is missing%')"
+      )
+    }
+  }
+
   @Test("a daemon counts, records and logs what differs from the documents, and does its jobs")
   func differences() async throws {
     try await Stage.play { stage in

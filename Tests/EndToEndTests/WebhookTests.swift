@@ -154,6 +154,28 @@ struct WebhookTests {
     }
   }
 
+  @Test("what one producer has to send in bulk keeps the events of another waiting for a turn only")
+  func turns() async throws {
+    try await Stage.play { stage in
+      let receiver = try Receiver { _, _ in .answer(503) }
+      _ = try stage.daemon(Self.settings([("shop", receiver)]))
+      try await stage.named("shop")
+      try await stage.database.insert((1...300).map { Job(Reward.numbered($0 % 50), 1) })
+      try await stage.database.allEnded()
+      let quiet = try await stage.login("codemint_producer")
+      let enqueue = try stage.codemint(["enqueue", Reward.first, "1", "--wait"], quiet)
+      #expect(try await enqueue.end() == .status(0))
+      try await Patience.until {
+        try await stage.database.holds("NOT EXISTS (SELECT FROM codemint.unnumbered_events)")
+      }
+      receiver.behave { _, _ in .answer(204) }
+      try await Self.drained(stage)
+      let taken = receiver.all.filter(\.isTaken)
+      let last = try #require(taken.lastIndex { $0.value("job") == "301" })
+      #expect(taken.count > 900 && last < 50, "\(last) of \(taken.count)")
+    }
+  }
+
   @Test("one that never answers keeps no other webhook waiting, and two daemons share the work")
   func apart() async throws {
     try await Stage.play { stage in

@@ -201,20 +201,35 @@ extension ZoneForm: Codable {
   }
 }
 
-/// A time of a code that an answer can keep back.
-public enum TimeField: String, Sendable, Hashable, Codable {
-  /// When it was made.
+/// What an answer can keep back.
+public enum WithheldField: String, Sendable, Hashable, Codable {
+  /// When a code was made.
   case createdAt
-  /// When it last changed.
+  /// When a code last changed.
   case updatedAt
+  /// How a code appears in other systems.
+  case externalIds
+  /// What a list says of its other pages.
+  case pagination
 }
 
-/// What an answer has in place of a time.
+/// What an answer has in place of a field.
 public enum Withholding: String, Sendable, Hashable, Codable {
   /// The field is not there.
   case missing
   /// The field is null.
   case null
+  /// The field is an empty list, as some servers write an object that is empty.
+  case list
+
+  /// The value as JSON; nil for none.
+  var json: String? {
+    switch self {
+    case .missing: nil
+    case .null: "null"
+    case .list: "[]"
+    }
+  }
 }
 
 /// The form in which one answer shows its codes.
@@ -225,4 +240,8 @@ struct Look: Sendable, Equatable {
   var createdAt: Withholding?
   /// What stands in place of `updatedAt`.
   var updatedAt: Withholding?
+  /// What stands in place of `externalIds`.
+  var externalIds: Withholding?
+  /// What stands in place of `pagination`.
+  var pagination: Withholding?
 }

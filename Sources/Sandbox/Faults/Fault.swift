@@ -42,8 +42,8 @@ public enum Fault: Sendable, Hashable {
   case texts(TextForm)
   /// Shows the times of codes in another form.
   case times(TimeForm)
-  /// Shows a time of codes as null, or not at all.
-  case withheld(TimeField, as: Withholding = .null)
+  /// Shows a field as null or as an empty list, or not at all.
+  case withheld(WithheldField, as: Withholding = .null)
   /// Says another time in the answer's `Date` header, that many seconds ahead, or has none.
   case date(offset: Double = 0, missing: Bool = false)
   /// Keeps the answer to each query that long, and gives it again, with its `Date` and, if asked for, its

@@ -189,6 +189,8 @@ struct FaultDecision: Sendable {
     case .times(let form): look.times = form
     case .withheld(.createdAt, let withholding): look.createdAt = withholding
     case .withheld(.updatedAt, let withholding): look.updatedAt = withholding
+    case .withheld(.externalIds, let withholding): look.externalIds = withholding
+    case .withheld(.pagination, let withholding): look.pagination = withholding
     case .date(let offset, let missing): date = (offset, missing)
     case .cached(let seconds, let age): cache = (seconds, age)
     case .hidden(let share, let status): hides = (share, status)

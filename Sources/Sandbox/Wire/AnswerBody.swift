@@ -19,13 +19,17 @@ struct AnswerBody: Sendable {
     var buffer = allocator.buffer(capacity: writer.usualSize(of: page.count))
     buffer.writeStaticString("{\"data\":")
     write(page, disguise, into: &buffer)
-    writePagination(
-      limit: query.limit,
-      offset: query.offset,
-      total: page.total,
-      counted: query.includeCount,
-      into: &buffer
-    )
+    if let withheld = writer.look.pagination {
+      if let json = withheld.json { buffer.writeString(",\"pagination\":\(json)") }
+    } else {
+      writePagination(
+        limit: query.limit,
+        offset: query.offset,
+        total: page.total,
+        counted: query.includeCount,
+        into: &buffer
+      )
+    }
     buffer.writeStaticString("}")
     return buffer
   }

@@ -97,18 +97,46 @@ struct CodeWriter: Sendable {
     )
     write(status, blemish, with: &pen)
     pen.write(",\"redeemedBy\":null,\"redeemedAt\":null,\"orderId\":null,\"externalOrderId\":null")
-    switch look.createdAt {
-    case nil:
+    if let withheld = look.createdAt {
+      write(withheld, in: ",\"createdAt\":", with: &pen)
+    } else {
       pen.write(",\"createdAt\":\"")
       pen.write(frame.createdAt)
       pen.write("\"")
-    case .null: pen.write(",\"createdAt\":null")
-    case .missing: break
     }
-    pen.write(",\"expiresAt\":null,\"externalIds\":{")
-    var changed = claimed
+    pen.write(",\"expiresAt\":null")
+    let changed = max(claimed, writeSystems(of: number, frame, blemish, with: &pen))
+    if let withheld = look.updatedAt {
+      write(withheld, in: ",\"updatedAt\":", with: &pen)
+    } else {
+      pen.write(",\"updatedAt\":\"")
+      frame.write(after: changed, with: &pen)
+      pen.write("\"")
+    }
+    pen.write("}")
+  }
+
+  private func write(_ withheld: Withholding, in field: StaticString, with pen: inout Pen) {
+    guard let json = withheld.json else { return }
+    pen.write(field)
+    pen.write(Array(json.utf8))
+  }
+
+  /// - Returns: When the code last changed in one of them, in nanoseconds after its birth.
+  private func writeSystems(
+    of number: UInt64,
+    _ frame: Frame,
+    _ blemish: Blemish,
+    with pen: inout Pen
+  ) -> UInt64 {
+    let isShown = look.externalIds == nil
+    if let withheld = look.externalIds {
+      write(withheld, in: ",\"externalIds\":", with: &pen)
+    } else {
+      pen.write(",\"externalIds\":{")
+    }
+    var changed: UInt64 = 0
     for (position, system) in derivation.outlook.systems.enumerated() {
-      if position > 0 { pen.write(byte: UInt8(ascii: ",")) }
       let (standing, since) = derivation.outlook.standing(
         of: number,
         in: system,
@@ -117,21 +145,17 @@ struct CodeWriter: Sendable {
         calls: frame.calls
       )
       changed = max(changed, since)
+      guard isShown else { continue }
+      if position > 0 { pen.write(byte: UInt8(ascii: ",")) }
       write(standing, in: system, since: since, number, frame, blemish, with: &pen)
     }
+    guard isShown else { return changed }
     if blemish.contains(.fields) {
       if !derivation.outlook.systems.isEmpty { pen.write(byte: UInt8(ascii: ",")) }
       pen.write("\"klaviyo\":{\"couponId\":17,\"state\":\"live\"}},\"tier\":{\"name\":\"gold\"")
     }
     pen.write("}")
-    switch look.updatedAt {
-    case nil:
-      pen.write(",\"updatedAt\":\"")
-      frame.write(after: changed, with: &pen)
-      pen.write("\"}")
-    case .null: pen.write(",\"updatedAt\":null}")
-    case .missing: pen.write("}")
-    }
+    return changed
   }
 
   private func writeText(of number: UInt64, _ frame: Frame, with pen: inout Pen) {

@@ -132,6 +132,19 @@ struct TimeFormTests {
     }
   }
 
+  @Test("an empty object can be an empty list, and a list can lack what it says of its pages")
+  func emptyLists() async throws {
+    try await withSandbox { (caller) async throws in
+      try caller.misbehave(.generate, .withheld(.externalIds, as: .list))
+      #expect(try await caller.generate(1).text.contains("\"externalIds\":[]"))
+      try caller.misbehave(.list, .withheld(.externalIds), .withheld(.pagination, as: .missing))
+      let text = try await caller.list().text
+      #expect(text.contains("\"externalIds\":null,\"updatedAt\":") && text.hasSuffix("}]}"))
+      try caller.misbehave(.list, .withheld(.pagination, as: .list))
+      #expect(try await caller.list().text.hasSuffix("],\"pagination\":[]}"))
+    }
+  }
+
   @Test("the Date header is some seconds off, or not there")
   func date() async throws {
     let clock = ManualTime()
