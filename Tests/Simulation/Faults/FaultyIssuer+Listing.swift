@@ -60,7 +60,7 @@ extension FaultyIssuer {
         nulls: nullCount,
         trailingNulls: trailing,
         isStale: isStale,
-        date: stage.nature.date?.shown(stage.apiClock / 1000)
+        date: stage.nature.date?.shown(stage.readAPIClock() / 1000)
       )
     )
   }
@@ -92,13 +92,26 @@ extension FaultyIssuer {
 
   /// The codes that the list had at a time, in its order.
   private func listed(_ reward: RewardID, asOf time: Int64) -> [IssuedCode] {
-    let shown = (api.codes[reward] ?? [])
-      .filter { $0.at <= time && !api.hidden.contains($0.code.id) }
+    let shown = made(reward).filter { $0.at <= time && !api.hidden.contains($0.code.id) }
       .map(\.listed)
     return switch stage.nature.order {
     case .newestFirst: shown.reversed()
     case .oldestFirst: shown
     case .any: shown.sorted { $0.id < $1.id }
+    }
+  }
+
+  /// The codes of the list, from the oldest on.
+  private func made(_ reward: RewardID) -> [SimulatedAPI.Made] {
+    let nature = stage.nature
+    guard nature.isSortedByTime || nature.unfiltered.contains(reward) else {
+      return api.codes[reward] ?? []
+    }
+    let rewards = nature.unfiltered.contains(reward) ? api.codes.keys.sorted() : [reward]
+    return rewards.flatMap { api.codes[$0] ?? [] }.sorted { one, other in
+      nature.isSortedByTime
+        ? (one.created, one.code.id) < (other.created, other.code.id)
+        : (one.at, one.code.id) < (other.at, other.code.id)
     }
   }
 }

@@ -12,6 +12,8 @@ final class SimulatedAPI: @unchecked Sendable {
     /// The call that it was made for; nil if somebody else asked for it.
     let call: CallID?
     let at: Int64
+    /// The same by the clock of the machine that made it, in microseconds.
+    let created: Int64
   }
 
   /// All codes of a reward, in the order in which they were made.
@@ -66,13 +68,14 @@ final class SimulatedAPI: @unchecked Sendable {
     bad: Bool = false
   ) {
     let (world, chaos) = (stage.world, stage.chaos)
+    let created = stage.readAPIClock() / 1000
     let made = (0..<number).map { place in
       code(
         of: reward,
         prefix: prefix,
         suffix: bad && place == 0 ? "\u{0}" : "",
         for: call,
-        created: stage.apiClock / 1000,
+        created: created,
         at: world.now
       )
     }
@@ -93,7 +96,7 @@ final class SimulatedAPI: @unchecked Sendable {
   /// Makes codes by hand, so long ago.
   func makeOld(_ number: Int, of reward: RewardID, prefix: String?, ago: Duration) {
     let at = stage.world.now - ago.nanoseconds
-    let created = (stage.apiClock - ago.nanoseconds) / 1000
+    let created = (stage.readAPIClock() - ago.nanoseconds) / 1000
     add(
       (0..<number).map {
         code(
@@ -143,7 +146,8 @@ final class SimulatedAPI: @unchecked Sendable {
       code: shown(text, nature.answerClock.shown(created)),
       listed: shown(nature.listed(text, of: reward), nature.listClock.shown(created)),
       call: call,
-      at: at
+      at: at,
+      created: created
     )
   }
 

@@ -78,10 +78,11 @@ final class Stage: @unchecked Sendable {
     world.note("the API: \(nature)")
   }
 
-  /// What the API's clock shows, in nanoseconds.
-  var apiClock: Int64 {
+  /// What the clock shows of the API's machine that has a request now, in nanoseconds.
+  func readAPIClock() -> Int64 {
     let drifted = Int64(Double(world.now - start) * chaos.clockDrift)
-    return world.now + drifted + chaos.clockOffset * 1000 + apiAhead
+    let ahead = chaos.clockOffset * 1000 + apiAhead + nature.machines.ahead(in: world)
+    return world.now + drifted + ahead
   }
 
   /// When the lease of a call ends, by the world's time.
@@ -93,6 +94,7 @@ final class Stage: @unchecked Sendable {
   func claimed(_ call: Call, _ host: Host) {
     world.note(
       "\(host.name) claims \(call.id.short) of job \(call.job), \(call.size) of \(call.reward.short)"
+        + " \(call.prefix ?? "")"
     )
     tally.calls += 1
     sent[call.id] = call

@@ -129,13 +129,14 @@ extension Stage {
     case .indistinct:
       miscounted.contains(reward) || veiled.contains(reward) || isForeign
         || nature.prefixForm(of: reward) != .literal
-    case .outOfTime: isForeign
+    case .outOfTime: isForeign || !nature.isClockOne
     case .nulls: unseen.contains(reward)
     case .differs: textsDiffer(in: reward) || referenceDiffers
     case .unwitnessed:
       store.ledger.account.provenReward == nil || troubles.listFailedLately(at: world.now)
-        || isAnythingPurged || nature.prefixForm(of: reward) != .literal
-    case .unlistable: troubles.listFailedLately(at: world.now)
+        || isAnythingPurged || nature.prefixForm(of: reward) != .literal || textsDiffer(in: reward)
+    // A list to which somebody adds without a pause never comes to its end while it is read.
+    case .unlistable: troubles.listFailedLately(at: world.now) || foreigners.contains(reward)
     case .disagreeing: troubles.listFailedLately(reward, at: world.now) || isForeign
     }
   }

@@ -1,3 +1,4 @@
+import MemoryStore
 import Provisioning
 
 /// What the API is like where its documents leave it open. This is its nature and no fault, so it stays
@@ -11,6 +12,10 @@ struct Nature {
   /// How a list shows the text that an answer showed.
   enum TextForm: String, CaseIterable {
     case same, lower, upper, masked
+    /// Without hyphens, which only a prefix has.
+    case bare
+    /// With its prefix in lower case.
+    case lowerPrefix
   }
 
   /// In what order a list comes, whatever was asked.
@@ -37,6 +42,22 @@ struct Nature {
     }
   }
 
+  /// The machines of the API, of which each has a clock of its own.
+  struct Machines {
+    /// How far their clocks are ahead of the first one's, in nanoseconds.
+    var ahead: [Int64] = [0]
+    /// For how long one of them has all requests until the next one takes over; nil if any of them may
+    /// have any request.
+    var turn: Duration?
+
+    /// How far the clock of the machine is ahead that has a request now.
+    func ahead(in world: World) -> Int64 {
+      guard ahead.count > 1 else { return 0 }
+      guard let turn else { return ahead.randomElement(using: &world.random) ?? 0 }
+      return ahead[Int(world.now / turn.nanoseconds) % ahead.count]
+    }
+  }
+
   /// Whether it is as its documents make one think: prefixes are literal or at least always the same,
   /// lists show what answers show.
   var isAsDocumented = true
@@ -55,6 +76,12 @@ struct Nature {
   var pageSize = 1000
   /// Whether a page that comes out of a cache says so with its age.
   var tellsAge = true
+  /// Who tells the time.
+  var machines = Machines()
+  /// Whether a list is in the order of its times, and not in that in which codes came into it.
+  var isSortedByTime = false
+  /// Rewards whose list shows the codes of all rewards.
+  var unfiltered: Set<RewardID> = []
   /// Codes that were made by hand long before, by reward.
   var oldCodes: [RewardID: Int] = [:]
 
@@ -67,7 +94,11 @@ struct Nature {
   /// Whether the list tells `createdAt` as answers do, so that an answer's codes vouch for it.
   var areTimesTrue: Bool {
     !answerClock.isMissing && !listClock.isMissing && answerClock.shift == listClock.shift
+      && isClockOne
   }
+
+  /// Whether all times are told by one clock that nobody sets.
+  var isClockOne: Bool { machines.ahead.count == 1 }
 
   init(in world: World, rewards: [RewardID]) {
     isAsDocumented = world.happens(0.4)
@@ -79,6 +110,8 @@ struct Nature {
     date?.resolution = 1_000_000
     let isReplaced = world.happens(0.3)
     for reward in rewards where isReplaced { prefixForms[reward] = .replaced }
+    var chance = Chance(world.seed)
+    drawMachines(&chance)
     guard !isAsDocumented else { return }
     prefixes = [nil, "A", "AB", "A-B", "b", "Ab-"]
     if world.happens(0.2) { order = .any }
@@ -93,6 +126,24 @@ struct Nature {
       if world.happens(0.4) { oldCodes[reward] = .random(in: 1...40, using: &world.random) }
     }
     drawClocks(world)
+    for reward in rewards {
+      if chance.happens(0.15) { textForms[reward] = chance.happens(0.5) ? .bare : .lowerPrefix }
+      if chance.happens(0.1) { unfiltered.insert(reward) }
+    }
+  }
+
+  /// Clocks that differ by less than `TimeBasis.unsteadiness`.
+  private mutating func drawMachines(_ chance: inout Chance) {
+    guard chance.happens(0.2) else { return }
+    let side: Int64 = chance.happens(0.6) ? -1 : 1
+    for _ in 0...(chance.happens(0.3) ? 1 : 0) {
+      let far = chance.happens(0.3) ? Duration.seconds(3) : .seconds(100)
+      machines.ahead.append(side * chance.draw(.milliseconds(300)...far))
+    }
+    if chance.happens(0.5) {
+      machines.turn = .nanoseconds(chance.draw(.seconds(10)...(.seconds(300))))
+    }
+    isSortedByTime = chance.happens(0.5)
   }
 
   private mutating func drawClocks(_ world: World) {
@@ -136,7 +187,31 @@ struct Nature {
     case .lower: text.lowercased()
     case .upper: text.uppercased()
     case .masked: "****" + text.suffix(4)
+    case .bare: text.filter { $0 != "-" }
+    case .lowerPrefix: lowerPrefix(text)
     }
+  }
+
+  private func lowerPrefix(_ text: String) -> String {
+    let prefix = text.prefix { !$0.isNumber }
+    return prefix.lowercased() + text.dropFirst(prefix.count)
+  }
+}
+
+/// Chance beside that of a world, so that a world that draws nothing from it is the same without it.
+private struct Chance {
+  private var random: SeededRandom
+
+  init(_ seed: UInt64) {
+    random = SeededRandom(seed: ~seed)
+  }
+
+  mutating func happens(_ probability: Double) -> Bool {
+    Double.random(in: 0..<1, using: &random) < probability
+  }
+
+  mutating func draw(_ range: ClosedRange<Duration>) -> Int64 {
+    Int64.random(in: range.lowerBound.nanoseconds...range.upperBound.nanoseconds, using: &random)
   }
 }
 
@@ -145,7 +220,9 @@ extension Nature: CustomStringConvertible {
     let forms = prefixForms.keys.sorted().map {
       "\($0.short) \(prefixForm(of: $0).rawValue) \(textForm(of: $0).rawValue) \(oldCodes[$0] ?? 0)"
     }
+    let clocks = isClockOne ? "" : ", \(machines), sorted by time \(isSortedByTime)"
+    let all = unfiltered.isEmpty ? "" : ", \(unfiltered.map(\.short).sorted()) show all rewards"
     return "\(isAsDocumented ? "as documented" : "otherwise"), \(forms), answers \(answerClock), "
-      + "lists \(listClock), \(order.rawValue), pages of \(pageSize)"
+      + "lists \(listClock), \(order.rawValue), pages of \(pageSize)\(clocks)\(all)"
   }
 }

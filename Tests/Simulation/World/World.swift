@@ -18,6 +18,8 @@ import Provisioning
 final class World: @unchecked Sendable {
   /// The time, in nanoseconds.
   private(set) var now: Int64 = 1_000_000_000_000_000_000
+  /// What decides everything.
+  let seed: UInt64
   /// Where all chance comes from.
   var random: SeededRandom
   /// The first promise that was broken, if one was.
@@ -32,6 +34,7 @@ final class World: @unchecked Sendable {
   private var lastSleeper = 0
 
   init(seed: UInt64, eventsShown: Int) {
+    self.seed = seed
     random = SeededRandom(seed: seed)
     log = EventLog(shown: eventsShown)
   }
