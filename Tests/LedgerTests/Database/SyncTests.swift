@@ -82,6 +82,29 @@ struct SyncTests {
     }
   }
 
+  @Test("rule 21: what the end of a pass will say is not mended, and what nobody will say is")
+  func mended() async throws {
+    try await withScenery { ledger, tracked, codes in
+      try await ledger.announce(Scene.fast)
+      for page in stride(from: 0, to: 2000, by: 1000) {
+        _ = try await ledger.store.record(
+          codes[page..<page + 1000].map { $0.shown(.synced) },
+          of: tracked.reward,
+          worker: Samples.worker(1)
+        )
+      }
+      let isDue = "UPDATE codemint.healing SET next_job = 0; \(RealLedger.healingDue)"
+      try await ledger.bystander.script(isDue)
+      #expect(try await ledger.heartbeat().mended == [])
+      // As if somebody had disabled what says so.
+      try await ledger.bystander.script(
+        "UPDATE codemint.tracked_rewards SET next_pass_at = NULL; \(isDue)"
+      )
+      let mended = try await ledger.heartbeat().mended
+      #expect(mended == ["job 1: nobody was told that its codes wait for no other system"])
+    }
+  }
+
   @Test("a job is told of once, when the sync of its last code is final")
   func told() async throws {
     try await withScenery { ledger, tracked, codes in

@@ -264,8 +264,8 @@ END
 $$;
 
 -- Records that no code of a job that has ended waits for another system, if that is so and nobody has said it: as
--- when the trigger that does was disabled. A row that cannot be written stays as it is. Returns whether it was
--- written.
+-- when the trigger that does was disabled. While a pass over the reward is planned or under way it is the end of
+-- the pass that says so. A row that cannot be written stays as it is. Returns whether it was written.
 CREATE OR REPLACE FUNCTION codemint.heal_sync(p_job bigint, p_reward uuid) RETURNS boolean
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
@@ -273,7 +273,9 @@ AS $$
 DECLARE
   v_job codemint.jobs;
 BEGIN
-  IF NOT codemint.is_sync_final(p_job, p_reward) THEN
+  IF NOT codemint.is_sync_final(p_job, p_reward) OR EXISTS (
+       SELECT FROM codemint.tracked_rewards t
+       WHERE t.reward_id = p_reward AND t.next_pass_at IS NOT NULL) THEN
     RETURN false;
   END IF;
   v_job := codemint.lock_to_heal(p_job, p_reward);
