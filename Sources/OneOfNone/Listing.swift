@@ -104,7 +104,7 @@ extension APIClient {
     case 403, 404, 410:
       return .refused(code: said.code, message: said.message, isMissing: reply.status == 404)
     default:
-      return .failed(said.message, retryAfter: feedback?.pause)
+      return .failed(said.sentence, retryAfter: feedback?.pause)
     }
   }
 

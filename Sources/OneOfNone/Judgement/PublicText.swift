@@ -84,15 +84,17 @@ struct ErrorBody: Hashable, Sendable {
   /// The API's own message without the values of codes, or a message made from the status. A body that
   /// is not the API's, such as a proxy's page, is not quoted.
   let message: String
+  /// The message, with the status that it came with.
+  let sentence: String
 
   /// Reads the body leniently. Missing parts are made from the status.
   init(status: Int, body: [UInt8], texts: PublicText) {
     let fields = (try? Self.read(body)) ?? Fields()
     let name = Self.kept(fields.code, limit: 200, texts: texts)
     code = name.flatMap { $0.contains(KnownWords.replacement) ? nil : $0 } ?? "http_\(status)"
-    message =
-      Self.kept(fields.message, limit: Bounds.messageLength, texts: texts)
-      ?? Self.sentence(for: status)
+    let own = Self.kept(fields.message, limit: Bounds.messageLength, texts: texts)
+    message = own ?? Self.sentence(for: status)
+    sentence = own.map { "the API answered \(status): \($0)" } ?? message
   }
 
   private struct Fields {

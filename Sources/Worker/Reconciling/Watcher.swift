@@ -30,7 +30,7 @@ struct Watcher: Sendable {
         watch.reward,
         worker: context.configuration.id,
         pause: watch.pause(after: .unstable),
-        error: "the list has null items"
+        error: "the list has items that are null or cannot be read"
       )
     case .success(let unknown):
       let elapsed = context.clock.now - takenAt

@@ -124,7 +124,7 @@ struct AuditReport: Encodable {
       "reward \(reward)",
       "  \(upstream) codes upstream, \(ledger) in the ledger, \(surplus) of them surplus",
     ]
-    if nulls > 0 { lines.append("  \(nulls) items of the listing are null") }
+    if nulls > 0 { lines.append("  \(nulls) items of the listing are null or cannot be read") }
     if unattributed > 0 {
       lines.append("  \(unattributed) are in codemint.unattributed_codes, for a person to decide")
     }

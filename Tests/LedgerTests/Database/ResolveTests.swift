@@ -107,7 +107,8 @@ struct ResolveTests {
       )
       #expect(
         lookFor.hasSuffix(
-          "with the prefix SUMMER and that codemint.codes does not have: all 10, or none"
+          ", asked for with the prefix SUMMER, which the API may change or leave out, "
+            + "and that codemint.codes does not have: any number up to 10"
         )
       )
       let adopt = "the job gets the 3 codes that were found, and codemint asks for 7 more"
@@ -115,6 +116,25 @@ struct ResolveTests {
       let absent =
         "codemint asks for 10 codes again. If the call did make them, they are paid for twice"
       #expect(try await held.explained("absent_means") == absent)
+    }
+  }
+
+  @Test("what to look for says whether the codes can be known by their prefix")
+  func lookFor() async throws {
+    let words = [
+      ("altered", ", asked for with the prefix SUMMER, which the API changes or leaves out, and"),
+      ("literal", ", asked for with the prefix SUMMER and"),
+    ]
+    for (fact, words) in words {
+      try await Held.lend(prefixes: ["SUMMER"], unattributed: []) { held in
+        try await held.connection.script(
+          """
+          SELECT codemint.record_fact('prefix', codemint.prefix_subject(c.reward_id, c.prefix), '\(fact)', 10)
+          FROM codemint.calls c
+          """
+        )
+        #expect(try await held.explained("look_for").contains(words))
+      }
     }
   }
 

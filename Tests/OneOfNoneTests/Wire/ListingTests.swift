@@ -61,11 +61,17 @@ struct ListingTests {
       ("403 Forbidden", .refused(code: "gone", message: "no"), false),
       ("404 Not Found", .refused(code: "gone", message: "no", isMissing: true), false),
       ("410 Gone", .refused(code: "gone", message: "no"), false),
-      ("408 Request Timeout", .failed("no"), false),
-      ("400 Bad Request", .failed("no"), true),
-      ("307 Temporary Redirect", .failed("no"), true),
-      ("429 Too Many Requests", .failed("no", retryAfter: .seconds(4)), false),
-      ("503 Service Unavailable", .failed("no", retryAfter: .seconds(4)), false),
+      ("408 Request Timeout", .failed("the API answered 408: no"), false),
+      ("400 Bad Request", .failed("the API answered 400: no"), true),
+      ("307 Temporary Redirect", .failed("the API answered 307: no"), true),
+      (
+        "429 Too Many Requests",
+        .failed("the API answered 429: no", retryAfter: .seconds(4)), false
+      ),
+      (
+        "503 Service Unavailable",
+        .failed("the API answered 503: no", retryAfter: .seconds(4)), false
+      ),
       (
         "204 No Content", .failed("the API answered 204 No Content without a message of its own"),
         false
@@ -142,7 +148,7 @@ struct ListingTests {
       }
     } _: { client in
       let refused = await client.listChanges(Sample.reward, offset: 0, limit: 1000)
-      #expect(refused.value == .failure(.failed("no")))
+      #expect(refused.value == .failure(.failed("the API answered 400: no")))
       let page = await client.listChanges(Sample.reward, offset: 7, limit: 9)
       #expect((try? page.value.get().codes) == [])
     }

@@ -607,11 +607,13 @@ BEGIN
     v_until := v_call.held_at;
   END IF;
   look_for := format('codes of reward %s that were made between %s and %s%s and that codemint.codes '
-    'does not have: %s', v_call.reward_id,
+    'does not have: any number up to %s', v_call.reward_id,
     to_char(v_from, 'YYYY-MM-DD HH24:MI:SS'), to_char(v_until, 'YYYY-MM-DD HH24:MI:SS "UTC"'),
-    coalesce(', with the prefix ' || v_call.prefix, ''),
-    CASE WHEN v_call.is_short THEN 'any number up to ' || v_call.outstanding
-         ELSE 'all ' || v_call.outstanding || ', or none' END);
+    (SELECT ', asked for with the prefix ' || v_call.prefix
+            || CASE WHEN p.is_altered THEN ', which the API changes or leaves out,'
+                    WHEN p.is_literal THEN '' ELSE ', which the API may change or leave out,' END
+     FROM codemint.prefix_facts(v_call.reward_id, v_call.prefix) p),
+    v_call.outstanding);
   adopt_means := CASE
     WHEN codes_found > 0 THEN
       format('the job gets the %s codes that were found', codes_found)

@@ -276,7 +276,8 @@ COMMENT ON COLUMN codemint.calls.error_message IS
   'The message that goes with error_code, at most 2000 characters. (hidden) stands in place of what '
   'could be a code.';
 COMMENT ON COLUMN codemint.calls.received IS
-  'How many items the answer had, nulls and doubles included.';
+  'How many items the answer had, with doubles, nulls and those that cannot be read; null if the answer itself could '
+  'not be read.';
 COMMENT ON COLUMN codemint.calls.duration_ms IS
   'Milliseconds from the request to the end of the answer.';
 COMMENT ON COLUMN codemint.calls.created_at IS 'When the call was claimed.';
@@ -297,8 +298,8 @@ COMMENT ON COLUMN codemint.calls.resolved_at IS 'When that person decided.';
 COMMENT ON COLUMN codemint.calls.resolution_note IS 'The reason, in the person''s words.';
 COMMENT ON COLUMN codemint.calls.is_short IS
   'In doubt: whether an answer has come and lacked codes, so that any number of these may exist; a '
-  'call in doubt that is not short made all of its codes or none. Decided: whether fewer codes than '
-  'the call asked for are known, and its reward is still watched for the others.';
+  'call in doubt that is not short is supposed to have made all of its codes or none. Decided: whether fewer codes '
+  'than the call asked for are known, and its reward is still watched for the others.';
 
 -- Codes have no foreign keys: each of the 500 rows of a call would look up the same job and the
 -- same call again. A transaction that inserts codes has both rows locked when it commits.
