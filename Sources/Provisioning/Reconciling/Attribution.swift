@@ -220,14 +220,13 @@ extension Listing {
     return telling.textsDiffer == 0 ? .true : .altered
   }
 
-  /// The same of the codes that a pool can have made. If they lack the prefix that was asked for, and no
+  /// The same of the codes that a pool can have made. If they lack a prefix that was asked for, and no
   /// witness has that prefix, nobody can tell whether the API or only its list leaves out or changes what
-  /// is in it: a hyphen, or small letters. (In a pool of different prefixes no call gets such codes.)
+  /// is in it: a hyphen, or small letters.
   func texts(of finding: PoolFinding) -> ListedTexts {
-    guard texts == .true, !finding.pool.isMixed, let prefix = finding.pool.calls[0].call.prefix,
-      !evidence.knows(prefix), reference?.knows(prefix) != true,
-      !finding.codesBegin(with: prefix)
-    else { return texts }
-    return .unwitnessed
+    let unseen = finding.pool.calls.lazy.compactMap(\.call.prefix).filter {
+      !evidence.knows($0) && reference?.knows($0) != true
+    }
+    return texts == .true && unseen.contains(where: finding.mayHide) ? .unwitnessed : texts
   }
 }

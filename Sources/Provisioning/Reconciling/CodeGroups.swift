@@ -21,10 +21,11 @@ struct CodeGroups {
     let window: Spans.Counts
     let surroundings: Spans.Counts
     let prefix: String?
+    let lookalike: String?
 
     static func < (left: Key, right: Key) -> Bool {
-      (left.window, left.surroundings, left.prefix ?? "")
-        < (right.window, right.surroundings, right.prefix ?? "")
+      (left.window, left.surroundings, left.prefix ?? "", left.lookalike ?? "")
+        < (right.window, right.surroundings, right.prefix ?? "", right.lookalike ?? "")
     }
   }
 
@@ -37,7 +38,8 @@ struct CodeGroups {
       let key = Key(
         window: windows.counts(code.createdAt),
         surroundings: surroundings.counts(code.createdAt),
-        prefix: code.prefix
+        prefix: code.prefix,
+        lookalike: code.lookalike
       )
       guard key.surroundings.begun > 0 else { continue }
       places[key, default: []].append(Int32(place))

@@ -164,24 +164,70 @@ public struct ListingSight: Hashable, Sendable {
   }
 }
 
-/// A prefix that calls in doubt asked for: one for the many codes that begin with it.
-public final class AskedPrefix: Hashable, Sendable {
-  /// Its text.
-  public let text: String
+/// How texts begin, by the prefixes that calls in doubt asked for: one for the many codes that begin so.
+public final class Beginning: Hashable, Sendable {
+  /// A prefix that was asked for, and that is there; nil if none is.
+  public let prefix: String?
+  /// A prefix that was asked for, and that is not there, but for its letters and digits.
+  public let lookalike: String?
 
-  /// A prefix with this text.
-  public init(_ text: String) {
-    self.text = text
+  /// That of a text without any of these.
+  public static let plain = Beginning(prefix: nil, lookalike: nil)
+
+  /// A beginning with these parts.
+  init(prefix: String?, lookalike: String?) {
+    self.prefix = prefix
+    self.lookalike = lookalike
   }
 
-  /// Whether two prefixes have the same text.
-  public static func == (left: AskedPrefix, right: AskedPrefix) -> Bool {
-    left.text == right.text
+  /// Whether two say the same.
+  public static func == (left: Beginning, right: Beginning) -> Bool {
+    (left.prefix, left.lookalike) == (right.prefix, right.lookalike)
   }
 
-  /// Feeds the text into a hasher.
+  /// Feeds both into a hasher.
   public func hash(into hasher: inout Hasher) {
-    hasher.combine(text)
+    hasher.combine(prefix)
+    hasher.combine(lookalike)
+  }
+
+  /// Whether a code begins so.
+  func begins(_ code: IssuedCode) -> Bool {
+    guard prefix.map(code.hasPrefix) ?? true else { return false }
+    guard let lookalike else { return true }
+    return !code.hasPrefix(lookalike) && code.code.resembles(lookalike)
+  }
+
+  /// Every beginning that a text can have, those of longer prefixes first. The first that fits is the text's.
+  static func all(of prefixes: Set<String>) -> [Beginning] {
+    let longestFirst = prefixes.sorted { ($0.utf8.count, $0) > ($1.utf8.count, $1) }
+    return (longestFirst + [nil] as [String?]).flatMap { prefix in
+      longestFirst.filter { lookalike in
+        guard let prefix else { return true }
+        return prefix != lookalike && (lookalike.resembles(prefix) || prefix.resembles(lookalike))
+      }.map { Beginning(prefix: prefix, lookalike: $0) } + [
+        Beginning(prefix: prefix, lookalike: nil)
+      ]
+    }
+  }
+}
+
+extension String {
+  /// Whether it begins with the letters and digits of a prefix that has some, whatever their case and
+  /// whatever stands between them.
+  fileprivate func resembles(_ prefix: String) -> Bool {
+    var own = plainScalars.makeIterator()
+    var isPlain = false
+    for scalar in prefix.plainScalars {
+      guard own.next() == scalar else { return false }
+      isPlain = true
+    }
+    return isPlain
+  }
+
+  private var plainScalars: some Sequence<Unicode.Scalar> {
+    unicodeScalars.lazy.filter { $0.properties.isAlphabetic || $0.properties.numericType != nil }
+      .flatMap(\.properties.lowercaseMapping.unicodeScalars)
   }
 }
 
@@ -190,21 +236,25 @@ public final class AskedPrefix: Hashable, Sendable {
 public struct FoundCode: Hashable, Sendable {
   /// The code.
   public let id: CodeID
-  private let asked: AskedPrefix?
+  private let beginning: Beginning
   private let made: Int64
 
   /// What `made` is if the list does not tell.
   private static let unknown = Int64.min
 
   /// A code with these parts.
-  public init(id: CodeID, prefix: AskedPrefix? = nil, createdAt: Timestamp?) {
+  public init(id: CodeID, beginning: Beginning = .plain, createdAt: Timestamp?) {
     self.id = id
-    asked = prefix
+    self.beginning = beginning
     made = createdAt?.microseconds ?? Self.unknown
   }
 
   /// The longest of the prefixes that calls in doubt asked for, of those that its text begins with.
-  public var prefix: String? { asked?.text }
+  public var prefix: String? { beginning.prefix }
+
+  /// The longest of those that its text would begin with if lists left out or changed what is not a letter or
+  /// digit, or changed the case of letters.
+  var lookalike: String? { beginning.lookalike }
 
   /// When it was made, by the API's clock, if the list tells.
   public var createdAt: Timestamp? {

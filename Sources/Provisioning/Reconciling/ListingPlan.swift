@@ -15,7 +15,7 @@ public struct ListingPlan: Hashable, Sendable {
   private let earliest: Timestamp?
   private let offset: ClockOffset?
   private let isClockDistrusted: Bool
-  private let prefixes: [AskedPrefix]
+  private let beginnings: [Beginning]
 
   /// A listing for calls in doubt: what was made since the first of them can have reached the API, and
   /// around that time.
@@ -31,7 +31,7 @@ public struct ListingPlan: Hashable, Sendable {
     }
     offset = doubt.offset?.asOf(first, measuredBy: doubt.now)
     isClockDistrusted = doubt.isClockDistrusted
-    prefixes = Self.prefixes(of: doubt.calls)
+    beginnings = Self.beginnings(of: doubt.calls)
   }
 
   /// A listing for a watch: what was made since the watched time began.
@@ -45,13 +45,12 @@ public struct ListingPlan: Hashable, Sendable {
     let oldest = (watch.lacking.map(\.earliest) + (watch.since.map { [$0] } ?? [])).min()
     offset = watch.offset?.asOf(oldest, measuredBy: watch.now)
     isClockDistrusted = watch.isClockDistrusted
-    prefixes = Self.prefixes(of: watch.lacking)
+    beginnings = Self.beginnings(of: watch.lacking)
   }
 
-  /// The distinct prefixes of calls, the longest first.
-  private static func prefixes(of calls: [DoubtfulCall]) -> [AskedPrefix] {
-    Set(calls.compactMap(\.call.prefix)).sorted { ($0.utf8.count, $0) > ($1.utf8.count, $1) }
-      .map(AskedPrefix.init)
+  /// How texts can begin, by the prefixes of calls.
+  private static func beginnings(of calls: [DoubtfulCall]) -> [Beginning] {
+    Beginning.all(of: Set(calls.compactMap(\.call.prefix)))
   }
 
   /// When the first of the codes that matter was made, by the API's clock, as far as that is known before
@@ -93,7 +92,7 @@ public struct ListingPlan: Hashable, Sendable {
   public func found(_ code: IssuedCode) -> FoundCode {
     FoundCode(
       id: code.id,
-      prefix: prefixes.first { code.hasPrefix($0.text) },
+      beginning: beginnings.first { $0.begins(code) } ?? .plain,
       createdAt: code.createdAt
     )
   }

@@ -39,6 +39,13 @@ struct PoolFinding {
     groups.allSatisfy { $0.codes[0].begins(with: prefix) }
   }
 
+  /// Whether some of them may be codes with this prefix in which a list leaves out or changes what is in it: of
+  /// calls that all asked for it any that lack it, and else those that resemble it.
+  func mayHide(_ prefix: String) -> Bool {
+    guard pool.isMixed else { return !codesBegin(with: prefix) }
+    return groups.contains { $0.codes[0].lookalike == prefix }
+  }
+
   /// What is compared with another listing.
   func sighting(nulls: Int) -> Sighting {
     Sighting(of: pool, nulls: nulls, groups.lazy.flatMap(\.codes))

@@ -48,6 +48,25 @@ struct ListedTextTests {
     #expect(scene.atOnce(asAsked).given == [0: 2])
   }
 
+  @Test("rule 10: codes that may be those of another call, of an unseen prefix, are not handed on")
+  func unseenPrefixOfAnother() {
+    let other = Scene.call(1, size: 2, prefix: "BLACK-FRIDAY")
+    for prefix in [nil, "BLACK"] {
+      var scene = Scene(Scene.call(0, size: 2, prefix: prefix), other)
+      scene.evidence = .literal(["BLACK"])
+      let listed = (0..<2).map { Scene.code($0, "BLACKFRIDAY-7") }
+      #expect(scene.twice(listed).holdReason == .unwitnessed)
+      // All that both asked for is there, and yet who made which cannot be told.
+      let all = listed + (2..<4).map { Scene.code($0, "BLACK-FRIDAY-8") }
+      #expect(scene.atOnce(all).isEmpty)
+      // What does not look like the other prefix is not its call's.
+      let plain = (0..<2).map { Scene.code($0, "BLACK-7") }
+      #expect(scene.twice(plain).given == [0: 2])
+      scene.evidence.alteredPrefixes = ["BLACK-FRIDAY"]
+      #expect(scene.twice(listed).given == [0: 2])
+    }
+  }
+
   @Test("rule 10: one witness with another text is enough, and the reference does not outweigh it")
   func oneDiffers() {
     let one = Evidence(witnesses: 1000, textsDiffer: 1, timesAgree: 1000)

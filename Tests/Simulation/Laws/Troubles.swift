@@ -135,9 +135,20 @@ extension Stage {
     case .unwitnessed:
       store.ledger.account.provenReward == nil || troubles.listFailedLately(at: world.now)
         || isAnythingPurged || nature.prefixForm(of: reward) != .literal || textsDiffer(in: reward)
+        || hasLookalikes(reward)
     // A list to which somebody adds without a pause never comes to its end while it is read.
     case .unlistable: troubles.listFailedLately(at: world.now) || foreigners.contains(reward)
     case .disagreeing: troubles.listFailedLately(reward, at: world.now) || isForeign
+    }
+  }
+
+  /// Whether prefixes that were asked for are the same but for their case and hyphens: a list might show one as
+  /// the other.
+  private func hasLookalikes(_ reward: RewardID) -> Bool {
+    let prefixes = Set(store.ledger.jobs.values.filter { $0.reward == reward }.compactMap(\.prefix))
+    let plain = prefixes.map { $0.lowercased().filter { $0 != "-" } }
+    return plain.indices.contains { one in
+      plain.indices.contains { $0 != one && plain[$0].hasPrefix(plain[one]) }
     }
   }
 
