@@ -175,6 +175,8 @@ public final class APIClient: CodeIssuer {
     request.headers.add(name: "accept", value: "application/json")
     // Without this field any coding would be acceptable (RFC 9110, section 12.5.3).
     request.headers.add(name: "accept-encoding", value: "identity")
+    // No cache answers without asking the API, not even one that would not say so (RFC 9111, section 5.2.1.4).
+    request.headers.add(name: "cache-control", value: "no-cache")
     return request
   }
 

@@ -44,7 +44,7 @@ struct ListingTests {
     ] as [([String], Bool)]
   )
   func cached(headers: [String], isStale: Bool) async throws {
-    _ = try await trial { peer, moment in
+    let wire = try await trial { peer, moment in
       guard case .body = moment else { return }
       peer.send(Sample.http("200 OK", #"{"data":[],"pagination":[]}"#, headers: headers))
     } _: { client in
@@ -52,6 +52,7 @@ struct ListingTests {
       #expect(page.isStale == isStale)
       #expect(page.count == 0 && page.date == nil)
     }
+    #expect(wire.heads.allSatisfy { $0.contains("\r\ncache-control: no-cache\r\n") })
   }
 
   @Test(
