@@ -10,7 +10,7 @@ public struct Housekeeping: Sendable {
     FROM codemint.count_jobs() c
     """
 
-  private static let measure: Statement = "SELECT codemint.measure_line()"
+  private static let measure: Statement = "SELECT codemint.measure_line() AS is_measured"
 
   private static let forget: Statement = "SELECT codemint.forget_events($1, $2) AS number"
 
@@ -49,8 +49,10 @@ public struct Housekeeping: Sendable {
   }
 
   /// Measures the line of waiting jobs, unless that was done within seconds.
-  public func measureLine() async throws(PostgresError) {
-    _ = try await pool.query(Self.measure, deadline: Self.deadline)
+  ///
+  /// - Returns: Whether it was measured.
+  public func measureLine() async throws(PostgresError) -> Bool {
+    try await pool.query(Self.measure, deadline: Self.deadline).one().bool("is_measured")
   }
 
   /// Forgets all events that are older than `age`, each batch in a transaction of its own.

@@ -69,7 +69,8 @@ struct Housekeeper: Service {
   private struct Round {
     private let house: Housekeeping
     private let age: Duration?
-    private var hadOpenJobs = true
+    /// Whether the line may still have jobs in it that have ended.
+    private var isLineOld = true
     private var forgottenAt: ContinuousClock.Instant?
 
     init(_ house: Housekeeping, keeping age: Duration?) {
@@ -80,14 +81,17 @@ struct Housekeeper: Service {
     /// Does what is due, and returns whether more can be expected soon.
     mutating func run() async throws(PostgresError) -> Bool {
       let activity = try await house.numberEvents()
-      // When the last job has ended, the line is measured once more.
-      if activity.hasOpenJobs || hadOpenJobs { try await house.measureLine() }
-      hadOpenJobs = activity.hasOpenJobs
+      // When the last job has ended, the line is measured once more: the next one is not to be told the pace of a
+      // line that nobody stood in.
+      if activity.hasOpenJobs || isLineOld {
+        let isMeasured = try await house.measureLine()
+        isLineOld = activity.hasOpenJobs || !isMeasured
+      }
       if let age, forgottenAt.map({ .now - $0 >= Housekeeper.forgetInterval }) ?? true {
         try await house.forgetEvents(after: age)
         forgottenAt = .now
       }
-      return activity.isLively
+      return activity.isLively || isLineOld && !activity.hasOpenJobs
     }
   }
 }

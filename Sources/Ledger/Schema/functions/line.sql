@@ -20,6 +20,7 @@ DECLARE
   v_begun  timestamptz := clock_timestamp();
   v_before codemint.line_pace;
   v_jobs   bigint;
+  v_oldest timestamptz;
 BEGIN
   SELECT * INTO v_before FROM codemint.line_pace l;
   IF v_begun BETWEEN v_before.measured_at
@@ -31,6 +32,7 @@ BEGIN
   DELETE FROM codemint.line_marks m;
   WITH waiting AS MATERIALIZED (
     SELECT j.priority, j.is_new, j.created_by, j.queue_position, j.id,
+           greatest(j.created_at, j.run_at) AS since,
            (j.count - j.issued - j.outstanding + 499) / 500 AS calls
     FROM (SELECT * FROM codemint.jobs n WHERE n.is_new
           UNION ALL
@@ -56,7 +58,8 @@ BEGIN
     FROM ordered o
     WHERE o.jobs_ahead % ((o.total + 255) / 256) = 0 OR o.jobs_ahead = o.total - 1
   )
-  SELECT coalesce(sum(c.jobs), 0) INTO v_jobs FROM classes c;
+  SELECT (SELECT coalesce(sum(c.jobs), 0) FROM classes c), (SELECT min(w.since) FROM waiting w)
+  INTO v_jobs, v_oldest;
   DELETE FROM codemint.line_pace l;
   INSERT INTO codemint.line_pace
     (measured_at, took, jobs, rewards, call_seconds, calls_per_second)
@@ -64,7 +67,7 @@ BEGIN
     (v_begun, clock_timestamp() - v_begun, v_jobs, codemint.rewards_in_line(),
      (SELECT avg(c.duration_ms) / 1000.0
       FROM (SELECT k.duration_ms FROM codemint.calls k ORDER BY k.created_at DESC LIMIT 100) c),
-     codemint.calls_per_second(v_before, v_jobs, v_begun));
+     codemint.calls_per_second(v_before, v_oldest, v_begun));
   RETURN true;
 END
 $$;
@@ -85,18 +88,19 @@ AS $$
 $$;
 
 -- Calls a second since the line was last measured, half of it as before so that one slow answer does not
--- show. Null if the line was empty then or is now: what was claimed since says nothing of what is possible.
+-- show. Null if the line was empty then or is now, or if its oldest job has not waited for a second: what was
+-- claimed while it was empty says nothing of what is possible.
 CREATE OR REPLACE FUNCTION codemint.calls_per_second(
-  p_before codemint.line_pace, p_jobs bigint, p_now timestamptz
+  p_before codemint.line_pace, p_oldest timestamptz, p_now timestamptz
 ) RETURNS double precision
 LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-  v_since timestamptz := greatest(p_before.measured_at, p_now - interval '10 seconds');
+  v_since timestamptz := greatest(p_before.measured_at, p_now - interval '10 seconds', p_oldest);
   v_rate  double precision;
 BEGIN
-  IF p_jobs = 0 OR (p_before.jobs > 0 AND v_since < p_now) IS NOT TRUE THEN
+  IF (p_oldest IS NOT NULL AND p_before.jobs > 0 AND v_since <= p_now - interval '1 second') IS NOT TRUE THEN
     RETURN NULL;
   END IF;
   SELECT count(*) / extract(epoch FROM p_now - v_since)::double precision INTO v_rate
