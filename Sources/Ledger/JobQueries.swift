@@ -14,6 +14,11 @@ public struct JobQueries: Sendable {
     RETURNING id
     """
 
+  private static let first: Statement = """
+    SELECT id, reward_id = $2::text::uuid AND count = $3 AND prefix IS NOT DISTINCT FROM $4 AS is_same
+    FROM codemint.my_jobs WHERE dedupe_key = $1
+    """
+
   private static let check: Statement = """
     SELECT verdict, about, finding
     FROM codemint.check_job($1::text::uuid, $2, $3, $4, $5, $6::text::timestamptz, $7::text::jsonb)
@@ -73,10 +78,11 @@ public struct JobQueries: Sendable {
     self.pool = pool
   }
 
-  /// Inserts a job, as any producer may with an INSERT of its own.
-  /// - Returns: The job's number.
+  /// Inserts a job, as any producer may with an INSERT of its own. If the same job was inserted before under its key,
+  /// nothing happens: a program that does not know whether it was may ask again.
+  /// - Returns: The job's number, and whether it was inserted now.
   /// - Throws: `LedgerError` with the constraint's sentence if the database refuses the row.
-  public func enqueue(_ job: JobRequest) async throws -> Int64 {
+  public func enqueue(_ job: JobRequest) async throws -> (job: Int64, isNew: Bool) {
     do throws(PostgresError) {
       let rows = try await pool.query(
         Self.enqueue,
@@ -85,23 +91,31 @@ public struct JobQueries: Sendable {
           .text(job.runAt), .text(job.dedupeKey), .text(job.metadata),
         ]
       )
-      return try rows.one().int64("id")
+      return (try rows.one().int64("id"), true)
     } catch {
-      let refusal = Self.refusal(error)
-      guard error.sqlState == "23505", let number = try? await number(of: job.dedupeKey) else {
-        throw refusal
+      guard error.sqlState == "23505", let first = try? await first(like: job) else {
+        throw Self.refusal(error)
       }
-      throw LedgerError(.job, "\(refusal), as job \(number)")
+      guard first.isSame else {
+        throw LedgerError(
+          .job,
+          "another job was inserted before with this dedupe_key: job \(first.job)"
+        )
+      }
+      return (first.job, false)
     }
   }
 
-  /// The number of the job of this login that has this key.
-  private func number(of key: String?) async throws(PostgresError) -> Int64? {
-    guard let key else { return nil }
-    return try await pool.read(
-      "SELECT id FROM codemint.my_jobs WHERE dedupe_key = $1",
-      [.text(key)]
-    ).first?.int64("id")
+  /// The job of this login that has the key of another one, and whether both ask for the same codes.
+  private func first(like job: JobRequest) async throws(PostgresError) -> (
+    job: Int64, isSame: Bool
+  )? {
+    let rows = try await pool.read(
+      Self.first,
+      [.text(job.dedupeKey), .text(job.reward), .int4(job.count), .text(job.prefix)]
+    )
+    guard let row = rows.first else { return nil }
+    return (try row.int64("id"), try row.bool("is_same"))
   }
 
   /// What the database says of a job that it refuses, with the name of what is wrong.

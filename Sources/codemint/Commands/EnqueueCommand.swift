@@ -30,7 +30,10 @@ struct EnqueueCommand: AsyncParsableCommand {
   @Option(help: "The earliest time to begin, for example \"2026-12-24 08:00+01\" or tomorrow.")
   var runAt: String?
 
-  @Option(help: "A key of your own; the job is refused if a job with this key was ever inserted.")
+  @Option(
+    help:
+      "A key of your own: the same job is inserted once, however often you ask; another job with it is refused."
+  )
   var dedupeKey: String?
 
   @Option(help: "A JSON object of your own; it is kept with the job.")
@@ -67,8 +70,8 @@ struct EnqueueCommand: AsyncParsableCommand {
     )
     try await JobSession.run(settings) { queries in
       if check { return try tell(try await queries.check(request)) }
-      let job = try await queries.enqueue(request)
-      try tell(job)
+      let (job, isNew) = try await queries.enqueue(request)
+      try tell(job, isNew: isNew)
       if wait { try await waitForEnd(of: job, queries) }
     }
   }
@@ -93,14 +96,34 @@ struct EnqueueCommand: AsyncParsableCommand {
     if !isTaken { throw ExitCode(ExitStatus.data.rawValue) }
   }
 
+  /// The job, with `--json`.
+  private struct Inserted: Encodable {
+    let job: Int64
+    let isNew: Bool
+
+    enum CodingKeys: String, CodingKey {
+      case job
+      case isNew = "is_new"
+    }
+  }
+
   /// Prints the job's number. If that fails, the complaint has it: whoever does not know that there is a
   /// job would insert it again.
-  private func tell(_ job: Int64) throws {
+  private func tell(_ job: Int64, isNew: Bool) throws {
     let output = FileDescriptor.standardOutput
     do {
-      if json { try output.json(["job": job]) } else { try output.line("\(job)") }
+      if json {
+        try output.json(Inserted(job: job, isNew: isNew))
+      } else {
+        try output.line("\(job)")
+      }
     } catch OutputError.failed(let reason) {
       throw CommandError(.ioError, "\(reason); the job was inserted, and its number is \(job)")
+    }
+    if !isNew {
+      try? FileDescriptor.standardError.line(
+        "job \(job) was inserted before with this key; nothing was inserted now"
+      )
     }
   }
 

@@ -91,7 +91,7 @@ struct SpendingProbe {
       )
     }
     for request in Self.requests(reward, codes: codes) {
-      let job = try await queries.enqueue(request)
+      let job = try await queries.enqueue(request).job
       jobs.append(job)
       Complaint.say("codemint: inserted job \(job); it goes on if the probe ends early")
       try await follow(job)

@@ -141,23 +141,27 @@ struct InsertTests {
     }
   }
 
-  @Test("a dedupe_key is taken once for ever")
+  @Test(
+    "a dedupe_key is taken once for ever: the same job is found again, and another one is refused"
+  )
   func dedupe() async throws {
     try await RealLedger.lend { ledger in
       let queries = JobQueries(pool: ledger.pool)
-      let request = JobRequest(
+      var request = JobRequest(
         reward: Scene.reward.description,
         count: 5,
         dedupeKey: "order-17"
       )
-      _ = try await queries.enqueue(request)
+      #expect(try await queries.enqueue(request) == (1, true))
+      #expect(try await queries.enqueue(request) == (1, false))
+      request.count = 50
       do {
         _ = try await queries.enqueue(request)
         Issue.record("inserted twice")
       } catch let error as LedgerError {
         #expect(error.code == .job)
         #expect(
-          error.description == "dedupe_key must be unique: this job was inserted before, as job 1"
+          error.description == "another job was inserted before with this dedupe_key: job 1"
         )
       }
     }

@@ -19,10 +19,10 @@ struct JobQueryTests {
         dedupeKey: "k",
         metadata: #"{"order": 17}"#
       )
-      let first = try await queries.enqueue(full)
+      let first = try await queries.enqueue(full).job
       let second = try await queries.enqueue(
         JobRequest(reward: Scene.otherReward.description, count: 1)
-      )
+      ).job
       let jobs = try await queries.status(of: [second, first])
       #expect(jobs.map(\.id) == [first, second])
       #expect(jobs[0].reward == Scene.reward.description && jobs[0].priority == 2)

@@ -39,7 +39,7 @@ struct RealLedger: Sendable {
   /// Inserts a job.
   func insert(_ count: Int, of reward: RewardID) async throws -> JobID {
     let request = JobRequest(reward: reward.description, count: Int32(count))
-    return JobID(try await JobQueries(pool: pool).enqueue(request))
+    return JobID(try await JobQueries(pool: pool).enqueue(request).job)
   }
 
   /// Announces a worker with limits that do not matter.

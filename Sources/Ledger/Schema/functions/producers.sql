@@ -96,7 +96,7 @@ BEGIN
     WHEN 'listing' THEN 'its reward is listed first'
     WHEN 'refused' THEN 'the API has refused its reward, or failed for it, and is asked again later'
     WHEN 'pause' THEN 'the API has asked for a pause, or has just failed'
-    WHEN 'reward' THEN 'as many calls are out for its reward as may be'
+    WHEN 'reward' THEN 'it runs: as many calls are out for its reward as may be at a time'
     WHEN 'slots' THEN 'as many calls are out as may be'
     WHEN 'pace' THEN 'its next call is due in a moment'
     WHEN 'sync' THEN 'other systems have yet to take its codes'

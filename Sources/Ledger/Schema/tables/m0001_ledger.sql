@@ -345,7 +345,8 @@ COMMENT ON COLUMN codemint.codes.call_id IS
   '(retention.calls_days).';
 COMMENT ON COLUMN codemint.codes.reward_id IS 'The reward that the code belongs to.';
 COMMENT ON COLUMN codemint.codes.code IS
-  'What a customer types in. A code is worth money: only codemint_reader and the daemon may see it.';
+  'What a customer types in. A code is worth money: only codemint_reader, the producer of its job and the daemon may '
+  'see it.';
 COMMENT ON COLUMN codemint.codes.status IS
   'The API''s status: available, reserved, redeemed, expired, revoked, or a new word of the API.';
 COMMENT ON COLUMN codemint.codes.sync_status IS
