@@ -26,6 +26,7 @@ final class DocumentsWatch: Service {
 
   static let metric = "codemint_api_differences_total"
   private static let interval: Duration = .seconds(600)
+  private static let retry: Duration = .seconds(5)
   /// Names of unknown fields are the API's own, so their number has no other bound.
   private static let mostDifferences = 1000
 
@@ -100,7 +101,7 @@ final class DocumentsWatch: Service {
     do throws(PostgresError) {
       try await facts.record(standIn: api)
     } catch {
-      isKnownStandIn.store(false, ordering: .relaxed)
+      await handAgain(.standIn)
     }
   }
 
@@ -111,8 +112,13 @@ final class DocumentsWatch: Service {
         difference.description
       )
     } catch {
-      // The worker says what is wrong with the database. The next answer shows the difference again.
-      seen.withLock { $0[difference] = nil }
+      await handAgain(.difference(difference))
     }
+  }
+
+  /// The database did not take it; the worker says what is wrong with it. No other answer may show it again.
+  private func handAgain(_ notice: Notice) async {
+    try? await Task.sleep(for: Self.retry)
+    hand(notice)
   }
 }

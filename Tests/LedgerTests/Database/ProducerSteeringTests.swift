@@ -54,6 +54,23 @@ struct ProducerSteeringTests {
     }
   }
 
+  @Test("a producer sees which of its jobs need an operator")
+  func needsOperator() async throws {
+    try await Logins.lend { logins in
+      let shop = try await logins.login(.producer)
+      let job = try await shop.query(Self.insert).one().int64("id")
+      func needs() async throws -> Bool {
+        try await shop.query("SELECT needs_operator FROM codemint.my_waits").one().bool(0)
+      }
+      #expect(try await needs(), "no daemon is at work")
+      _ = try await Self.steer("pause_job", job, shop)
+      #expect(try await !needs(), "the producer has paused it")
+      _ = try await Self.steer("resume_job", job, shop)
+      _ = try await Self.steer("pause_job", job, logins.owner)
+      #expect(try await needs(), "an operator has paused it")
+    }
+  }
+
   @Test("with SET ROLE a login steers the jobs of that role, and not its own")
   func roles() async throws {
     try await Logins.lend { logins in

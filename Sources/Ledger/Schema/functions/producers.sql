@@ -105,9 +105,23 @@ BEGIN
 END
 $$;
 
+-- Whether a job that waits for this goes on only when an operator has done something.
+CREATE OR REPLACE FUNCTION codemint.needs_operator(p_reason text, p_until timestamptz, p_job codemint.jobs)
+RETURNS boolean
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+  SELECT CASE p_reason
+    WHEN 'paused' THEN codemint.is_paused_by_operator(p_job)
+    WHEN 'sync' THEN p_until IS NULL
+    ELSE p_reason IN ('decision', 'held', 'approval', 'api', 'suspended', 'locked', 'unclaimable', 'unsettled',
+                      'unknown', 'daemon', 'blocked') END
+$$;
+
 -- The waits of the caller's own jobs.
 CREATE OR REPLACE FUNCTION codemint.own_waits(
-  OUT job_id bigint, OUT state text, OUT reason text, OUT why text, OUT until timestamptz, OUT since timestamptz
+  OUT job_id bigint, OUT state text, OUT reason text, OUT why text, OUT until timestamptz, OUT since timestamptz,
+  OUT needs_operator boolean
 ) RETURNS SETOF record
 LANGUAGE plpgsql VOLATILE
 SECURITY DEFINER
@@ -120,7 +134,7 @@ DECLARE
 BEGIN
   RETURN QUERY
   SELECT w.job_id, w.state, w.reason, codemint.tell_producer(w.reason, w.why, j), w.until,
-         CASE WHEN w.reason <> 'locked' THEN w.since END
+         CASE WHEN w.reason <> 'locked' THEN w.since END, codemint.needs_operator(w.reason, w.until, j)
   FROM codemint.waits w JOIN codemint.jobs j ON j.id = w.job_id
   WHERE w.job_id = ANY (v_own)
   ORDER BY w.job_id DESC;
