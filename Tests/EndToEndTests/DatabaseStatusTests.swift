@@ -21,7 +21,7 @@ struct DatabaseStatusTests {
     }
   }
 
-  @Test("a wrong password is 77, a database that does not exist 78, an unreachable server 75")
+  @Test("a wrong password is 77, a missing database 78, an unreachable server 75")
   func logins() async throws {
     try await Stage.play { stage in
       let url = stage.database.passwordURL
@@ -38,6 +38,15 @@ struct DatabaseStatusTests {
         #expect(try await process.end() == .status(status), "\(words)")
         #expect(process.errors.count(words) == 1)
       }
+      // Where no setting names a database, that is said.
+      let nameless = try stage.codemint(
+        ["status"],
+        ["CODEMINT_DATABASE_URL": nil, "PGHOST": "/nonexistent"]
+      )
+      #expect(try await nameless.end() == .status(75))
+      #expect(
+        nameless.errors.count("no setting names the database: set CODEMINT_DATABASE_URL") == 1
+      )
     }
   }
 
@@ -57,7 +66,9 @@ struct DatabaseStatusTests {
         (["enqueue", "\(lacking)", "5", "--json"], [:], 64, "must be a UUID", nil),
         (["why", "99", "--json"], [:], 65, "99", nil),
         (["enqueue", Reward.first, "0", "--json"], [:], 65, "count must be from 1", nil),
-        (["status", "--json"], ["CODEMINT_LIMITS_BURST": "5x"], 78, "CODEMINT_LIMITS_BURST", nil),
+        (
+          ["status", "--json"], ["CODEMINT_DATABASE_URL": "postgresql://["], 78, "database.url", nil
+        ),
       ] as [([String], [String: String], Int, String, String?)] {
         let process = try stage.codemint(arguments, environment)
         #expect(try await process.end() == .status(Int32(status)), "\(arguments)")

@@ -76,12 +76,25 @@ enum JobSession {
       return value
     } catch {
       await pool.close()
-      throw explained(error)
+      throw explained(error, settings)
     }
   }
 
-  /// The error, or if there is no schema one that says to migrate, or if the login lacks a role one that says so.
-  static func explained(_ error: any Error) -> any Error {
+  /// The error, or if there is no schema one that says to migrate, or if the login lacks a role or nothing names the
+  /// database one that says so.
+  static func explained(_ error: any Error, _ settings: Settings) -> any Error {
+    if let error = error as? PostgresError, error.code == .connectFailed,
+      settings.database.url == nil
+    {
+      return CommandError(
+        Failure.status(of: error),
+        error.words,
+        remedy: """
+          no setting names the database: set \(Setting.databaseURL.environmentName), or \(Setting.databaseURL.rawValue) in \
+          the settings file
+          """
+      )
+    }
     switch (error as? PostgresError)?.sqlState {
     case "42P01", "3F000":
       return CommandError(.config, SchemaState.behind(missing: Schema.current.migrations).remedy)

@@ -46,7 +46,8 @@ struct ExportCommand: AsyncParsableCommand {
   @OptionGroup var options: SettingsOptions
 
   func run() async throws {
-    var connection = try options.loadDatabase().connectionSettings()
+    let settings = try options.loadDatabase()
+    var connection = try settings.connectionSettings()
     // The reader of the output may pause for any time.
     connection.idleInTransactionTimeout = nil
     let pool = Pool(connection, limit: 1)
@@ -55,7 +56,7 @@ struct ExportCommand: AsyncParsableCommand {
       await pool.close()
     } catch {
       await pool.close()
-      throw JobSession.explained(error)
+      throw JobSession.explained(error, settings)
     }
   }
 

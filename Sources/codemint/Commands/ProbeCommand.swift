@@ -102,7 +102,7 @@ struct ProbeCommand: AsyncParsableCommand {
       return pool
     } catch {
       await pool.close()
-      let reason = JobSession.explained(error)
+      let reason = JobSession.explained(error, settings)
       guard codes == 0 else { throw reason }
       Complaint.say(
         "codemint: nothing is recorded, and the rate of the settings is kept, because the ledger does not "
