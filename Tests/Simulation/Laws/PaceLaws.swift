@@ -27,7 +27,8 @@ extension Stage {
   /// A quarter of an hour and what pauses add to it, and forty times as long as a listing takes where
   /// pages are small and requests few.
   private func longestDoubt(of reward: RewardID) -> Duration {
-    let pages = (api?.codes[reward]?.count ?? 0) / nature.pageSize
+    let lists = api?.codes.filter { $0.key == reward || nature.unfiltered.contains(reward) } ?? [:]
+    let pages = lists.values.reduce(0) { $0 + $1.count } / nature.pageSize
     return .seconds(45 * 60) + .seconds(40 * pages * 4)
   }
 
