@@ -158,6 +158,7 @@ struct SilenceTests {
         try await ledger.bystander.script(
           """
           UPDATE codemint.codes SET sync_status = 'none';
+          UPDATE codemint.tracked_rewards SET next_pass_at = NULL;
           ALTER TABLE codemint.jobs ENABLE TRIGGER USER;
           """
         )
