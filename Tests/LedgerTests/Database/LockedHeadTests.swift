@@ -5,6 +5,30 @@ import Testing
 
 @Suite("a job at the head of the queue that somebody has locked")
 struct LockedHeadTests {
+  @Test(
+    "of a locked reward a hundred new jobs and more keep no other reward waiting",
+    arguments: [1, 3]
+  )
+  func manyNewJobs(_ inFlight: Int) async throws {
+    try await RealLedger.lend { ledger in
+      try await ledger.announce(Scene.fast)
+      // A job of it was claimed, so that it has a row.
+      _ = try await ledger.insert(500 * inFlight, of: Samples.reward(1))
+      for _ in 1...inFlight { _ = try await ledger.claim() }
+      try await ledger.bystander.script(
+        "BEGIN; SELECT FROM codemint.rewards WHERE reward_id = '\(Samples.reward(1))' FOR UPDATE"
+      )
+      for _ in 1...110 { _ = try await ledger.insert(10, of: Samples.reward(1)) }
+      for reward in 2...6 { _ = try await ledger.insert(10, of: Samples.reward(reward)) }
+      var claimed: Set<RewardID> = []
+      for _ in 1...7 {
+        if case .call(let call) = try await ledger.claim() { claimed.insert(call.call.reward) }
+      }
+      #expect(claimed == Set((2...6).map(Samples.reward)))
+      try await ledger.bystander.script("ROLLBACK")
+    }
+  }
+
   @Test("its reward has the place of its next job, and no turn more than other rewards")
   func lockedHead() async throws {
     try await RealLedger.lend { ledger in

@@ -22,7 +22,7 @@ struct UnclaimableTests {
         CREATE FUNCTION public.refuse() RETURNS trigger LANGUAGE plpgsql AS $$
         BEGIN
           IF NEW.id = 1 AND NEW.state = 'running' THEN RAISE EXCEPTION 'not this one'; END IF;
-          IF NEW.id = 2 THEN RAISE EXCEPTION 'not at all'; END IF;
+          IF NEW.id = 2 THEN RAISE EXCEPTION 'not at all' USING ERRCODE = 'undefined_table'; END IF;
           IF NEW.id = 3 AND NEW.state = 'running' THEN
             RAISE EXCEPTION 'the shop is closed' USING ERRCODE = 'SH001';
           END IF;

@@ -219,10 +219,10 @@ BEGIN
   RETURN codemint.show_claim(v_call, v_next, p_job.state = 'queued');
 EXCEPTION
   WHEN OTHERS THEN
-    IF codemint.concerns_all(SQLSTATE) THEN
+    GET STACKED DIAGNOSTICS v_context = PG_EXCEPTION_CONTEXT;
+    IF codemint.concerns_all(SQLSTATE, v_context) THEN
       RAISE;
     END IF;
-    GET STACKED DIAGNOSTICS v_context = PG_EXCEPTION_CONTEXT;
     PERFORM codemint.put_off(p_job, SQLSTATE, codemint.describe_refusal(SQLERRM, v_context));
     v_claim.outcome := 'nothing';
     -- All jobs may be refused, and there may be many.
@@ -244,13 +244,15 @@ $$;
 -- Whether an error says something of the server, the transaction or codemint's own schema (a sequence that
 -- has no number left, 2200H, meets all jobs, and so does an account that cannot be written, 27CM1). Whatever
 -- else is raised, by data, a constraint or somebody's trigger, may concern one job, and stops that job alone. Not
--- so a unique_violation: the same claim, repeated on another connection, may have inserted the call.
-CREATE OR REPLACE FUNCTION codemint.concerns_all(p_state text) RETURNS boolean
+-- so a unique_violation: the same claim, repeated on another connection, may have inserted the call. What a privilege
+-- or a name is wrong in (class 42) is codemint's, unless it is in a trigger of somebody's own, by the CONTEXT.
+CREATE OR REPLACE FUNCTION codemint.concerns_all(p_state text, p_context text) RETURNS boolean
 LANGUAGE sql IMMUTABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
   SELECT p_state IN ('23505', '2200H', '27CM1')
-         OR left(p_state, 2) IN ('08', '25', '26', '40', '42', '53', '54', '55', '57', '58', 'CM', 'F0', 'XX')
+         OR left(p_state, 2) IN ('08', '25', '26', '40', '53', '54', '55', '57', '58', 'CM', 'F0', 'XX')
+         OR left(p_state, 2) = '42' AND codemint.foreign_function(p_context) IS NULL
 $$;
 
 -- Refuses a prefix that is not UTF-8. Only a database with the encoding SQL_ASCII can hold one.
@@ -275,7 +277,8 @@ LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-  v_now timestamptz := clock_timestamp();
+  v_now     timestamptz := clock_timestamp();
+  v_context text;
 BEGIN
   IF p_sqlstate = '22021' THEN
     PERFORM codemint.save_job(
@@ -296,7 +299,8 @@ BEGIN
   PERFORM codemint.check_now();
 EXCEPTION
   WHEN OTHERS THEN
-    IF codemint.concerns_all(SQLSTATE) THEN
+    GET STACKED DIAGNOSTICS v_context = PG_EXCEPTION_CONTEXT;
+    IF codemint.concerns_all(SQLSTATE, v_context) THEN
       RAISE;
     END IF;
     UPDATE codemint.rewards r
@@ -536,10 +540,10 @@ EXCEPTION
   WHEN lock_not_available THEN
     RETURN false;
   WHEN OTHERS THEN
-    IF codemint.concerns_all(SQLSTATE) THEN
+    GET STACKED DIAGNOSTICS v_context = PG_EXCEPTION_CONTEXT;
+    IF codemint.concerns_all(SQLSTATE, v_context) THEN
       RAISE;
     END IF;
-    GET STACKED DIAGNOSTICS v_context = PG_EXCEPTION_CONTEXT;
     SELECT * INTO v_job FROM codemint.jobs j
     WHERE j.reward_id = p_reward AND j.queue_position IS NOT NULL
     ORDER BY j.priority, j.queue_position, j.id

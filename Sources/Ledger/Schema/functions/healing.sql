@@ -271,7 +271,8 @@ LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-  v_job codemint.jobs;
+  v_job     codemint.jobs;
+  v_context text;
 BEGIN
   IF NOT codemint.is_sync_final(p_job, p_reward) OR EXISTS (
        SELECT FROM codemint.tracked_rewards t
@@ -288,7 +289,8 @@ BEGIN
   RETURN true;
 EXCEPTION
   WHEN OTHERS THEN
-    IF codemint.concerns_all(SQLSTATE) THEN
+    GET STACKED DIAGNOSTICS v_context = PG_EXCEPTION_CONTEXT;
+    IF codemint.concerns_all(SQLSTATE, v_context) THEN
       RAISE;
     END IF;
     RETURN false;
@@ -373,6 +375,8 @@ CREATE OR REPLACE FUNCTION codemint.save_healed(p_job codemint.jobs) RETURNS boo
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
 AS $$
+DECLARE
+  v_context text;
 BEGIN
   p_job := codemint.place_job(codemint.conclude_job(p_job, NULL, NULL), interval '0');
   PERFORM codemint.save_job(p_job, false);
@@ -381,7 +385,8 @@ BEGIN
   RETURN true;
 EXCEPTION
   WHEN OTHERS THEN
-    IF codemint.concerns_all(SQLSTATE) THEN
+    GET STACKED DIAGNOSTICS v_context = PG_EXCEPTION_CONTEXT;
+    IF codemint.concerns_all(SQLSTATE, v_context) THEN
       RAISE;
     END IF;
     RETURN false;
@@ -562,8 +567,9 @@ LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-  v_mended text[] := '{}';
-  v_job    codemint.jobs;
+  v_mended  text[] := '{}';
+  v_job     codemint.jobs;
+  v_context text;
 BEGIN
   FOR v_job IN
     SELECT * FROM codemint.jobs o
@@ -580,7 +586,8 @@ BEGIN
       v_mended := v_mended || format('job %s: its pause was too far ahead', v_job.id);
     EXCEPTION
       WHEN OTHERS THEN
-        IF codemint.concerns_all(SQLSTATE) THEN
+        GET STACKED DIAGNOSTICS v_context = PG_EXCEPTION_CONTEXT;
+        IF codemint.concerns_all(SQLSTATE, v_context) THEN
           RAISE;
         END IF;
     END;
@@ -709,13 +716,15 @@ BEGIN
 END
 $$;
 
--- The longest pause that a job takes after so many answers without progress (take_answer).
+-- The longest pause that a job takes after so many answers without progress (take_answer), or while the database
+-- refuses its calls (put_off).
 CREATE OR REPLACE FUNCTION codemint.longest_pause(p_job codemint.jobs) RETURNS interval
 LANGUAGE plpgsql IMMUTABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
-  RETURN interval '1 microsecond' * codemint.backoff_ceiling(
-    '500 milliseconds', '1 minute', greatest(p_job.answers_without_progress, 1));
+  RETURN CASE WHEN p_job.unclaimable_since IS NOT NULL THEN interval '1 minute'
+              ELSE interval '1 microsecond' * codemint.backoff_ceiling(
+                '500 milliseconds', '1 minute', greatest(p_job.answers_without_progress, 1)) END;
 END
 $$;

@@ -92,8 +92,9 @@ LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-  v_job    bigint;
-  v_number integer := 0;
+  v_job     bigint;
+  v_number  integer := 0;
+  v_context text;
 BEGIN
   FOREACH v_job IN ARRAY p_jobs LOOP
     UPDATE codemint.jobs j
@@ -110,7 +111,8 @@ BEGIN
   RETURN v_number;
 EXCEPTION
   WHEN OTHERS THEN
-    IF codemint.concerns_all(SQLSTATE) THEN
+    GET STACKED DIAGNOSTICS v_context = PG_EXCEPTION_CONTEXT;
+    IF codemint.concerns_all(SQLSTATE, v_context) THEN
       RAISE;
     END IF;
     RETURN NULL;
@@ -228,6 +230,7 @@ BEGIN
   IF EXISTS (SELECT FROM codemint.pending_placements) THEN
     SELECT p.* INTO v_pending
     FROM (SELECT * FROM codemint.pending_placements f
+          WHERE f.reward_id <> ALL (p_passed) AND f.reward_id <> ALL (p_headless)
           ORDER BY f.priority, f.position, f.job_id LIMIT 100) p
     -- LIMIT 1 keeps the subquery apart. The planner then looks up the reward of each placement by its
     -- key, in the placements' order. A plain join could read all rewards.
@@ -236,7 +239,6 @@ BEGIN
     WHERE r.closed_at IS NULL AND coalesce(r.in_flight, 0) < v_limit
       AND r.awaits_listing IS NOT TRUE AND coalesce(r.paused_until, '-infinity') <= p_now
       AND coalesce(r.passed_over_until, '-infinity') <= p_now
-      AND p.reward_id <> ALL (p_passed) AND p.reward_id <> ALL (p_headless)
     ORDER BY p.priority, p.position, p.job_id
     LIMIT 1;
     IF NOT FOUND THEN
@@ -357,26 +359,35 @@ END
 $$;
 
 -- Takes the first placements into their rewards' queues. Called if none of them can be served, so
--- that no claim steps over them again. Skips rewards that are locked. Returns whether it placed a
--- job.
+-- that no claim steps over them again. Rewards that are locked are skipped, and all their placements with
+-- them: the first hundred may be of one. Returns whether it placed a job.
 CREATE OR REPLACE FUNCTION codemint.place_pending() RETURNS boolean
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-  v_reward uuid;
-  v_placed boolean := false;
+  v_reward  uuid;
+  v_placed  boolean := false;
+  v_skipped uuid[] := '{}';
+  v_before  integer := -1;
 BEGIN
-  FOR v_reward IN
-    SELECT DISTINCT p.reward_id
-    FROM (SELECT f.reward_id FROM codemint.pending_placements f
-          ORDER BY f.priority, f.position, f.job_id LIMIT 100) p
-    ORDER BY p.reward_id
-  LOOP
-    PERFORM FROM codemint.rewards r WHERE r.reward_id = v_reward FOR NO KEY UPDATE SKIP LOCKED;
-    CONTINUE WHEN NOT FOUND;
-    PERFORM codemint.refresh_queue(v_reward);
-    v_placed := true;
+  WHILE NOT v_placed AND cardinality(v_skipped) > v_before LOOP
+    v_before := cardinality(v_skipped);
+    FOR v_reward IN
+      SELECT DISTINCT p.reward_id
+      FROM (SELECT f.reward_id FROM codemint.pending_placements f
+            WHERE f.reward_id <> ALL (v_skipped)
+            ORDER BY f.priority, f.position, f.job_id LIMIT 100) p
+      ORDER BY p.reward_id
+    LOOP
+      PERFORM FROM codemint.rewards r WHERE r.reward_id = v_reward FOR NO KEY UPDATE SKIP LOCKED;
+      IF FOUND THEN
+        PERFORM codemint.refresh_queue(v_reward);
+        v_placed := true;
+      ELSE
+        v_skipped := v_skipped || v_reward;
+      END IF;
+    END LOOP;
   END LOOP;
   RETURN v_placed;
 END

@@ -118,7 +118,7 @@ LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
-  IF codemint.concerns_all(p_sqlstate) THEN
+  IF codemint.concerns_all(p_sqlstate, p_context) THEN
     RAISE EXCEPTION USING ERRCODE = p_sqlstate, MESSAGE = p_message;
   END IF;
   PERFORM codemint.note_refused_work(p_reward, p_work, p_worker, p_sqlstate, p_message,
