@@ -197,6 +197,27 @@ struct ProducerSteeringTests {
     }
   }
 
+  @Test("a producer locks at most a hundred jobs in one transaction")
+  func manyJobs() async throws {
+    try await Logins.lend { logins in
+      let shop = try await logins.login(.producer)
+      try await shop.script(
+        "INSERT INTO codemint.jobs (reward_id, count) SELECT gen_random_uuid(), 10 FROM generate_series(1, 101)"
+      )
+      let error = await failure { () throws(PostgresError) in
+        try await shop.query("SELECT codemint.cancel_job(id) FROM codemint.my_jobs")
+      }
+      #expect(error?.sqlState == "54000" && error?.message.contains("100 jobs") == true)
+      for _ in 1...2 {
+        _ = try await shop.query(
+          "SELECT codemint.cancel_job(id) FROM codemint.my_jobs WHERE finished_at IS NULL LIMIT 100"
+        )
+      }
+      let left = try await shop.query("SELECT FROM codemint.my_jobs WHERE finished_at IS NULL")
+      #expect(left.isEmpty)
+    }
+  }
+
   /// A job that is asked about, and what the answer says.
   private struct Question {
     let arguments: String

@@ -445,8 +445,11 @@ CREATE OR REPLACE FUNCTION codemint.set_codes_per_day(p_codes integer, p_note te
 LANGUAGE plpgsql
 SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
+SET lock_timeout = '2s'
 AS $$
 BEGIN
+  -- Each row has both numbers: who sets one of them waits for who sets the other.
+  PERFORM FROM codemint.turns t WHERE t.turn = 'guards' FOR NO KEY UPDATE;
   INSERT INTO codemint.guards (codes_per_day, approve_above, note)
   VALUES (p_codes, codemint.approve_above(), nullif(btrim(p_note), ''));
   PERFORM codemint.wake('codemint_control', '');
@@ -462,8 +465,10 @@ CREATE OR REPLACE FUNCTION codemint.set_approve_above(p_codes integer, p_note te
 LANGUAGE plpgsql
 SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
+SET lock_timeout = '2s'
 AS $$
 BEGIN
+  PERFORM FROM codemint.turns t WHERE t.turn = 'guards' FOR NO KEY UPDATE;
   INSERT INTO codemint.guards (codes_per_day, approve_above, note)
   VALUES ((SELECT g.codes_per_day FROM codemint.guards g ORDER BY g.id DESC LIMIT 1), p_codes,
           nullif(btrim(p_note), ''));

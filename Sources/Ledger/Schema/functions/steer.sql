@@ -140,6 +140,23 @@ BEGIN
 END
 $$;
 
+-- Refuses a producer that has steered a hundred jobs in a transaction of its own that it has not committed: as many
+-- jobs are locked, and every claim has to step over them. Actions since then by its other sessions count too.
+CREATE OR REPLACE FUNCTION codemint.bound_steering() RETURNS void
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+  IF NOT codemint.acts_for_all() AND (
+       SELECT count(*) FROM (SELECT a.xmin AS made_in, a.done_by FROM codemint.job_actions a
+                             ORDER BY a.id DESC LIMIT 100) a
+       WHERE a.done_by = session_user AND age(a.made_in) <= age(pg_current_xact_id()::xid)) = 100 THEN
+    RAISE EXCEPTION 'a producer steers at most 100 jobs in one transaction'
+      USING ERRCODE = 'program_limit_exceeded', HINT = 'Commit, and go on with the others.';
+  END IF;
+END
+$$;
+
 -- Keeps an action; the job has been saved. Wakes the workers, because there may be work again and one of them
 -- writes the action to its log. A producer may pause and resume its job without end, so of what it did itself the
 -- latest hundred actions on a job stay. Operators' actions all stay.
@@ -150,6 +167,7 @@ LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
+  PERFORM codemint.bound_steering();
   INSERT INTO codemint.job_actions (job_id, action, note, state_before, state_after, by_producer)
   VALUES (p_job.id, p_action, codemint.tidy_note(p_note), p_before, p_job.state, NOT codemint.acts_for_all());
   DELETE FROM codemint.job_actions a
@@ -387,7 +405,9 @@ BEGIN
   RETURN format('jobs that %s inserts from now on: %s, %s; for all its jobs %s', p_producer,
     coalesce('priority ' || p_best_priority || ' at best', 'any priority'),
     coalesce('at most ' || p_open_jobs || ' open at a time', 'any number'),
-    coalesce('at most ' || p_codes_per_day || ' codes a day', 'any number of codes a day'));
+    coalesce('at most ' || p_codes_per_day || ' codes a day', 'any number of codes a day'))
+    || CASE WHEN EXISTS (SELECT FROM pg_roles r WHERE r.rolname = p_producer AND NOT r.rolcanlogin)
+            THEN '; logins that have this role are limited only while they SET ROLE' ELSE '' END;
 END
 $$;
 COMMENT ON FUNCTION codemint.set_quota(text, integer, integer, text, integer) IS

@@ -783,7 +783,7 @@ COMMENT ON COLUMN codemint.healing.retired_at IS
   'When a daemon last said that it stops; null if none ever did.';
 
 -- What one transaction of the fleet does at a time.
-CREATE TYPE codemint.turn AS ENUM ('claims', 'events', 'facts', 'line');
+CREATE TYPE codemint.turn AS ENUM ('claims', 'events', 'facts', 'line', 'guards');
 
 -- The rows that daemons lock to take turns. Nothing is ever stored in them. Advisory locks would do as well,
 -- but every login can see their keys in pg_locks, take them, and never give them back.
@@ -793,9 +793,11 @@ CREATE TABLE codemint.turns (
 
 INSERT INTO codemint.turns SELECT unnest(enum_range(NULL::codemint.turn));
 
-COMMENT ON TABLE codemint.turns IS 'The rows that daemons lock to take turns. Never written.';
+COMMENT ON TABLE codemint.turns IS
+  'The rows that daemons, and those who set guards, lock to take turns. Never written.';
 COMMENT ON COLUMN codemint.turns.turn IS
-  'What is done by one at a time: claims are made, events are numbered, facts are written, the line is measured.';
+  'What is done by one at a time: claims are made, events are numbered, facts are written, the line is measured, '
+  'guards are set.';
 
 CREATE TABLE codemint.api_clock (
   only_row          boolean     PRIMARY KEY DEFAULT true,
