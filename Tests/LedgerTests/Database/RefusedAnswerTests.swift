@@ -19,7 +19,9 @@ struct RefusedAnswerTests {
       #expect(try await queries.standstill() == nil)
       try await ledger.bystander.script("UPDATE codemint.account SET max_in_flight = in_flight")
       #expect(
-        try await queries.standstill()?.hasPrefix("the database refuses every answer") == true
+        try await queries.standstill()?.hasPrefix(
+          "what the calls that are out have brought cannot be recorded"
+        ) == true
       )
       try await ledger.bystander.script(
         "UPDATE codemint.refused_settlements SET failed_at = now() - interval '3 minutes'"
@@ -35,7 +37,9 @@ struct RefusedAnswerTests {
       for _ in 1...2 { try await Self.refuse(ledger) }
       let queries = OverviewQueries(pool: ledger.pool)
       #expect(
-        try await queries.standstill()?.hasPrefix("the database refuses every answer") == true
+        try await queries.standstill()?.hasPrefix(
+          "what the calls that are out have brought cannot be recorded"
+        ) == true
       )
       try await ledger.bystander.script(
         """

@@ -723,7 +723,7 @@ AS $$
        FROM codemint.account a WHERE a.blocked_at IS NOT NULL),
       'nothing is claimed since ' || date_trunc('second', codemint.stalled_since())
         || ' although jobs are due; the daemons'' logs say more',
-      'the database refuses every answer that has codes since ' || date_trunc('second', codemint.unsettled_since())
+      'what the calls that are out have brought cannot be recorded since ' || date_trunc('second', codemint.unsettled_since())
         || '; codemint status says why',
       codemint.fleet_question()) END
 $$;
