@@ -43,8 +43,9 @@ struct ProbeTests {
     SandboxConfiguration(rewards: .only([Reward.first]))
   }
 
-  /// Codes that somebody made on five days, so that pages show an order and times.
-  private static let old = [3.1, 1.7, 9.3, 4.2, 6.6].map { days in
+  /// Codes that somebody made on five days, so that pages show an order and times, at different seconds of a minute:
+  /// all at the full one would look like times in minutes.
+  private static let old = [3.1001, 1.7002, 9.3004, 4.2003, 6.6005].map { days in
     FaultRule(.reward, .old(count: 4, days: days + 0.0000123))
   }
 

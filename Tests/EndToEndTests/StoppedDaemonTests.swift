@@ -49,7 +49,7 @@ struct StoppedDaemonTests {
       let settings = ["CODEMINT_LEASE_SECONDS": "5"]
       let stopped = try stage.daemon(settings)
       try await stage.database.insert(Job(Reward.first, 500))
-      try await stage.requests(1)
+      try await stage.codesMade(500)
       stopped.send(SIGSTOP)
       let other = try stage.daemon(settings)
       try await other.errors.line("lease ran out, call in doubt")
@@ -71,7 +71,7 @@ struct StoppedDaemonTests {
       let stopped = try stage.daemon(settings)
       try await stage.firstAnswer()
       try await stage.database.insert(Job(Reward.first, 500))
-      try await stage.requests(1, for: Reward.first)
+      try await stage.codesMade(501)
       stopped.send(SIGSTOP)
       _ = try stage.daemon(settings)
       try await stage.database.allEnded()
