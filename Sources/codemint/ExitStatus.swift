@@ -103,6 +103,11 @@ struct Failure {
   /// Ends as a program that does not ignore SIGPIPE does when the reader of its output is gone.
   private static func endQuietly() -> Never {
     signal(SIGPIPE, SIG_DFL)
+    // This may be a thread that blocks it.
+    var signals = sigset_t()
+    sigemptyset(&signals)
+    sigaddset(&signals, SIGPIPE)
+    pthread_sigmask(SIG_UNBLOCK, &signals, nil)
     raise(SIGPIPE)
     Glibc.exit(128 + SIGPIPE)
   }

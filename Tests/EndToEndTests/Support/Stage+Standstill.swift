@@ -2,12 +2,12 @@ import Postgres
 
 /// What other sessions do to the fleet's database.
 extension Stage {
-  /// Lets every claim fail for a reason that codemint has no name for: a trigger of somebody's own.
+  /// Lets every claim fail for a reason that codemint has no name for and that may concern all jobs.
   func refuseClaims() async throws {
     try await database.run(
       """
       CREATE FUNCTION public.refuse() RETURNS trigger LANGUAGE plpgsql
-        AS $$ BEGIN RAISE EXCEPTION 'not today' USING ERRCODE = '42501'; END $$;
+        AS $$ BEGIN RAISE EXCEPTION 'not today' USING ERRCODE = 'F0000'; END $$;
       CREATE TRIGGER refuse BEFORE INSERT ON codemint.calls
         FOR EACH ROW EXECUTE FUNCTION public.refuse();
       """

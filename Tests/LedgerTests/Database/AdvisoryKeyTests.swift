@@ -52,7 +52,7 @@ struct AdvisoryKeyTests {
         "SELECT turn::text FROM codemint.turns ORDER BY turn"
       )
       #expect(
-        try turns.map { try $0.text(0) } == ["claims", "events", "facts", "line"]
+        try turns.map { try $0.text(0) } == ["claims", "events", "facts", "guards", "line"]
       )
       #expect(try await ledger.heartbeat().mended.isEmpty)
     }

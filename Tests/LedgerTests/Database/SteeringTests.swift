@@ -105,6 +105,7 @@ struct SteeringTests {
           FOR n IN 1..70 LOOP
             PERFORM codemint.pause_job(1, 'turn ' || n);
             PERFORM codemint.resume_job(1, 'turn ' || n);
+            COMMIT;
           END LOOP;
           PERFORM codemint.pause_job(1, 'last');
         END $$

@@ -140,8 +140,8 @@ BEGIN
 END
 $$;
 
--- Refuses a producer that has steered a hundred jobs in a transaction of its own that it has not committed: as many
--- jobs are locked, and every claim has to step over them. Actions since then by its other sessions count too.
+-- Refuses a producer that has steered a hundred times in a transaction that it has not committed: as many jobs are
+-- locked, and every claim has to step over them. Actions of its other sessions since then count too.
 CREATE OR REPLACE FUNCTION codemint.bound_steering() RETURNS void
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
@@ -151,7 +151,7 @@ BEGIN
        SELECT count(*) FROM (SELECT a.xmin AS made_in, a.done_by FROM codemint.job_actions a
                              ORDER BY a.id DESC LIMIT 100) a
        WHERE a.done_by = session_user AND age(a.made_in) <= age(pg_current_xact_id()::xid)) = 100 THEN
-    RAISE EXCEPTION 'a producer steers at most 100 jobs in one transaction'
+    RAISE EXCEPTION 'a producer steers at most 100 times in one transaction'
       USING ERRCODE = 'program_limit_exceeded', HINT = 'Commit, and go on with the others.';
   END IF;
 END
