@@ -9,13 +9,13 @@ import Testing
 @Suite("producers and their own jobs")
 struct ProducerSteeringTests {
   private static let reward = "3c90c3cc-0d44-4b50-8888-8dd25736052a"
-  private static let insert: Statement = """
+  static let insert: Statement = """
     INSERT INTO codemint.jobs (reward_id, count) VALUES ('3c90c3cc-0d44-4b50-8888-8dd25736052a', 100)
     RETURNING id
     """
 
   /// What a function of this name answers for a job.
-  private static func steer(_ function: String, _ job: Int64, _ login: Connection)
+  static func steer(_ function: String, _ job: Int64, _ login: Connection)
     async throws -> String
   {
     try await login.query(Statement("SELECT codemint.\(function)(\(job), 'why') AS outcome")).one()
@@ -51,23 +51,6 @@ struct ProducerSteeringTests {
       )
       #expect(try kept.map { try $0.text("action") } == ["pause", "resume", "cancel"])
       #expect(await refusal("retry_job", job, shop).hasPrefix("42501"))
-    }
-  }
-
-  @Test("a producer sees which of its jobs need an operator")
-  func needsOperator() async throws {
-    try await Logins.lend { logins in
-      let shop = try await logins.login(.producer)
-      let job = try await shop.query(Self.insert).one().int64("id")
-      func needs() async throws -> Bool {
-        try await shop.query("SELECT needs_operator FROM codemint.my_waits").one().bool(0)
-      }
-      #expect(try await needs(), "no daemon is at work")
-      _ = try await Self.steer("pause_job", job, shop)
-      #expect(try await !needs(), "the producer has paused it")
-      _ = try await Self.steer("resume_job", job, shop)
-      _ = try await Self.steer("pause_job", job, logins.owner)
-      #expect(try await needs(), "an operator has paused it")
     }
   }
 
@@ -194,27 +177,6 @@ struct ProducerSteeringTests {
       #expect(next.call.job.number == own)
       await shop.close()
       try await ledger.bystander.script("DROP OWNED BY \(name); DROP ROLE \(name)")
-    }
-  }
-
-  @Test("a producer locks at most a hundred jobs in one transaction")
-  func manyJobs() async throws {
-    try await Logins.lend { logins in
-      let shop = try await logins.login(.producer)
-      try await shop.script(
-        "INSERT INTO codemint.jobs (reward_id, count) SELECT gen_random_uuid(), 10 FROM generate_series(1, 101)"
-      )
-      let error = await failure { () throws(PostgresError) in
-        try await shop.query("SELECT codemint.cancel_job(id) FROM codemint.my_jobs")
-      }
-      #expect(error?.sqlState == "54000" && error?.message.contains("100 times") == true)
-      for _ in 1...2 {
-        _ = try await shop.query(
-          "SELECT codemint.cancel_job(id) FROM codemint.my_jobs WHERE finished_at IS NULL LIMIT 100"
-        )
-      }
-      let left = try await shop.query("SELECT FROM codemint.my_jobs WHERE finished_at IS NULL")
-      #expect(left.isEmpty)
     }
   }
 
