@@ -49,7 +49,10 @@ struct UnclaimableTests {
         #expect(words.contains(why))
       }
       let words = try await Self.why(2, ledger)
-      #expect(words == "it cannot be claimed: job 2: not at all (trigger refuse on codemint.jobs)")
+      #expect(
+        words
+          == "calls of the reward cannot be claimed: job 2: not at all (trigger refuse on codemint.jobs)"
+      )
     }
   }
 
@@ -114,7 +117,7 @@ struct UnclaimableTests {
         try await ledger.bystander.script(
           """
           UPDATE codemint.jobs SET next_call_at = clock_timestamp() WHERE next_call_at > clock_timestamp();
-          UPDATE codemint.rewards SET passed_over_until = NULL
+          UPDATE codemint.refused_work SET retry_at = clock_timestamp()
           """
         )
         _ = try await ledger.heartbeat()
@@ -150,6 +153,103 @@ struct UnclaimableTests {
       try await ledger.bystander.script("SELECT codemint.retry_job(1, 'again')")
       let waits = try await ledger.bystander.query("SELECT reason FROM codemint.waits").one()
       #expect(try waits.text(0) != "unclaimable")
+    }
+  }
+
+  /// What keeps the row of one reward from being written, in words or in silence.
+  private static let rewardFaults = [
+    "RAISE EXCEPTION 'not this reward'", "RETURN NULL",
+    "RAISE EXCEPTION 'not this reward' USING ERRCODE = 'undefined_table'",
+  ]
+
+  @Test(
+    "a reward whose row somebody refuses is passed over alone, says who refuses it, and goes on once that is mended",
+    arguments: rewardFaults
+  )
+  func oneReward(fault: String) async throws {
+    try await RealLedger.lend { ledger in
+      try await ledger.announce(Scene.fast)
+      _ = try await ledger.insert(600, of: Samples.reward(1))
+      _ = try await ledger.insert(600, of: Samples.reward(2))
+      try await ledger.bystander.script(
+        """
+        INSERT INTO codemint.rewards (reward_id) VALUES ('\(Samples.reward(1))');
+        CREATE FUNCTION public.refuse() RETURNS trigger LANGUAGE plpgsql AS
+          $$ BEGIN IF NEW.reward_id = '\(Samples.reward(1))' THEN \(fault); END IF; RETURN NEW; END $$;
+        CREATE TRIGGER refuse BEFORE UPDATE ON codemint.rewards
+          FOR EACH ROW EXECUTE FUNCTION public.refuse();
+        """
+      )
+      var claimed: Set<JobID> = []
+      for _ in 0..<6 {
+        if case .call(let call) = try await ledger.claim() { claimed.insert(call.call.job) }
+      }
+      #expect(claimed == [JobID(2)])
+      // Whatever a heartbeat mends, it mends the rest.
+      try await ledger.bystander.script(
+        """
+        ALTER TABLE codemint.rewards DISABLE TRIGGER refuse;
+        UPDATE codemint.rewards SET in_flight = 9;
+        ALTER TABLE codemint.rewards ENABLE TRIGGER refuse;
+        UPDATE codemint.healing SET checked_at = NULL;
+        """
+      )
+      _ = try await ledger.heartbeat()
+      let healed = try await ledger.bystander.query(
+        "SELECT in_flight::bigint FROM codemint.rewards WHERE reward_id = $1",
+        [.uuid(Samples.reward(2).id.bits)]
+      ).one()
+      #expect(try healed.int64(0) < 9)
+      let wait = try await ledger.bystander.query(
+        """
+        SELECT why, what_to_do, since IS NOT NULL FROM codemint.waits
+        WHERE job_id = 1 AND reason = 'unclaimable'
+        """
+      ).one()
+      #expect(try wait.text(0).contains("trigger refuse on codemint.rewards") && wait.bool(2))
+      #expect(try wait.text(1).contains("mend") || wait.text(1).contains("DISABLE TRIGGER"))
+      try await ledger.bystander.script(
+        """
+        DROP FUNCTION public.refuse() CASCADE;
+        UPDATE codemint.refused_work SET retry_at = clock_timestamp();
+        UPDATE codemint.jobs SET next_call_at = clock_timestamp() WHERE next_call_at > clock_timestamp();
+        UPDATE codemint.healing SET checked_at = NULL;
+        """
+      )
+      _ = try await ledger.heartbeat()
+      for _ in 0..<6 {
+        if case .call(let call) = try await ledger.claim() { claimed.insert(call.call.job) }
+      }
+      #expect(claimed == [JobID(1), JobID(2)])
+      let left = try await ledger.bystander.query("SELECT FROM codemint.refused_work")
+      #expect(left.isEmpty)
+    }
+  }
+
+  @Test("a thousand jobs whose rows somebody refuses keep no later job from its place")
+  func manyRefused() async throws {
+    try await RealLedger.lend { ledger in
+      try await ledger.announce(Scene.fast)
+      try await ledger.bystander.script(
+        """
+        INSERT INTO codemint.jobs (reward_id, count, run_at, dedupe_key)
+        SELECT '\(Samples.reward(1))', 10, clock_timestamp() + interval '1 hour', 'refused ' || n
+        FROM generate_series(1, 1000) n;
+        INSERT INTO codemint.jobs (reward_id, count, run_at)
+        VALUES ('\(Samples.reward(2))', 10, clock_timestamp() + interval '1 hour');
+        UPDATE codemint.jobs SET next_call_at = clock_timestamp();
+        CREATE FUNCTION public.refuse() RETURNS trigger LANGUAGE plpgsql AS
+          $$ BEGIN IF NEW.dedupe_key IS NOT NULL THEN RAISE EXCEPTION 'no'; END IF; RETURN NEW; END $$;
+        CREATE TRIGGER refuse BEFORE UPDATE ON codemint.jobs
+          FOR EACH ROW EXECUTE FUNCTION public.refuse();
+        """
+      )
+      _ = try await ledger.heartbeat()
+      guard case .call(let call) = try await ledger.claim() else {
+        Issue.record("nothing is claimed")
+        return
+      }
+      #expect(call.call.reward == Samples.reward(2))
     }
   }
 

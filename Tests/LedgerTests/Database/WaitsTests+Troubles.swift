@@ -4,11 +4,11 @@ extension WaitsTests {
     Trouble(
       reason: "unclaimable",
       setup: """
-        UPDATE codemint.rewards SET passed_over_until = now() + interval '1 min',
-          error_code = 'unclaimable', error_message = 'job 1: no';
+        SELECT codemint.note_refused_work(reward_id, 'claim', NULL, 'P0001', 'no', 'public.f()')
+        FROM codemint.rewards;
         """,
-      why: "it cannot be claimed: job 1: no",
-      help: "mend the row"
+      why: "calls of the reward cannot be claimed: no (public.f())",
+      help: "mend or drop what refuses it"
     ),
     Trouble(
       reason: "unknown",

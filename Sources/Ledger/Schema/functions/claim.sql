@@ -86,11 +86,13 @@ DECLARE
   v_reward    codemint.rewards;
   v_job       codemint.jobs;
   v_account   codemint.account;
+  v_refused   uuid[];
   v_passed    uuid[] := '{}';
   v_headless  uuid[] := '{}';
 BEGIN
   PERFORM FROM codemint.turns t WHERE t.turn = 'claims' FOR NO KEY UPDATE;
   v_now := clock_timestamp();
+  v_refused := codemint.refused_rewards('claim', v_now);
   v_claim.outcome := 'nothing';
   IF NOT codemint.is_at_home() THEN
     -- The worker's next heartbeat finds out where the ledger is, and what has to be done first.
@@ -102,8 +104,8 @@ BEGIN
     RETURN v_claim;
   END IF;
   LOOP
-    v_candidate := codemint.choose_candidate(v_account, v_now, v_passed, v_headless);
-    IF v_candidate.is_crowded AND codemint.place_pending() THEN
+    v_candidate := codemint.choose_candidate(v_account, v_now, v_passed, v_headless, v_refused);
+    IF v_candidate.is_crowded AND codemint.place_pending(v_refused) THEN
       v_claim.wait_us := 0;
       RETURN v_claim;
     END IF;
@@ -134,6 +136,13 @@ END
 $$;
 
 -- Makes a call for the candidate, unless something is in the way; its reward and its job are locked.
+--
+-- A job that cannot be claimed is put off alone, with its reason: somebody's own trigger or constraint refuses
+-- a row. The error would else meet every claim of the fleet, of all rewards, because each begins with this
+-- job. It does not fail: what refuses one row may refuse all, and be mended. Only a job whose prefix cannot be
+-- sent fails. Errors that are not of the row are raised: of privileges, of the server's state, of locks. A trigger
+-- or a constraint that is deferred would raise at COMMIT, where nobody can tell the row any more: check_now has it
+-- raise here.
 CREATE OR REPLACE FUNCTION codemint.take_job(
   p_call uuid, p_worker uuid, p_lengths codemint.call_lengths, p_code text, p_api text,
   p_candidate codemint.candidate, p_reward codemint.rewards, p_job codemint.jobs
@@ -145,6 +154,7 @@ DECLARE
   v_account codemint.account;
   v_claim   codemint.claimed;
   v_most    bigint;
+  v_context text;
 BEGIN
   v_claim.outcome := 'nothing';
   SELECT * INTO v_account FROM codemint.account a FOR NO KEY UPDATE;
@@ -180,19 +190,29 @@ BEGIN
     v_claim.wait_us := 0;
     RETURN v_claim;
   END IF;
-  RETURN codemint.make_call(p_call, p_worker, p_lengths, p_job, v_account, v_now, v_most);
+  v_claim := codemint.make_call(p_call, p_worker, p_lengths, p_job, v_account, v_now, v_most);
+  IF EXISTS (SELECT FROM codemint.refused_work r WHERE r.reward_id = p_job.reward_id AND r.work = 'claim') THEN
+    PERFORM codemint.forget_refused_work(p_job.reward_id, '{claim}');
+  END IF;
+  PERFORM codemint.check_now();
+  RETURN v_claim;
+EXCEPTION
+  WHEN OTHERS THEN
+    GET STACKED DIAGNOSTICS v_context = PG_EXCEPTION_CONTEXT;
+    IF codemint.concerns_all(SQLSTATE, v_context) THEN
+      RAISE;
+    END IF;
+    PERFORM codemint.put_off(p_job, SQLSTATE, codemint.describe_refusal(SQLERRM, v_context));
+    v_claim := NULL;
+    v_claim.outcome := 'nothing';
+    -- All jobs may be refused, and there may be many.
+    v_claim.wait_us := 10000;
+    RETURN v_claim;
 END
 $$;
 
 -- Makes a call for a job in the account's next slot, for at most p_most codes if that is not null. The job,
 -- its reward and the account are locked.
---
--- A job that cannot be claimed is put off alone, with its reason: somebody's own trigger or constraint refuses
--- a row. The error would else meet every claim of the fleet, of all rewards, because each begins with this
--- job. It does not fail: what refuses one row may refuse all, and be mended. Only a job whose prefix cannot be
--- sent fails. Errors that are not of the row are raised: of
--- privileges, of the server's state, of locks. A trigger or a constraint that is deferred would raise at
--- COMMIT, where nobody can tell the row any more: check_now has it raise here.
 CREATE OR REPLACE FUNCTION codemint.make_call(
   p_call uuid, p_worker uuid, p_lengths codemint.call_lengths,
   p_job codemint.jobs, p_account codemint.account, p_now timestamptz, p_most bigint
@@ -200,10 +220,9 @@ CREATE OR REPLACE FUNCTION codemint.make_call(
 LANGUAGE plpgsql
 AS $$
 DECLARE
-  v_claim   codemint.claimed;
-  v_call    codemint.calls;
-  v_next    codemint.slot := codemint.next_slot(p_account, p_now);
-  v_context text;
+  v_claim codemint.claimed;
+  v_call  codemint.calls;
+  v_next  codemint.slot := codemint.next_slot(p_account, p_now);
 BEGIN
   v_claim.outcome := 'nothing';
   v_claim.wait_us := codemint.wait_for_slot(v_next, p_now, p_lengths.lease);
@@ -215,19 +234,7 @@ BEGIN
   END IF;
   v_call := codemint.insert_call(
     p_call, p_worker, p_lengths, p_job, v_next, p_now, p_account.api, p_most);
-  PERFORM codemint.check_now();
   RETURN codemint.show_claim(v_call, v_next, p_job.state = 'queued');
-EXCEPTION
-  WHEN OTHERS THEN
-    GET STACKED DIAGNOSTICS v_context = PG_EXCEPTION_CONTEXT;
-    IF codemint.concerns_all(SQLSTATE, v_context) THEN
-      RAISE;
-    END IF;
-    PERFORM codemint.put_off(p_job, SQLSTATE, codemint.describe_refusal(SQLERRM, v_context));
-    v_claim.outcome := 'nothing';
-    -- All jobs may be refused, and there may be many.
-    v_claim.wait_us := 10000;
-    RETURN v_claim;
 END
 $$;
 
@@ -271,7 +278,7 @@ END
 $$;
 
 -- Puts a job off that no claim can take, ever longer, up to a minute; one whose prefix can never be sent fails. The
--- job and its reward are locked. If not even that can be written, the reward is passed over for a while.
+-- job and its reward are locked. If not even that can be written, claims pass the whole reward over for as long.
 CREATE OR REPLACE FUNCTION codemint.put_off(p_job codemint.jobs, p_sqlstate text, p_why text) RETURNS void
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
@@ -303,10 +310,9 @@ EXCEPTION
     IF codemint.concerns_all(SQLSTATE, v_context) THEN
       RAISE;
     END IF;
-    UPDATE codemint.rewards r
-    SET passed_over_until = clock_timestamp() + interval '10 seconds', error_code = 'unclaimable',
-        error_message = format('job %s: %s', p_job.id, p_why)
-    WHERE r.reward_id = p_job.reward_id;
+    PERFORM codemint.note_refused_work(
+      p_job.reward_id, 'claim', NULL, SQLSTATE, format('job %s: %s', p_job.id, SQLERRM),
+      codemint.foreign_function(v_context));
 END
 $$;
 
@@ -558,7 +564,8 @@ $$;
 -- Lets a reward, which is locked, stand in the queue where its first jobs stand that nobody has locked;
 -- these are locked then. If it kept the place of a job that somebody has locked, it would be first at every
 -- claim, and its other jobs would take the turns of all other rewards. The next change of the queue finds
--- the heads anew. Returns false if there is no such job; the reward is then passed over for a moment.
+-- the heads anew. Returns false if there is no such job; the reward is then passed over for a moment. So it is, for
+-- longer, if somebody's own trigger or constraint refuses its row.
 CREATE OR REPLACE FUNCTION codemint.queue_unlocked(p_reward uuid) RETURNS boolean
 LANGUAGE plpgsql
 SET enable_seqscan = off
@@ -570,6 +577,7 @@ DECLARE
   v_new      record;
   v_next     record;
   v_priority smallint;
+  v_context  text;
 BEGIN
   -- A job may have left the queue for good (TRUNCATE), or may not have been taken into it yet.
   PERFORM codemint.refresh_queue(p_reward);
@@ -597,7 +605,13 @@ BEGIN
       queue_head = CASE WHEN v_next.priority = v_priority THEN v_next.queue_position END,
       queue_job = CASE WHEN v_next.priority = v_priority THEN v_next.id END
   WHERE r.reward_id = p_reward;
+  PERFORM codemint.check_now();
   RETURN true;
+EXCEPTION
+  WHEN OTHERS THEN
+    GET STACKED DIAGNOSTICS v_context = PG_EXCEPTION_CONTEXT;
+    PERFORM codemint.note_caught(p_reward, 'claim', NULL, SQLSTATE, SQLERRM, v_context);
+    RETURN false;
 END
 $$;
 
@@ -618,9 +632,9 @@ BEGIN
       CROSS JOIN LATERAL pg_stat_get_activity(l.pid) a
       WHERE r.reward_id = ANY (p_passed)), 50000);
   END IF;
-  RETURN (
-    SELECT codemint.microseconds(p_now, min(r.passed_over_until))
-    FROM codemint.rewards r WHERE r.passed_over_until > p_now);
+  RETURN codemint.microseconds(p_now, least(
+    (SELECT min(r.passed_over_until) FROM codemint.rewards r WHERE r.passed_over_until > p_now),
+    (SELECT min(r.retry_at) FROM codemint.refused_work r WHERE r.work = 'claim' AND r.retry_at > p_now)));
 END
 $$;
 

@@ -100,8 +100,9 @@ LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-  v_mended text[] := '{}';
-  v_reward codemint.rewards;
+  v_mended  text[] := '{}';
+  v_reward  codemint.rewards;
+  v_context text;
 BEGIN
   FOR v_reward IN
     SELECT r.* FROM codemint.rewards r
@@ -112,12 +113,18 @@ BEGIN
     LIMIT 1000
     FOR NO KEY UPDATE SKIP LOCKED
   LOOP
-    PERFORM codemint.watch_reward(
-      v_reward.reward_id, NULL, 'restore',
-      coalesce((SELECT i.last_alive_at - codemint.other_clock() FROM codemint.cluster_identity i),
-               v_reward.created_at));
-    v_mended := v_mended || format('reward %s awaited a listing that nobody planned',
-                                   v_reward.reward_id);
+    BEGIN
+      PERFORM codemint.watch_reward(
+        v_reward.reward_id, NULL, 'restore',
+        coalesce((SELECT i.last_alive_at - codemint.other_clock() FROM codemint.cluster_identity i),
+                 v_reward.created_at));
+      PERFORM codemint.check_now();
+      v_mended := v_mended || format('reward %s awaited a listing that nobody planned', v_reward.reward_id);
+    EXCEPTION
+      WHEN OTHERS THEN
+        GET STACKED DIAGNOSTICS v_context = PG_EXCEPTION_CONTEXT;
+        PERFORM codemint.note_caught(v_reward.reward_id, 'watch', NULL, SQLSTATE, SQLERRM, v_context);
+    END;
   END LOOP;
   RETURN v_mended;
 END
@@ -133,6 +140,7 @@ DECLARE
   v_wrong   uuid;
   v_counted integer;
   v_true    integer;
+  v_context text;
 BEGIN
   FOR v_wrong IN
     SELECT r.reward_id
@@ -149,9 +157,15 @@ BEGIN
     SELECT count(*) INTO v_true FROM codemint.calls c
     WHERE c.reward_id = v_wrong AND c.state = 'sending';
     CONTINUE WHEN v_counted = v_true;
-    UPDATE codemint.rewards r SET in_flight = v_true WHERE r.reward_id = v_wrong;
-    v_mended := v_mended || format('reward %s: %s calls in flight, not %s', v_wrong, v_true,
-                                   v_counted);
+    BEGIN
+      UPDATE codemint.rewards r SET in_flight = v_true WHERE r.reward_id = v_wrong;
+      PERFORM codemint.check_now();
+      v_mended := v_mended || format('reward %s: %s calls in flight, not %s', v_wrong, v_true, v_counted);
+    EXCEPTION
+      WHEN OTHERS THEN
+        GET STACKED DIAGNOSTICS v_context = PG_EXCEPTION_CONTEXT;
+        PERFORM codemint.note_caught(v_wrong, 'claim', NULL, SQLSTATE, SQLERRM, v_context);
+    END;
   END LOOP;
   PERFORM FROM codemint.account a
   WHERE a.in_flight <> (SELECT count(*) FROM codemint.calls c WHERE c.state = 'sending');
@@ -454,7 +468,7 @@ BEGIN
   LOOP
     v_reward := codemint.try_reward(v_wrong);
     CONTINUE WHEN v_reward.reward_id IS NULL;
-    PERFORM codemint.refresh_queue(v_wrong);
+    CONTINUE WHEN NOT codemint.try_refresh_queue(v_wrong);
     PERFORM FROM codemint.rewards r
     WHERE r.reward_id = v_wrong AND (r.queue_priority, r.new_job, r.queue_head)
           IS DISTINCT FROM (v_reward.queue_priority, v_reward.new_job, v_reward.queue_head);
@@ -505,25 +519,7 @@ DECLARE
   c_life   constant interval := interval '3 hours';
   v_mended text[];
 BEGIN
-  v_mended := codemint.cut_account(p_now + c_slack, p_now);
-  WITH cut AS (
-    UPDATE codemint.rewards r
-    SET paused_until = codemint.cut_moment(r.paused_until, p_now + codemint.true_length(r.paused_for)),
-        reconcile_at = codemint.cut_moment(r.reconcile_at, p_now + codemint.true_length(r.reconcile_for)),
-        reconciler_until = codemint.cut_moment(r.reconciler_until, p_now + codemint.true_length(r.reconciler_for)),
-        passed_over_until = NULL
-    WHERE r.reward_id = ANY (ARRAY(
-      SELECT o.reward_id FROM codemint.rewards o
-      WHERE o.paused_until > p_now + c_slack + codemint.true_length(o.paused_for)
-         OR o.reconcile_at > p_now + c_slack + codemint.true_length(o.reconcile_for)
-         OR o.reconciler_until > p_now + c_slack + codemint.true_length(o.reconciler_for)
-         OR o.passed_over_until > p_now + c_slack + interval '10 seconds'
-      LIMIT 1000
-      FOR NO KEY UPDATE SKIP LOCKED))
-    RETURNING r.reward_id
-  )
-  SELECT v_mended || array_agg(format('reward %s: its pause or lease was too far ahead', c.reward_id))
-    INTO v_mended FROM cut c;
+  v_mended := codemint.cut_account(p_now + c_slack, p_now) || codemint.cut_rewards(p_now + c_slack, p_now);
   WITH cut AS (
     UPDATE codemint.calls c
     SET lease_expires_at = codemint.cut_moment(
@@ -558,6 +554,44 @@ BEGIN
   SELECT v_mended || array_agg(format('worker %s: its sign of life was in the future', c.id))
     INTO v_mended FROM cut c;
   RETURN coalesce(array_remove(v_mended, NULL), '{}') || codemint.cut_jobs(p_now + c_slack, p_now);
+END
+$$;
+
+-- Cuts the pauses and leases of rewards. p_most is now and the slack.
+CREATE OR REPLACE FUNCTION codemint.cut_rewards(p_most timestamptz, p_now timestamptz) RETURNS text[]
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+  v_mended  text[] := '{}';
+  v_reward  uuid;
+  v_context text;
+BEGIN
+  FOR v_reward IN
+    SELECT o.reward_id FROM codemint.rewards o
+    WHERE o.paused_until > p_most + codemint.true_length(o.paused_for)
+       OR o.reconcile_at > p_most + codemint.true_length(o.reconcile_for)
+       OR o.reconciler_until > p_most + codemint.true_length(o.reconciler_for)
+       OR o.passed_over_until > p_most
+    LIMIT 1000
+    FOR NO KEY UPDATE SKIP LOCKED
+  LOOP
+    BEGIN
+      UPDATE codemint.rewards r
+      SET paused_until = codemint.cut_moment(r.paused_until, p_now + codemint.true_length(r.paused_for)),
+          reconcile_at = codemint.cut_moment(r.reconcile_at, p_now + codemint.true_length(r.reconcile_for)),
+          reconciler_until = codemint.cut_moment(r.reconciler_until, p_now + codemint.true_length(r.reconciler_for)),
+          passed_over_until = NULL
+      WHERE r.reward_id = v_reward;
+      PERFORM codemint.check_now();
+      v_mended := v_mended || format('reward %s: its pause or lease was too far ahead', v_reward);
+    EXCEPTION
+      WHEN OTHERS THEN
+        GET STACKED DIAGNOSTICS v_context = PG_EXCEPTION_CONTEXT;
+        PERFORM codemint.note_caught(v_reward, 'claim', NULL, SQLSTATE, SQLERRM, v_context);
+    END;
+  END LOOP;
+  RETURN v_mended;
 END
 $$;
 

@@ -216,6 +216,8 @@ AS $$
     (SELECT 'unsettled', r.reward_id, r.since, codemint.describe_refused(r), r.raised_by
      FROM codemint.refused_work w
      CROSS JOIN LATERAL codemint.refused_lately(w.reward_id, ARRAY[w.work], clock_timestamp()) r
+     -- What cannot be claimed is told of the jobs.
+     WHERE w.work <> 'claim'
      ORDER BY r.since, r.reward_id, r.work LIMIT 20)) s
 $$;
 

@@ -50,7 +50,8 @@ $$;
 -- Puts jobs whose time has come into the queue, and returns how many. The function waits for
 -- nobody, so it adds pending placements, as an INSERT does. It must read only jobs that are due,
 -- whatever the statistics say. So sequential scans are off, and the time is a variable that an
--- index can be searched for. A row that somebody's trigger or constraint refuses waits alone.
+-- index can be searched for. A row that somebody's trigger or constraint refuses waits alone: if not one row of the
+-- first thousand could be placed, the next thousand is looked at, five times at most.
 CREATE OR REPLACE FUNCTION codemint.place_due_jobs() RETURNS integer
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
@@ -58,26 +59,28 @@ SET enable_seqscan = off
 AS $$
 DECLARE
   v_now    timestamptz := clock_timestamp();
+  v_after  timestamptz := '-infinity';
+  v_job    bigint := 0;
   v_due    bigint[];
-  v_job    bigint;
-  v_number integer;
+  v_number integer := 0;
 BEGIN
-  v_due := ARRAY(
-    SELECT d.id FROM codemint.jobs d
-    WHERE NOT d.is_new AND d.queue_position IS NULL AND d.next_call_at <= v_now
-    ORDER BY d.next_call_at, d.id
-    LIMIT 1000
-    FOR NO KEY UPDATE SKIP LOCKED);
-  IF cardinality(v_due) = 0 THEN
-    RETURN 0;
-  END IF;
-  v_number := codemint.try_to_place(v_due);
-  IF v_number IS NULL THEN
-    v_number := 0;
-    FOREACH v_job IN ARRAY v_due LOOP
-      v_number := v_number + coalesce(codemint.try_to_place(ARRAY[v_job]), 0);
-    END LOOP;
-  END IF;
+  FOR v_thousand IN 1..5 LOOP
+    v_due := ARRAY(
+      SELECT d.id FROM codemint.jobs d
+      WHERE NOT d.is_new AND d.queue_position IS NULL AND d.next_call_at <= v_now
+        AND (d.next_call_at, d.id) > (v_after, v_job)
+      ORDER BY d.next_call_at, d.id
+      LIMIT 1000
+      FOR NO KEY UPDATE SKIP LOCKED);
+    EXIT WHEN cardinality(v_due) = 0;
+    SELECT j.next_call_at, j.id INTO v_after, v_job
+    FROM codemint.jobs j WHERE j.id = v_due[cardinality(v_due)];
+    v_number := codemint.try_to_place(v_due);
+    IF v_number IS NULL THEN
+      SELECT sum(coalesce(codemint.try_to_place(ARRAY[d.id]), 0)) INTO v_number FROM unnest(v_due) AS d (id);
+    END IF;
+    EXIT WHEN v_number > 0;
+  END LOOP;
   IF v_number > 0 THEN
     PERFORM codemint.wake('codemint_jobs', '');
   END IF;
@@ -200,9 +203,34 @@ BEGIN
              CASE WHEN v_new.priority = v_priority THEN v_new.id END,
              CASE WHEN v_next.priority = v_priority THEN v_next.queue_position END,
              CASE WHEN v_next.priority = v_priority THEN v_next.id END));
-  IF p_claimed <> 0 AND NOT FOUND THEN
+  -- Nothing had to be written, or it was kept out: then the head would be found by every claim.
+  IF NOT FOUND AND (p_claimed <> 0 OR EXISTS (
+       SELECT FROM codemint.rewards r
+       WHERE r.reward_id = p_reward AND (r.queue_priority, r.new_job, r.queue_job) IS DISTINCT FROM
+             (v_priority, CASE WHEN v_new.priority = v_priority THEN v_new.id END,
+              CASE WHEN v_next.priority = v_priority THEN v_next.id END))) THEN
     PERFORM codemint.refuse_silence('rewards');
   END IF;
+END
+$$;
+
+-- The same for a caller that goes through many rewards. If somebody's own trigger or constraint refuses the row, that
+-- stops this reward alone, and is told: claims pass it over until it can be written. Returns whether it was.
+CREATE OR REPLACE FUNCTION codemint.try_refresh_queue(p_reward uuid) RETURNS boolean
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+  v_context text;
+BEGIN
+  PERFORM codemint.refresh_queue(p_reward);
+  PERFORM codemint.check_now();
+  RETURN true;
+EXCEPTION
+  WHEN OTHERS THEN
+    GET STACKED DIAGNOSTICS v_context = PG_EXCEPTION_CONTEXT;
+    PERFORM codemint.note_caught(p_reward, 'claim', NULL, SQLSTATE, SQLERRM, v_context);
+    RETURN false;
 END
 $$;
 
@@ -286,17 +314,17 @@ $$;
 
 -- The candidate of a claim that has passed over these rewards. A transaction that has locked more than
 -- a few may have locked hundreds: an operator pauses many jobs. Passing over each of them would take
--- longer than a claim may.
+-- longer than a claim may. Rewards in p_refused are passed over as well, which takes no time.
 CREATE OR REPLACE FUNCTION codemint.choose_candidate(
-  p_account codemint.account, p_now timestamptz, p_passed uuid[], p_headless uuid[]
+  p_account codemint.account, p_now timestamptz, p_passed uuid[], p_headless uuid[], p_refused uuid[]
 ) RETURNS codemint.candidate
 LANGUAGE plpgsql
 AS $$
 BEGIN
   IF cardinality(p_passed) < 5 THEN
-    RETURN codemint.next_candidate(p_account, p_now, p_passed, p_headless);
+    RETURN codemint.next_candidate(p_account, p_now, p_passed || p_refused, p_headless);
   END IF;
-  RETURN codemint.next_unlocked(p_account, p_now, p_passed);
+  RETURN codemint.next_unlocked(p_account, p_now, p_passed || p_refused);
 END
 $$;
 
@@ -359,16 +387,16 @@ END
 $$;
 
 -- Takes the first placements into their rewards' queues. Called if none of them can be served, so
--- that no claim steps over them again. Rewards that are locked are skipped, and all their placements with
+-- that no claim steps over them again. Rewards that are locked or refused are skipped, and all their placements with
 -- them: the first hundred may be of one. Returns whether it placed a job.
-CREATE OR REPLACE FUNCTION codemint.place_pending() RETURNS boolean
+CREATE OR REPLACE FUNCTION codemint.place_pending(p_refused uuid[] DEFAULT '{}') RETURNS boolean
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
   v_reward  uuid;
   v_placed  boolean := false;
-  v_skipped uuid[] := '{}';
+  v_skipped uuid[] := p_refused;
   v_before  integer := -1;
 BEGIN
   WHILE NOT v_placed AND cardinality(v_skipped) > v_before LOOP
@@ -381,8 +409,7 @@ BEGIN
       ORDER BY p.reward_id
     LOOP
       PERFORM FROM codemint.rewards r WHERE r.reward_id = v_reward FOR NO KEY UPDATE SKIP LOCKED;
-      IF FOUND THEN
-        PERFORM codemint.refresh_queue(v_reward);
+      IF FOUND AND codemint.try_refresh_queue(v_reward) THEN
         v_placed := true;
       ELSE
         v_skipped := v_skipped || v_reward;

@@ -98,7 +98,7 @@ BEGIN
     IF p_work = 'sync' THEN
       UPDATE codemint.tracked_rewards t SET worker = NULL, worker_until = NULL
       WHERE t.reward_id = p_reward AND t.worker = p_worker;
-    ELSE
+    ELSIF p_work <> 'claim' THEN
       UPDATE codemint.rewards r SET reconciler = NULL, reconciler_until = NULL, listing = NULL
       WHERE r.reward_id = p_reward AND r.reconciler = p_worker;
     END IF;
@@ -148,6 +148,16 @@ AS $$
       AND r.retry_at > p_now AND r.retry_at <= p_now + interval '1 minute')
 $$;
 
+-- The rewards of which work was refused a moment ago.
+CREATE OR REPLACE FUNCTION codemint.refused_rewards(p_work text, p_now timestamptz) RETURNS uuid[]
+LANGUAGE plpgsql STABLE
+AS $$
+BEGIN
+  RETURN ARRAY(SELECT r.reward_id FROM codemint.refused_work r
+               WHERE r.work = p_work AND r.retry_at > p_now AND r.retry_at <= p_now + interval '1 minute');
+END
+$$;
+
 -- What is refused of a reward now. It is tried again within a minute and the time that a listing takes.
 CREATE OR REPLACE FUNCTION codemint.refused_lately(p_reward uuid, p_works text[], p_now timestamptz)
 RETURNS SETOF codemint.refused_work
@@ -176,6 +186,7 @@ LANGUAGE sql STABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
   SELECT CASE p_work.work
+           WHEN 'claim' THEN 'calls of the reward cannot be claimed: '
            WHEN 'doubt' THEN 'what became of calls in doubt cannot be recorded: '
            WHEN 'watch' THEN 'what the list of the reward shows cannot be recorded: '
            ELSE 'what other systems did with codes of the reward cannot be recorded: ' END

@@ -508,7 +508,9 @@ BEGIN
       CASE WHEN (codemint.kept_slots(NULL, p_now)).calls >= greatest(p_account.in_flight, 1)
            THEN 'unsettled' ELSE 'slots' END
     WHEN p_job.unclaimable_since IS NOT NULL
-         OR p_reward.passed_over_until > p_now AND p_reward.error_code = 'unclaimable' THEN 'unclaimable'
+         OR EXISTS (SELECT FROM codemint.refused_work w
+                    WHERE w.reward_id = p_job.reward_id AND w.work = 'claim'
+                      AND w.failed_at > p_now - interval '5 minutes') THEN 'unclaimable'
     WHEN p_claimed_at > p_now - c_moment
          OR greatest(p_job.next_call_at, p_job.updated_at) > p_now - c_moment THEN 'turn'
     WHEN (codemint.next_slot(p_account, p_now)).slot > p_now THEN 'pace'
@@ -565,6 +567,24 @@ $$;
 COMMENT ON FUNCTION codemint.is_daemon_at_work(timestamptz) IS
   'Whether a daemon is at work, by what it says of itself or by what it does.';
 
+-- Who has locked a reward after a failover: the first sign of life there marks each reward that has to be listed.
+CREATE OR REPLACE FUNCTION codemint.failover_holders(OUT what text, OUT holder text, OUT what_helps text)
+RETURNS SETOF record
+LANGUAGE plpgsql VOLATILE
+ROWS 1
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+  IF NOT pg_is_in_recovery() AND NOT codemint.is_suspended()
+     AND (SELECT i.timeline IS NOT NULL FROM codemint.cluster_identity i) AND NOT codemint.is_at_home() THEN
+    RETURN QUERY
+    SELECT 'the row of reward ' || r.reward_id, h.holder, h.what_helps
+    FROM codemint.rewards r CROSS JOIN LATERAL codemint.lock_holders(r.xmax, '0', NULL, r.reward_id) h
+    WHERE r.xmax <> '0'::xid;
+  END IF;
+END
+$$;
+
 -- Who keeps daemons from writing their rows in workers, and the statement that ends it; nulls if nobody is known.
 CREATE OR REPLACE FUNCTION codemint.worker_holders(OUT words text, OUT what_helps text)
 LANGUAGE sql VOLATILE
@@ -576,7 +596,9 @@ AS $$
         FROM codemint.workers w CROSS JOIN LATERAL codemint.lock_holders(w.xmax, '0', NULL, NULL) r
         UNION ALL
         SELECT t.what, t.holder, t.what_helps FROM codemint.locked_tables('0', true) t
-        WHERE t.what = 'the table workers') h
+        WHERE t.what = 'the table workers'
+        UNION ALL
+        SELECT f.what, f.holder, f.what_helps FROM codemint.failover_holders() f) h
 $$;
 COMMENT ON FUNCTION codemint.worker_holders() IS
   'Who keeps daemons from showing that they live, and the statement that ends it; nulls if nobody is known.';
@@ -622,6 +644,7 @@ AS $$
 DECLARE
   v_account   codemint.account;
   v_candidate codemint.candidate;
+  v_refused   uuid[] := codemint.refused_rewards('claim', p_now);
   v_passed    uuid[] := '{}';
 BEGIN
   SELECT * INTO v_account FROM codemint.account a;
@@ -631,9 +654,9 @@ BEGIN
      OR (codemint.next_slot(v_account, p_now)).slot > p_now THEN
     RETURN false;
   END IF;
-  -- Claims pass over what somebody has locked. Ten locked rewards at the head are no proof of more.
+  -- Claims pass over what somebody has locked, or refuses. Ten locked rewards at the head are no proof of more.
   WHILE cardinality(v_passed) < 10 LOOP
-    v_candidate := codemint.next_candidate(v_account, p_now, v_passed);
+    v_candidate := codemint.next_candidate(v_account, p_now, v_passed || v_refused);
     IF v_candidate.reward_id IS NULL THEN
       RETURN false;
     END IF;

@@ -1021,8 +1021,8 @@ COMMENT ON COLUMN codemint.refused_settlements.has_evidence IS
 
 CREATE TABLE codemint.refused_work (
   reward_id  uuid        NOT NULL,
-  work       text        NOT NULL CONSTRAINT "work is doubt, watch or sync"
-                         CHECK (work IN ('doubt', 'watch', 'sync')),
+  work       text        NOT NULL CONSTRAINT "work is claim, doubt, watch or sync"
+                         CHECK (work IN ('claim', 'doubt', 'watch', 'sync')),
   since      timestamptz NOT NULL DEFAULT clock_timestamp(),
   failed_at  timestamptz NOT NULL DEFAULT clock_timestamp(),
   failures   integer     NOT NULL DEFAULT 1,
@@ -1038,7 +1038,8 @@ COMMENT ON TABLE codemint.refused_work IS
   'somebody''s own, or a lock. A daemon tries until it succeeds, and then deletes the row.';
 COMMENT ON COLUMN codemint.refused_work.reward_id IS 'The reward.';
 COMMENT ON COLUMN codemint.refused_work.work IS
-  'doubt (what became of calls in doubt), watch (what one more listing showed) or sync (what a sync pass showed).';
+  'claim (its next call, or where its jobs stand in the queue), doubt (what became of calls in doubt), watch (what '
+  'one more listing showed) or sync (what a sync pass showed).';
 COMMENT ON COLUMN codemint.refused_work.since IS 'When it was refused first.';
 COMMENT ON COLUMN codemint.refused_work.failed_at IS 'When it was refused last.';
 COMMENT ON COLUMN codemint.refused_work.failures IS 'How often it was refused since.';

@@ -23,7 +23,8 @@ SELECT j.id, j.reward_id, j.state, j.count, j.issued, j.outstanding, j.surplus,
         FROM (SELECT) AS one LEFT JOIN codemint.rewards r ON r.reward_id = j.reward_id
         WHERE j.state IN ('queued', 'running') AND NOT j.paused AND NOT j.held AND NOT j.awaits_approval
           AND r.closed_at IS NULL AND r.awaits_listing IS NOT TRUE AND coalesce(r.failures, 0) = 0
-          AND r.passed_over_until IS NULL
+          AND j.unclaimable_since IS NULL
+          AND NOT EXISTS (SELECT FROM codemint.refused_work w WHERE w.reward_id = j.reward_id AND w.work = 'claim')
           AND NOT EXISTS (SELECT FROM codemint.calls c
                           WHERE c.reward_id = j.reward_id AND c.state = 'in_doubt' AND c.job_id = j.id)
        ) AS time_left,

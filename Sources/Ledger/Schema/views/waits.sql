@@ -75,8 +75,8 @@ SELECT (s.job).id AS job_id, (s.job).reward_id, (s.job).state, w.reason,
            ELSE 'other systems have yet to take its codes' END
          WHEN 'locked' THEN k.what || CASE WHEN k.what LIKE '% and %' THEN ' are' ELSE ' is' END
            || ' locked by ' || k.holder
-         WHEN 'unclaimable' THEN 'it cannot be claimed: '
-           || CASE WHEN (s.job).unclaimable_since IS NULL THEN r.error_message ELSE (s.job).error_message END
+         WHEN 'unclaimable' THEN CASE WHEN (s.job).unclaimable_since IS NULL THEN v.words
+                                      ELSE 'it cannot be claimed: ' || (s.job).error_message END
          WHEN 'unsettled' THEN CASE
            WHEN u.number > 0 THEN 'the outcome of ' || u.number || ' of its calls cannot be recorded: ' || u.message
              || coalesce(' (' || u.raised_by || ')', '')
@@ -98,7 +98,7 @@ SELECT (s.job).id AS job_id, (s.job).reward_id, (s.job).state, w.reason,
            WHEN 'refused' THEN r.paused_until
            WHEN 'pause' THEN (l.account).paused_until
            WHEN 'upgrade' THEN (l.account).upgrading_until
-           WHEN 'unclaimable' THEN CASE WHEN (s.job).unclaimable_since IS NULL THEN r.passed_over_until
+           WHEN 'unclaimable' THEN CASE WHEN (s.job).unclaimable_since IS NULL THEN v.retry_at
                                         ELSE (s.job).next_call_at END
            WHEN 'pace' THEN (l.account).next_slot_at
            WHEN 'sync' THEN coalesce(v.retry_at, f.next_pass_at)
@@ -129,7 +129,9 @@ SELECT (s.job).id AS job_id, (s.job).reward_id, (s.job).state, w.reason,
            ELSE 'none: codemint lists the reward again' END
          WHEN 'turn' THEN format('none, or SELECT codemint.set_priority(%s, 0)', (s.job).id)
          WHEN 'locked' THEN k.what_helps
-         WHEN 'unclaimable' THEN 'mend the row, or what refuses it; then it proceeds by itself'
+         WHEN 'unclaimable' THEN CASE
+           WHEN (s.job).unclaimable_since IS NULL THEN codemint.refuser_remedy(v.raised_by)
+           ELSE 'mend the row, or what refuses it; then it proceeds by itself' END
          WHEN 'unsettled' THEN codemint.refuser_remedy(coalesce(u.raised_by, v.raised_by))
          WHEN 'unknown' THEN 'see the daemons'' logs, and codemint doctor'
          ELSE CASE WHEN e.calls > 0 THEN 'mend or drop what refuses them; until then it proceeds in the other slots'
@@ -158,7 +160,7 @@ SELECT (s.job).id AS job_id, (s.job).reward_id, (s.job).state, w.reason,
          WHEN 'paused' THEN coalesce(p.done_at, (s.job).updated_at)
          WHEN 'suspended' THEN (l.identity).suspended_at
          WHEN 'locked' THEN k.since
-         WHEN 'unclaimable' THEN coalesce((s.job).unclaimable_since, (s.job).updated_at)
+         WHEN 'unclaimable' THEN coalesce((s.job).unclaimable_since, v.since)
          WHEN 'unsettled' THEN coalesce(u.since, v.since, e.since)
          WHEN 'daemon' THEN codemint.last_sign_of_life()
          WHEN 'blocked' THEN (l.account).blocked_at
@@ -224,9 +226,10 @@ LEFT JOIN LATERAL (
 LEFT JOIN LATERAL (
   SELECT codemint.describe_refused(n) AS words, n.raised_by, n.since, n.retry_at
   FROM codemint.refused_lately((s.job).reward_id, CASE w.reason WHEN 'sync' THEN '{sync}'::text[]
+                                                  WHEN 'unclaimable' THEN '{claim}'
                                                   ELSE '{doubt,watch}' END, l.asked_at) n
   ORDER BY n.failed_at DESC LIMIT 1
-) v ON w.reason IN ('unsettled', 'sync')
+) v ON w.reason IN ('unsettled', 'sync', 'unclaimable')
 LEFT JOIN LATERAL codemint.kept_slots(
   CASE WHEN r.in_flight >= (l.account).max_in_flight_per_reward THEN r.reward_id END, l.asked_at
 ) e ON w.reason IN ('unsettled', 'reward', 'slots')
