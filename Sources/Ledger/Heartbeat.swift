@@ -1,18 +1,26 @@
 import Postgres
 public import Provisioning
+import Synchronization
 
 /// A worker shows that it lives, and does what falls due by the passing of time alone.
 extension PostgresStore {
-  /// Commits on its own that the worker lives: what comes after may wait for what somebody has locked.
-  private static let announce: Statement = """
-    SELECT codemint.announce_worker($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
-    """
+  /// The sign of life alone.
+  private static let announce = Statement("SELECT \(announcement)")
 
-  private static let heartbeat: Statement = """
+  private static let heartbeat = Statement("\(columns) FROM codemint.heartbeat($1, $2, $3)")
+
+  /// Both in one transaction.
+  private static let announcedHeartbeat = Statement(
+    "\(columns) FROM codemint.heartbeat(\(announcement), $10, $11)"
+  )
+
+  private static let announcement =
+    "codemint.announce_worker($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)"
+
+  private static let columns = """
     SELECT call_id, job_id, reward_id, action, done_by, state_before, state_after, next_us,
            block_code, block_message, probe_now, jobs_waiting, reconciling_due, api_failing, max_in_flight,
            mended, stall
-    FROM codemint.heartbeat($1, $2, $3)
     """
 
   /// Why claims fail is told with the next sign of life, once; another round trip only then.
@@ -34,18 +42,34 @@ extension PostgresStore {
       .composite(worker.lengths.fields), .interval(worker.lifetime), code,
     ]
     return try await translated { () throws(PostgresError) in
-      _ = try await run(Self.announce, parameters, on: vitalPool)
-      if let news = claims.takeNews() {
-        _ = try await run(Self.noteClaims, [.uuid(worker.id), .text(news.error)], on: vitalPool)
-      }
-      let rows = try await run(
-        Self.heartbeat,
-        [.bool(worker.draining), code, .text(api)],
-        on: vitalPool
-      )
+      let rows = try await beat(announcing: parameters, draining: worker.draining)
       if silence.end() { await renewSessions() }
       return try Heartbeat(rows)
     }
+  }
+
+  /// Shows that the worker lives, and does what has fallen due: in one transaction, while nothing keeps that waiting.
+  /// Else the sign of life is committed on its own, and why claims fail is told, before the rest is tried again: it may
+  /// wait for what somebody has locked.
+  private func beat(
+    announcing presence: [Parameter],
+    draining: Bool
+  ) async throws(PostgresError) -> Rows {
+    let news = claims.takeNews()
+    if news == nil, !heartbeats.areHeldUp.load(ordering: .relaxed) {
+      do {
+        return try await run(Self.announcedHeartbeat, presence + [.text(api)], on: vitalPool)
+      } catch {
+        heartbeats.areHeldUp.store(true, ordering: .relaxed)
+      }
+    }
+    _ = try await run(Self.announce, presence, on: vitalPool)
+    if let news {
+      _ = try await run(Self.noteClaims, [presence[0], .text(news.error)], on: vitalPool)
+    }
+    let rows = try await run(Self.heartbeat, [.bool(draining), code, .text(api)], on: vitalPool)
+    heartbeats.areHeldUp.store(false, ordering: .relaxed)
+    return rows
   }
 
   /// See `Store.retire`.
@@ -54,6 +78,12 @@ extension PostgresStore {
       _ = try await run(Self.retire, [.uuid(worker)])
     }
   }
+}
+
+/// How heartbeats have gone.
+final class HeartbeatRecord: Sendable {
+  /// Whether something keeps heartbeats waiting, or fails them, so that the sign of life has to go first.
+  let areHeldUp = Atomic(false)
 }
 
 extension Heartbeat {

@@ -18,6 +18,7 @@ public struct PostgresStore: Store {
   /// that nobody has accepted.
   let api: String?
   let claims = ClaimRecord()
+  let heartbeats = HeartbeatRecord()
   let silence = SilenceRecord()
 
   /// How long the store waits for the database.

@@ -9,8 +9,8 @@
 -- the fleet stands still if it does (stalled_since). p_code is the checksum of the functions that the
 -- worker was built with (require_code).
 --
--- The announcement is a transaction of its own, because all of this can wait for a table that somebody
--- has locked. Then waits would say that no daemon lives, and name the lock to nobody.
+-- All of this can wait for a table that somebody has locked. Then the announcement becomes a transaction of its own:
+-- else waits would say that no daemon lives, and name the lock to nobody.
 CREATE OR REPLACE FUNCTION codemint.heartbeat(
   p_draining boolean, p_code text, p_api text DEFAULT NULL,
   OUT call_id uuid, OUT job_id bigint, OUT reward_id uuid,
@@ -71,13 +71,13 @@ END
 $$;
 
 -- Checks that the database is still the same, and records that a worker is alive, its limits and the
--- lengths that it works with.
+-- lengths that it works with. Returns p_draining, for the heartbeat that comes next.
 CREATE OR REPLACE FUNCTION codemint.announce_worker(
   p_worker uuid, p_site codemint.daemon_site, p_draining boolean,
   p_requests_per_second double precision, p_burst integer, p_max_in_flight integer,
   p_max_in_flight_per_reward integer, p_lengths codemint.call_lengths, p_lifetime interval,
   p_code text
-) RETURNS void
+) RETURNS boolean
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
 AS $$
@@ -99,7 +99,7 @@ BEGIN
   WHERE w.id IN (SELECT o.id FROM codemint.workers o
                  WHERE o.id = p_worker FOR NO KEY UPDATE SKIP LOCKED);
   IF FOUND THEN
-    RETURN;
+    RETURN p_draining;
   ELSIF NOT EXISTS (SELECT FROM codemint.workers w WHERE w.id = p_worker) THEN
     INSERT INTO codemint.workers AS w
       (id, host, process, version, draining, requests_per_second, burst, max_in_flight,
@@ -110,7 +110,7 @@ BEGIN
        p_lengths.listing_gap, clock_timestamp() + p_lifetime, p_site.api)
     ON CONFLICT DO NOTHING;
     IF FOUND THEN
-      RETURN;
+      RETURN p_draining;
     END IF;
   END IF;
   PERFORM FROM codemint.workers w WHERE w.id = p_worker FOR NO KEY UPDATE SKIP LOCKED;
@@ -118,6 +118,7 @@ BEGIN
     -- Nobody has locked it, and yet it was not written.
     PERFORM codemint.refuse_silence('workers');
   END IF;
+  RETURN p_draining;
 END
 $$;
 
