@@ -182,13 +182,49 @@ struct ProducerTests {
       )
       _ = try await shop.query(Self.insert(2))
       #expect(await shop.refusal(of: Self.insert(1)) == "23514")
-      _ = try await desk.query("SELECT codemint.set_quota($1)", [.text(name)])
+      _ = try await desk.query("SELECT codemint.set_quota($1, NULL, NULL)", [.text(name)])
       _ = try await shop.query(Self.insert(50, priority: 0))
       for statement: Statement in [
         "SELECT codemint.set_quota('postgres', 9)", "UPDATE codemint.quotas SET open_jobs = NULL",
         "DELETE FROM codemint.quotas", "SELECT open_jobs FROM codemint.quotas",
       ] {
         #expect(await shop.refusal(of: statement) == Logins.denied, "\(statement.sql)")
+      }
+    }
+  }
+
+  @Test("a limit that a quota does not name stays, null takes it back, and who sets one waits for another")
+  func otherLimits() async throws {
+    try await Logins.lend { logins in
+      let desks = [try await logins.login(.operator), try await logins.login(.operator)]
+      func set(_ desk: Connection, _ limits: String) async throws -> String {
+        try await desk.query(Statement("SELECT codemint.set_quota('codemint_producer', \(limits))"))
+          .one().text(0)
+      }
+      func words(_ limits: String) -> String {
+        "jobs that codemint_producer inserts from now on: \(limits); logins that have this role are limited only "
+          + "while they SET ROLE"
+      }
+      try await desks[0].script("BEGIN")
+      _ = try await set(desks[0], "3, p_codes_per_day => 70")
+      let second: Statement = "SELECT codemint.set_quota('codemint_producer', p_open_jobs => 5)"
+      #expect(await desks[1].refusal(of: second) == "55P03")
+      try await desks[0].script("COMMIT")
+      #expect(
+        try await set(desks[1], "p_open_jobs => 5")
+          == words("priority 3 at best, at most 5 open at a time; for all its jobs at most 70 codes a day")
+      )
+      #expect(
+        try await set(desks[0], "p_best_priority => NULL, p_note => 'all the same'")
+          == words("any priority, at most 5 open at a time; for all its jobs at most 70 codes a day")
+      )
+      #expect(
+        try await set(desks[0], "NULL, NULL, p_codes_per_day => NULL")
+          == words("any priority, any number; for all its jobs any number of codes a day")
+      )
+      for limits in ["10", "-2", "p_open_jobs => -2", "p_codes_per_day => -2"] {
+        let statement = Statement("SELECT codemint.set_quota('codemint_producer', \(limits))")
+        #expect(await desks[0].refusal(of: statement) == "23514", "\(limits)")
       }
     }
   }
@@ -208,12 +244,15 @@ struct ProducerTests {
       _ = try await shop.query(Self.insert(0))
       #expect(await shop.refusal(of: Self.insert(1)) == "23514")
       _ = try await logins.owner.query(
-        "SELECT codemint.set_quota($1, p_codes_per_day => 7)",
+        "SELECT codemint.set_quota($1, p_open_jobs => NULL, p_codes_per_day => 7)",
         [.text(name)]
       )
       try await shop.script("SET ROLE codemint_producer")
       #expect(await shop.refusal(of: Self.insert(1)) == Logins.denied)
-      _ = try await logins.owner.query("SELECT codemint.set_quota($1)", [.text(name)])
+      _ = try await logins.owner.query(
+        "SELECT codemint.set_quota($1, p_codes_per_day => NULL)",
+        [.text(name)]
+      )
       _ = try await shop.query(Self.insert(1))
     }
   }
