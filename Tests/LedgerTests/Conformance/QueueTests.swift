@@ -115,6 +115,37 @@ struct QueueTests {
   }
 
   @Test(
+    "a producer with three shares has three calls where one without has one, of new jobs and of others",
+    arguments: LedgerKind.allCases
+  )
+  func shares(kind: LedgerKind) async throws {
+    try await Scene.lend(kind) { scene in
+      let (large, small) = ("codemint_producer", "codemint_reader")
+      try await scene.ledger.edit(.share(large, 3))
+      for producer in [small, large] {
+        let flood = (0..<60).map {
+          JobOrder(reward: Samples.reward($0 + 10), count: 1000, producer: producer)
+        }
+        _ = try await scene.ledger.insert(flood)
+      }
+      func calls(_ number: Int) async throws -> [String: Int] {
+        var calls: [String: Int] = [:]
+        for _ in 0..<number {
+          let job = try await scene.claim().call.job.number
+          calls[job > 60 ? large : small, default: 0] += 1
+        }
+        return calls
+      }
+      // New jobs alternate with those that have had a call; to begin with, those are of the first alone.
+      _ = try await calls(8)
+      #expect(try await calls(80) == [large: 60, small: 20])
+      // What holds for one holds for the other.
+      try await scene.ledger.edit(.share(large, nil))
+      try await scene.ledger.edit(.share(small, 0.5))
+    }
+  }
+
+  @Test(
     "jobs that fall due together, and a job that was given another priority, stand behind their producer's",
     arguments: LedgerKind.allCases
   )

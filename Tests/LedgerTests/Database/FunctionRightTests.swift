@@ -92,7 +92,7 @@ struct FunctionRightTests {
     "refresh_queue", "refuse_silence", "refused_rewards", "replace_listed", "require_code",
     "require_set_aside",
     "require_stored", "rescale_slot", "restore_call", "same_api", "save_account", "save_job",
-    "set_aside", "set_durability",
+    "set_aside", "set_durability", "share_of",
     "show_claim", "slow_down", "stays_here", "store_among_known", "store_answer", "store_codes",
     "store_new_codes", "store_unattributed", "take_answer", "take_back", "take_call",
     "take_failure", "take_job", "take_surplus", "time_resolution", "track_codes",

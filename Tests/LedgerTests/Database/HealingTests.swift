@@ -130,7 +130,7 @@ struct HealingTests {
         WHERE j.queue_position IS NOT NULL
         """
       )
-      #expect(try places.one().text(0) == "{4,5,4}")
+      #expect(try places.one().text(0) == "{40000,50000,49999}")
     }
   }
 

@@ -193,7 +193,13 @@ struct ProducerTests {
     }
   }
 
-  @Test("a limit that a quota does not name stays, null takes it back, and who sets one waits for another")
+  /// What is said of a role that nobody logs in as.
+  private static let rolesOnly =
+    "; logins that have this role are limited only while they SET ROLE"
+
+  @Test(
+    "a limit that a quota does not name stays, null takes it back, and who sets one waits for another"
+  )
   func otherLimits() async throws {
     try await Logins.lend { logins in
       let desks = [try await logins.login(.operator), try await logins.login(.operator)]
@@ -202,8 +208,7 @@ struct ProducerTests {
           .one().text(0)
       }
       func words(_ limits: String) -> String {
-        "jobs that codemint_producer inserts from now on: \(limits); logins that have this role are limited only "
-          + "while they SET ROLE"
+        "jobs that codemint_producer inserts from now on: \(limits)\(Self.rolesOnly)"
       }
       try await desks[0].script("BEGIN")
       _ = try await set(desks[0], "3, p_codes_per_day => 70")
@@ -212,17 +217,29 @@ struct ProducerTests {
       try await desks[0].script("COMMIT")
       #expect(
         try await set(desks[1], "p_open_jobs => 5")
-          == words("priority 3 at best, at most 5 open at a time; for all its jobs at most 70 codes a day")
+          == words(
+            "priority 3 at best, at most 5 open at a time; for all its jobs at most 70 codes a day"
+          )
       )
       #expect(
         try await set(desks[0], "p_best_priority => NULL, p_note => 'all the same'")
-          == words("any priority, at most 5 open at a time; for all its jobs at most 70 codes a day")
+          == words(
+            "any priority, at most 5 open at a time; for all its jobs at most 70 codes a day"
+          )
       )
       #expect(
         try await set(desks[0], "NULL, NULL, p_codes_per_day => NULL")
           == words("any priority, any number; for all its jobs any number of codes a day")
       )
-      for limits in ["10", "-2", "p_open_jobs => -2", "p_codes_per_day => -2"] {
+      #expect(
+        try await set(desks[0], "p_share => 2.5").hasSuffix(
+          "any number of codes a day, and 2.5 turns where others have 1\(Self.rolesOnly)"
+        )
+      )
+      for limits in [
+        "10", "-2", "p_share => 0", "p_share => 101", "p_share => 'NaN'", "p_open_jobs => -2",
+        "p_codes_per_day => -2",
+      ] {
         let statement = Statement("SELECT codemint.set_quota('codemint_producer', \(limits))")
         #expect(await desks[0].refusal(of: statement) == "23514", "\(limits)")
       }
@@ -249,10 +266,13 @@ struct ProducerTests {
       )
       try await shop.script("SET ROLE codemint_producer")
       #expect(await shop.refusal(of: Self.insert(1)) == Logins.denied)
-      _ = try await logins.owner.query(
-        "SELECT codemint.set_quota($1, p_codes_per_day => NULL)",
-        [.text(name)]
-      )
+      for share in [0.5, 2] {
+        _ = try await logins.owner.query(
+          Statement("SELECT codemint.set_quota($1, p_codes_per_day => NULL, p_share => \(share))"),
+          [.text(name)]
+        )
+        if share < 1 { #expect(await shop.refusal(of: Self.insert(1)) == Logins.denied) }
+      }
       _ = try await shop.query(Self.insert(1))
     }
   }

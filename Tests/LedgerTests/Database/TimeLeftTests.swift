@@ -100,6 +100,9 @@ struct TimeLeftTests {
       "SELECT gen_random_uuid(), 500 * (1 + n % 9), 'p' || n % 9 % 4 FROM generate_series(1, 60) n",
       20
     ),
+    ("SELECT gen_random_uuid(), 500, 'triple' || n % 2 FROM generate_series(1, 100) n", 0),
+    ("SELECT gen_random_uuid(), 5000, 'triple' || n % 2 FROM generate_series(1, 20) n", 0),
+    ("SELECT gen_random_uuid(), 5000, 'triple' || n % 2 FROM generate_series(1, 20) n", 50),
   ]
 
   @Test(
@@ -111,7 +114,10 @@ struct TimeLeftTests {
     try await RealLedger.lend { ledger in
       try await ledger.announce(Self.many)
       try await ledger.bystander.script(
-        "INSERT INTO codemint.jobs (reward_id, count, created_by) \(line.sql)"
+        """
+        INSERT INTO codemint.quotas (producer, share) VALUES ('triple1', 3);
+        INSERT INTO codemint.jobs (reward_id, count, created_by) \(line.sql)
+        """
       )
       for _ in 0..<line.claimed { _ = try await ledger.claim() }
       try await ledger.bystander.script("SELECT codemint.measure_line()")

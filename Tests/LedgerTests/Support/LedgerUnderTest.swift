@@ -64,6 +64,8 @@ enum LedgerEdit: Hashable, Sendable {
   case limits(SetLimits)
   /// An operator limits the codes of a day.
   case codesPerDay(Int?)
+  /// An operator gives a producer a share; nil takes it back. On a server the producer is a role.
+  case share(String, Double?)
 }
 
 /// The two kinds of ledger.

@@ -70,6 +70,7 @@ struct MemoryUnderTest: LedgerUnderTest {
       case .lose(let call): ledger.lose(call, now: now)
       case .limits(let limits): ledger.setLimits(limits, now: now)
       case .codesPerDay(let codes): ledger.setCodesPerDay(codes)
+      case .share(let producer, let share): ledger.shares[producer] = share
       }
       return true
     }

@@ -102,6 +102,11 @@ struct PostgresUnderTest: LedgerUnderTest {
         "SELECT codemint.set_codes_per_day($1, 'why')",
         [.int4(codes.map(Int32.init))]
       )
+    case .share(let producer, let share):
+      _ = try await bystander.query(
+        "SELECT codemint.set_quota($1, p_share => $2::double precision::numeric)",
+        [.text(producer), .float8(share)]
+      )
     case .lose(let call):
       try await bystander.transaction { (connection) throws(PostgresError) in
         for statement in Self.losing {

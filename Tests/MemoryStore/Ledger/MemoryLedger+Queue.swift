@@ -29,7 +29,9 @@ extension MemoryLedger {
       producers[other.id] == producers[job.id] && other.priority == job.priority
         && other.isNew == isNew
     }
-    return max(served, own.compactMap(\.queuePosition).max() ?? 0) + 1
+    let share = producers[job.id].flatMap { shares[$0] } ?? 1
+    return max(served, own.compactMap(\.queuePosition).max() ?? 0)
+      + Int64((10_000 / share).rounded(.toNearestOrEven))
   }
 
   /// Jobs whose time has come join the queue: `codemint.place_due_jobs`.

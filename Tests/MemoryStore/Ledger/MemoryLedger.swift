@@ -78,6 +78,8 @@ public struct MemoryLedger: Hashable, Sendable {
   private var lastJob: Int64 = 0
   /// Who inserted each job, if anybody was named.
   private(set) var producers: [JobID: String] = [:]
+  /// How many turns a producer has where others have one: `codemint.quotas.share`.
+  public var shares: [String: Double] = [:]
   /// How far the queue has been served: `codemint.account.turns`.
   var served: [Turn: Int64] = [:]
   /// Calls that stand for those that a restore lost.

@@ -131,8 +131,8 @@ SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
   IF NOT p_producers <@ ARRAY[session_user::text]
-     AND (SELECT num_nonnulls(q.best_priority, q.open_jobs, q.codes_per_day) FROM codemint.quotas q
-          WHERE q.producer = session_user ORDER BY q.id DESC LIMIT 1) > 0 THEN
+     AND (SELECT num_nonnulls(q.best_priority, q.open_jobs, q.codes_per_day) > 0 OR q.share < 1
+          FROM codemint.quotas q WHERE q.producer = session_user ORDER BY q.id DESC LIMIT 1) THEN
     RAISE EXCEPTION '% has a quota, and inserts jobs under its own name only', session_user
       USING ERRCODE = 'insufficient_privilege', HINT = 'RESET ROLE, and insert again.';
   END IF;

@@ -40,9 +40,10 @@ BEGIN
     WHERE NOT EXISTS (SELECT FROM codemint.rewards r
                       WHERE r.reward_id = j.reward_id AND (r.closed_at IS NOT NULL OR r.awaits_listing))
   ), classes AS (
-    INSERT INTO codemint.line_classes (priority, is_new, producer, size_class, jobs, calls)
+    INSERT INTO codemint.line_classes (priority, is_new, producer, size_class, jobs, calls, share)
     SELECT w.priority, w.is_new, w.created_by,
-           width_bucket(w.calls, ARRAY[2, 4, 8, 16, 32, 64, 128, 256, 512, 1024]), count(*), sum(w.calls)
+           width_bucket(w.calls, ARRAY[2, 4, 8, 16, 32, 64, 128, 256, 512, 1024]), count(*), sum(w.calls),
+           codemint.share_of(w.created_by)
     FROM waiting w GROUP BY 1, 2, 3, 4
     RETURNING jobs
   ), ordered AS (
@@ -111,7 +112,7 @@ $$;
 
 -- How many new jobs of a priority get a call before this one does, and how many calls all these need. A job
 -- that is not in the queue yet will stand behind those of its producer, and each other producer has as many
--- turns before it.
+-- turns before it, times its share.
 CREATE OR REPLACE FUNCTION codemint.new_jobs_ahead(
   p_priority smallint, p_producer text, p_position bigint, p_job bigint, OUT jobs double precision,
   OUT calls double precision
@@ -120,7 +121,8 @@ LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-  v_own bigint;
+  v_own   bigint;
+  v_share double precision := codemint.share_of(p_producer);
 BEGIN
   IF p_position IS NOT NULL THEN
     SELECT m.jobs_ahead, m.calls_ahead INTO jobs, calls
@@ -131,9 +133,10 @@ BEGIN
     SELECT coalesce(sum(c.jobs), 0) INTO v_own
     FROM codemint.line_classes c
     WHERE c.priority = p_priority AND c.is_new AND c.producer = p_producer;
-    SELECT sum(least(o.jobs, v_own)), sum(o.calls * least(1.0, v_own::double precision / o.jobs))
+    SELECT sum(least(o.jobs, o.turns)), sum(o.calls * least(1.0, o.turns / o.jobs))
       INTO jobs, calls
-    FROM (SELECT sum(c.jobs) AS jobs, sum(c.calls) AS calls
+    FROM (SELECT sum(c.jobs) AS jobs, sum(c.calls) AS calls,
+                 greatest((v_own + 1) * max(c.share) / v_share - 1, 0) AS turns
           FROM codemint.line_classes c
           WHERE c.priority = p_priority AND c.is_new GROUP BY c.producer) o;
   END IF;
@@ -146,8 +149,8 @@ $$;
 --
 -- Better priorities go first with everything. A new job waits for the new jobs ahead of it, and for as many
 -- calls of others, because the two alternate. Then each further call costs the job a round: one call of each
--- job of its producer that has had calls. Every other producer has as many turns meanwhile, as long as its
--- calls last, and new jobs have every other call.
+-- job of its producer that has had calls. Every other producer has as many turns meanwhile, times its share,
+-- as long as its calls last, and new jobs have every other call.
 CREATE OR REPLACE FUNCTION codemint.calls_until_done(
   p_priority smallint, p_producer text, p_is_new boolean, p_position bigint, p_job bigint, p_calls integer
 ) RETURNS double precision
@@ -156,6 +159,7 @@ SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
   v_waits  boolean := p_is_new OR p_position IS NULL;
+  v_share  double precision := codemint.share_of(p_producer);
   v_ahead  record;
   v_line   record;
   v_own    record;
@@ -201,8 +205,8 @@ BEGIN
                             (c.calls - CASE WHEN c.is_new THEN c.jobs ELSE 0 END) * v_left)), 0) INTO v_most
   FROM codemint.line_classes c WHERE c.priority = p_priority AND c.producer = p_producer;
   v_turns := least(v_turns, greatest(v_most, v_rounds));
-  SELECT v_turns + coalesce(sum(least(o.calls * v_left, v_turns)), 0) INTO v_rest
-  FROM (SELECT sum(c.calls - CASE WHEN c.is_new THEN c.jobs ELSE 0 END) AS calls
+  SELECT v_turns + coalesce(sum(least(o.calls * v_left, v_turns * o.share / v_share)), 0) INTO v_rest
+  FROM (SELECT sum(c.calls - CASE WHEN c.is_new THEN c.jobs ELSE 0 END) AS calls, max(c.share) AS share
         FROM codemint.line_classes c
         WHERE c.priority = p_priority AND c.producer IS DISTINCT FROM p_producer GROUP BY c.producer) o;
   RETURN v_line.better

@@ -8,8 +8,9 @@
 -- its place (queue_position) when it joins the queue, and a new one after each call. Its place is the one
 -- behind its producer's last (next_turn), or behind what has been served if that is further on. So a
 -- thousand jobs of one producer have a thousand places in a row, and the first job of another producer
--- has the place that is served next: start-time fair queuing, where each call weighs the same. Jobs with
--- the same place go in the order of their numbers.
+-- has the place that is served next: self-clocked fair queuing, where each call weighs the same. Jobs with
+-- the same place go in the order of their numbers. From one place to the next it is 10,000, divided by the
+-- producer's share (set_quota): who has three shares has three places where others have one.
 --
 -- Each reward has a queue of its own (the indexes jobs_new and jobs_queue), and the reward's row
 -- holds the heads of that queue. A claim compares the heads of open rewards. Rewards that are
@@ -131,6 +132,16 @@ BEGIN
 END
 $$;
 
+-- How many turns a producer has where one without a share has one.
+CREATE OR REPLACE FUNCTION codemint.share_of(p_producer text) RETURNS double precision
+LANGUAGE plpgsql STABLE
+AS $$
+BEGIN
+  RETURN coalesce(
+    (SELECT q.share FROM codemint.quotas q WHERE q.producer = p_producer ORDER BY q.id DESC LIMIT 1), 1);
+END
+$$;
+
 -- The place of a job of this producer that joins the queue now. No lock is taken, because an INSERT waits
 -- for nobody: transactions that insert jobs of one producer at the same time do not see each other, and
 -- give the same places. What has been served bounds the search, so that it steps over no job that is gone.
@@ -144,7 +155,7 @@ DECLARE
   v_served bigint := coalesce(
     (SELECT a.turns[codemint.turn_of(p_priority, p_is_new)] FROM codemint.account a WHERE a.only_row), 0);
 BEGIN
-  RETURN 1 + coalesce(
+  RETURN round(10000 / codemint.share_of(p_producer))::bigint + coalesce(
     (SELECT j.queue_position FROM codemint.jobs j
      WHERE j.created_by = p_producer AND j.priority = p_priority AND j.is_new = p_is_new
        AND j.queue_position > v_served

@@ -389,7 +389,7 @@ COMMENT ON FUNCTION codemint.set_priority(bigint, integer, text) IS
 
 CREATE OR REPLACE FUNCTION codemint.set_quota(
   p_producer text, p_best_priority integer DEFAULT -1, p_open_jobs integer DEFAULT -1,
-  p_note text DEFAULT NULL, p_codes_per_day integer DEFAULT -1
+  p_note text DEFAULT NULL, p_codes_per_day integer DEFAULT -1, p_share numeric DEFAULT -1
 ) RETURNS text
 LANGUAGE plpgsql
 SECURITY DEFINER
@@ -406,21 +406,22 @@ BEGIN
   -- Each row has all limits: who sets one of them waits for who sets another.
   PERFORM FROM codemint.turns t WHERE t.turn = 'guards' FOR NO KEY UPDATE;
   SELECT * INTO v_before FROM codemint.quotas q WHERE q.producer = p_producer ORDER BY q.id DESC LIMIT 1;
-  INSERT INTO codemint.quotas (producer, best_priority, open_jobs, codes_per_day, note)
+  INSERT INTO codemint.quotas (producer, best_priority, open_jobs, codes_per_day, share, note)
   VALUES (p_producer,
           CASE WHEN p_best_priority = -1 THEN v_before.best_priority ELSE p_best_priority END,
           CASE WHEN p_open_jobs = -1 THEN v_before.open_jobs ELSE p_open_jobs END,
           CASE WHEN p_codes_per_day = -1 THEN v_before.codes_per_day ELSE p_codes_per_day END,
+          CASE WHEN p_share = -1 THEN v_before.share ELSE p_share END,
           nullif(btrim(p_note), ''))
   RETURNING * INTO v_quota;
   PERFORM codemint.wake('codemint_control', '');
   RETURN codemint.describe_quota(v_quota);
 END
 $$;
-COMMENT ON FUNCTION codemint.set_quota(text, integer, integer, text, integer) IS
+COMMENT ON FUNCTION codemint.set_quota(text, integer, integer, text, integer, numeric) IS
   'Limits what a producer may ask for from now on: the best priority, how many jobs may be open, and how many '
-  'codes may be asked for in a day. A limit that is not named, or is -1, stays as it is; null takes it back. Returns '
-  'all limits that hold then. Who, when and why is kept.';
+  'codes may be asked for in a day. A share of 3 gives it three turns where others have one. What is not named, or is '
+  '-1, stays as it is; null takes it back. Returns all that holds then. Who, when and why is kept.';
 
 -- What a quota says, with the limits that it does not have.
 CREATE OR REPLACE FUNCTION codemint.describe_quota(p_quota codemint.quotas) RETURNS text
@@ -431,6 +432,7 @@ AS $$
     coalesce('priority ' || p_quota.best_priority || ' at best', 'any priority'),
     coalesce('at most ' || p_quota.open_jobs || ' open at a time', 'any number'),
     coalesce('at most ' || p_quota.codes_per_day || ' codes a day', 'any number of codes a day'))
+    || coalesce(', and ' || trim_scale(p_quota.share) || ' turns where others have 1', '')
     || CASE WHEN EXISTS (SELECT FROM pg_roles r WHERE r.rolname = p_quota.producer AND NOT r.rolcanlogin)
             THEN '; logins that have this role are limited only while they SET ROLE' ELSE '' END
 $$;

@@ -171,7 +171,8 @@ COMMENT ON COLUMN codemint.jobs.is_new IS
   'Whether the job is in the queue and has had no call since it became due.';
 COMMENT ON COLUMN codemint.jobs.queue_position IS
   'The place in the queue, among the new jobs or among the others; null if the job is not in the queue. '
-  'The places of one producer follow each other, and those of another begin where the queue is served.';
+  'The places of one producer follow each other, 10,000 divided by its share apart, and those of another begin '
+  'where the queue is served.';
 COMMENT ON COLUMN codemint.jobs.answers_without_progress IS
   'How many answers in a row had no new code.';
 COMMENT ON COLUMN codemint.jobs.sync_done_at IS
@@ -655,6 +656,7 @@ CREATE TABLE codemint.quotas (
   best_priority smallint,
   open_jobs     integer,
   codes_per_day integer,
+  share         numeric(5, 2),
   note          text,
   set_by        text        NOT NULL DEFAULT session_user,
   set_at        timestamptz NOT NULL DEFAULT clock_timestamp(),
@@ -663,6 +665,7 @@ CREATE TABLE codemint.quotas (
   CONSTRAINT "best_priority must be from 0 (first) to 9 (last)" CHECK (best_priority BETWEEN 0 AND 9),
   CONSTRAINT "open_jobs must be from 0 to 1000000" CHECK (open_jobs BETWEEN 0 AND 1000000),
   CONSTRAINT "codes_per_day must be 0 or more" CHECK (codes_per_day >= 0),
+  CONSTRAINT "share must be from 0.01 to 100" CHECK (share BETWEEN 0.01 AND 100),
   CONSTRAINT "a producer is the name of a role" CHECK (char_length(producer) BETWEEN 1 AND 63),
   CONSTRAINT "a note has at most 2000 characters" CHECK (char_length(note) <= 2000)
 );
@@ -671,7 +674,8 @@ CREATE INDEX quotas_by_producer ON codemint.quotas (producer, id);
 
 COMMENT ON SEQUENCE codemint.quotas_id_seq IS 'Numbers of quotas.';
 COMMENT ON TABLE codemint.quotas IS
-  'What producers may ask for at most: the newest row of a producer holds. codemint.set_quota adds rows.';
+  'What producers may ask for, and their shares of the calls: the newest row of a producer holds. '
+  'codemint.set_quota adds rows.';
 COMMENT ON COLUMN codemint.quotas.id IS 'The number: later quotas have higher ones.';
 COMMENT ON COLUMN codemint.quotas.producer IS 'The role whose jobs are limited (jobs.created_by).';
 COMMENT ON COLUMN codemint.quotas.best_priority IS
@@ -680,6 +684,8 @@ COMMENT ON COLUMN codemint.quotas.open_jobs IS
   'How many jobs of the producer may be open at a time; null for no limit.';
 COMMENT ON COLUMN codemint.quotas.codes_per_day IS
   'How many codes may be asked for in a day for jobs of the producer; null for no limit.';
+COMMENT ON COLUMN codemint.quotas.share IS
+  'How many turns the producer has where one without a share has one; null for one.';
 COMMENT ON COLUMN codemint.quotas.note IS 'The reason, in the operator''s words.';
 COMMENT ON COLUMN codemint.quotas.set_by IS 'The operator''s login.';
 COMMENT ON COLUMN codemint.quotas.set_at IS 'When it was set.';
@@ -1495,6 +1501,7 @@ CREATE TABLE codemint.line_classes (
   size_class integer  NOT NULL,
   jobs       bigint   NOT NULL,
   calls      bigint   NOT NULL,
+  share      double precision NOT NULL,
 
   PRIMARY KEY (priority, is_new, producer, size_class)
 );
@@ -1508,6 +1515,7 @@ COMMENT ON COLUMN codemint.line_classes.size_class IS
   'The jobs needed 2 to the power of this many calls, and fewer than twice as many.';
 COMMENT ON COLUMN codemint.line_classes.jobs IS 'How many jobs.';
 COMMENT ON COLUMN codemint.line_classes.calls IS 'How many calls these jobs needed together.';
+COMMENT ON COLUMN codemint.line_classes.share IS 'The share of the producer; see codemint.quotas.share.';
 
 CREATE TABLE codemint.line_marks (
   priority    smallint    NOT NULL,
