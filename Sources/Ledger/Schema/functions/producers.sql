@@ -68,6 +68,29 @@ AS $$
     ORDER BY a.id DESC LIMIT 1) IS NOT TRUE
 $$;
 
+-- What goes with the error_code of a job of the caller, in words for its producer: without logins, notes and URLs of
+-- operators, and without the words with which the database refuses a row, which may be those of somebody's trigger.
+-- The API's own words stay.
+CREATE OR REPLACE FUNCTION codemint.own_message(p_job codemint.jobs) RETURNS text
+LANGUAGE plpgsql STABLE
+SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+  RETURN CASE
+    WHEN p_job.error_code = 'other_api' AND p_job.held
+    THEN 'it has begun at another API than the one that calls go to now: insert a job for the rest'
+    WHEN p_job.error_code = 'unclaimable' THEN 'the database refuses its call; operators see why'
+    WHEN p_job.error_code = 'cancelled' AND (
+      SELECT a.by_producer FROM codemint.job_actions a
+      WHERE a.job_id = (SELECT j.id FROM codemint.jobs j WHERE j.id = p_job.id AND j.created_by = codemint.caller())
+        AND a.action = 'cancel'
+      ORDER BY a.id DESC LIMIT 1) IS NOT TRUE
+    THEN 'an operator has cancelled it'
+    ELSE p_job.error_message END;
+END
+$$;
+
 -- Why a job waits, in words for its producer: they say nothing of other jobs, nor who did what.
 CREATE OR REPLACE FUNCTION codemint.tell_producer(p_reason text, p_why text, p_job codemint.jobs) RETURNS text
 LANGUAGE plpgsql STABLE
@@ -76,7 +99,7 @@ AS $$
 BEGIN
   RETURN CASE p_reason
     WHEN 'decision' THEN 'codemint cannot tell what one of its calls did: an operator has to decide'
-    WHEN 'held' THEN concat_ws(': ', 'an operator has to act', p_job.error_code, p_job.error_message)
+    WHEN 'held' THEN concat_ws(': ', 'an operator has to act', p_job.error_code, codemint.own_message(p_job))
     WHEN 'paused' THEN CASE WHEN codemint.is_paused_by_operator(p_job) THEN 'an operator has paused it'
                             ELSE 'you have paused it: SELECT codemint.resume_job(' || p_job.id || ')' END
     WHEN 'approval' THEN codemint.describe_approval(p_job, false)

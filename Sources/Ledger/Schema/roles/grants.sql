@@ -26,7 +26,7 @@ GRANT SELECT ON codemint.my_jobs, codemint.my_codes, codemint.my_events, codemin
 -- These know who calls them, and show a producer nothing of the jobs of others.
 GRANT EXECUTE
   ON FUNCTION codemint.cancel_job(bigint, text), codemint.pause_job(bigint, text), codemint.resume_job(bigint, text),
-     codemint.own_waits(), codemint.check_job(uuid, integer, text, integer, text, timestamptz, jsonb)
+     codemint.own_waits(), codemint.own_message(codemint.jobs), codemint.check_job(uuid, integer, text, integer, text, timestamptz, jsonb)
   TO codemint_producer;
 -- Views call these functions. A function in a view runs with the rights of the role that reads the
 -- view.

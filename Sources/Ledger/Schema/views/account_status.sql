@@ -4,7 +4,8 @@ SELECT a.requests_per_second,
        CASE WHEN p.pace < a.requests_per_second THEN a.pace_reason END AS pace_reason,
        a.burst, a.max_in_flight, a.max_in_flight_per_reward,
        CASE WHEN o.sets > 0 THEN 'set_limits' ELSE 'settings' END AS limits_from,
-       CASE WHEN o.sets > 0 THEN o.set_by END AS set_by, a.in_flight,
+       CASE WHEN o.sets > 0 AND has_any_column_privilege('codemint.operator_limits', 'SELECT') THEN o.set_by END AS set_by,
+       a.in_flight,
        CASE WHEN i.suspended_at IS NOT NULL THEN 'suspended'
             WHEN q.question IS NOT NULL THEN 'unaccepted'
             WHEN a.blocked_at IS NOT NULL THEN 'blocked'
@@ -71,7 +72,7 @@ COMMENT ON COLUMN codemint.account_status.pace_reason IS
 COMMENT ON COLUMN codemint.account_status.limits_from IS
   'set_limits if an operator has set any limit, else the daemons'' settings.';
 COMMENT ON COLUMN codemint.account_status.set_by IS
-  'Who set limits; null if nothing is set. operator_limits has what was set before.';
+  'Who set limits; null if nothing is set, and for who may not read operator_limits, which has what was set before.';
 COMMENT ON COLUMN codemint.account_status.state IS
   'open, trying (one call at a time after a failure), spent (the codes of the day were asked for), '
   'unaccepted (nobody has said that codes may be bought from that API), paused, upgrading (codemint migrate waits for '

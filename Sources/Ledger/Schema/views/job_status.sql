@@ -65,7 +65,9 @@ CROSS JOIN LATERAL (
 ORDER BY j.id DESC
 $view$;
   v_own text := (
-    SELECT string_agg(format('CASE WHEN o.created_by = current_user THEN o.%1$I END AS %1$I', a.attname),
+    SELECT string_agg(format('CASE WHEN o.created_by = current_user THEN %s END AS %I',
+                             CASE WHEN a.attname = 'error_message' THEN 'codemint.own_message(o)'
+                                  ELSE format('o.%I', a.attname) END, a.attname),
                       ', ' ORDER BY a.attnum)
     FROM pg_attribute a
     WHERE a.attrelid = 'codemint.jobs'::regclass AND a.attnum > 0 AND NOT a.attisdropped
@@ -105,4 +107,5 @@ COMMENT ON COLUMN codemint.job_status.sync_systems IS
   'other: it could quote a code. codemint_reader sees it in codes.external_ids.';
 
 COMMENT ON VIEW codemint.my_jobs IS
-  'The jobs that the current role inserted; the columns are those of codemint.job_status.';
+  'The jobs that the current role inserted; the columns are those of codemint.job_status. error_message has no login, '
+  'note or URL of an operator.';
