@@ -106,9 +106,18 @@ struct OverhearingTests {
           UNION ALL SELECT unnest(ARRAY[s.min_val, s.max_val]) WHERE s.vartype IN ('integer', 'real')
         ) v
         WHERE s.context = 'user' AND s.name <> 'exit_on_error'
+        UNION ALL
+        -- Each text for all that take a text; who does not take it has its own as before.
+        SELECT string_agg(format('SET %I = %L;', s.name, v), E'\n'), string_agg(format('RESET %I;', s.name), E'\n')
+        FROM pg_settings s, unnest(ARRAY['', 'C', 'all', 'UTC', 'SQL_ASCII', 'codemint_operator', 'codemint, pg_temp',
+                                         'auto_explain']) v
+        WHERE s.context = 'user' AND s.vartype = 'string'
+        GROUP BY v
         """
       )
-      #expect(settings.count > 200)
+      let sets = try settings.map { try $0.text("set") }
+      #expect(sets.count > 200)
+      #expect(sets.contains { $0.contains("SET search_path = 'codemint, pg_temp';") })
       var script = Self.loud
       for setting in settings {
         script +=
@@ -118,6 +127,37 @@ struct OverhearingTests {
       let heard = try await logins.psql(.operator, script + "SELECT 'to the ' || 'end';\n")
       #expect(heard.contains("to the end"))
       #expect(!shows(heard) && !heard.contains("listed_codes"))
+    }
+  }
+
+  @Test("nor does one that a connection begins with, also of those that can be set only then")
+  func connectionSettings() async throws {
+    try await Logins.lend { logins in
+      try await logins.owner.script(Self.scenery)
+      let settings = try await logins.owner.query(
+        """
+        SELECT format('-c %s=%s', s.name, v.value) AS option
+        FROM pg_settings s
+        CROSS JOIN LATERAL (SELECT unnest(CASE s.vartype WHEN 'bool' THEN ARRAY['on', 'off']
+                                                         ELSE ARRAY[s.boot_val] END) AS value) v
+        WHERE s.context = 'backend'
+        """
+      ).map { try $0.text("option") }
+      #expect(settings.contains("-c ignore_system_indexes=on"))
+      let loud = """
+        -c client_min_messages=debug5 -c debug_print_plan=on -c debug_print_parse=on -c debug_print_rewritten=on \
+        -c plan_cache_mode=force_custom_plan
+        """
+      for setting in settings + ["-c local_preload_libraries="] {
+        let heard = try await logins.psql(
+          .operator,
+          Self.functions,
+          options: "\(loud) \(setting)"
+        )
+        #expect(heard.contains("is adopted; job 1 is running with 3 of 10 codes"), "\(setting)")
+        #expect(heard.contains("PLANNEDSTMT"), "\(setting)")
+        #expect(!shows(heard) && !heard.contains("listed_codes"), "\(setting)")
+      }
     }
   }
 

@@ -5,8 +5,8 @@ import Testing
 
 extension Logins {
   /// What psql prints, notices with their details and all, when it runs this script for a new login.
-  /// An attacker has no other tool.
-  func psql(_ role: Role?, _ script: String) async throws -> String {
+  /// An attacker has no other tool. The options are settings that the session begins with.
+  func psql(_ role: Role?, _ script: String, options: String = "") async throws -> String {
     let login = try await login(role)
     let name = try await login.query("SELECT session_user::text AS name").one().text("name")
     await login.close()
@@ -26,6 +26,7 @@ extension Logins {
     let process = Process()
     process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
     process.arguments = ["psql", "-X", "-At", "-v", "VERBOSITY=verbose", "-d", place]
+    process.environment = ProcessInfo.processInfo.environment.merging(["PGOPTIONS": options]) { $1 }
     process.standardInput = input
     process.standardOutput = output
     process.standardError = output
