@@ -77,6 +77,28 @@ struct CrowdedLedgerTests {
     }
   }
 
+  @Test("the account is asked for as cheaply on a server that has never analysed its tables")
+  func neverAnalysed() async throws {
+    try await TestServer.lend(.migrated) { settings in
+      let connection = try await Connection.open(settings)
+      try await connection.script(
+        """
+        ALTER TABLE codemint.observed_facts SET (autovacuum_enabled = off);
+        INSERT INTO codemint.observed_facts (fact, subject, value)
+        SELECT 'prefix', n::text, 'literal' FROM generate_series(1, 30000) n;
+        """
+      )
+      let plan = try await connection.query(
+        "EXPLAIN SELECT * FROM codemint.account_status"
+      ).map { try $0.text(0) }
+      // Not so dear that the server compiles it: jit_above_cost.
+      let cost = try #require(plan.first?.firstMatch(of: /\.\.(\d+)/)?.1)
+      #expect(try #require(Int(cost)) < 100_000, "\(plan)")
+      #expect(!plan.contains { $0.contains("Seq Scan on observed_facts") }, "\(plan)")
+      await connection.close()
+    }
+  }
+
   @Test("a daemon that lives does not look dead to who asks with an old snapshot")
   func oldSnapshot() async throws {
     try await RealLedger.lend { ledger in

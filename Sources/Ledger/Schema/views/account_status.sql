@@ -1,3 +1,5 @@
+-- Of tables of one row it says so (LIMIT 1), and it asks for facts in the order of an index: a server that has never
+-- analysed them would expect millions of rows, compile the view (jit) for half a second, and read all facts.
 CREATE OR REPLACE VIEW codemint.account_status AS
 SELECT a.requests_per_second,
        round(p.pace::numeric, 3)::double precision AS current_requests_per_second,
@@ -37,7 +39,8 @@ SELECT a.requests_per_second,
        (SELECT string_agg(format('%s was seen as %s', c.fact, c.values), '; ' ORDER BY c.fact)
                || ': see codemint.api_facts'
         FROM (SELECT f.fact, string_agg(DISTINCT f.value, ' and as ') AS values
-              FROM codemint.observed_facts f
+              FROM (SELECT * FROM codemint.observed_facts n WHERE n.contradicted_at IS NOT NULL
+                    ORDER BY n.contradicted_at DESC LIMIT 1000) f
               WHERE f.contradicted_at > clock_timestamp() - interval '7 days'
               GROUP BY f.fact) c) AS api_contradictions,
        a.api, codemint.is_stand_in(a.api) AS is_stand_in, a.api_accepted_at, a.codes_per_day,
@@ -53,11 +56,11 @@ SELECT a.requests_per_second,
             WHEN codemint.stalled_since() IS NOT NULL THEN 'see the daemons'' logs, and codemint doctor'
             ELSE 'none: it proceeds by itself' END AS what_to_do
 FROM codemint.account a
-CROSS JOIN codemint.cluster_identity i
+CROSS JOIN (SELECT * FROM codemint.cluster_identity n LIMIT 1) i
 LEFT JOIN (SELECT l.set_by, num_nonnulls(l.requests_per_second, l.burst, l.max_in_flight,
                                          l.max_in_flight_per_reward) AS sets
            FROM codemint.operator_limits l ORDER BY l.id DESC LIMIT 1) o ON true
-LEFT JOIN codemint.healing h ON true
+LEFT JOIN (SELECT * FROM codemint.healing n LIMIT 1) h ON true
 CROSS JOIN LATERAL (SELECT codemint.fleet_question() AS question) q
 CROSS JOIN LATERAL (SELECT codemint.current_pace(a, clock_timestamp()) AS pace) p;
 
