@@ -233,6 +233,10 @@ struct GuardTests {
         "SELECT codemint.set_quota($1, p_codes_per_day => 700, p_note => 'dear')",
         [.text(name)]
       )
+      _ = try await logins.owner.query(
+        "SELECT codemint.set_quota($1, p_open_jobs => 900, p_note => 'another limit')",
+        [.text(name)]
+      )
       try await shop.script(Self.queue(30, of: 30))
       try await shop.script(
         "INSERT INTO codemint.jobs (reward_id, count) VALUES (gen_random_uuid(), 600)"

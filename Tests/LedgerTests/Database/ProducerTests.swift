@@ -236,6 +236,11 @@ struct ProducerTests {
           "any number of codes a day, and 2.5 turns where others have 1\(Self.rolesOnly)"
         )
       )
+      // Who names nothing asks.
+      let rows: Statement = "SELECT count(*) FROM codemint.quotas"
+      let before = try await logins.owner.query(rows).one().int64(0)
+      #expect(try await set(desks[0], "p_note => 'why?'").contains("and 2.5 turns"))
+      #expect(try await logins.owner.query(rows).one().int64(0) == before)
       for limits in [
         "10", "-2", "p_share => 0", "p_share => 101", "p_share => 'NaN'", "p_open_jobs => -2",
         "p_codes_per_day => -2",

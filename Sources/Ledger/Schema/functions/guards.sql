@@ -410,6 +410,23 @@ AS $$
   ORDER BY k.id LIMIT 1
 $$;
 
+-- The quota that set the codes of a day which a producer has now. Each row repeats what the others had said, as in
+-- guard_at.
+CREATE OR REPLACE FUNCTION codemint.day_quota(p_producer text) RETURNS SETOF codemint.quotas
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+  WITH own AS (
+    SELECT * FROM codemint.quotas q WHERE q.producer = p_producer
+  ), latest AS (
+    SELECT o.codes_per_day FROM own o ORDER BY o.id DESC LIMIT 1
+  )
+  SELECT k.* FROM own k
+  WHERE k.id > (SELECT coalesce(max(o.id), 0) FROM own o, latest l
+                WHERE o.codes_per_day IS DISTINCT FROM l.codes_per_day)
+  ORDER BY k.id LIMIT 1
+$$;
+
 -- Says whose codes of the day were asked for, and who set the limit.
 CREATE OR REPLACE FUNCTION codemint.describe_day(
   p_job codemint.jobs, p_account codemint.account, p_now timestamptz
@@ -426,8 +443,7 @@ AS $$
                 SELECT format('the %scodes that may be asked for in a day (UTC) for jobs of %s were asked for%s',
                               max(q.codes_per_day) || ' ', p_job.created_by,
                               max(codemint.setter_words(q.set_by, q.set_at, q.note)))
-                FROM (SELECT * FROM codemint.quotas n WHERE n.producer = p_job.created_by
-                      ORDER BY n.id DESC LIMIT 1) q) END
+                FROM codemint.day_quota(p_job.created_by) q) END
 $$;
 
 -- Says why a job waits for an approval: the limit when it was inserted, and for whoever may know it, who had set it.

@@ -406,6 +406,10 @@ BEGIN
   -- Each row has all limits: who sets one of them waits for who sets another.
   PERFORM FROM codemint.turns t WHERE t.turn = 'guards' FOR NO KEY UPDATE;
   SELECT * INTO v_before FROM codemint.quotas q WHERE q.producer = p_producer ORDER BY q.id DESC LIMIT 1;
+  IF (p_best_priority, p_open_jobs, p_codes_per_day, p_share) = (-1, -1, -1, -1) THEN
+    v_before.producer := p_producer;
+    RETURN codemint.describe_quota(v_before);
+  END IF;
   INSERT INTO codemint.quotas (producer, best_priority, open_jobs, codes_per_day, share, note)
   VALUES (p_producer,
           CASE WHEN p_best_priority = -1 THEN v_before.best_priority ELSE p_best_priority END,
@@ -421,7 +425,7 @@ $$;
 COMMENT ON FUNCTION codemint.set_quota(text, integer, integer, text, integer, numeric) IS
   'Limits what a producer may ask for from now on: the best priority, how many jobs may be open, and how many '
   'codes may be asked for in a day. A share of 3 gives it three turns where others have one. What is not named, or is '
-  '-1, stays as it is; null takes it back. Returns all that holds then. Who, when and why is kept.';
+  '-1, stays as it is; null takes it back. Returns all that holds then, and changes nothing if nothing is named. Who, when and why is kept.';
 
 -- What a quota says, with the limits that it does not have.
 CREATE OR REPLACE FUNCTION codemint.describe_quota(p_quota codemint.quotas) RETURNS text

@@ -45,6 +45,7 @@ GRANT EXECUTE
      codemint.is_parked(codemint.jobs, timestamptz), codemint.day_end(timestamptz),
      codemint.describe_day(codemint.jobs, codemint.account, timestamptz),
      codemint.describe_approval(codemint.jobs, boolean), codemint.guard_at(text, timestamptz),
+     codemint.day_quota(text),
      codemint.setter_words(text, timestamptz, text),
      codemint.next_slot(codemint.account, timestamptz), codemint.last_claimed_at(), codemint.last_failure(),
      codemint.as_planned(timestamptz, interval, timestamptz),
