@@ -92,7 +92,8 @@ struct ProducerSightTests {
           Statement(
             """
             SELECT codemint.own_message(jsonb_populate_record(
-              NULL::codemint.jobs, '{"id": \(job), "error_code": "cancelled", "error_message": "guess"}')) AS words
+              NULL::codemint.jobs, '{"id": \(job), "state": "cancelled", "error_code": "cancelled",
+                                     "error_message": "guess"}')) AS words
             """
           )
         ).one().text("words")

@@ -78,10 +78,10 @@ SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
   RETURN CASE
-    WHEN p_job.error_code = 'other_api' AND p_job.held
+    WHEN p_job.error_code = 'other_api'
     THEN 'it has begun at another API than the one that calls go to now: insert a job for the rest'
     WHEN p_job.error_code = 'unclaimable' THEN 'the database refuses its call; operators see why'
-    WHEN p_job.error_code = 'cancelled' AND (
+    WHEN p_job.error_code = 'cancelled' AND 'cancelled' IN (p_job.state, p_job.ends_as) AND (
       SELECT a.by_producer FROM codemint.job_actions a
       WHERE a.job_id = (SELECT j.id FROM codemint.jobs j WHERE j.id = p_job.id AND j.created_by = codemint.caller())
         AND a.action = 'cancel'
@@ -90,6 +90,9 @@ BEGIN
     ELSE p_job.error_message END;
 END
 $$;
+
+COMMENT ON FUNCTION codemint.own_message(codemint.jobs) IS
+  'For the view my_jobs: what goes with error_code, in words for the producer of the job.';
 
 -- Why a job waits, in words for its producer: they say nothing of other jobs, nor who did what.
 CREATE OR REPLACE FUNCTION codemint.tell_producer(p_reason text, p_why text, p_job codemint.jobs) RETURNS text
