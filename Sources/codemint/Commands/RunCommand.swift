@@ -49,6 +49,7 @@ struct RunCommand: AsyncParsableCommand {
 
   func run() async throws {
     let settings = try options.load(overrides)
+    StartPages.release()
     let sink = settings.makeSink()
     let logger = Settings.logger(sink)
     defer { sink.flush() }

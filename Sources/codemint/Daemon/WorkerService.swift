@@ -19,8 +19,10 @@ struct WorkerService: Service {
   func run() async throws {
     watch.tell(.ready)
     watch.tell(.status("waiting for the database"))
+    StartPages.release()
     guard try await gate.pass() else { return }
     watch.tell(.status("working"))
+    StartPages.release()
     logger.info("ready")
     await withTaskGroup(of: Void.self) { group in
       group.addTask { await limitDrain() }
