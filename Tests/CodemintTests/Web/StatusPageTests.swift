@@ -101,6 +101,17 @@ struct StatusPageTests {
     ] { #expect(list.contains(text), "\(text)") }
   }
 
+  @Test("what helps is also said where no statement of codemint does it")
+  func words() throws {
+    let blocked = Self.need.merging([
+      "kind": "blocked", "what_to_do": "give the daemons a key that is valid",
+      "command": "systemctl restart codemint  # once the key is valid",
+    ]) { $1 }
+    let html = try Self.page(level: "stopped", more: ["needs_you": [blocked]]).content.markup
+    #expect(html.contains(">give the daemons a key that is valid</code>"))
+    #expect(html.contains(">systemctl restart codemint  # once the key is valid</code>"))
+  }
+
   @Test("what others wrote is text, never markup")
   func escaped() throws {
     let html = try Self.page(

@@ -110,7 +110,7 @@ struct StatusPage {
         <li class="bad" data-key="\(need.kind) \(need.subject) \(need.command)"><div class="row"><strong>\
         \(subject)</strong>\(HTML.tag(need.kind, .bad))<span class="push soft">\
         \(need.since.map { "since \(HTML.time($0))" as HTML })</span></div><p>\(need.why)</p>\(decisions)\
-        \(HTML.command(need.command))\(need.whatToDo.hasPrefix("SELECT") ? HTML.command(need.whatToDo) : nil)</li>
+        \(HTML.command(need.command))\(HTML.command(need.whatToDo))</li>
         """
     }
     return HTML.section("needs", "Needs you", "<ul class=\"cards\">\(HTML(items))</ul>")
