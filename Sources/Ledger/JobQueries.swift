@@ -15,7 +15,15 @@ public struct JobQueries: Sendable {
     """
 
   private static let first: Statement = """
-    SELECT id, reward_id = $2::text::uuid AND count = $3 AND prefix IS NOT DISTINCT FROM $4 AS is_same
+    SELECT id, reward_id = $2::text::uuid AND count = $3 AND prefix IS NOT DISTINCT FROM $4 AS is_same,
+           nullif(concat_ws(', ',
+             CASE WHEN priority <> $5::smallint THEN format('priority %s and not %s', priority, $5) END,
+             -- Of two times that have come, either means now.
+             CASE WHEN run_at <> $6::text::timestamptz
+                    AND greatest(run_at, $6::text::timestamptz) > clock_timestamp()
+                  THEN format('run_at %s and not %s', run_at, $6::text::timestamptz) END,
+             CASE WHEN metadata IS DISTINCT FROM $7::text::jsonb AND $7 IS NOT NULL THEN 'other metadata' END), '')
+             AS differs
     FROM codemint.my_jobs WHERE dedupe_key = $1
     """
 
@@ -80,9 +88,11 @@ public struct JobQueries: Sendable {
 
   /// Inserts a job, as any producer may with an INSERT of its own. If the same job was inserted before under its key,
   /// nothing happens: a program that does not know whether it was may ask again.
-  /// - Returns: The job's number, and whether it was inserted now.
+  /// - Returns: The job's number, whether it was inserted now, and what of it is not as it was asked for now.
   /// - Throws: `LedgerError` with the constraint's sentence if the database refuses the row.
-  public func enqueue(_ job: JobRequest) async throws -> (job: Int64, isNew: Bool) {
+  public func enqueue(_ job: JobRequest) async throws -> (
+    job: Int64, isNew: Bool, differs: String?
+  ) {
     do throws(PostgresError) {
       let rows = try await pool.query(
         Self.enqueue,
@@ -91,7 +101,7 @@ public struct JobQueries: Sendable {
           .text(job.runAt), .text(job.dedupeKey), .text(job.metadata),
         ]
       )
-      return (try rows.one().int64("id"), true)
+      return (try rows.one().int64("id"), true, nil)
     } catch {
       guard error.sqlState == "23505", let first = try? await first(like: job) else {
         throw Self.refusal(error)
@@ -102,20 +112,26 @@ public struct JobQueries: Sendable {
           "another job was inserted before with this dedupe_key: job \(first.job)"
         )
       }
-      return (first.job, false)
+      return (first.job, false, first.differs)
     }
   }
 
-  /// The job of this login that has the key of another one, and whether both ask for the same codes.
+  /// The job of this login that has the key of another one, whether both ask for the same codes, and what else is not
+  /// as the other one asks for it.
   private func first(like job: JobRequest) async throws(PostgresError) -> (
-    job: Int64, isSame: Bool
+    job: Int64, isSame: Bool, differs: String?
   )? {
     let rows = try await pool.read(
       Self.first,
-      [.text(job.dedupeKey), .text(job.reward), .int4(job.count), .text(job.prefix)]
+      [
+        .text(job.dedupeKey), .text(job.reward), .int4(job.count), .text(job.prefix),
+        .int2(job.priority), .text(job.runAt), .text(job.metadata),
+      ]
     )
     guard let row = rows.first else { return nil }
-    return (try row.int64("id"), try row.bool("is_same"))
+    return (
+      try row.int64("id"), try row.bool("is_same"), try row.optionalText("differs")
+    )
   }
 
   /// What the database says of a job that it refuses, with the name of what is wrong.

@@ -70,8 +70,8 @@ struct EnqueueCommand: AsyncParsableCommand {
     )
     try await JobSession.run(settings) { queries in
       if check { return try tell(try await queries.check(request)) }
-      let (job, isNew) = try await queries.enqueue(request)
-      try tell(job, isNew: isNew)
+      let (job, isNew, differs) = try await queries.enqueue(request)
+      try tell(job, isNew: isNew, differs: differs)
       if wait { try await waitForEnd(of: job, queries) }
     }
   }
@@ -109,7 +109,7 @@ struct EnqueueCommand: AsyncParsableCommand {
 
   /// Prints the job's number. If that fails, the complaint has it: whoever does not know that there is a
   /// job would insert it again.
-  private func tell(_ job: Int64, isNew: Bool) throws {
+  private func tell(_ job: Int64, isNew: Bool, differs: String?) throws {
     let output = FileDescriptor.standardOutput
     do {
       if json {
@@ -123,6 +123,7 @@ struct EnqueueCommand: AsyncParsableCommand {
     if !isNew {
       try? FileDescriptor.standardError.line(
         "job \(job) was inserted before with this key; nothing was inserted now"
+          + (differs.map { ", and it has \($0)" } ?? "")
       )
     }
   }

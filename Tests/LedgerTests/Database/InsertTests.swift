@@ -152,8 +152,8 @@ struct InsertTests {
         count: 5,
         dedupeKey: "order-17"
       )
-      #expect(try await queries.enqueue(request) == (1, true))
-      #expect(try await queries.enqueue(request) == (1, false))
+      #expect(try await queries.enqueue(request) == (1, true, nil))
+      #expect(try await queries.enqueue(request) == (1, false, nil))
       request.count = 50
       do {
         _ = try await queries.enqueue(request)
@@ -164,6 +164,34 @@ struct InsertTests {
           error.description == "another job was inserted before with this dedupe_key: job 1"
         )
       }
+    }
+  }
+
+  @Test("a job that is found again by its key says what of it is not as it is asked for now")
+  func differs() async throws {
+    try await RealLedger.lend { ledger in
+      let queries = JobQueries(pool: ledger.pool)
+      let first = JobRequest(
+        reward: Scene.reward.description,
+        count: 5,
+        priority: 3,
+        runAt: "2100-01-01 00:00+00",
+        dedupeKey: "order-17",
+        metadata: #"{"order": 17}"#
+      )
+      #expect(try await queries.enqueue(first).isNew)
+      #expect(try await queries.enqueue(first) == (1, false, nil))
+      var plain = JobRequest(reward: first.reward, count: 5, dedupeKey: "order-17")
+      #expect(try await queries.enqueue(plain) == (1, false, nil))
+      plain.priority = 9
+      plain.runAt = "now"
+      plain.metadata = #"{"order": 18}"#
+      let differs = try #require(try await queries.enqueue(plain).differs)
+      #expect(differs.hasPrefix("priority 3 and not 9, run_at 2100-01-01 00:00:00+00 and not "))
+      #expect(differs.hasSuffix(", other metadata"))
+      // When both times have come, the job is as it should be.
+      try await ledger.bystander.script("UPDATE codemint.jobs SET run_at = '2020-01-01 00:00+00'")
+      #expect(try await queries.enqueue(plain).differs == "priority 3 and not 9, other metadata")
     }
   }
 
