@@ -305,7 +305,7 @@ struct WebhookTests {
       try await Patience.until {
         try await stage.database.holds("(SELECT failures FROM codemint.webhooks) > 5")
       }
-      let before = try Self.residentPages(daemon)
+      let before = try Self.ownPages(daemon)
       try await stage.database.run(
         """
         INSERT INTO codemint.events (job_id, kind, at, created_by, detail)
@@ -319,15 +319,17 @@ struct WebhookTests {
       try receiver.comeUp()
       try await Self.drained(stage)
       try await Self.judge(receiver, stage)
-      let after = try Self.residentPages(daemon)
+      let after = try Self.ownPages(daemon)
       #expect(after - before < 5000, "\(before) pages, then \(after)")
     }
   }
 
-  /// What the process has in memory (proc(5), statm).
-  private static func residentPages(_ daemon: CodemintProcess) throws -> Int {
+  /// What the process has in memory that is in no file: what is resident without what is shared (proc_pid_statm(5)).
+  private static func ownPages(_ daemon: CodemintProcess) throws -> Int {
     let text = try String(contentsOfFile: "/proc/\(daemon.process)/statm", encoding: .utf8)
-    return try #require(text.split(separator: " ").dropFirst().first.flatMap { Int($0) })
+    let pages = text.split(separator: " ").compactMap { Int($0) }
+    try #require(pages.count > 2)
+    return pages[1] - pages[2]
   }
 }
 

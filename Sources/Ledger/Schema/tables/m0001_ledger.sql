@@ -665,7 +665,7 @@ CREATE TABLE codemint.quotas (
   CONSTRAINT "best_priority must be from 0 (first) to 9 (last)" CHECK (best_priority BETWEEN 0 AND 9),
   CONSTRAINT "open_jobs must be from 0 to 1000000" CHECK (open_jobs BETWEEN 0 AND 1000000),
   CONSTRAINT "codes_per_day must be 0 or more" CHECK (codes_per_day >= 0),
-  CONSTRAINT "share must be from 0.01 to 100" CHECK (share BETWEEN 0.01 AND 100),
+  CONSTRAINT "share must be from 0.01 to 100" CHECK (share BETWEEN 0.01 AND 100.0),
   CONSTRAINT "a producer is the name of a role" CHECK (char_length(producer) BETWEEN 1 AND 63),
   CONSTRAINT "a note has at most 2000 characters" CHECK (char_length(note) <= 2000)
 );
