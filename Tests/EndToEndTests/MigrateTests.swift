@@ -65,8 +65,9 @@ struct MigrateTests {
         ("run", "run `codemint migrate`"),
       ] {
         let process = try stage.codemint([command], ["CODEMINT_DATABASE_URL": url])
-        guard case .status(let status) = try await process.end() else {
-          Issue.record("\(command) was killed")
+        let ending = try await process.end()
+        guard case .status(let status) = ending else {
+          Issue.record("\(command): \(ending), \(try await process.everything())")
           return
         }
         #expect(status != 0, "\(command)")
