@@ -49,8 +49,8 @@ extension PostgresStore {
   }
 
   /// Shows that the worker lives, and does what has fallen due: in one transaction, while nothing keeps that waiting.
-  /// Else the sign of life is committed on its own, and why claims fail is told, before the rest is tried again: it may
-  /// wait for what somebody has locked.
+  /// After a failure the sign of life is committed on its own, and why claims fail is told, before the rest is tried
+  /// again: it may wait for what somebody has locked.
   private func beat(
     announcing presence: [Parameter],
     draining: Bool
@@ -61,6 +61,7 @@ extension PostgresStore {
         return try await run(Self.announcedHeartbeat, presence + [.text(api)], on: vitalPool)
       } catch {
         heartbeats.areHeldUp.store(true, ordering: .relaxed)
+        throw error
       }
     }
     _ = try await run(Self.announce, presence, on: vitalPool)

@@ -95,12 +95,13 @@ struct DatabaseExamination {
     let subject = "trial"
     let trial = Trial(connection)
     if let refusal = try await trial.refusalOfWrites() {
+      let name = try await connection.query("SELECT quote_ident(current_database())").one().text(0)
       return [
         .failed(
           subject,
           refusal,
           "let database.url name every server and end with target_session_attrs=read-write; if this is "
-            + "the primary, BEGIN READ WRITE; ALTER DATABASE ... RESET default_transaction_read_only; COMMIT;"
+            + "the primary, BEGIN READ WRITE; ALTER DATABASE \(name) RESET default_transaction_read_only; COMMIT;"
         )
       ]
     }

@@ -101,7 +101,8 @@ struct FunctionRightTests {
 
   private static let operatorsFunctions = [
     "accept_api", "accept_cluster", "approve_above", "approve_job", "asked_purchase",
-    "broken_sequences", "cancel_job", "check_job", "explain_doubt", "fleet_question",
+    "broken_sequences", "cancel_job", "check_job", "daemon_gone_since", "explain_doubt",
+    "fleet_question",
     "forget_calls", "forget_events", "forget_refusal", "forget_set_aside", "heal_sequences",
     "is_daemon_at_work", "is_stand_in", "lock_holders", "locked_tables",
     "number_events", "old_row_holders", "own_message", "own_waits", "pause_job", "purge_job",

@@ -269,11 +269,14 @@ struct LockHolderTests {
     try await Self.lend { ledger, person in
       try await person.script("UPDATE codemint.workers SET expires_at = now() - interval '1 min'")
       try await ledger.bystander.script("BEGIN; LOCK TABLE codemint.jobs; SELECT pg_sleep(2.1)")
-      do {
-        try await ledger.announce(Scene.fast)
-        Issue.record("does not wait for the table")
-      } catch {
-        #expect((error as? StoreError)?.cause == .locked)
+      // The first heartbeat waits as a whole; after that each shows that the worker lives before it waits.
+      for _ in 1...2 {
+        do {
+          try await ledger.announce(Scene.fast)
+          Issue.record("does not wait for the table")
+        } catch {
+          #expect((error as? StoreError)?.cause == .locked)
+        }
       }
       let alive = "SELECT count(*)::integer FROM codemint.workers WHERE expires_at > now()"
       #expect(try await person.query(Statement(alive)).one().integer(0) == 1)

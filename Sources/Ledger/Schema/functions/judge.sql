@@ -40,7 +40,7 @@ CREATE OR REPLACE FUNCTION codemint.key_remedy() RETURNS text
 LANGUAGE sql IMMUTABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
-  SELECT 'give the daemons a key that is valid (/etc/codemint/api-key if systemd starts them), and restart them'
+  SELECT 'give the daemons a key that is valid (/etc/codemint/api-key if systemd starts them), and restart them; the API is asked again within 30 seconds'
 $$;
 
 -- That no daemon lives, or that those which work cannot show it.
@@ -51,7 +51,7 @@ AS $$
   SELECT CASE WHEN d.worked_at IS NULL THEN 20 ELSE 61 END,
          CASE WHEN d.worked_at IS NULL THEN 'daemon' ELSE 'silent' END, 'the daemons',
          NULL::bigint, NULL::uuid, NULL::uuid,
-         CASE WHEN d.worked_at IS NULL THEN codemint.last_sign_of_life() ELSE d.seen_at END,
+         CASE WHEN d.worked_at IS NULL THEN codemint.daemon_gone_since() ELSE d.seen_at END,
          CASE WHEN d.worked_at IS NOT NULL THEN concat_ws(': ', 'daemons work, but cannot show that they live',
                 coalesce(h.words, 'their rows in codemint.workers are not written; their logs say why'))
               WHEN d.live THEN 'all daemons are stopping'
@@ -67,23 +67,36 @@ AS $$
   CROSS JOIN LATERAL codemint.worker_holders() h
 $$;
 
--- What stops all jobs and needs a person, and daemons that cannot claim.
-CREATE OR REPLACE FUNCTION codemint.fleet_needs() RETURNS SETOF codemint.need
+-- That the database takes no writes, or that no commit ends.
+CREATE OR REPLACE FUNCTION codemint.database_needs() RETURNS SETOF codemint.need
 LANGUAGE sql STABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
   SELECT 10, 'database', 'the database', NULL::bigint, NULL::uuid, NULL::uuid, NULL::timestamptz,
-         'the database takes no writes: it is a standby, or was made read-only',
-         'let the daemons connect to the primary; if this is it, '
-           || format('BEGIN READ WRITE; ALTER DATABASE %I RESET default_transaction_read_only; COMMIT;',
-                     current_database()),
+         'the database takes no writes: it is a standby',
+         'let the daemons connect to the primary: database.url names every server and ends with '
+           'target_session_attrs=read-write',
          'codemint doctor'
-  WHERE pg_is_in_recovery() OR current_setting('transaction_read_only')::boolean
+  WHERE pg_is_in_recovery()
+  UNION ALL
+  SELECT 10, 'database', 'the database', NULL, NULL, NULL, NULL,
+         'the database takes no writes: it was made read-only',
+         format('BEGIN READ WRITE; ALTER DATABASE %I RESET default_transaction_read_only; COMMIT;', current_database()),
+         'codemint doctor'
+  WHERE NOT pg_is_in_recovery() AND current_setting('transaction_read_only')::boolean
   UNION ALL
   SELECT 15, 'standby', 'the database', NULL, NULL, NULL, NULL,
          'every commit waits for a synchronous standby, and none is connected',
          'bring a standby back, or empty synchronous_standby_names and run SELECT pg_reload_conf();', 'codemint doctor'
   WHERE codemint.lacks_standby()
+$$;
+
+-- What stops all jobs and needs a person, and daemons that cannot claim.
+CREATE OR REPLACE FUNCTION codemint.fleet_needs() RETURNS SETOF codemint.need
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+  SELECT * FROM codemint.database_needs()
   UNION ALL
   SELECT * FROM codemint.daemon_needs()
   UNION ALL
@@ -102,7 +115,8 @@ AS $$
   FROM codemint.cluster_identity i WHERE i.suspended_at IS NOT NULL
   UNION ALL
   SELECT 35, 'api', 'the API', NULL, NULL, NULL, NULL, q.question,
-         'SELECT codemint.accept_api(''https://...'', ''why''); -- if codes may be bought there',
+         format('SELECT codemint.accept_api(%L, ''why''); -- if codes may be bought there',
+                (SELECT min(w.api) FROM codemint.workers w WHERE w.expires_at >= clock_timestamp())),
          'codemint accept-api --note ''why''  # if codes may be bought there'
   FROM (SELECT codemint.asked_purchase() AS question) q WHERE q.question IS NOT NULL
   UNION ALL

@@ -553,6 +553,17 @@ $$;
 COMMENT ON FUNCTION codemint.worked_at() IS
   'When a daemon whose row in workers does not show that it lives last worked, if that was lately; else null.';
 
+-- Since when no daemon lives, if none does: the last one has stopped in order, or has not been heard of since.
+CREATE OR REPLACE FUNCTION codemint.daemon_gone_since() RETURNS timestamptz
+LANGUAGE sql STABLE
+SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $$
+  SELECT greatest(codemint.last_sign_of_life(), (SELECT h.retired_at FROM codemint.healing h))
+$$;
+COMMENT ON FUNCTION codemint.daemon_gone_since() IS
+  'When the last daemon stopped or was heard of last; null if none ever was.';
+
 -- Whether a daemon lives that is not stopping, or has worked lately although its row does not show that it lives.
 CREATE OR REPLACE FUNCTION codemint.is_daemon_at_work(p_now timestamptz) RETURNS boolean
 LANGUAGE plpgsql STABLE

@@ -33,6 +33,7 @@ GRANT EXECUTE
 GRANT EXECUTE
   ON FUNCTION codemint.current_pace(codemint.account, timestamptz),
      codemint.describe_failures(codemint.account), codemint.stalled_since(), codemint.worked_at(),
+     codemint.daemon_gone_since(),
      codemint.is_daemon_at_work(timestamptz), codemint.key_remedy(),
      codemint.codes_left(codemint.account, timestamptz), codemint.day_of(timestamptz),
      codemint.fleet_question(), codemint.approve_above(), codemint.is_stand_in(text),
@@ -57,7 +58,7 @@ GRANT EXECUTE
      codemint.refused_lately(uuid, text[], timestamptz), codemint.describe_refused(codemint.refused_work),
      codemint.column_names(oid, smallint[]), codemint.table_parts(boolean), codemint.lost_parts(),
      codemint.disabled_triggers(), codemint.find_damage(),
-     codemint.refuser_remedy(text), codemint.last_sign_of_life()
+     codemint.refuser_remedy(text)
   TO codemint_operator;
 
 -- Readers: codes, and the jobs that they belong to.
@@ -177,7 +178,7 @@ END
 $$;
 GRANT EXECUTE
   ON FUNCTION codemint.time_words(timestamptz), codemint.count_words(bigint, text, text),
-     codemint.stop_words(text), codemint.daemon_needs(), codemint.fleet_needs(), codemint.job_needs(),
+     codemint.stop_words(text), codemint.database_needs(), codemint.daemon_needs(), codemint.fleet_needs(), codemint.job_needs(),
      codemint.reward_needs(), codemint.webhook_needs(), codemint.find_needs(), codemint.count_jobs(),
      codemint.passing_trouble(codemint.account), codemint.trouble_of_some(), codemint.count_failed(),
      codemint.judge(), codemint.delivery_heads(text)

@@ -162,7 +162,7 @@ SELECT (s.job).id AS job_id, (s.job).reward_id, (s.job).state, w.reason,
          WHEN 'locked' THEN k.since
          WHEN 'unclaimable' THEN coalesce((s.job).unclaimable_since, v.since)
          WHEN 'unsettled' THEN coalesce(u.since, v.since, e.since)
-         WHEN 'daemon' THEN codemint.last_sign_of_life()
+         WHEN 'daemon' THEN codemint.daemon_gone_since()
          WHEN 'blocked' THEN (l.account).blocked_at
          WHEN 'failing' THEN (l.account).failed_at
          WHEN 'doubt' THEN r.closed_at
