@@ -90,6 +90,9 @@ final class ClaimRecord: Sendable {
     state.withLock { $0.last = News(error: error) }
   }
 
+  /// Whether something has not been told yet.
+  var hasNews: Bool { state.withLock { $0.last != $0.told } }
+
   /// What has not been told yet; nil if that is what was told before.
   func takeNews() -> News? {
     state.withLock { state in

@@ -55,8 +55,7 @@ extension PostgresStore {
     announcing presence: [Parameter],
     draining: Bool
   ) async throws(PostgresError) -> Rows {
-    let news = claims.takeNews()
-    if news == nil, !heartbeats.areHeldUp.load(ordering: .relaxed) {
+    if !claims.hasNews, !heartbeats.areHeldUp.load(ordering: .relaxed) {
       do {
         return try await run(Self.announcedHeartbeat, presence + [.text(api)], on: vitalPool)
       } catch {
@@ -65,7 +64,7 @@ extension PostgresStore {
       }
     }
     _ = try await run(Self.announce, presence, on: vitalPool)
-    if let news {
+    if let news = claims.takeNews() {
       _ = try await run(Self.noteClaims, [presence[0], .text(news.error)], on: vitalPool)
     }
     let rows = try await run(Self.heartbeat, [.bool(draining), code, .text(api)], on: vitalPool)

@@ -92,30 +92,6 @@ struct LockHolderTests {
     }
   }
 
-  @Test(
-    "who keeps the first sign of life after a failover waiting is named where no daemon seems to live"
-  )
-  func failover() async throws {
-    try await Self.lend { ledger, person in
-      _ = try await ledger.insert(10, of: Scene.reward)
-      _ = try await ledger.claim()
-      try await ledger.bystander.script(
-        """
-        UPDATE codemint.cluster_identity SET timeline = 'FFFFFFFF';
-        UPDATE codemint.workers SET seen_at = now() - interval '1 min', expires_at = now() - interval '1 min';
-        UPDATE codemint.calls SET lease_expires_at = now() - interval '1 min', created_at = now() - interval '5 min';
-        """
-      )
-      try await ledger.bystander.script("BEGIN; SELECT FROM codemint.rewards FOR SHARE")
-      let need = try await person.query(
-        "SELECT why, what_to_do FROM codemint.needs_you WHERE kind = 'daemon'"
-      ).one()
-      #expect(try need.text("why").contains("the row of reward \(Scene.reward) is locked by "))
-      #expect(try need.text("what_to_do").hasPrefix("SELECT pg_terminate_backend("))
-      try await ledger.bystander.script("ROLLBACK")
-    }
-  }
-
   @Test("a claim that waits for a lock says so, and not that the database is slow")
   func claimSays() async throws {
     try await Self.lend { ledger, _ in
@@ -396,7 +372,7 @@ struct LockHolderTests {
   }
 
   /// A ledger with one job that could be claimed, and a person beside it.
-  private static func lend(_ body: (RealLedger, Connection) async throws -> Void) async throws {
+  static func lend(_ body: (RealLedger, Connection) async throws -> Void) async throws {
     try await RealLedger.lend { ledger in
       try await ledger.announce(Scene.fast)
       _ = try await ledger.insert(10, of: Scene.reward)

@@ -23,6 +23,30 @@ struct RemedyTests {
     }
   }
 
+  @Test(
+    "who keeps the first sign of life after a failover waiting is named where no daemon seems to live"
+  )
+  func failover() async throws {
+    try await LockHolderTests.lend { ledger, person in
+      _ = try await ledger.insert(10, of: Scene.reward)
+      _ = try await ledger.claim()
+      try await ledger.bystander.script(
+        """
+        UPDATE codemint.cluster_identity SET timeline = 'FFFFFFFF';
+        UPDATE codemint.workers SET seen_at = now() - interval '1 min', expires_at = now() - interval '1 min';
+        UPDATE codemint.calls SET lease_expires_at = now() - interval '1 min', created_at = now() - interval '5 min';
+        """
+      )
+      try await ledger.bystander.script("BEGIN; SELECT FROM codemint.rewards FOR SHARE")
+      let need = try await person.query(
+        "SELECT why, what_to_do FROM codemint.needs_you WHERE kind = 'daemon'"
+      ).one()
+      #expect(try need.text("why").contains("the row of reward \(Scene.reward) is locked by "))
+      #expect(try need.text("what_to_do").hasPrefix("SELECT pg_terminate_backend("))
+      try await ledger.bystander.script("ROLLBACK")
+    }
+  }
+
   @Test("the statement that makes a read-only database take writes again stands alone")
   func readOnly() async throws {
     try await RealLedger.lend { ledger in
